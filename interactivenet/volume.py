@@ -1,0 +1,238 @@
+"""Volumes: voxels with their place in the patient.
+
+Two words that are kept apart everywhere: the *stored grid* is the grid as the file has it, in
+any orientation; the *RAS grid* is the same lattice with its axes permuted and flipped so that
+they run to the patient's right, anterior and superior side (the closest such axes, for an
+oblique scan). Arrays inside the program lie on the RAS grid; files keep their stored grid.
+World coordinates are RAS+ millimetres, as in nibabel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from nibabel.orientations import io_orientation
+from numpy.typing import ArrayLike, NDArray
+
+from interactivenet.errors import DataError
+
+Array = NDArray[Any]
+
+#: two grids are one when no corner of the volume moves by more than this (mm)
+SAME_GRID_MM = 1e-3
+#: two voxel axes whose directions' cosine exceeds this are not perpendicular: a sheared grid
+MAX_SHEAR = 1e-3
+#: spacing ratio from which the coarsest axis counts as coarse (nnU-Net's rule)
+ANISOTROPY = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """A voxel grid in the patient.
+
+    shape: voxels along the three axes.
+    affine: (4, 4) float64, homogeneous voxel index -> RAS+ mm; integer indices are centres.
+    native: the geometry fields of the file that it was read from, in that format's own terms,
+        so that writing the same format repeats them bit for bit (owned by ``interactivenet.io``).
+
+    Raises DataError where the affine is not finite, singular or sheared.
+    """
+
+    shape: tuple[int, int, int]
+    affine: NDArray[np.float64]
+    native: Any = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        shape = tuple(int(n) for n in self.shape)
+        affine = np.array(self.affine, dtype=np.float64)
+        if len(shape) != 3 or min(shape) < 1:
+            raise DataError(f"shape must be three positive numbers, got {shape}")
+        if affine.shape != (4, 4):
+            raise DataError(f"affine must have shape (4, 4), got {affine.shape}")
+        if not np.isfinite(affine).all():
+            raise DataError("affine has values that are not finite")
+        spacing = np.linalg.norm(affine[:3, :3], axis=0)
+        if spacing.min() <= 0:
+            raise DataError(f"voxel spacing must be positive, got {_numbers(spacing)} mm")
+        cosines = np.abs(np.triu((affine[:3, :3] / spacing).T @ (affine[:3, :3] / spacing), 1))
+        if cosines.max() > MAX_SHEAR:
+            angle = np.degrees(np.arccos(min(1.0, float(cosines.max()))))
+            raise DataError(
+                f"the affine is sheared: two voxel axes meet at {angle:.1f} degrees, expected 90"
+                " (a tilted gantry? resample the scan first)"
+            )
+        affine.setflags(write=False)
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "affine", affine)
+
+    @cached_property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance between voxel centres along each axis, mm."""
+        x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return float(x), float(y), float(z)
+
+    @cached_property
+    def _to_voxel(self) -> NDArray[np.float64]:
+        return np.asarray(np.linalg.inv(self.affine))
+
+    @cached_property
+    def _axes(self) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
+        """For each RAS axis: the stored axis that runs along it, and whether it runs backwards."""
+        ornt = io_orientation(self.affine)  # (3, 2): for each stored axis its RAS axis and sign
+        order = np.argsort(ornt[:, 0]).astype(int)
+        a, b, c = (int(i) for i in order)
+        return (a, b, c), (bool(ornt[a, 1] < 0), bool(ornt[b, 1] < 0), bool(ornt[c, 1] < 0))
+
+    @property
+    def orientation(self) -> str:
+        """Three letters, to which side of the patient each axis runs: 'RAS', 'LPS', 'PIR' ..."""
+        order, flipped = self._axes
+        letters = [""] * 3
+        for ras_axis, (axis, flip) in enumerate(zip(order, flipped, strict=True)):
+            letters[axis] = ("RL", "AP", "SI")[ras_axis][flip]
+        return "".join(letters)
+
+    def to_ras(self, array: Array) -> Array:
+        """View an array (..., *shape) of this grid with its last three axes along RAS+."""
+        order, flipped = self._axes
+        lead = array.ndim - 3
+        turned = array.transpose(*range(lead), *(lead + axis for axis in order))
+        return turned[(..., *(slice(None, None, -1 if flip else 1) for flip in flipped))]
+
+    def from_ras(self, array: Array) -> Array:
+        """Undo :meth:`to_ras`: view an array (..., X, Y, Z) along RAS+ on this grid."""
+        order, flipped = self._axes
+        lead = array.ndim - 3
+        turned = array[(..., *(slice(None, None, -1 if flip else 1) for flip in flipped))]
+        back = [order.index(axis) for axis in range(3)]
+        turned = turned.transpose(*range(lead), *(lead + axis for axis in back))
+        if turned.shape[lead:] != self.shape:
+            raise ValueError(f"array must have shape {self.ras.shape} along RAS+, got {array.shape}")
+        return turned
+
+    @cached_property
+    def ras(self) -> Geometry:
+        """The same lattice with its axes along RAS+; itself where they already are."""
+        order, flipped = self._axes
+        if order == (0, 1, 2) and not any(flipped):
+            return self
+        affine = np.array(self.affine)
+        affine[:3, :3] = self.affine[:3, order] * np.where(flipped, -1.0, 1.0)
+        last = [self.shape[axis] - 1 if flip else 0 for axis, flip in zip(order, flipped, strict=True)]
+        affine[:3, 3] -= affine[:3, :3] @ np.array(last, dtype=np.float64)
+        shape = (self.shape[order[0]], self.shape[order[1]], self.shape[order[2]])
+        return Geometry(shape, affine)
+
+    def voxel_to_world(self, voxels: ArrayLike) -> NDArray[np.float64]:
+        """Turn voxel indices (N, 3), fractions allowed, into RAS+ mm (N, 3)."""
+        return _rows(voxels, "voxels") @ self.affine[:3, :3].T + self.affine[:3, 3]
+
+    def world_to_voxel(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Turn RAS+ mm (N, 3) into continuous voxel indices (N, 3)."""
+        return (_rows(points, "points") - self.affine[:3, 3]) @ self._to_voxel[:3, :3].T
+
+    def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
+        """Tell for each point (N, 3), RAS+ mm, whether it lies in a voxel of the grid."""
+        voxels = self.world_to_voxel(points)
+        slack = 1e-4  # of a voxel: rounding of float32 headers
+        upper = np.array(self.shape) - 0.5 + slack
+        return np.asarray(((voxels >= -0.5 - slack) & (voxels <= upper)).all(axis=1))
+
+    def nearest_voxel(self, points: ArrayLike) -> NDArray[np.intp]:
+        """Give the indices (N, 3) of the voxels that hold the points (N, 3), RAS+ mm.
+
+        Raises DataError where a point lies outside the grid.
+        """
+        points = _rows(points, "points")
+        outside = ~self.contains(points)
+        if outside.any():
+            where = ", ".join(_numbers(point) for point in points[outside])
+            raise DataError(f"points outside the image: {where} mm (RAS); the image has {self}")
+        voxels = np.rint(self.world_to_voxel(points)).astype(np.intp)
+        return np.asarray(np.clip(voxels, 0, np.array(self.shape) - 1))
+
+    def difference_mm(self, other: Geometry) -> float:
+        """How far the corners of the volume lie apart on the two grids; inf for other shapes."""
+        if self.shape != other.shape:
+            return float("inf")
+        corners = np.indices((2, 2, 2)).reshape(3, -1).T * (np.array(self.shape) - 1)
+        apart = self.voxel_to_world(corners) - other.voxel_to_world(corners)
+        return float(np.linalg.norm(apart, axis=1).max())
+
+    def is_same_lattice(self, other: Geometry) -> bool:
+        """Whether both describe the same voxels in the patient, in whichever stored order."""
+        return self.ras.difference_mm(other.ras) <= SAME_GRID_MM
+
+    def __str__(self) -> str:
+        return (
+            f"shape {self.shape[0]}x{self.shape[1]}x{self.shape[2]},"
+            f" spacing {_numbers(self.spacing)} mm, origin {_numbers(self.affine[:3, 3])} mm,"
+            f" orientation {self.orientation}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """Channels of voxels on one grid.
+
+    array: (C, X, Y, Z), axes along RAS+, in the type of the file.
+    source: the stored grid of the file; results are written back on it.
+    notes: what the reader noticed about the file and a user should know.
+    """
+
+    array: Array
+    source: Geometry
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.array.ndim != 4 or self.array.shape[1:] != self.grid.shape:
+            x, y, z = self.grid.shape
+            raise ValueError(f"array must have shape (C, {x}, {y}, {z}), got {self.array.shape}")
+
+    @property
+    def grid(self) -> Geometry:
+        """The RAS grid that the array lies on."""
+        return self.source.ras
+
+    @property
+    def affine(self) -> NDArray[np.float64]:
+        """(4, 4), voxel index of the array -> RAS+ mm."""
+        return self.grid.affine
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels along the R, A and S axes."""
+        return self.grid.shape
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Spacing along the R, A and S axes, mm."""
+        return self.grid.spacing
+
+    def voxel_to_world(self, voxels: ArrayLike) -> NDArray[np.float64]:
+        """Turn indices (N, 3) of the array into RAS+ mm (N, 3)."""
+        return self.grid.voxel_to_world(voxels)
+
+    def world_to_voxel(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Turn RAS+ mm (N, 3) into continuous indices (N, 3) of the array."""
+        return self.grid.world_to_voxel(points)
+
+
+def coarse_axes(spacing: ArrayLike) -> NDArray[np.bool_]:
+    """Tell which axes (3,) are coarse: at least ``ANISOTROPY`` times the finest spacing (mm)."""
+    spacing = np.asarray(spacing, dtype=np.float64)
+    return np.asarray(spacing >= ANISOTROPY * spacing.min())
+
+
+def _rows(points: ArrayLike, name: str) -> NDArray[np.float64]:
+    points = np.asarray(points, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 3:
+        raise ValueError(f"{name} must have shape (N, 3), got {points.shape}")
+    return points
+
+
+def _numbers(values: ArrayLike) -> str:
+    return "(" + ", ".join(f"{value:.6g}" for value in np.asarray(values)) + ")"

@@ -31,4 +31,6 @@ def naming(path: Path | str) -> Iterator[None]:
         yield
     except DataError as error:
         message = str(error)
-        raise DataError(message if message.startswith(str(path)) else f"{path}: {message}") from error
+        raise DataError(
+            message if message.startswith(str(path)) else f"{path}: {message}"
+        ) from error

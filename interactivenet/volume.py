@@ -110,7 +110,9 @@ class Geometry:
         back = [order.index(axis) for axis in range(3)]
         turned = turned.transpose(*range(lead), *(lead + axis for axis in back))
         if turned.shape[lead:] != self.shape:
-            raise ValueError(f"array must have shape {self.ras.shape} along RAS+, got {array.shape}")
+            raise ValueError(
+                f"array must have shape {self.ras.shape} along RAS+, got {array.shape}"
+            )
         return turned
 
     @cached_property
@@ -121,7 +123,9 @@ class Geometry:
             return self
         affine = np.array(self.affine)
         affine[:3, :3] = self.affine[:3, order] * np.where(flipped, -1.0, 1.0)
-        last = [self.shape[axis] - 1 if flip else 0 for axis, flip in zip(order, flipped, strict=True)]
+        last = [
+            self.shape[axis] - 1 if flip else 0 for axis, flip in zip(order, flipped, strict=True)
+        ]
         affine[:3, 3] -= affine[:3, :3] @ np.array(last, dtype=np.float64)
         shape = (self.shape[order[0]], self.shape[order[1]], self.shape[order[2]])
         return Geometry(shape, affine)

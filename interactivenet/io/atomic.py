@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,8 @@ def replacing(path: Path) -> Iterator[Path]:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
         # missing after the rename, or where the folder itself could not be made
-        try:
+        with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        except OSError:
-            pass
 
 
 def write_bytes(path: Path, data: bytes) -> None:

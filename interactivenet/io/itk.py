@@ -50,9 +50,7 @@ def read_itk(path: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
         size = reader.GetSize()
         if dimension != 3 and not (dimension == 4 and size[3] == 1):
             hint = "; one file per modality is due" if dimension > 3 else ""
-            raise DataError(
-                f"has {dimension} axes {'x'.join(map(str, size))}, expected 3{hint}"
-            )
+            raise DataError(f"has {dimension} axes {'x'.join(map(str, size))}, expected 3{hint}")
         if components != 1:
             raise DataError(f"has {components} values per voxel, expected 1")
         if dimension == 4:
@@ -123,7 +121,7 @@ def read_dicom(folder: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
     array = _array(image)
     if array.dtype == np.float64:
         array = array.astype(np.float32)
-    elif array.dtype == np.int32 and -32768 <= array.min() and array.max() <= 32767:
+    elif array.dtype == np.int32 and array.min() >= -32768 and array.max() <= 32767:
         array = array.astype(np.int16)
     return array, Geometry(image.GetSize(), affine), ()
 

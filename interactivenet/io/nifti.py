@@ -104,9 +104,7 @@ def _geometry(header: nib.Nifti1Header, axes: int) -> tuple[Geometry, tuple[str,
         shape = shape[:-1]
     if len(shape) != axes:
         hint = "; one file per modality is due" if len(shape) > axes else ""
-        raise DataError(
-            f"has {len(shape)} axes {'x'.join(map(str, shape))}, expected {axes}{hint}"
-        )
+        raise DataError(f"has {len(shape)} axes {'x'.join(map(str, shape))}, expected {axes}{hint}")
     pixdim = header["pixdim"][1:4].astype(float)
     if not (pixdim > 0).all() or not np.isfinite(pixdim).all():
         raise DataError(

@@ -1,0 +1,197 @@
+"""Prompts: what a clinician points at. One prompt is one object: a label and its points."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interactivenet.errors import DataError, RequestError
+from interactivenet.volume import Geometry
+
+#: a full set of interior margin points: two per axis
+MARGIN_POINTS = 6
+#: points whose spread across their best plane stays below this many voxels lie in one plane
+_FLAT_VOXELS = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """One object to segment.
+
+    label: the object's value in the label map, 1 or more.
+    points: (N, 3) float64, RAS+ mm, N >= 1.
+    name: the label's name, where one is known.
+    """
+
+    label: int
+    points: NDArray[np.float64]
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        points = np.array(self.points, dtype=np.float64)
+        if self.label < 1:
+            raise DataError(f"a prompt's label must be 1 or more, got {self.label}")
+        if points.ndim != 2 or points.shape[1] != 3 or not len(points):
+            raise DataError(f"a prompt's points must have shape (N, 3), got {points.shape}")
+        if not np.isfinite(points).all():
+            raise DataError(f"a prompt's points must be finite, got {points.tolist()}")
+        points.setflags(write=False)
+        object.__setattr__(self, "points", points)
+
+
+@dataclass(frozen=True)
+class LabelNames:
+    """The foreground labels of a task: value -> name, values from 1."""
+
+    names: Mapping[int, str]
+
+    def __post_init__(self) -> None:
+        seen: dict[str, int] = {}
+        for value, name in self.names.items():
+            if value < 1:
+                raise RequestError(f"label '{name}' has value {value}, expected 1 or more")
+            if not name or "#" in name or name != name.strip() or name.isdigit():
+                raise RequestError(
+                    f"label name '{name}' cannot be used: expected a word without '#', not a number"
+                )
+            if name.lower() in seen:
+                raise RequestError(f"label name '{name}' is given twice")
+            seen[name.lower()] = value
+
+    @staticmethod
+    def parse(options: Iterable[str]) -> LabelNames:
+        """Read ``tumour`` (numbered in order from 1) or ``3=tumour`` (value given).
+
+        ``background``, first or as ``0=background``, may be named: it is always 0.
+        """
+        names: dict[int, str] = {}
+        following = 1
+        for option in options:
+            given, _, name = option.rpartition("=")
+            if given and not given.strip().isdigit():
+                raise RequestError(f"label '{option}': expected NAME or VALUE=NAME")
+            name = name.strip()
+            if name.lower() == "background" and (not given or int(given) == 0):
+                continue
+            value = int(given) if given else following
+            if value == 0:
+                raise RequestError(f"label '{option}': 0 is the background")
+            if value in names:
+                raise RequestError(f"label value {value} is given twice: {names[value]}, {name}")
+            names[value] = name
+            following = value + 1
+        return LabelNames(names)
+
+    def value_of(self, text: str) -> int | None:
+        """Return the value of a label's name (any case) or of its value as text; None if neither."""
+        text = text.strip().lower()
+        for value, name in self.names.items():
+            if text in (name.lower(), str(value)):
+                return value
+        return None
+
+    def __str__(self) -> str:
+        return ", ".join(f"{value}={name}" for value, name in self.names.items())
+
+
+@dataclass(frozen=True)
+class NamedPoint:
+    """A point as text formats have it: a name that says which object, and RAS+ mm."""
+
+    name: str
+    position: tuple[float, float, float]
+
+
+def to_named_points(prompts: Sequence[Prompt]) -> list[NamedPoint]:
+    """Flatten prompts; a second object of the same label is named ``name#2`` and so on."""
+    points = []
+    count: dict[int, int] = {}
+    for prompt in prompts:
+        count[prompt.label] = count.get(prompt.label, 0) + 1
+        name = prompt.name or str(prompt.label)
+        if count[prompt.label] > 1:
+            name = f"{name}#{count[prompt.label]}"
+        points += [NamedPoint(name, (x, y, z)) for x, y, z in prompt.points.tolist()]
+    return points
+
+
+def from_named_points(points: Sequence[NamedPoint], labels: LabelNames | None) -> list[Prompt]:
+    """Gather points into prompts by their names, in order of appearance.
+
+    A name is a label's name or value, with ``#2`` for a second object, or numbered as 3D Slicer
+    does (``tumour-1``). Names that mean no label (Slicer's ``F-1`` ... ``F-6``) are taken for
+    the only label of a task where they are all alike. Without ``labels``, numbers are label
+    values, and one single name is label 1. Anything else is refused: nothing is guessed.
+    """
+    if not points:
+        raise DataError("holds no points")
+    groups: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
+    for point in points:
+        name, _, number = point.name.strip().partition("#")
+        groups.setdefault((_known(name, labels), number), []).append(point.position)
+    names = list(dict.fromkeys(name for name, _ in groups))
+    values = {name: _value(name, names, labels) for name in names}
+    prompts = []
+    for (name, _), positions in groups.items():
+        value = values[name]
+        known = labels.names[value] if labels else ("" if name.isdigit() else name)
+        prompts.append(Prompt(value, np.array(positions), known))
+    return prompts
+
+
+def _known(name: str, labels: LabelNames | None) -> str:
+    """Strip the running number off a name that only then means a label, or means none at all."""
+    if name.isdigit() or (labels and labels.value_of(name) is not None):
+        return name
+    return re.sub(r"[-_ ]?\d+$", "", name)
+
+
+def _value(name: str, names: list[str], labels: LabelNames | None) -> int:
+    if name.lower() == "background" or name == "0":
+        raise DataError(f"has points named '{name}': a prompt marks the foreground")
+    if labels is None:
+        if name.isdigit():
+            return int(name)
+        if len(names) == 1:
+            return 1
+        raise DataError(
+            f"has points named {', '.join(map(repr, names))}: which label value is which?"
+            " (give the task, or its labels in order)"
+        )
+    value = labels.value_of(name)
+    if value is not None:
+        return value
+    if len(names) == 1 and len(labels.names) == 1 and not name.isdigit():
+        return next(iter(labels.names))
+    raise DataError(f"has points named '{name}', expected one of the labels {labels}")
+
+
+def points_outside(prompt: Prompt, grid: Geometry) -> int:
+    """Count the prompt's points that lie outside the image."""
+    return int((~grid.contains(prompt.points)).sum())
+
+
+def is_flat(prompt: Prompt, grid: Geometry) -> bool:
+    """Whether all points lie in one plane (within half a voxel), so that they span no box."""
+    return (
+        thickness(grid.world_to_voxel(prompt.points), flat_direction(prompt, grid)) < _FLAT_VOXELS
+    )
+
+
+def flat_direction(prompt: Prompt, grid: Geometry) -> NDArray[np.float64]:
+    """Unit vector (3,), in voxels, along which the prompt's points spread least."""
+    voxels = grid.world_to_voxel(prompt.points)
+    spread = np.ptp(voxels, axis=0)
+    if spread.min() < _FLAT_VOXELS:  # a plane along the grid, the usual slip
+        return np.eye(3)[int(spread.argmin())]
+    _, _, axes = np.linalg.svd(voxels - voxels.mean(axis=0))
+    return np.asarray(axes[2])
+
+
+def thickness(voxels: NDArray[np.float64], direction: NDArray[np.float64]) -> float:
+    """Extent of voxel positions (N, 3) along a unit vector (3,), voxels."""
+    return float(np.ptp(voxels @ direction))

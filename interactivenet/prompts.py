@@ -87,7 +87,7 @@ class LabelNames:
         return LabelNames(names)
 
     def value_of(self, text: str) -> int | None:
-        """Return the value of a label's name (any case) or of its value as text; None if neither."""
+        """Return the value that a label's name (any case) or number means; None if none."""
         text = text.strip().lower()
         for value, name in self.names.items():
             if text in (name.lower(), str(value)):
@@ -189,7 +189,7 @@ def flat_direction(prompt: Prompt, grid: Geometry) -> NDArray[np.float64]:
     if spread.min() < _FLAT_VOXELS:  # a plane along the grid, the usual slip
         return np.eye(3)[int(spread.argmin())]
     _, _, axes = np.linalg.svd(voxels - voxels.mean(axis=0))
-    return np.asarray(axes[2])
+    return np.asarray(axes[2], dtype=np.float64)
 
 
 def thickness(voxels: NDArray[np.float64], direction: NDArray[np.float64]) -> float:

@@ -99,16 +99,16 @@ class Geometry:
         """View an array (..., *shape) of this grid with its last three axes along RAS+."""
         order, flipped = self._axes
         lead = array.ndim - 3
-        turned = array.transpose(*range(lead), *(lead + axis for axis in order))
-        return turned[(..., *(slice(None, None, -1 if flip else 1) for flip in flipped))]
+        turned = array.transpose([*range(lead), *(lead + axis for axis in order)])
+        return _flipped(turned, flipped)
 
     def from_ras(self, array: Array) -> Array:
         """Undo :meth:`to_ras`: view an array (..., X, Y, Z) along RAS+ on this grid."""
         order, flipped = self._axes
         lead = array.ndim - 3
-        turned = array[(..., *(slice(None, None, -1 if flip else 1) for flip in flipped))]
+        turned = _flipped(array, flipped)
         back = [order.index(axis) for axis in range(3)]
-        turned = turned.transpose(*range(lead), *(lead + axis for axis in back))
+        turned = turned.transpose([*range(lead), *(lead + axis for axis in back)])
         if turned.shape[lead:] != self.shape:
             raise ValueError(
                 f"array must have shape {self.ras.shape} along RAS+, got {array.shape}"
@@ -132,11 +132,13 @@ class Geometry:
 
     def voxel_to_world(self, voxels: ArrayLike) -> NDArray[np.float64]:
         """Turn voxel indices (N, 3), fractions allowed, into RAS+ mm (N, 3)."""
-        return _rows(voxels, "voxels") @ self.affine[:3, :3].T + self.affine[:3, 3]
+        world = _rows(voxels, "voxels") @ self.affine[:3, :3].T + self.affine[:3, 3]
+        return np.asarray(world, dtype=np.float64)
 
     def world_to_voxel(self, points: ArrayLike) -> NDArray[np.float64]:
         """Turn RAS+ mm (N, 3) into continuous voxel indices (N, 3)."""
-        return (_rows(points, "points") - self.affine[:3, 3]) @ self._to_voxel[:3, :3].T
+        voxels = (_rows(points, "points") - self.affine[:3, 3]) @ self._to_voxel[:3, :3].T
+        return np.asarray(voxels, dtype=np.float64)
 
     def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
         """Tell for each point (N, 3), RAS+ mm, whether it lies in a voxel of the grid."""
@@ -229,6 +231,10 @@ def coarse_axes(spacing: ArrayLike) -> NDArray[np.bool_]:
     """Tell which axes (3,) are coarse: at least ``ANISOTROPY`` times the finest spacing (mm)."""
     spacing = np.asarray(spacing, dtype=np.float64)
     return np.asarray(spacing >= ANISOTROPY * spacing.min())
+
+
+def _flipped(array: Array, flipped: tuple[bool, bool, bool]) -> Array:
+    return array[(Ellipsis, *[slice(None, None, -1 if flip else 1) for flip in flipped])]
 
 
 def _rows(points: ArrayLike, name: str) -> NDArray[np.float64]:

@@ -94,7 +94,7 @@ def write_label(path: Path, array: Array, grid: Geometry) -> None:
     write_volume(path, array.astype(label_type(array)), grid)
 
 
-def label_type(array: Array) -> np.dtype[np.unsignedinteger]:  # type: ignore[type-arg]
+def label_type(array: Array) -> np.dtype[np.unsignedinteger]:
     """Return the smallest unsigned type that holds the values of a label map."""
     return np.dtype(np.min_scalar_type(int(array.max(initial=0))))
 

@@ -1,0 +1,131 @@
+"""Which files of a raw task belong to which case, from their names alone."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from interactivenet.errors import RequestError
+from interactivenet.io.images import READABLE, suffix_of
+from interactivenet.io.prompt_files import PROMPT_SUFFIXES
+from interactivenet.task import Case
+
+_SUFFIXED = re.compile(r"(.+)_(\d{4})")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a check noticed. Errors cost the case; warnings do not."""
+
+    level: str  # "error", "warning" or "note"
+    case: str
+    message: str
+
+
+@dataclass
+class Subset:
+    """The cases of imagesTr or imagesTs, and what is wrong with their files."""
+
+    cases: list[Case] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def stems(folder: Path, suffixes: Sequence[str]) -> dict[str, list[Path]]:
+    """List a folder's files (DICOM series folders, too) by their names without suffix."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    if not folder.is_dir():
+        return found
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise RequestError(f"{folder}: cannot be read: {error.strerror or error}") from error
+    for path in entries:
+        suffix = suffix_of(path, suffixes)
+        if path.name.startswith(".") or not (suffix or path.is_dir()):
+            continue
+        found[path.name[: len(path.name) - len(suffix)] if suffix else path.name].append(path)
+    return found
+
+
+def find_cases(task: Path, subset: str, modalities: Sequence[str]) -> Subset:
+    """Match images, label and prompt file of every case of a subset, 'Tr' or 'Ts'.
+
+    An image is named CASE_0000 for the first modality and so on. One modality alone may leave
+    the suffix out; there, a name that ends in four digits is a case of its own where the label
+    (or, failing that, the other cases) says so.
+    """
+    images = stems(task / f"images{subset}", READABLE)
+    labels = stems(task / f"labels{subset}", READABLE)
+    prompts = stems(task / f"interactions{subset}", PROMPT_SUFFIXES)
+    grouped = _group(images, set(labels), len(modalities))
+    result = Subset()
+    for name, by_modality in sorted(grouped.items()):
+        problem = _problem(by_modality, modalities, labels.get(name, []), prompts.get(name, []))
+        if not problem and subset == "Tr" and name not in labels:
+            problem = f"has no label in labels{subset}"
+        if problem:
+            result.findings.append(Finding("error", name, problem))
+            continue
+        ordered = tuple(by_modality[index][0] for index in range(len(modalities)))
+        label = labels[name][0] if name in labels else None
+        interaction = prompts[name][0] if name in prompts else None
+        result.cases.append(Case(name, ordered, label, interaction))
+    for kind, found in ((f"labels{subset}", labels), (f"interactions{subset}", prompts)):
+        for name in sorted(set(found) - set(grouped)):
+            result.findings.append(
+                Finding("warning", name, f"{kind}/{found[name][0].name} belongs to no image")
+            )
+    return result
+
+
+def _group(
+    images: dict[str, list[Path]], labels: set[str], modalities: int
+) -> dict[str, dict[int, list[Path]]]:
+    grouped: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    plain = sum(stem in labels for stem in images)
+    suffixed = sum(stem not in labels and stem[:-5] in labels for stem in images)
+    for stem, paths in images.items():
+        match = _SUFFIXED.fullmatch(stem)
+        whole = not match
+        if match and modalities == 1:
+            if stem in labels:
+                whole = True
+            elif match[1] not in labels:  # no label to tell: as the other cases are named
+                whole = plain > 0 if plain or suffixed else match[2] != "0000"
+        if whole or match is None:
+            grouped[stem][0 if modalities == 1 else -1] += paths
+        else:
+            grouped[match[1]][int(match[2])] += paths
+    return grouped
+
+
+def _problem(
+    by_modality: dict[int, list[Path]],
+    modalities: Sequence[str],
+    labels: list[Path],
+    prompts: list[Path],
+) -> str:
+    if -1 in by_modality:
+        last = len(modalities) - 1
+        return (
+            f"{by_modality[-1][0].name} has no modality suffix, expected _0000 to _{last:04d}"
+            f" for {len(modalities)} modalities"
+        )
+    for index, name in enumerate(modalities):
+        if index not in by_modality:
+            return f"lacks the image of modality {index:04d} ({name})"
+    extra = sorted(set(by_modality) - set(range(len(modalities))))
+    if extra:
+        return (
+            f"has an image of modality {extra[0]:04d}, but {len(modalities)} were named:"
+            f" {', '.join(modalities)}"
+        )
+    for kind, files in (("image", by_modality), ("label", {0: labels}), ("prompt", {0: prompts})):
+        for paths in files.values():
+            if len(paths) > 1:
+                both = ", ".join(path.name for path in paths)
+                return f"has {len(paths)} {kind} files for one: {both}"
+    return ""

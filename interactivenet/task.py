@@ -1,0 +1,190 @@
+"""Tasks: where their files are, and ``dataset.json``, which lists them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from interactivenet.errors import DataError, RequestError
+from interactivenet.io.atomic import read_json, write_json
+from interactivenet.prompts import LabelNames
+
+_NAME = re.compile(r"Task\d{3}_[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+@dataclass(frozen=True)
+class Roots:
+    """The three folders that hold all tasks: raw, processed and results."""
+
+    raw: Path
+    processed: Path
+    results: Path
+
+    @staticmethod
+    def choose(
+        raw: Path | None = None, processed: Path | None = None, results: Path | None = None
+    ) -> Roots:
+        """Take what is given, else ``interactivenet_raw`` etc., else ./data and ./results."""
+
+        def root(given: Path | None, variable: str, default: str) -> Path:
+            return given or Path(os.environ.get(variable) or default)
+
+        return Roots(
+            root(raw, "interactivenet_raw", "data/raw"),
+            root(processed, "interactivenet_processed", "data/processed"),
+            root(results, "interactivenet_results", "results"),
+        )
+
+    def new_task(self, name: str) -> Path:
+        """Return the raw folder of a task that is about to be made.
+
+        Raises RequestError where the name is not of the form TaskXXX_NAME or is taken.
+        """
+        check_task_name(name)
+        folder = self.raw / name
+        if folder.exists():
+            raise RequestError(f"{folder} exists: choose another task name, or remove it first")
+        return folder
+
+    def raw_task(self, name: str) -> Path:
+        """Return the raw folder of a task; raises RequestError naming the tasks that exist."""
+        check_task_name(name)
+        folder = self.raw / name
+        if not folder.is_dir():
+            there = sorted(p.name for p in self.raw.glob("Task*") if p.is_dir())
+            what = f"there are {', '.join(there)}" if there else "there is none"
+            raise RequestError(
+                f"task {name} does not exist in {self.raw} ({what});"
+                " --raw or interactivenet_raw says where tasks are"
+            )
+        return folder
+
+
+def check_task_name(name: str) -> None:
+    """Raise RequestError unless the name has the form TaskXXX_NAME."""
+    if not _NAME.fullmatch(name):
+        raise RequestError(
+            f"task name '{name}': expected TaskXXX_NAME, such as Task101_LIVER (three digits,"
+            " then letters, digits, '_', '-' or '.')"
+        )
+
+
+@dataclass(frozen=True)
+class Case:
+    """The files of one case; images in modality order."""
+
+    name: str
+    images: tuple[Path, ...]
+    label: Path | None = None
+    interaction: Path | None = None
+    subtype: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A checked raw task: what dataset.json says."""
+
+    name: str
+    folder: Path
+    modalities: tuple[str, ...]
+    labels: LabelNames
+    training: tuple[Case, ...]
+    test: tuple[Case, ...]
+
+    @staticmethod
+    def load(folder: Path) -> Task:
+        """Read ``dataset.json``; raises RequestError where it is missing, DataError if broken."""
+        path = folder / "dataset.json"
+        if not path.exists():
+            raise RequestError(
+                f"{path} does not exist: run 'interactivenet dataset -t {folder.name} ...' first"
+            )
+        content = read_json(path)
+        try:
+            names = content["labels"]
+            modality = content["modality"]
+            return Task(
+                folder.name,
+                folder,
+                tuple(str(modality[key]) for key in sorted(modality, key=int)),
+                LabelNames({int(v): str(names[v]) for v in sorted(names, key=int) if int(v)}),
+                tuple(_case(entry, folder) for entry in content["training"]),
+                tuple(_case(entry, folder) for entry in content["test"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(f"{path}: is no dataset.json of InteractiveNet: {error!r}") from error
+
+    def save(self) -> Path:
+        """Write ``dataset.json`` into the task's folder and return its path."""
+
+        def entry(case: Case) -> dict[str, Any]:
+            content: dict[str, Any] = {
+                "case": case.name,
+                "image": [self._relative(path) for path in case.images],
+            }
+            if case.label:
+                content["label"] = self._relative(case.label)
+            if case.interaction:
+                content["interaction"] = self._relative(case.interaction)
+            if case.subtype is not None:
+                content["subtype"] = case.subtype
+            return content
+
+        content = {
+            "name": self.name,
+            "tensorImageSize": "3D",
+            "modality": {str(i): name for i, name in enumerate(self.modalities)},
+            "labels": {"0": "background"} | {str(v): n for v, n in self.labels.names.items()},
+            "numTraining": len(self.training),
+            "numTest": len(self.test),
+            "training": [entry(case) for case in self.training],
+            "test": [entry(case) for case in self.test],
+        }
+        path = self.folder / "dataset.json"
+        write_json(path, content)
+        return path
+
+    def with_interactions(self, files: Mapping[tuple[str, str], Path]) -> Task:
+        """Return the task with the prompt files (subset 'Tr' or 'Ts', case name) -> path."""
+
+        def updated(cases: tuple[Case, ...], subset: str) -> tuple[Case, ...]:
+            return tuple(
+                replace(case, interaction=files.get((subset, case.name), case.interaction))
+                for case in cases
+            )
+
+        return replace(self, training=updated(self.training, "Tr"), test=updated(self.test, "Ts"))
+
+    def _relative(self, path: Path) -> str:
+        return "./" + path.relative_to(self.folder).as_posix()
+
+
+def record_failures(folder: Path, stage: str, failures: Mapping[str, str]) -> Path:
+    """Write what failed in a stage, case -> reason, to the folder's ``failures.json``.
+
+    Other stages' entries are kept; without any failure the file goes away.
+    """
+    path = folder / "failures.json"
+    content: dict[str, Any] = read_json(path) if path.exists() else {}
+    content.pop(stage, None)
+    if failures:
+        content[stage] = dict(failures)
+    if content:
+        write_json(path, content)
+    else:
+        path.unlink(missing_ok=True)
+    return path
+
+
+def _case(entry: Mapping[str, Any], folder: Path) -> Case:
+    def optional(key: str) -> Path | None:
+        return folder / entry[key] if entry.get(key) else None
+
+    images = entry["image"] if isinstance(entry["image"], list) else [entry["image"]]
+    paths = tuple(folder / image for image in images)
+    name = entry.get("case") or re.sub(r"(_\d{4})?\.[^/]*$", "", paths[0].name)
+    return Case(str(name), paths, optional("label"), optional("interaction"), entry.get("subtype"))

@@ -187,7 +187,7 @@ def flat_direction(prompt: Prompt, grid: Geometry) -> NDArray[np.float64]:
     voxels = grid.world_to_voxel(prompt.points)
     spread = np.ptp(voxels, axis=0)
     if spread.min() < _FLAT_VOXELS:  # a plane along the grid, the usual slip
-        return np.eye(3)[int(spread.argmin())]
+        return np.asarray(np.eye(3)[int(spread.argmin())])
     _, _, axes = np.linalg.svd(voxels - voxels.mean(axis=0))
     return np.asarray(axes[2], dtype=np.float64)
 

@@ -122,18 +122,18 @@ def margin_points(
 def random_points(thing: Object, count: int, rng: np.random.Generator) -> Indices:
     """Draw ``count`` different voxels (N, 3) of the object, or all where it has fewer."""
     voxels = thing.voxels
-    return voxels[np.sort(rng.permutation(len(voxels))[:count])]
+    return np.asarray(voxels[np.sort(rng.permutation(len(voxels))[:count])])
 
 
 def centre_point(thing: Object, spacing: tuple[float, float, float]) -> Indices:
-    """Return the object's voxel (1, 3) that is deepest inside, the nearest to its centroid of these.
+    """Return the object's deepest voxel (1, 3); of several, the nearest to its centroid.
 
     Depth is the distance (mm) to the nearest voxel outside the object.
     """
     depth = ndimage.distance_transform_edt(np.pad(thing.mask, 1), sampling=spacing)
     deepest = np.argwhere(depth >= depth.max() - 1e-6) - 1 + thing.start
     away = ((deepest - thing.voxels.mean(axis=0)) * spacing) ** 2
-    return deepest[away.sum(axis=1).argmin()][None]
+    return np.asarray(deepest[away.sum(axis=1).argmin()][None])
 
 
 def jitter(
@@ -153,7 +153,7 @@ def jitter(
 
 
 def _near(
-    target: NDArray[np.generic],
+    target: NDArray[np.float64] | Indices,
     candidates: tuple[Indices, ...],
     taken: list[Indices],
     spacing: tuple[float, float, float],

@@ -113,7 +113,7 @@ class Geometry:
             raise ValueError(
                 f"array must have shape {self.ras.shape} along RAS+, got {array.shape}"
             )
-        return turned
+        return np.asarray(turned)
 
     @cached_property
     def ras(self) -> Geometry:
@@ -234,7 +234,8 @@ def coarse_axes(spacing: ArrayLike) -> NDArray[np.bool_]:
 
 
 def _flipped(array: Array, flipped: tuple[bool, bool, bool]) -> Array:
-    return array[(Ellipsis, *[slice(None, None, -1 if flip else 1) for flip in flipped])]
+    x, y, z = (slice(None, None, -1 if flip else 1) for flip in flipped)
+    return np.asarray(array[..., x, y, z])
 
 
 def _rows(points: ArrayLike, name: str) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from isal import igzip
+from isal import igzip, isal_zlib
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
@@ -74,7 +74,7 @@ def _bytes_of(path: Path) -> bytes:
         return data
     try:
         return bytes(igzip.decompress(data))  # type: ignore[no-untyped-call]
-    except (EOFError, OSError, zlib.error) as error:
+    except (EOFError, OSError, zlib.error, isal_zlib.error) as error:  # type: ignore[misc]
         raise DataError(f"is a damaged or truncated gzip file: {one_line(error)}") from error
 
 

@@ -203,7 +203,7 @@ def _check_label(
     check_same_lattice(case.label, volume.source, case.images[0], grid)
     for note in volume.notes:
         add("warning", f"{case.label.name}: {note}")
-    label = volume.array[0]
+    label = np.asarray(volume.array[0])
     voxels.update(label_counts(label))
     if not voxels:
         raise DataError(f"{case.label}: is empty, expected voxels of {labels}")

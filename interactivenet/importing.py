@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from interactivenet.case_files import stems
-from interactivenet.errors import DataError, RequestError, naming
+from interactivenet.errors import DataError, RequestError, naming, one_line
 from interactivenet.io.atomic import read_json, replacing
 from interactivenet.io.images import READABLE, read_label, suffix_of, write_label, write_volume
 from interactivenet.prompts import LabelNames
@@ -68,8 +68,10 @@ def find_source(folder: Path, labels: LabelNames | None = None) -> Source:
 
 def import_cases(
     source: Source, target: Path, *, copy: bool = False, merge_labels: bool = False
-) -> Iterator[str]:
-    """Write the source's cases into the raw task folder ``target``, yielding their names.
+) -> Iterator[tuple[str, str]]:
+    """Write the source's cases into the raw task folder ``target``.
+
+    Yields each case's name with '', or with the reason why it was left out.
 
     Files are hard-linked, or copied where that is impossible or ``copy`` is set; 4D images
     become one file per modality, and with ``merge_labels`` every foreground value becomes 1 in
@@ -83,14 +85,15 @@ def import_cases(
         raise RequestError(f"{target} exists: choose another task name, or remove it first")
     try:
         for case in source.cases:
-            for subset in ("imagesTr", "labelsTr", f"images{case.subset}", f"labels{case.subset}"):
-                (partial / subset).mkdir(parents=True, exist_ok=True)
-            _import_images(case, partial / f"images{case.subset}", len(source.modalities), copy)
-            if case.label:
-                _import_label(
-                    case, case.label, partial / f"labels{case.subset}", copy, merge_labels
-                )
-            yield case.name
+            images, labels = partial / f"images{case.subset}", partial / f"labels{case.subset}"
+            images.mkdir(parents=True, exist_ok=True)
+            try:
+                if case.label:
+                    _import_label(case, case.label, labels, copy, merge_labels)
+                _import_images(case, images, len(source.modalities), copy)
+                yield case.name, ""
+            except DataError as error:
+                yield case.name, one_line(error)
         partial.rename(target)
     except OSError as error:
         raise RequestError(

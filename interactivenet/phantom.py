@@ -13,26 +13,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from interactivenet.errors import RequestError
 from interactivenet.io.images import write_label, write_volume
 from interactivenet.volume import Array, Geometry
 
-#: smallest number of voxels along an axis
-MIN_AXIS = 16
-#: an object smaller than this (voxels) is not worth segmenting
-MIN_VOXELS = 20
-#: background voxels that separate two objects, and an object from the border
-GAP = 2
-#: places tried for one object, ever smaller down to half its size
-TRIES = 120
-#: oblique grids turn about this axis (RAS)
-TILTED_AXIS = np.array([1.0, 0.5, 0.3]) / np.linalg.norm([1.0, 0.5, 0.3])
-#: 26-connectivity
-NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
+MIN_AXIS = 16  # voxels along an axis
+MIN_VOXELS = 20  # of an object: smaller ones are not worth segmenting
+GAP = 2  # voxels of background between two objects, and between an object and the border
+TRIES = 120  # places tried for one object, ever smaller down to half its size
+TILTED_AXIS = np.array([1.0, 0.5, 0.3]) / np.linalg.norm([1.0, 0.5, 0.3])  # RAS, of oblique grids
+NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)  # 26-connectivity
+RAS_AXIS = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}
 
-Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Rng = np.random.Generator
+Placed = tuple[tuple[slice, slice, slice], Mask]  # a part of the volume, and the object in it
 
 
 @dataclass(frozen=True)
@@ -68,25 +65,19 @@ class PhantomSettings:
                 raise RequestError(f"{name} must be at least {least}, got {value}")
         for name in ("modalities", "labels"):
             names = getattr(self, name)
-            if isinstance(names, str) or not names or not all(names):
-                raise RequestError(f"{name} must be one name or more, none empty, got {names!r}")
-            if len(set(names)) != len(names):
-                raise RequestError(f"{name} must differ from each other, got {', '.join(names)}")
-        if len(self.labels) > 255:
-            raise RequestError(f"labels must be at most 255 names, got {len(self.labels)}")
+            one_each = not isinstance(names, str) and len(set(names)) == len(names)
+            if not one_each or not all(names) or not 1 <= len(names) <= 255:
+                raise RequestError(f"{name} must be 1 to 255 different names, got {names!r}")
         if len(self.shape) != 3 or min(self.shape) < MIN_AXIS:
-            raise RequestError(
-                f"shape must be three numbers of at least {MIN_AXIS} voxels, got {self.shape}"
-            )
+            raise RequestError(f"shape must be three numbers from {MIN_AXIS}, got {self.shape}")
         if len(self.spacing) != 3 or not all(np.isfinite(mm) and mm > 0 for mm in self.spacing):
             raise RequestError(f"spacing must be three positive numbers, got {self.spacing} mm")
         if not -45 <= self.oblique <= 45:
             raise RequestError(f"oblique must be from -45 to 45 degrees, got {self.oblique}")
-        if len(self.orientation) != 3 or {*map(_axis, self.orientation)} != {0, 1, 2}:
-            raise RequestError(
-                "orientation must be one letter each of R or L, A or P, and S or I,"
-                f" such as LPS, got {self.orientation!r}"
-            )
+        axes = [RAS_AXIS.get(letter, -1) for letter in self.orientation]
+        if sorted(axes) != [0, 1, 2]:
+            what = "one letter each of R or L, A or P, and S or I"
+            raise RequestError(f"orientation must be {what}, got {self.orientation!r}")
 
 
 def make_phantom(settings: PhantomSettings, index: int) -> tuple[Array, Array, Geometry]:
@@ -105,30 +96,30 @@ def make_phantom(settings: PhantomSettings, index: int) -> tuple[Array, Array, G
     grid = stored.ras
     spacing = np.array(grid.spacing)
     extent = spacing * grid.shape
+    scale = float(np.cbrt(extent.prod()))
     x, y, z = (
         ((np.arange(n) - (n - 1) / 2) * mm).astype(np.float32).reshape(np.roll((-1, 1, 1), axis))
         for axis, (n, mm) in enumerate(zip(grid.shape, grid.spacing, strict=True))
     )
-    coarse = _noise(rng, grid.shape, 0.07 * _mean(extent) / spacing)
-    fine = _noise(rng, grid.shape, 0.018 * _mean(extent) / spacing)
+    coarse = _noise(rng, grid.shape, 0.07 * scale / spacing)
+    fine = _noise(rng, grid.shape, 0.018 * scale / spacing)
 
     # 0 at the centre, 1 on the skin; the body goes on beyond the first and the last slice
-    width, depth, height = extent * np.array([0.46, 0.42, 1.0]) * rng.uniform(0.92, 1.0, 3)
+    width, depth, height = (extent * (0.46, 0.42, 1) * rng.uniform(0.92, 1, 3)).tolist()
     depth = min(depth, 1.1 * width)
     radius = np.sqrt((x / width) ** 2 + (y / depth) ** 2 + (z / height) ** 2) + 0.012 * coarse
     tissue = radius < rng.uniform(0.84, 0.9)  # the rest of the body is fat
-    thick = 0.2 * min(width, depth)
-    back = np.sqrt((x / thick) ** 2 + ((y + 0.55 * depth) / thick) ** 2 + (z / height) ** 2)
-    bone = back + 0.03 * coarse  # below 1; above 0.7 it is compact
+    thick = rng.uniform(0.17, 0.24) * min(width, depth)
+    back = np.sqrt((x / thick / 1.25) ** 2 + ((y + 0.55 * depth) / thick) ** 2 + (z / height) ** 2)
+    bone = back + 0.1 * coarse  # below 1; above 0.7 it is compact
     organs: list[Mask] = []
     for _ in range(rng.integers(4, 7)):
         middle = rng.uniform(-0.55, 0.55, 3) * (width, depth, 0.45 * extent[2])
-        axes = rng.uniform(0.14, 0.34, 3) * _mean(extent)
+        axes = rng.uniform(0.14, 0.34, 3) * scale
         organs.append((_ellipsoid((x, y, z), middle, axes, rng) + 0.06 * coarse < 1) & tissue)
 
     inside = (radius < 0.8) & (bone > 1.1)
-    for axis in range(3):
-        np.moveaxis(inside, axis, 0)[[*range(GAP), *range(-GAP, 0)]] = False
+    inside &= np.pad(np.ones(np.array(grid.shape) - 2 * GAP, dtype=bool), GAP)
     objects = _place_objects(settings, index, inside, spacing, rng)
 
     images = []
@@ -138,38 +129,34 @@ def make_phantom(settings: PhantomSettings, index: int) -> tuple[Array, Array, G
         image[radius < 1] = -100 if ct else rng.uniform(850, 1000)
         image[tissue] = 50 if ct else 500
         for organ in organs:
-            image[organ] = rng.uniform(20, 130) if ct else rng.uniform(380, 820)
+            image[organ] = rng.uniform(20, 100) if ct else rng.uniform(400, 680)
         image[bone < 1] = 650 if ct else 150
         image[bone < 0.7] = 250 if ct else 700
-        texture = (10 if ct else 40) * (0.7 * coarse + 0.6 * fine)
+        texture = (11 if ct else 50) * (0.7 * coarse + 0.6 * fine)
         image += np.where(radius < 1, texture, 0)
-        sign = rng.choice([-1, 1])
-        contrasts = [
-            sign * (-1) ** value * (rng.uniform(45, 80) if ct else rng.uniform(140, 230))
-            for value in range(len(settings.labels))
-        ]
+        lowest, highest = (35, 70) if ct else (110, 210)  # of the contrast; its sign alternates
+        contrast = rng.uniform(lowest, highest, len(settings.labels)) * rng.choice([-1, 1])
+        contrast[::2] *= -1
         for value, (where, mask) in objects:
-            image[where][mask] = image[where][mask].mean() + contrasts[value - 1]
-            image[where][mask] += 1.5 * texture[where][mask]
-        image = ndimage.gaussian_filter(image, np.maximum(0.6, 0.007 * _mean(extent) / spacing))
+            step = contrast[value - 1]  # from the brightest, or the darkest, of what it replaces
+            level = np.quantile(image[where][mask], 0.9 if step > 0 else 0.1) + step
+            image[where][mask] = level + 1.5 * texture[where][mask]
+        image = ndimage.gaussian_filter(image, np.maximum(0.6, 0.007 * scale / spacing))
         if ct:
-            image += 11 * _noise(rng, grid.shape, np.full(3, 0.5))
-            image = np.clip(image, -1024, 3071)
+            image = np.clip(image + 11 * _noise(rng, grid.shape, np.full(3, 0.5)), -1024, 3071)
         else:
-            slope = rng.uniform(-0.3, 0.3, 3) / extent
-            bend = rng.uniform(-0.5, 0.5, 3) / extent**2
-            bias = slope[0] * x + slope[1] * y + slope[2] * z
-            bias = bias + bend[0] * x**2 + bend[1] * y**2 + bend[2] * z**2
+            waves = (rng.uniform(-0.4, 0.4, (2, 3)) / (extent, extent**2)).T.tolist()
+            bias = sum(a * p + b * p**2 for p, (a, b) in zip((x, y, z), waves, strict=True))
             noise = rng.uniform(18, 30) * rng.standard_normal((2, *grid.shape), dtype=np.float32)
             image *= rng.uniform(0.8, 1.15) * np.exp(bias)
-            image = np.hypot(image + noise[0], noise[1])
-            image = np.clip(image, 0, 1500)
+            image = np.clip(np.hypot(image + noise[0], noise[1]), 0, 1500)
         images.append(np.rint(image).astype(np.int16))
 
     label = np.zeros(grid.shape, dtype=np.uint8)
     for value, (where, mask) in objects:
         label[where][mask] = value
-    return stored.from_ras(np.stack(images)), stored.from_ras(label), stored
+    channels = np.ascontiguousarray(stored.from_ras(np.stack(images)))
+    return channels, np.ascontiguousarray(stored.from_ras(label)), stored
 
 
 def write_phantom_task(folder: Path, settings: PhantomSettings) -> None:
@@ -180,59 +167,49 @@ def write_phantom_task(folder: Path, settings: PhantomSettings) -> None:
     ..., test cases continue the numbers. Raises RequestError where the objects do not fit.
     """
     for index in range(settings.cases + settings.test_cases):
-        images, label, geometry = make_phantom(settings, index)
-        part = "Tr" if index < settings.cases else "Ts"
-        for kind in ("images", "labels"):
-            (Path(folder) / f"{kind}{part}").mkdir(parents=True, exist_ok=True)
-        case = f"phantom_{index:03d}"
-        for channel, image in enumerate(images):
-            path = Path(folder) / f"images{part}" / f"{case}_{channel:04d}.nii.gz"
-            write_volume(path, geometry.to_ras(image), geometry)
-        path = Path(folder) / f"labels{part}" / f"{case}.nii.gz"
-        write_label(path, geometry.to_ras(label), geometry)
-
-
-Placed = tuple[tuple[slice, slice, slice], Mask]
+        stored, label, grid = make_phantom(settings, index)
+        case, part = f"phantom_{index:03d}", "Tr" if index < settings.cases else "Ts"
+        images, labels = (Path(folder) / f"{kind}{part}" for kind in ("images", "labels"))
+        images.mkdir(parents=True, exist_ok=True)
+        labels.mkdir(parents=True, exist_ok=True)
+        for channel, image in enumerate(stored):
+            write_volume(images / f"{case}_{channel:04d}.nii.gz", grid.to_ras(image), grid)
+        write_label(labels / f"{case}.nii.gz", grid.to_ras(label), grid)
 
 
 def _place_objects(
-    settings: PhantomSettings, index: int, free: Mask, spacing: Array, rng: np.random.Generator
+    settings: PhantomSettings, index: int, free: Mask, spacing: Array, rng: Rng
 ) -> list[tuple[int, Placed]]:
     """Place every object on free voxels, which are used up; each as (label value, place)."""
     extent = spacing * free.shape
     wanted = settings.objects * len(settings.labels)
-    largest = min(0.16 * _mean(extent), 0.3 * extent.min()) / max(1.0, wanted / 3) ** (1 / 3)
+    largest = min(0.16 * np.cbrt(extent.prod()), 0.3 * extent.min())
+    largest /= np.cbrt(max(1.0, wanted / 3))
     placed: list[tuple[int, Placed]] = []
     for number in range(wanted):
         places = np.flatnonzero(free)
         size = largest * rng.uniform(0.65, 1.0)
         for attempt in range(TRIES if places.size else 0):
             centre = np.array(np.unravel_index(rng.choice(places), free.shape))
-            where, mask = _lobulated(
-                centre, size * (1 - 0.5 * attempt / TRIES), spacing, free.shape, rng
-            )
+            radius = size * (1 - 0.5 * attempt / TRIES)
+            where, mask = _lobulated(centre, radius, spacing, np.array(free.shape), rng)
             if mask.sum() >= MIN_VOXELS and free[where][mask].all():
                 around = ndimage.binary_dilation(mask, NEIGHBOURS, iterations=GAP)
                 free[where][around] = False
                 placed.append((number % len(settings.labels) + 1, (where, mask)))
                 break
         else:
-            raise RequestError(
-                f"only {number} of {wanted} objects fit into phantom_{index:03d}:"
-                " ask for fewer objects or a larger shape"
-            )
+            found = f"only {number} of {wanted} objects fit into phantom_{index:03d}"
+            raise RequestError(f"{found}: ask for fewer objects or a larger shape")
     return placed
 
 
-def _lobulated(
-    centre: Array, size: float, spacing: Array, shape: tuple[int, ...], rng: np.random.Generator
-) -> Placed:
+def _lobulated(centre: Array, size: float, spacing: Array, shape: Array, rng: Rng) -> Placed:
     """Join overlapping ellipsoids about a voxel into one object of radius ``size`` mm or so."""
     reach = np.ceil(1.8 * size / spacing).astype(int) + GAP + 1
     low, high = np.maximum(centre - reach, 0), np.minimum(centre + reach + 1, shape)
     where = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    mm = [(np.arange(low[i], high[i]) - centre[i]) * spacing[i] for i in range(3)]
-    points = np.ix_(*mm)
+    points = np.ix_(*((np.arange(low[i], high[i]) - centre[i]) * spacing[i] for i in range(3)))
     depth = (_ellipsoid(points, np.zeros(3), size * rng.uniform(0.65, 0.95, 3), rng) - 1) * size
     for _ in range(rng.integers(3, 6)):
         aside = rng.standard_normal(3)
@@ -240,14 +217,12 @@ def _lobulated(
         axes = size * rng.uniform(0.35, 0.6, 3)
         depth = np.minimum(depth, (_ellipsoid(points, aside, axes, rng) - 1) * axes.mean())
     depth += 0.07 * size * _noise(rng, depth.shape, 0.22 * size / spacing)
-    parts, count = ndimage.label(ndimage.binary_fill_holes(depth < 0), NEIGHBOURS)
+    parts, count = ndimage.label(depth < 0, NEIGHBOURS)
     biggest = np.bincount(parts.ravel())[1:].argmax() + 1 if count else -1
     return (where[0], where[1], where[2]), np.asarray(parts == biggest)
 
 
-def _ellipsoid(
-    points: tuple[Array, ...], centre: Array, axes: Array, rng: np.random.Generator
-) -> Array:
+def _ellipsoid(points: tuple[Array, ...], centre: Array, axes: Array, rng: Rng) -> Array:
     """How far points are from the centre of a randomly turned ellipsoid; 1 on its surface."""
     turn, _ = np.linalg.qr(rng.standard_normal((3, 3)))
     x, y, z = (axis - float(at) for axis, at in zip(points, centre, strict=True))
@@ -255,34 +230,20 @@ def _ellipsoid(
     return np.asarray(np.sqrt(sum((a * x + b * y + c * z) ** 2 for a, b, c in rows)))
 
 
-def _noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: Array) -> Floats:
+def _noise(rng: Rng, shape: tuple[int, ...], sigma: Array) -> NDArray[np.float32]:
     """Smooth noise, standard deviation 1; sigma in voxels along each axis."""
     field = rng.standard_normal(shape, dtype=np.float32)
     field = ndimage.gaussian_filter(field, sigma, truncate=3)
     return np.asarray(field / field.std(), dtype=np.float32)
 
 
-def _geometry(settings: PhantomSettings, rng: np.random.Generator) -> Geometry:
+def _geometry(settings: PhantomSettings, rng: Rng) -> Geometry:
     """Lay the stored grid into the patient, its middle somewhere near the origin."""
     axes = np.zeros((3, 3))
     for column, letter in enumerate(settings.orientation):
-        axes[_axis(letter), column] = 1 if letter in "RAS" else -1
-    a, b, c = TILTED_AXIS * np.sin(np.radians(settings.oblique))
-    cross = np.array([[0, -c, b], [c, 0, -a], [-b, a, 0]])
-    along = (1 - np.cos(np.radians(settings.oblique))) * np.outer(TILTED_AXIS, TILTED_AXIS)
-    turn = np.cos(np.radians(settings.oblique)) * np.eye(3) + cross + along
+        axes[RAS_AXIS[letter], column] = 1 if letter in "RAS" else -1
+    turn = Rotation.from_rotvec(np.radians(settings.oblique) * TILTED_AXIS).as_matrix()
     affine = np.eye(4)
     affine[:3, :3] = turn @ axes * settings.spacing
-    middle = (np.array(settings.shape) - 1) / 2
-    affine[:3, 3] = rng.uniform(-40, 40, 3) - affine[:3, :3] @ middle
+    affine[:3, 3] = rng.uniform(-40, 40, 3) - affine[:3, :3] @ (np.array(settings.shape) - 1) / 2
     return Geometry(settings.shape, affine)
-
-
-def _axis(letter: str) -> int:
-    """Which RAS axis a letter names; -1 for none."""
-    return next((i for i, pair in enumerate(("RL", "AP", "SI")) if letter in pair), -1)
-
-
-def _mean(lengths: Array) -> float:
-    """Geometric mean."""
-    return float(np.prod(lengths) ** (1 / len(lengths)))

@@ -15,7 +15,7 @@ from interactivenet import simulate
 from interactivenet.case_files import stems
 from interactivenet.checking import label_counts
 from interactivenet.errors import DataError, RequestError
-from interactivenet.io.atomic import read_json, write_json
+from interactivenet.io.atomic import read_json, replacing, write_json
 from interactivenet.io.images import READABLE, read_label
 from interactivenet.io.prompt_files import PROMPT_SUFFIXES, write_prompts
 from interactivenet.parallel import map_cases
@@ -84,13 +84,7 @@ def simulate_task(
     record_path = folder / RECORD
     earlier = read_json(record_path) if record_path.exists() else {}
     task = Task.load(folder) if (folder / "dataset.json").exists() else None
-    work = [
-        (subset, name, paths)
-        for subset in ("Tr", "Ts")
-        for name, paths in sorted(stems(folder / f"labels{subset}", READABLE).items())
-    ]
-    if not work:
-        raise RequestError(f"{folder / 'labelsTr'} holds no label maps: nothing to simulate from")
+    work = labelled_cases(folder)
 
     def one(item: tuple[str, str, list[Path]]) -> SimulatedCase:
         subset, name, paths = item
@@ -119,6 +113,21 @@ def simulate_task(
         task.with_interactions(files).save()
 
 
+def labelled_cases(folder: Path) -> list[tuple[str, str, list[Path]]]:
+    """List a raw task's label maps: subset 'Tr' or 'Ts', case name, its files (one is right).
+
+    Raises RequestError where there are none.
+    """
+    work = [
+        (subset, name, paths)
+        for subset in ("Tr", "Ts")
+        for name, paths in sorted(stems(folder / f"labels{subset}", READABLE).items())
+    ]
+    if not work:
+        raise RequestError(f"{folder / 'labelsTr'} holds no label maps: nothing to simulate from")
+    return work
+
+
 def _simulate_case(
     subset: str,
     name: str,
@@ -134,24 +143,29 @@ def _simulate_case(
     if len(there) > 1 and len(ours) < len(there) and not overwrite:
         both = ", ".join(path.name for path in there)
         raise DataError(f"has {len(there)} prompt files for one: {both}")
-    digest = _digest(label)
-    wanted = {"settings": asdict(settings), "label": digest}
+    wanted: dict[str, Any] = {"settings": asdict(settings), "label": _digest(label)}
     if ours and not overwrite and all(before.get(key) == value for key, value in wanted.items()):
         return SimulatedCase(subset, name, "unchanged", record=before)
-    if there and not ours and not overwrite:
-        record = {"file": _key(there[0])}
-        return SimulatedCase(subset, name, "kept", record=record)
-
-    volume = read_label(label)
-    prompts, notes = _prompts(volume, settings, labels, f"{subset}/{name}")
+    unknown = bool(there) and not ours and not overwrite
+    try:
+        volume = read_label(label)
+        prompts, notes = _prompts(volume, settings, labels, f"{subset}/{name}")
+    except DataError:
+        if unknown:
+            return SimulatedCase(subset, name, "kept", record={"file": _key(there[0])})
+        raise
     shared = len({prompt.label for prompt in prompts}) < len(prompts)
     path = folder / f"{name}.{'json' if shared else settings.format}"
-    notes += write_prompts(path, prompts, image=volume.source)
-    for other in there:
-        if other != path:  # the one written before, in the other format
+    with replacing(path) as temporary:
+        notes += write_prompts(temporary, prompts, image=volume.source)
+        digest = _digest(temporary)
+        if unknown and not (there == [path] and _digest(path) == digest):
+            # not ours, and not left by a run of these settings that was killed
+            return SimulatedCase(subset, name, "kept", record={"file": _key(there[0])})
+        for other in there:
             other.unlink()
     points = sum(len(prompt.points) for prompt in prompts)
-    record = {**wanted, "file": _key(path), "prompt": _digest(path), "notes": notes}
+    record = {**wanted, "file": _key(path), "prompt": digest, "notes": notes}
     return SimulatedCase(subset, name, "written", len(prompts), points, tuple(notes), record)
 
 

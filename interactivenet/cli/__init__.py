@@ -1,0 +1,26 @@
+"""The command line: every command is a module of its own, loaded when it is called."""
+
+from __future__ import annotations
+
+import click
+
+from interactivenet import __version__
+from interactivenet.cli.base import LazyGroup
+
+_COMMANDS = {
+    "dataset": ("interactivenet.cli.dataset:dataset", "Check a raw task; import or make one."),
+    "simulate": ("interactivenet.cli.simulate:simulate", "Simulate margin points from labels."),
+    "prompts": ("interactivenet.cli.prompts:prompts", "Convert prompt files between formats."),
+}
+
+
+@click.command("interactivenet", cls=LazyGroup, commands_at=_COMMANDS)
+@click.version_option(__version__, prog_name="interactivenet")
+def main() -> None:
+    """Minimally interactive 3D medical image segmentation from six interior margin points.
+
+    Folders: --raw, --processed and --results of each command, or the environment variables
+    interactivenet_raw, interactivenet_processed and interactivenet_results.
+
+    Exit status: 0 all done, 1 some cases failed, 2 the request itself is wrong.
+    """

@@ -1,0 +1,119 @@
+"""What all commands share: -h, --debug, one-line errors, lazy loading."""
+
+from __future__ import annotations
+
+import importlib
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from interactivenet.errors import InteractiveNetError, one_line
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+_DEBUG = "interactivenet.debug"
+
+
+class Refusal(click.ClickException):
+    """The request cannot be fulfilled: one line, exit status 2."""
+
+    exit_code = 2
+
+
+class _Reporting(click.Command):
+    """Adds -h and --debug, and turns our own errors into one line and exit status 2."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
+        super().__init__(*args, **kwargs)
+        self.params.append(
+            click.Option(
+                ["--debug"],
+                is_flag=True,
+                is_eager=True,
+                expose_value=False,
+                help="Show the traceback of an error.",
+                callback=_remember_debug,
+            )
+        )
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InteractiveNetError as error:
+            if ctx.meta.get(_DEBUG):
+                traceback.print_exc()
+            raise Refusal(one_line(error)) from error
+
+
+class Command(_Reporting):
+    """A command."""
+
+
+class Group(_Reporting, click.Group):
+    """A command with subcommands."""
+
+    command_class = Command
+
+
+class LazyGroup(Group):
+    """A group that imports a subcommand's module only when that command is called.
+
+    commands_at: name -> ("module:attribute", one line of help).
+    """
+
+    def __init__(
+        self, *args: Any, commands_at: Mapping[str, tuple[str, str]], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._at = commands_at
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._at)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._at:
+            return None
+        module, _, attribute = self._at[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self._at.items()])
+
+
+def _remember_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.meta[_DEBUG] = True
+
+
+def task_option(function: Function) -> Function:
+    """Add ``-t/--task``."""
+    return click.option("-t", "--task", metavar="TaskXXX_NAME", help="The task.")(function)
+
+
+def raw_option(function: Function) -> Function:
+    """Add ``--raw``."""
+    return click.option(
+        "--raw",
+        type=click.Path(path_type=Path),
+        help="Folder of raw tasks.  [interactivenet_raw, or data/raw]",
+    )(function)
+
+
+def jobs_option(function: Function) -> Function:
+    """Add ``--jobs``."""
+    return click.option(
+        "--jobs", type=click.IntRange(min=1), help="Threads.  [default: the available cores]"
+    )(function)
+
+
+def required(value: str | None, option: str) -> str:
+    """Return the value, or raise click's error for a missing option."""
+    if not value:
+        raise click.UsageError(f"Missing option '{option}'.")
+    return value

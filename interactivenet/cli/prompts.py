@@ -1,0 +1,68 @@
+"""``interactivenet prompts``: convert prompt files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from interactivenet.cli.base import Group, raw_option, task_option
+
+
+@click.command("prompts", cls=Group)
+def prompts() -> None:
+    """Work with prompt files: NIfTI masks, grand-challenge and Slicer JSON, FCSV, CSV."""
+
+
+@prompts.command("convert")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+@task_option
+@click.option(
+    "-l", "--label", "labels", multiple=True, metavar="NAME",
+    help="A label's name, numbered from 1, or VALUE=NAME: what names in SOURCE mean.",
+)  # fmt: skip
+@click.option(
+    "--image", type=click.Path(path_type=Path),
+    help="The case's image; needed to write a mask, and for voxel indices.",
+)  # fmt: skip
+@click.option("--voxels-in", is_flag=True, help="SOURCE (.json) has voxel indices, not LPS mm.")
+@click.option("--voxels-out", is_flag=True, help="Write voxel indices to TARGET (.json).")
+@raw_option
+def convert(
+    source: Path,
+    target: Path,
+    task: str | None,
+    labels: tuple[str, ...],
+    image: Path | None,
+    voxels_in: bool,
+    voxels_out: bool,
+    raw: Path | None,
+) -> None:
+    """Convert the prompts of one case from SOURCE to TARGET.
+
+    Formats follow the names: .nii.gz .nii .mha .nrrd (mask: voxel value = label), .json
+    (grand-challenge "Multiple points", LPS mm), .mrk.json and .fcsv (3D Slicer), .csv (columns
+    name,x,y,z,system). Nothing is lost but the rounding to voxels of a mask.
+    """
+    from interactivenet.cli.reporting import say
+    from interactivenet.errors import RequestError
+    from interactivenet.io.images import read_volume
+    from interactivenet.io.prompt_files import read_prompts, write_prompts
+    from interactivenet.prompts import LabelNames
+    from interactivenet.task import Roots, Task
+
+    if task and labels:
+        raise RequestError("give -t or -l, not both: each says what the labels are")
+    names = LabelNames.parse(labels) if labels else None
+    if task:
+        names = Task.load(Roots.choose(raw=raw).raw_task(task)).labels
+    if source.resolve() == target.resolve():
+        raise RequestError(f"{target} is the source itself: give another name")
+    grid = (image, read_volume(image).source) if image else None
+    found = read_prompts(source, names, image=grid, voxels=voxels_in)
+    notes = write_prompts(target, found, image=grid[1] if grid else None, voxels=voxels_out)
+    for note in notes:
+        say(f"{target}: {note}")
+    told = ", ".join(f"label {one.label} ({len(one.points)} points)" for one in found)
+    say(f"{target}: {told}")

@@ -22,6 +22,7 @@ from interactivenet.prompts import (
     flat_direction,
     is_flat,
     points_outside,
+    spans_no_box,
     thickness,
 )
 from interactivenet.task import Case, Task
@@ -238,8 +239,10 @@ def _check_prompt(prompt: Prompt, grid: Geometry, label: Array | None, add: _Add
         )
     elif is_flat(prompt, grid.ras):
         across = flat_direction(prompt, grid.ras)
-        excused = len(thing) > 0 and thickness(thing.astype(float), across) < _THIN_VOXELS
-        reason = ", as the object does" if excused else ", so they span no box"
+        thin = len(thing) > 0 and thickness(thing.astype(float), across) < _THIN_VOXELS
+        # within an object, points that do span a box may happen to share an oblique plane
+        excused = thin or (len(thing) > 0 and not spans_no_box(prompt, grid.ras))
+        reason = "" if excused else ", expected two along each axis"
         add(
             "warning" if excused else "error",
             f"{what}: all {len(prompt.points)} points lie in one plane{reason}",

@@ -20,7 +20,7 @@ from interactivenet.io.images import write_label, write_volume
 from interactivenet.volume import Array, Geometry
 
 MIN_AXIS = 16  # voxels along an axis
-MIN_VOXELS = 20  # of an object: smaller ones are not worth segmenting
+MIN_VOXELS = 10  # of an object: smaller ones are not worth segmenting
 GAP = 2  # voxels of background between two objects, and between an object and the border
 TRIES = 120  # places tried for one object, ever smaller down to half its size
 TILTED_AXIS = np.array([1.0, 0.5, 0.3]) / np.linalg.norm([1.0, 0.5, 0.3])  # RAS, of oblique grids

@@ -14,8 +14,10 @@ from interactivenet.volume import Geometry
 
 #: a full set of interior margin points: two per axis
 MARGIN_POINTS = 6
-#: points whose spread across their best plane stays below this many voxels lie in one plane
-_FLAT_VOXELS = 0.5
+#: points that spread less than this many voxels along a grid axis span no box
+_FLAT_BOX_VOXELS = 0.5
+#: points that spread less than this many voxels across their best plane were placed in it
+_FLAT_PLANE_VOXELS = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,18 +177,24 @@ def points_outside(prompt: Prompt, grid: Geometry) -> int:
     return int((~grid.contains(prompt.points)).sum())
 
 
+def spans_no_box(prompt: Prompt, grid: Geometry) -> bool:
+    """Whether the points' box on the grid has no extent along one of its axes."""
+    return bool(np.ptp(grid.world_to_voxel(prompt.points), axis=0).min() < _FLAT_BOX_VOXELS)
+
+
 def is_flat(prompt: Prompt, grid: Geometry) -> bool:
-    """Whether all points lie in one plane (within half a voxel), so that they span no box."""
-    return (
-        thickness(grid.world_to_voxel(prompt.points), flat_direction(prompt, grid)) < _FLAT_VOXELS
-    )
+    """Whether all points lie in one plane, of the grid or an oblique one."""
+    if spans_no_box(prompt, grid):
+        return True
+    voxels = grid.world_to_voxel(prompt.points)
+    return thickness(voxels, flat_direction(prompt, grid)) < _FLAT_PLANE_VOXELS
 
 
 def flat_direction(prompt: Prompt, grid: Geometry) -> NDArray[np.float64]:
     """Unit vector (3,), in voxels, along which the prompt's points spread least."""
     voxels = grid.world_to_voxel(prompt.points)
     spread = np.ptp(voxels, axis=0)
-    if spread.min() < _FLAT_VOXELS:  # a plane along the grid, the usual slip
+    if spread.min() < _FLAT_BOX_VOXELS:  # a plane along the grid, the usual slip
         return np.asarray(np.eye(3)[int(spread.argmin())])
     _, _, axes = np.linalg.svd(voxels - voxels.mean(axis=0))
     return np.asarray(axes[2], dtype=np.float64)

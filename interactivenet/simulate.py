@@ -20,6 +20,7 @@ Mask = NDArray[np.bool_]
 
 #: how deep margin points lie, in voxels: along fine axes, and along coarse ones
 DEPTH_FINE, DEPTH_COARSE = 5, 1
+_DRAWS = 10
 _NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 
 
@@ -98,11 +99,25 @@ def margin_points(
 
     For each end of each axis: one of the object's outermost voxels is drawn, moved inwards by
     the depth, and set to one of the object's nearest voxels in that plane. Returns (N, 3)
-    different voxels of the object, N = 6, or all of them where it has fewer.
+    different voxels of the object, N = 6, or all of them where it has fewer. Points that
+    happen to share one plane are drawn again, a few times.
     """
     voxels = thing.voxels
     if len(voxels) <= 6:
         return voxels
+    for _ in range(_DRAWS):
+        points = _draw_margin_points(voxels, spacing, rng, depth_mm)
+        if np.linalg.matrix_rank(points - points[0]) == 3:
+            break
+    return points
+
+
+def _draw_margin_points(
+    voxels: Indices,
+    spacing: tuple[float, float, float],
+    rng: np.random.Generator,
+    depth_mm: float | None,
+) -> Indices:
     first, last = voxels.min(axis=0), voxels.max(axis=0)
     depths = margin_depths(last - first + 1, spacing, depth_mm)
     chosen: list[Indices] = []

@@ -161,6 +161,7 @@ def _simulate_case(
         digest = _digest(temporary)
         if unknown and not (there == [path] and _digest(path) == digest):
             # not ours, and not left by a run of these settings that was killed
+            temporary.unlink()
             return SimulatedCase(subset, name, "kept", record={"file": _key(there[0])})
         for other in there:
             other.unlink()

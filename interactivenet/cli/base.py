@@ -71,9 +71,11 @@ class LazyGroup(Group):
         self._at = commands_at
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the subcommands, without importing them."""
         return list(self._at)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one subcommand."""
         if cmd_name not in self._at:
             return None
         module, _, attribute = self._at[cmd_name][0].partition(":")
@@ -82,6 +84,7 @@ class LazyGroup(Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help's list of subcommands, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self._at.items()])
 

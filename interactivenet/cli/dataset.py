@@ -188,7 +188,7 @@ def _check(
 ) -> None:
     """Check a task, print the findings, write dataset.json and failures.json, set the status."""
     from interactivenet.checking import TaskCheck
-    from interactivenet.cli.reporting import say, show_findings, track
+    from interactivenet.cli.reporting import counted, say, show_findings, track
     from interactivenet.parallel import available_cores
     from interactivenet.prompts import LabelNames
     from interactivenet.task import record_failures
@@ -210,5 +210,5 @@ def _check(
     else:
         say("dataset.json is not written: no training case can be used")
     if failures:
-        say(f"{len(failures)} cases left out, see {recorded}")
+        say(f"{counted(len(failures), 'case')} left out, see {recorded}")
         ctx.exit(1)

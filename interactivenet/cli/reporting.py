@@ -32,6 +32,11 @@ def say(message: str) -> None:
     click.echo(message)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return '1 case', '2 cases'."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def track(items: Iterable[Item], total: int, description: str) -> Iterator[Item]:
     """Pass items through under a progress bar, or with one line at the end in a log."""
     out = console()

@@ -52,7 +52,7 @@ def simulate(
     labels are never changed. Prompt files that were not simulated here are kept.
     """
     from interactivenet.case_files import Finding
-    from interactivenet.cli.reporting import say, show_findings, track
+    from interactivenet.cli.reporting import counted, say, show_findings, track
     from interactivenet.parallel import available_cores
     from interactivenet.simulate_task import Settings, labelled_cases, simulate_task
     from interactivenet.task import Roots, record_failures
@@ -87,10 +87,11 @@ def simulate(
         status: sum(one.status == status for one in results)
         for status in ("written", "unchanged", "kept", "failed")
     }
-    objects = sum(one.objects for one in results)
-    points = sum(one.points for one in results)
     said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    say(f"{folder}: {said}; {points} points of {objects} objects, seed {seed}")
+    if counts["written"]:
+        objects = sum(one.objects for one in results)
+        said += f" ({sum(one.points for one in results)} points of {objects} objects)"
+    say(f"{folder}: {said}; seed {seed}")
     if failures:
-        say(f"{len(failures)} cases failed, see {recorded}")
+        say(f"{counted(len(failures), 'case')} failed, see {recorded}")
         ctx.exit(1)

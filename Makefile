@@ -1,0 +1,53 @@
+# What can be done with this repository; `make` lists it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CODE := interactivenet benchmarks tests
+BENCHMARKS := $(filter-out __init__ report,$(basename $(notdir $(wildcard benchmarks/*.py))))
+DEMO := -t Task999_PHANTOM --raw demo/raw
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint format demo bench clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv with the pinned versions (PYTHON=python3.12 to choose another)
+
+# a .venv without a working pip is what an interrupted setup leaves: it is made anew
+$(STAMP): pyproject.toml constraints.txt
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+test: setup ## Run the tests (ARGS='-k nifti' to choose some)
+	$(BIN)/python -m pytest -n auto -q $(ARGS)
+
+lint: setup ## Check style, format and types
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+
+format: setup ## Sort imports and format the code
+	$(BIN)/ruff check --select I --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+demo: setup ## Make a data set of phantoms in demo/, simulate prompts, check it
+	@rm -rf demo
+	@mkdir -p demo/raw
+	$(BIN)/interactivenet dataset phantom $(DEMO)
+	$(BIN)/interactivenet simulate $(DEMO)
+	$(BIN)/interactivenet dataset $(DEMO)
+
+bench: setup ## Run every benchmark into benchmarks/results/ (some minutes)
+	@set -e; for name in $(BENCHMARKS); do \
+	  echo "$(BIN)/python -m benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name; \
+	done
+
+clean: ## Remove caches, build output and the demo; .venv stays
+	rm -rf demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Measurements behind the choices in the code; run one with ``python -m benchmarks.NAME``."""

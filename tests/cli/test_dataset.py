@@ -1,0 +1,342 @@
+"""``interactivenet dataset``: what is written, and what each bad input gets."""
+
+import gzip
+import json
+import shutil
+
+import nibabel as nib
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from interactivenet.cli import main
+from interactivenet.io.images import write_label, write_volume
+from interactivenet.volume import Geometry
+from tests.raw_task import (
+    GRID,
+    POINTS,
+    SHAPE,
+    image_array,
+    label_array,
+    read,
+    write_case,
+    write_points,
+)
+
+NAME = "Task101_TEST"
+
+
+@pytest.fixture
+def task(tmp_path):
+    """Two good cases of one modality: good_1 with, good_2 without prompts."""
+    folder = tmp_path / NAME
+    write_case(folder, "good_1", prompt=True)
+    write_case(folder, "good_2")
+    return folder
+
+
+def dataset(task, *options):
+    labels = () if "-l" in options else ("-l", "tumour")
+    modalities = () if "-m" in options else ("-m", "MR")
+    arguments = ["dataset", "-t", task.name, "--raw", str(task.parent), *modalities, *labels]
+    return CliRunner().invoke(main, [*arguments, *options])
+
+
+def test_a_good_task_gets_its_dataset_json(task):
+    write_case(task, "new_1", subset="Ts", label=False)
+    result = dataset(task)
+    assert result.exit_code == 0, result.output
+    assert "1 of 2 training cases have no prompts yet" in result.output
+    content = read(task / "dataset.json")
+    assert content["modality"] == {"0": "MR"}
+    assert content["labels"] == {"0": "background", "1": "tumour"}
+    assert content["numTraining"] == 2 and content["numTest"] == 1
+    assert content["training"][0] == {
+        "case": "good_1",
+        "image": ["./imagesTr/good_1_0000.nii.gz"],
+        "label": "./labelsTr/good_1.nii.gz",
+        "interaction": "./interactionsTr/good_1.nii.gz",
+    }
+    assert content["test"] == [{"case": "new_1", "image": ["./imagesTs/new_1_0000.nii.gz"]}]
+    assert not (task / "failures.json").exists()
+
+
+def test_a_task_is_checked_again_with_what_is_known(task):
+    dataset(task, "-m", "T1", "-l", "background", "-l", "tumour")
+    before = (task / "dataset.json").read_bytes()
+    result = CliRunner().invoke(main, ["dataset", "-t", NAME, "--raw", str(task.parent)])
+    assert result.exit_code == 0
+    assert (task / "dataset.json").read_bytes() == before
+
+
+def test_two_modalities_stand_in_the_order_named(tmp_path):
+    task = tmp_path / NAME
+    write_case(task, "a", modalities=2)
+    assert dataset(task, "-m", "MR", "-m", "CT").exit_code == 0
+    content = read(task / "dataset.json")
+    assert content["modality"] == {"0": "MR", "1": "CT"}
+    assert content["training"][0]["image"] == [
+        "./imagesTr/a_0000.nii.gz",
+        "./imagesTr/a_0001.nii.gz",
+    ]
+
+
+def test_subtypes_are_listed_and_a_case_without_one_is_refused(task):
+    assert dataset(task, "--subtypes").exit_code == 2
+    (task / "subtypes.json").write_text(json.dumps({"good_1": "lipoma", "gone": "x"}))
+    result = dataset(task, "--subtypes")
+    assert result.exit_code == 1
+    assert "has no entry in subtypes.json" in result.output
+    assert "is in subtypes.json but has no image" in result.output
+    assert [case["subtype"] for case in read(task / "dataset.json")["training"]] == ["lipoma"]
+
+
+def test_a_label_in_another_orientation_is_the_same_grid(task):
+    turned = nib.as_closest_canonical(nib.load(task / "labelsTr/good_1.nii.gz"))
+    nib.save(turned, task / "labelsTr/good_1.nii.gz")
+    assert dataset(task).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("stems", "cases"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["a_0000", "b_0000"], ["a", "b"]),
+        (["scan_2019", "scan_0000"], ["scan_0000", "scan_2019"]),
+    ],
+)
+def test_one_modality_may_leave_its_suffix_out(tmp_path, stems, cases):
+    task = tmp_path / NAME
+    for stem in stems:
+        write_volume(task / "imagesTr" / f"{stem}.nii.gz", image_array(), GRID)
+    for case in cases:
+        write_label(task / "labelsTr" / f"{case}.nii.gz", label_array(), GRID)
+    result = dataset(task)
+    assert result.exit_code == 0, result.output
+    assert [case["case"] for case in read(task / "dataset.json")["training"]] == cases
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def shifted(task):
+    write_label(task / LABEL, label_array(), Geometry(SHAPE, _moved(GRID.affine)))
+
+
+def _moved(affine):
+    moved = affine.copy()
+    moved[0, 3] += 0.5
+    return moved
+
+
+def set_voxel(task, value):
+    array = image_array().astype(np.float32)
+    array[3, 3, 3] = value
+    write_volume(task / "imagesTr/bad_0000.nii.gz", array, GRID)
+
+
+def set_pixdim(task, value):
+    path = task / "imagesTr/bad_0000.nii.gz"
+    image = nib.load(path)
+    data = bytearray(image.to_bytes())
+    data[84:88] = np.float32(value).tobytes()  # pixdim[2]
+    path.write_bytes(gzip.compress(bytes(data)))
+
+
+def save(path, array, affine=GRID.affine):
+    nib.save(nib.Nifti1Image(array, affine), path)
+
+
+def shear(task):
+    affine = GRID.affine.copy()
+    affine[0, 1] = 0.4
+    save(task / "imagesTr/bad_0000.nii.gz", image_array(), affine)
+
+
+IMAGE = "imagesTr/bad_0000.nii.gz"
+LABEL = "labelsTr/bad.nii.gz"
+PROMPT = "interactionsTr/bad.nii.gz"
+BAD = {
+    "a truncated image": (
+        lambda t: truncate(t / IMAGE),
+        f"{IMAGE}: is a damaged or truncated gzip",
+    ),
+    "no image file": (
+        lambda t: (t / IMAGE).write_text("hello" * 100),
+        f"{IMAGE}: is not a NIfTI file",
+    ),
+    "2D": (
+        lambda t: save(t / IMAGE, image_array()[:, :, 0]),
+        "has 2 axes 20x18, expected 3",
+    ),
+    "4D": (
+        lambda t: save(t / IMAGE, np.stack([image_array()] * 2, -1)),
+        "has 4 axes 20x18x16x2, expected 3; one file per modality is due",
+    ),
+    "NaN": (lambda t: set_voxel(t, np.nan), "has 1 voxels that are NaN or infinite"),
+    "infinite": (lambda t: set_voxel(t, np.inf), "has 1 voxels that are NaN or infinite"),
+    "zero spacing": (lambda t: set_pixdim(t, 0), "voxel spacing must be positive, got (0.9, 0, 2)"),
+    "negative spacing": (lambda t: set_pixdim(t, -1), "positive, got (0.9, -1, 2) mm"),
+    "sheared": (shear, "the affine is sheared"),
+    "label moved": (shifted, f"{LABEL}: grid differs: shape 20x18x16"),
+    "label of another shape": (
+        lambda t: save(t / LABEL, np.ones((20, 18, 15), np.uint8)),
+        f"{LABEL}: grid differs: shape 20x18x15",
+    ),
+    "empty label": (
+        lambda t: save(t / LABEL, np.zeros(SHAPE, np.uint8)),
+        f"{LABEL}: is empty, expected voxels of 1=tumour",
+    ),
+    "unlisted label": (
+        lambda t: write_label(t / LABEL, label_array(3), GRID),
+        f"{LABEL}: holds label value 3, expected 1=tumour",
+    ),
+    "fractional label": (
+        lambda t: save(t / LABEL, np.full(SHAPE, 0.5, np.float32)),
+        f"{LABEL}: holds label values that are not whole, such as 0.5",
+    ),
+    "negative label": (
+        lambda t: save(t / LABEL, np.full(SHAPE, -1, np.int16)),
+        f"{LABEL}: holds the negative label value -1",
+    ),
+    "no label": (lambda t: (t / LABEL).unlink(), "has no label in labelsTr"),
+    "two images": (
+        lambda t: write_volume(t / "imagesTr/bad_0000.mha", image_array(), GRID),
+        "has 2 image files for one: bad_0000.mha, bad_0000.nii.gz",
+    ),
+    "two prompt files": (
+        lambda t: write_points(t / "interactionsTr/bad.json", POINTS),
+        "has 2 prompt files for one: bad.json, bad.nii.gz",
+    ),
+    "an extra modality": (
+        lambda t: write_volume(t / "imagesTr/bad_0001.nii.gz", image_array(), GRID),
+        "has an image of modality 0001, but 1 were named: MR",
+    ),
+    "in training and test": (
+        lambda t: write_case(t, "bad", subset="Ts"),
+        "stands in imagesTr and in imagesTs",
+    ),
+    "few points": (
+        lambda t: write_points(t / PROMPT, POINTS[:5]),
+        "prompt of label 1: has 5 points, expected 6",
+    ),
+    "points in one plane": (
+        lambda t: write_points(
+            t / PROMPT, [*([x, y, 8] for x, y, _ in POINTS[:4]), [7, 7, 8], [8, 9, 8]]
+        ),
+        "prompt of label 1: all 6 points lie in one plane",
+    ),
+    "an unlisted prompt": (
+        lambda t: write_points(t / PROMPT, POINTS, label=2),
+        f"{PROMPT}: holds points of label 2, expected one of 1=tumour",
+    ),
+    "a prompt on another grid": (
+        lambda t: write_points(t / PROMPT, POINTS, grid=Geometry(SHAPE, _moved(GRID.affine))),
+        f"{PROMPT}: grid differs",
+    ),
+    "points outside the image": (
+        lambda t: (
+            (t / PROMPT).unlink(),
+            write_points(t / "interactionsTr/bad.json", [[*p[:2], 99] for p in POINTS]),
+        ),
+        "prompt of label 1: 6 of 6 points lie outside the image",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_case_is_named_and_costs_only_itself(task, name):
+    spoil, message = BAD[name]
+    write_case(task, "bad", prompt=True)
+    spoil(task)
+    result = dataset(task)
+    assert result.exit_code == 1, result.output
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("error")]
+    assert "bad" in line and message in line
+    assert message in read(task / "failures.json")["dataset"]["bad"]
+    kept = [case["case"] for case in read(task / "dataset.json")["training"]]
+    assert kept == ["good_1", "good_2"]
+
+
+def test_failures_are_forgotten_when_mended(task):
+    write_case(task, "bad")
+    (task / LABEL).unlink()
+    assert dataset(task).exit_code == 1
+    write_case(task, "bad")
+    assert dataset(task).exit_code == 0
+    assert not (task / "failures.json").exists()
+
+
+def test_a_missing_modality_and_differing_channels_are_refused(tmp_path):
+    task = tmp_path / NAME
+    write_case(task, "good", modalities=2)
+    write_case(task, "lacks")
+    write_case(task, "differs", modalities=2)
+    moved = Geometry(SHAPE, _moved(GRID.affine))
+    write_volume(task / "imagesTr/differs_0001.nii.gz", image_array(), moved)
+    result = dataset(task, "-m", "MR", "-m", "CT")
+    assert result.exit_code == 1
+    failures = read(task / "failures.json")["dataset"]
+    assert failures["lacks"] == "lacks the image of modality 0001 (CT)"
+    assert failures["differs"].count("orientation LPS") == 2  # both geometries
+
+
+def test_what_looks_wrong_but_can_be_used_is_a_warning(task):
+    save(task / "labelsTr/good_1.nii.gz", label_array().astype(np.float32))
+    write_points(task / "interactionsTr/good_1.nii.gz", [[0, 0, 0], *POINTS[1:]])
+    write_volume(task / "imagesTr/good_2_0000.nii.gz", np.full(SHAPE, 7, np.int16), GRID)
+    write_label(task / "labelsTr/orphan.nii.gz", label_array(), GRID)
+    result = dataset(task, "-l", "tumour", "-l", "oedema")
+    assert result.exit_code == 0, result.output
+    for message in (
+        "labels are stored as float32, read as whole numbers",
+        "1 of 6 points lie outside it",
+        "every voxel is 7",
+        "labelsTr/orphan.nii.gz belongs to no image",
+        "no case has label 2 (oedema)",
+    ):
+        assert message in result.output
+
+
+def test_no_usable_case_writes_no_dataset_json(task):
+    shutil.rmtree(task / "labelsTr")
+    result = dataset(task)
+    assert result.exit_code == 1
+    assert "no training case can be used" in result.output
+    assert not (task / "dataset.json").exists()
+
+
+REQUESTS = {
+    "no such task": (["-t", "Task999_NONE"], f"does not exist in RAW (there are {NAME})"),
+    "a bad name": (["-t", "liver"], "task name 'liver': expected TaskXXX_NAME"),
+    "no task": ([], "Missing option '-t / --task'"),
+    "no modality": (["-t", NAME, "-l", "a"], "Missing option '-m / --modality'"),
+    "no label": (["-t", NAME, "-m", "MR"], "Missing option '-l / --label'"),
+    "a modality twice": (["-t", NAME, "-m", "MR", "-m", "MR", "-l", "a"], "modality named twice"),
+    "a label twice": (["-t", NAME, "-m", "MR", "-l", "a", "-l", "a"], "'a' is given twice"),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_wrong_request_gets_one_clear_line(task, name):
+    options, message = REQUESTS[name]
+    result = CliRunner().invoke(main, ["dataset", "--raw", str(task.parent), *options])
+    assert result.exit_code == 2
+    assert message.replace("RAW", str(task.parent)) in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_debug_shows_the_traceback(task):
+    result = CliRunner().invoke(
+        main, ["--debug", "dataset", "--raw", str(task.parent), "-t", "Task999_NONE"]
+    )
+    assert result.exit_code == 2
+    assert "Traceback" in result.stderr and "RequestError" in result.stderr
+
+
+def test_an_empty_task_is_refused(tmp_path):
+    (tmp_path / NAME / "imagesTr").mkdir(parents=True)
+    result = dataset(tmp_path / NAME)
+    assert result.exit_code == 2
+    assert "imagesTr holds no images" in result.stderr

@@ -12,10 +12,7 @@ from interactivenet.volume import Geometry
 SHAPE = (20, 18, 16)
 #: LPS stored axes, oblique enough to notice a mix-up, anisotropic
 GRID = Geometry(
-    SHAPE,
-    np.array(
-        [[-0.9, 0.0, 0.0, 30.0], [0.0, -1.1, 0.0, 20.0], [0.0, 0.0, 2.0, -40.0], [0, 0, 0, 1]]
-    ),
+    SHAPE, [[-0.9, 0.0, 0.0, 30.0], [0.0, -1.1, 0.0, 20.0], [0.0, 0.0, 2.0, -40.0], [0, 0, 0, 1]]
 )
 #: six points inside the box object of ``label_array``, voxels along RAS+
 POINTS = [[6, 8, 8], [13, 8, 8], [9, 6, 8], [9, 11, 8], [9, 8, 5], [9, 8, 10]]

@@ -41,8 +41,7 @@ def read_nifti(path: Path, *, axes: int = 3) -> tuple[Array, Geometry, tuple[str
             _reader(data), check=False
         )
         geometry, notes = _geometry(raw, axes)
-        image = (nib.Nifti2Image if _is_nifti2(data) else nib.Nifti1Image).from_bytes(data)
-        array = _voxels(image)
+        array = _voxels(raw, data)
     except DataError:
         raise
     except (
@@ -63,7 +62,7 @@ def write_nifti(path: Path, array: Array, geometry: Geometry) -> None:
     two = isinstance(header, nib.Nifti2Header)
     image = (nib.Nifti2Image if two else nib.Nifti1Image)(array, None, header)
     data = image.to_bytes()
-    if path.name.endswith(".gz"):
+    if path.name.lower().endswith(".gz"):
         data = igzip.compress(data, GZIP_LEVEL, mtime=0)  # no time stamp: same input, same bytes
     write_bytes(path, data)
 
@@ -149,7 +148,7 @@ def _geometry(header: nib.Nifti1Header, axes: int) -> tuple[Geometry, tuple[str,
 def _coded_qform(header: nib.Nifti1Header):  # type: ignore[no-untyped-def]
     try:
         return header.get_qform(coded=True)
-    except HeaderDataError as error:
+    except (HeaderDataError, ValueError) as error:
         if int(header["sform_code"]) > 0:
             return None, 0
         raise DataError(f"has no valid orientation: {one_line(error)}") from error
@@ -179,14 +178,21 @@ def _header_like(geometry: Geometry) -> nib.Nifti1Header:
     return header
 
 
-def _voxels(image: nib.Nifti1Image) -> Array:
-    stored = image.get_data_dtype()
+def _voxels(header: nib.Nifti1Header, data: bytes) -> Array:
+    """View the voxels in a whole file's bytes, scaled where the header says so."""
+    stored = header.get_data_dtype()
     if stored.fields is not None or stored.kind not in "iuf":
         raise DataError(f"has voxels of type {stored}, expected one number per voxel")
-    slope, inter = image.header.get_slope_inter()
-    if (slope, inter) in ((None, None), (1, 0), (1, None)):
-        array = image.dataobj.get_unscaled()
-    else:
-        array = np.asarray(image.dataobj, dtype=np.float64)
-        array = array.astype(np.float32) if stored.itemsize <= 4 else array
-    return np.asarray(array).astype(stored.newbyteorder("="), copy=False)
+    shape = header.get_data_shape()
+    count, offset = int(np.prod(shape)), header.get_data_offset()
+    if len(data) < offset + count * stored.itemsize:
+        raise DataError(
+            f"is truncated: {len(data) - offset} bytes of voxels, expected"
+            f" {count * stored.itemsize}"
+        )
+    array = np.frombuffer(data, stored, count, offset).reshape(shape, order="F")
+    slope, inter = header.get_slope_inter()
+    if (slope, inter) not in ((None, None), (1, 0), (1, None)):
+        scaled = array * float(slope) + float(inter or 0)
+        return scaled.astype(np.float32) if stored.itemsize <= 4 else scaled
+    return array.astype(stored.newbyteorder("="), copy=False)

@@ -1,0 +1,43 @@
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from interactivenet import __version__
+from interactivenet.cli import main
+
+COMMANDS = [[], ["dataset"], ["dataset", "convert"], ["dataset", "phantom"], ["simulate"],
+            ["prompts"], ["prompts", "convert"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_every_command_has_help(command, flag):
+    result = CliRunner().invoke(main, [*command, flag])
+    assert result.exit_code == 0
+    assert "Usage:" in result.stdout and "--debug" in result.stdout
+
+
+def test_the_version_is_told():
+    assert (
+        CliRunner().invoke(main, ["--version"]).stdout == f"interactivenet, version {__version__}\n"
+    )
+
+
+@pytest.mark.parametrize("command", [["--help"], ["dataset", "--help"], ["simulate", "-h"]])
+def test_help_imports_nothing_heavy(command):
+    code = (
+        "import sys; from interactivenet.cli import main\n"
+        f"try: main({command})\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'scipy', 'nibabel', 'SimpleITK', 'rich', 'torch'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_an_unknown_command_is_refused():
+    result = CliRunner().invoke(main, ["segmnt"])
+    assert result.exit_code == 2
+    assert "No such command 'segmnt'" in result.stderr

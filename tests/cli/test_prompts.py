@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from interactivenet.cli import main
+from interactivenet.io.prompt_files import read_prompts, write_prompts
+from interactivenet.prompts import Prompt
+from tests.raw_task import POINTS, read, write_case
+
+NAME = "Task103_PROMPTS"
+
+
+@pytest.fixture
+def case(tmp_path):
+    task = tmp_path / NAME
+    write_case(task, "a", prompt=True)
+    return task
+
+
+def convert(*arguments):
+    return CliRunner().invoke(main, ["prompts", "convert", *map(str, arguments)])
+
+
+def test_a_mask_goes_round_through_every_format(case):
+    mask, image = case / "interactionsTr/a.nii.gz", case / "imagesTr/a_0000.nii.gz"
+    chain = [mask, *(case / f"a{suffix}" for suffix in (".json", ".mrk.json", ".fcsv", ".csv"))]
+    for source, target in zip(chain, [*chain[1:], case / "back.nii.gz"], strict=True):
+        result = convert(source, target, "-l", "tumour", "--image", image)
+        assert result.exit_code == 0, result.output
+        assert "label 1 (6 points)" in result.stdout
+    assert (case / "back.nii.gz").read_bytes() == mask.read_bytes()
+
+
+def test_voxel_indices_only_when_asked_for(case):
+    image = case / "imagesTr/a_0000.nii.gz"
+    mask = case / "interactionsTr/a.nii.gz"
+    assert convert(mask, case / "v.json", "--image", image, "--voxels-out").exit_code == 0
+    stored = {tuple(point["point"]) for point in read(case / "v.json")["points"]}
+    assert stored == {(19 - x, 17 - y, z) for x, y, z in POINTS}  # LPS on disk, RAS inside
+    assert convert(case / "v.json", case / "w.csv").exit_code == 2
+    assert convert(case / "v.json", case / "w.csv", "--voxels-in", "--image", image).exit_code == 0
+    np.testing.assert_allclose(
+        np.sort(read_prompts(case / "w.csv")[0].points, axis=0),
+        np.sort(read_prompts(mask)[0].points, axis=0),
+        atol=1e-4,
+    )
+
+
+def test_the_task_says_what_names_mean(case):
+    raw = ["--raw", str(case.parent)]
+    arguments = ["dataset", "-t", NAME, "-m", "MR", "-l", "3=oedema", "-l", "1=tumour", *raw]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    write_prompts(case / "p.csv", [Prompt(3, np.zeros((1, 3)), "oedema")])
+    assert "label 3 (1 points)" in convert(case / "p.csv", case / "p.json", "-t", NAME, *raw).stdout
+
+
+REQUESTS = {
+    "no source": (["no.json", "x.csv"], "no.json: cannot be read"),
+    "onto itself": (["{mask}", "{mask}"], "is the source itself"),
+    "a mask without an image": (["{mask}", "x.nii.gz"], "give the case's image"),
+    "an unknown format": (["{mask}", "x.txt"], "x.txt: a grid is needed"),
+    "task and labels": (["{mask}", "x.csv", "-t", NAME, "-l", "a"], "give -t or -l, not both"),
+    "voxels into csv": (["{mask}", "x.csv", "--voxels-out"], "written to .json files only"),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_wrong_requests_get_one_line(case, name):
+    options, message = REQUESTS[name]
+    result = convert(*(o.format(mask=case / "interactionsTr/a.nii.gz") for o in options))
+    assert result.exit_code == 2
+    assert message in result.stderr and result.stderr.count("\n") == 1

@@ -1,0 +1,230 @@
+"""Datasets of other programs as raw tasks; the source stays as it is."""
+
+import json
+import os
+
+import nibabel as nib
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from interactivenet.cli import main
+from interactivenet.io.images import read_label, read_volume, write_label, write_volume
+from tests.raw_task import GRID, SHAPE, image_array, label_array, read
+
+NAME = "Task104_IMPORT"
+
+
+def convert(source, raw, *options):
+    arguments = ["dataset", "convert", str(source), "-t", NAME, "--raw", str(raw), *options]
+    return CliRunner().invoke(main, arguments)
+
+
+def decathlon(folder, channels):
+    """Two training cases and a test case; channels = 0 for 3D images."""
+    for subset, name in (("Tr", "brain_01"), ("Tr", "brain_02"), ("Ts", "brain_03")):
+        array = np.stack([image_array(i) for i in range(max(channels, 1))], -1)
+        path = folder / f"images{subset}" / f"{name}.nii.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nib.save(nib.Nifti1Image(array if channels else array[..., 0], GRID.affine), path)
+        if subset == "Tr":
+            write_label(folder / "labelsTr" / path.name, label_array(), GRID)
+        (path.parent / f"._{path.name}").write_bytes(b"macOS")
+    names = ["FLAIR", "T1w", "T2w"][: max(channels, 1)]
+    content = {
+        "name": "BRATS",
+        "tensorImageSize": "4D",
+        "modality": {str(i): name for i, name in enumerate(names)},
+        "labels": {"0": "background", "1": "edema", "2": "enhancing"},
+        "training": [
+            {"image": f"./imagesTr/{n}.nii.gz", "label": f"./labelsTr/{n}.nii.gz"}
+            for n in ("brain_01", "brain_02")
+        ],
+        "test": ["./imagesTs/brain_03.nii.gz"],
+    }
+    (folder / "dataset.json").write_text(json.dumps(content))
+    return folder
+
+
+def nnunet(folder, labels=None):
+    for subset, name in (("Tr", "case_1"), ("Tr", "case_2"), ("Ts", "case_3")):
+        for index in range(2):
+            path = folder / f"images{subset}" / f"{name}_{index:04d}.mha"
+            write_volume(path, image_array(index), GRID)
+        if subset == "Tr":
+            write_label(folder / "labelsTr" / f"{name}.mha", label_array(), GRID)
+    content = {
+        "channel_names": {"0": "T1", "1": "CT"},
+        "labels": labels or {"background": 0, "tumour": 1},
+        "numTraining": 2,
+        "file_ending": ".mha",
+    }
+    (folder / "dataset.json").write_text(json.dumps(content))
+    return folder
+
+
+def snapshot(folder):
+    return {
+        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_a_decathlon_task_of_4d_images_becomes_a_file_per_modality(tmp_path):
+    source = decathlon(tmp_path / "Task01", channels=3)
+    before = snapshot(source)
+    result = convert(source, tmp_path / "raw")
+    assert result.exit_code == 0, result.output
+    content = read(tmp_path / "raw" / NAME / "dataset.json")
+    assert content["modality"] == {"0": "FLAIR", "1": "T1w", "2": "T2w"}
+    assert content["labels"] == {"0": "background", "1": "edema", "2": "enhancing"}
+    assert len(content["training"][0]["image"]) == 3 and content["numTest"] == 1
+    whole = nib.load(source / "imagesTr/brain_01.nii.gz")
+    for index, image in enumerate(content["training"][0]["image"]):
+        one = nib.load(tmp_path / "raw" / NAME / image)
+        np.testing.assert_array_equal(one.get_fdata(), whole.get_fdata()[..., index])
+        np.testing.assert_array_equal(one.affine, whole.affine)
+        assert one.get_data_dtype() == whole.get_data_dtype()
+    assert snapshot(source) == before
+
+
+def test_a_decathlon_task_of_3d_images_is_hard_linked(tmp_path):
+    source = decathlon(tmp_path / "Task01", channels=0)
+    assert convert(source, tmp_path / "raw").exit_code == 0
+    target = tmp_path / "raw" / NAME / "imagesTr/brain_01_0000.nii.gz"
+    assert os.path.samefile(target, source / "imagesTr/brain_01.nii.gz")
+
+
+def test_copies_are_made_on_request(tmp_path):
+    source = decathlon(tmp_path / "Task01", channels=0)
+    assert convert(source, tmp_path / "raw", "--copy").exit_code == 0
+    target = tmp_path / "raw" / NAME / "imagesTr/brain_01_0000.nii.gz"
+    assert not os.path.samefile(target, source / "imagesTr/brain_01.nii.gz")
+    assert target.read_bytes() == (source / "imagesTr/brain_01.nii.gz").read_bytes()
+
+
+def test_copies_are_made_where_links_are_refused(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    source = decathlon(tmp_path / "Task01", channels=0)
+    assert convert(source, tmp_path / "raw").exit_code == 0
+    target = tmp_path / "raw" / NAME / "labelsTr/brain_01.nii.gz"
+    assert target.read_bytes() == (source / "labelsTr/brain_01.nii.gz").read_bytes()
+
+
+def test_an_nnunet_dataset_is_imported(tmp_path):
+    source = nnunet(tmp_path / "Dataset001_X")
+    before = snapshot(source)
+    result = convert(source, tmp_path / "raw")
+    assert result.exit_code == 0, result.output
+    content = read(tmp_path / "raw" / NAME / "dataset.json")
+    assert content["modality"] == {"0": "T1", "1": "CT"}
+    assert [case["case"] for case in content["training"]] == ["case_1", "case_2"]
+    assert content["test"][0]["image"][1] == "./imagesTs/case_3_0001.mha"
+    assert snapshot(source) == before
+
+
+def test_an_nnunet_dataset_may_list_its_files(tmp_path):
+    source = nnunet(tmp_path / "Dataset001_X")
+    content = read(source / "dataset.json")
+    content["dataset"] = {
+        "only": {
+            "images": [f"imagesTr/case_2_{i:04d}.mha" for i in range(2)],
+            "label": "labelsTr/case_2.mha",
+        }
+    }
+    (source / "dataset.json").write_text(json.dumps(content))
+    assert convert(source, tmp_path / "raw").exit_code == 0
+    content = read(tmp_path / "raw" / NAME / "dataset.json")
+    assert [case["case"] for case in content["training"]] == ["only"]
+
+
+def test_regions_need_names_for_the_values(tmp_path):
+    source = nnunet(tmp_path / "D", labels={"background": 0, "whole": [1, 2], "core": 2})
+    result = convert(source, tmp_path / "raw")
+    assert result.exit_code == 2
+    assert "'whole' are regions of several values" in result.stderr
+    assert convert(source, tmp_path / "raw", "-l", "1=edema", "-l", "2=core").exit_code == 0
+
+
+def test_labels_can_be_merged_into_one(tmp_path):
+    source = tmp_path / "plain"
+    both = label_array()
+    both[8:] *= 2
+    write_volume(source / "images/a.nii.gz", image_array(), GRID)
+    write_label(source / "labels/a.nii.gz", both, GRID)
+    result = convert(source, tmp_path / "raw", "-m", "MR", "--merge-labels", "organ")
+    assert result.exit_code == 0, result.output
+    merged = read_label(tmp_path / "raw" / NAME / "labelsTr/a.nii.gz")
+    np.testing.assert_array_equal(merged.array[0], both > 0)
+    assert read_label(source / "labels/a.nii.gz").array.max() == 2
+    image = read_volume(tmp_path / "raw" / NAME / "imagesTr/a_0000.nii.gz")
+    assert image.shape == SHAPE
+
+
+def test_a_damaged_case_costs_only_itself(tmp_path):
+    source = decathlon(tmp_path / "Task01", channels=3)
+    path = source / "imagesTr/brain_01.nii.gz"
+    path.write_bytes(path.read_bytes()[:500])
+    result = convert(source, tmp_path / "raw")
+    assert result.exit_code == 1
+    assert "left out brain_01" in result.output
+    assert (
+        "damaged or truncated"
+        in read(tmp_path / "raw" / NAME / "failures.json")["dataset"]["brain_01"]
+    )
+    training = read(tmp_path / "raw" / NAME / "dataset.json")["training"]
+    assert [case["case"] for case in training] == ["brain_02"]
+
+
+def test_a_stopped_import_leaves_no_task_and_goes_on(tmp_path, monkeypatch):
+    from interactivenet import importing
+
+    source = importing.find_source(decathlon(tmp_path / "Task01", channels=0))
+    run = importing.import_cases(source, tmp_path / "raw" / NAME)
+    next(run)
+    run.close()
+    assert not (tmp_path / "raw" / NAME).exists()
+    assert convert(source.folder, tmp_path / "raw").exit_code == 0
+    assert [path.name for path in (tmp_path / "raw").iterdir()] == [NAME]
+
+
+def broken(tmp_path, change):
+    source = nnunet(tmp_path / "source")
+    content = read(source / "dataset.json")
+    change(source, content)
+    (source / "dataset.json").write_text(json.dumps(content))
+    return source
+
+
+REFUSED = {
+    "an ignore label": (lambda s, c: c["labels"].update(ignore=2), "'ignore' label"),
+    "2D files": (lambda s, c: c.update(file_ending=".png"), "file ending '.png'"),
+    "a file missing": (
+        lambda s, c: (s / "imagesTr/case_1_0001.mha").unlink(),
+        "case_1_0001.mha does not exist, but case case_1 needs it",
+    ),
+    "no channel names": (lambda s, c: c.pop("channel_names"), "is neither of the Decathlon"),
+    "no labels": (lambda s, c: c.pop("labels"), "is not an nnU-Net v2 dataset"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_source_that_is_not_understood_is_refused(tmp_path, name):
+    change, message = REFUSED[name]
+    result = convert(broken(tmp_path, change), tmp_path / "raw")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not (tmp_path / "raw").exists()
+
+
+def test_a_folder_that_is_no_dataset_and_a_name_that_is_taken_are_refused(tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "no dataset found" in convert(tmp_path / "empty", tmp_path / "raw").stderr
+    source = decathlon(tmp_path / "Task01", channels=0)
+    assert convert(source, tmp_path / "raw").exit_code == 0
+    again = convert(source, tmp_path / "raw")
+    assert again.exit_code == 2 and "exists: choose another task name" in again.stderr

@@ -32,5 +32,5 @@ def naming(path: Path | str) -> Iterator[None]:
     except DataError as error:
         message = str(error)
         raise DataError(
-            message if message.startswith(str(path)) else f"{path}: {message}"
+            message if message.startswith(f"{path}: ") else f"{path}: {message}"
         ) from error

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import permutations
 from typing import Any
 
 import numpy as np
-from nibabel.orientations import io_orientation
 from numpy.typing import ArrayLike, NDArray
 
 from interactivenet.errors import DataError
@@ -80,11 +80,25 @@ class Geometry:
 
     @cached_property
     def _axes(self) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
-        """For each RAS axis: the stored axis that runs along it, and whether it runs backwards."""
-        ornt = io_orientation(self.affine)  # (3, 2): for each stored axis its RAS axis and sign
-        order = np.argsort(ornt[:, 0]).astype(int)
-        a, b, c = (int(i) for i in order)
-        return (a, b, c), (bool(ornt[a, 1] < 0), bool(ornt[b, 1] < 0), bool(ornt[c, 1] < 0))
+        """For each RAS axis: the stored axis that runs along it, and whether it runs backwards.
+
+        The assignment with the greatest sum of cosines. Where two axes tie (a grid turned by 45
+        degrees) the directions decide, never the order in which the axes are stored: one
+        lattice has one RAS grid.
+        """
+        cosines = np.round(self.affine[:3, :3] / np.array(self.spacing), 6)
+
+        def rank(order: tuple[int, int, int]) -> tuple[float, list[float]]:
+            turned = cosines[:, order]
+            turned = turned * np.where(np.diag(turned) < 0, -1.0, 1.0)
+            return round(float(np.trace(turned)), 5), (turned + 0.0).ravel().tolist()
+
+        a, b, c = max(permutations((0, 1, 2)), key=rank)
+        return (a, b, c), (
+            bool(cosines[0, a] < 0),
+            bool(cosines[1, b] < 0),
+            bool(cosines[2, c] < 0),
+        )
 
     @property
     def orientation(self) -> str:
@@ -128,7 +142,9 @@ class Geometry:
         ]
         affine[:3, 3] -= affine[:3, :3] @ np.array(last, dtype=np.float64)
         shape = (self.shape[order[0]], self.shape[order[1]], self.shape[order[2]])
-        return Geometry(shape, affine)
+        ras = Geometry(shape, affine)
+        ras.__dict__["_axes"] = ((0, 1, 2), (False, False, False))  # settled, whatever rounding
+        return ras
 
     def voxel_to_world(self, voxels: ArrayLike) -> NDArray[np.float64]:
         """Turn voxel indices (N, 3), fractions allowed, into RAS+ mm (N, 3)."""

@@ -11,6 +11,8 @@ from interactivenet.errors import DataError, naming
 from interactivenet.volume import Array, Geometry, Volume
 
 READABLE = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")
+#: label maps are 32-bit at most
+MAX_LABEL = 2**32 - 1
 WRITABLE = (".nii.gz", ".nii", ".mha", ".nrrd")
 
 
@@ -65,6 +67,8 @@ def read_label(path: Path) -> Volume:
             array = whole
         if array.size and array.min() < 0:
             raise DataError(f"holds the negative label value {array.min():g}, expected 0 or more")
+        if array.size and array.max() > MAX_LABEL:
+            raise DataError(f"holds the label value {array.max():g}, expected at most {MAX_LABEL}")
         return Volume(array.astype(label_type(array)), volume.source, notes)
 
 

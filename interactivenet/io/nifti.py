@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from interactivenet.errors import DataError, one_line
 from interactivenet.io.atomic import write_bytes
 from interactivenet.volume import SAME_GRID_MM, Array, Geometry
 
-#: isal's level: 36.7 MB in 0.2 s for a 63 MB CT, where zlib's level 6 takes 3.1 s for 35.1 MB
+#: isal's level: a seventh of the time of zlib's level 6 for 1 % more bytes
 GZIP_LEVEL = 2
 
 #: the header's fields that place the voxels, copied from a reference header bit for bit
@@ -57,7 +58,10 @@ def write_nifti(path: Path, array: Array, geometry: Geometry) -> None:
     Where the grid was read from NIfTI its geometry fields are repeated bit for bit; otherwise
     the affine is stored as sform and qform (single precision, as the format has it).
     """
-    header = _header_like(geometry)
+    try:
+        header = _header_like(geometry)
+    except HeaderDataError as error:  # an axis longer than NIfTI-1 can say
+        raise DataError(f"{path}: cannot be written as NIfTI: {one_line(error)}") from error
     header.set_data_dtype(array.dtype)
     two = isinstance(header, nib.Nifti2Header)
     image = (nib.Nifti2Image if two else nib.Nifti1Image)(array, None, header)
@@ -184,7 +188,7 @@ def _voxels(header: nib.Nifti1Header, data: bytes) -> Array:
     if stored.fields is not None or stored.kind not in "iuf":
         raise DataError(f"has voxels of type {stored}, expected one number per voxel")
     shape = header.get_data_shape()
-    count, offset = int(np.prod(shape)), header.get_data_offset()
+    count, offset = math.prod(shape), header.get_data_offset()
     if len(data) < offset + count * stored.itemsize:
         raise DataError(
             f"is truncated: {len(data) - offset} bytes of voxels, expected"
@@ -194,5 +198,5 @@ def _voxels(header: nib.Nifti1Header, data: bytes) -> Array:
     slope, inter = header.get_slope_inter()
     if (slope, inter) not in ((None, None), (1, 0), (1, None)):
         scaled = array * float(slope) + float(inter or 0)
-        return scaled.astype(np.float32) if stored.itemsize <= 4 else scaled
-    return array.astype(stored.newbyteorder("="), copy=False)
+        return np.asarray(scaled, dtype=np.float32 if stored.itemsize <= 4 else np.float64)
+    return np.asarray(array.astype(stored.newbyteorder("="), copy=False))

@@ -95,7 +95,7 @@ def test_truncated_file_is_refused(tmp_path, suffix, part):
     write(path, voxels(shape=(20, 20, 20)))
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * part)])
-    assert refusal(path).startswith(("is not a", "is a damaged or truncated"))
+    assert refusal(path).startswith(("is not a", "is a damaged or truncated", "is truncated"))
 
 
 def test_truncated_uncompressed_metaimage_is_refused(tmp_path):
@@ -285,15 +285,11 @@ def test_nifti_with_impossible_number_of_axes_is_refused(tmp_path, count):
     assert f"{count} axes in its header" in refusal(path)
 
 
-@pytest.mark.xfail(strict=True, raises=MemoryError, reason="the size is not checked before reading")
 def test_nifti_that_promises_more_voxels_than_it_has_is_refused(tmp_path):
     path = header_with(tmp_path / "image.nii", dim=[3, 30000, 30000, 30000, 1, 1, 1, 1])
-    assert "not a readable NIfTI file" in refusal(path)
+    assert "is truncated" in refusal(path)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=OverflowError, reason="the size is not checked before reading"
-)
 def test_nifti2_that_promises_more_voxels_than_can_be_is_refused(tmp_path):
     path = tmp_path / "image.nii"
     data = bytearray(nib.Nifti2Image(voxels(), AFFINE).to_bytes())
@@ -388,7 +384,6 @@ def test_whole_labels_stored_as_fractions_are_read_and_noted(tmp_path, suffix, d
     assert f"labels are stored as {np.dtype(dtype)}, read as whole numbers" in label.notes
 
 
-@pytest.mark.xfail(strict=True, reason="read as an array of Python objects")
 def test_label_beyond_every_whole_number_type_is_refused(tmp_path):
     path = tmp_path / "label.nii"
     array = voxels(np.float32)

@@ -299,10 +299,7 @@ def test_fourth_axis_of_one_voxel_is_dropped(tmp_path, suffix):
         "image.NII.GZ",
         "image.NII",
         "image.NRRD",
-        pytest.param(
-            "image.MHA",
-            marks=pytest.mark.xfail(strict=True, reason="ITK knows .mha in small letters only"),
-        ),
+        "image.MHA",
     ],
 )
 def test_suffix_in_capitals_is_the_same_format(tmp_path, name):
@@ -360,15 +357,7 @@ def test_same_input_gives_the_same_bytes_at_any_time(tmp_path, suffix, monkeypat
     assert first.read_bytes() == second.read_bytes()
 
 
-@pytest.mark.parametrize(
-    "suffix",
-    [
-        *SUFFIXES[:3],
-        pytest.param(
-            ".nrrd", marks=pytest.mark.xfail(strict=True, reason="pynrrd writes the date")
-        ),
-    ],
-)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_file_holds_no_date(tmp_path, suffix):
     path = tmp_path / f"image{suffix}"
     write(path, voxels(), AFFINES["oblique"])

@@ -88,8 +88,8 @@ class Geometry:
         """
         cosines = np.round(self.affine[:3, :3] / np.array(self.spacing), 6)
 
-        def rank(order: tuple[int, int, int]) -> tuple[float, list[float]]:
-            turned = cosines[:, order]
+        def rank(order: tuple[int, ...]) -> tuple[float, list[float]]:
+            turned = cosines[:, list(order)]
             turned = turned * np.where(np.diag(turned) < 0, -1.0, 1.0)
             return round(float(np.trace(turned)), 5), (turned + 0.0).ravel().tolist()
 

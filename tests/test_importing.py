@@ -93,14 +93,14 @@ def test_a_decathlon_task_of_3d_images_is_hard_linked(tmp_path):
     source = decathlon(tmp_path / "Task01", channels=0)
     assert convert(source, tmp_path / "raw").exit_code == 0
     target = tmp_path / "raw" / NAME / "imagesTr/brain_01_0000.nii.gz"
-    assert os.path.samefile(target, source / "imagesTr/brain_01.nii.gz")
+    assert target.samefile(source / "imagesTr/brain_01.nii.gz")
 
 
 def test_copies_are_made_on_request(tmp_path):
     source = decathlon(tmp_path / "Task01", channels=0)
     assert convert(source, tmp_path / "raw", "--copy").exit_code == 0
     target = tmp_path / "raw" / NAME / "imagesTr/brain_01_0000.nii.gz"
-    assert not os.path.samefile(target, source / "imagesTr/brain_01.nii.gz")
+    assert not target.samefile(source / "imagesTr/brain_01.nii.gz")
     assert target.read_bytes() == (source / "imagesTr/brain_01.nii.gz").read_bytes()
 
 

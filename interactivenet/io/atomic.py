@@ -17,9 +17,9 @@ from interactivenet.errors import DataError
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path in the folder of ``path`` and rename it to ``path`` at the end.
 
-    The temporary name is hidden and keeps the suffixes, in small letters, by which writers choose their format.
-    On any failure, and where the caller removed or never made the temporary file, ``path`` is
-    left as it was. Raises
+    The temporary name is hidden and keeps the suffixes, in small letters, by which writers
+    choose their format. On any failure, and where the caller removed or never made the
+    temporary file, ``path`` is left as it was. Raises
     DataError, naming the file, where the system refuses (read-only, disk full, not there).
     """
     temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}-{path.name.lower()}")

@@ -53,7 +53,7 @@ def digests(task, folders=("interactionsTr", "interactionsTs")):
 def assert_points_inside(task):
     count = 0
     for subset in ("Tr", "Ts"):
-        for path in (task / f"interactions{subset}").iterdir():
+        for path in (task / f"interactions{subset}").glob("*"):
             label = read_label(
                 next((task / f"labels{subset}").glob(f"{path.name.split('.')[0]}.*"))
             )

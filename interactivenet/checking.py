@@ -25,7 +25,7 @@ from interactivenet.prompts import (
     spans_no_box,
     thickness,
 )
-from interactivenet.task import Case, Task
+from interactivenet.task import SIMULATION, Case, Task
 from interactivenet.volume import Array, Geometry
 
 #: an object thinner than this across its points' plane may have its points in that plane
@@ -82,6 +82,8 @@ class TaskCheck:
         if self.use_subtypes:
             self._add_subtypes()
         self.checked: list[CheckedCase] = []
+        path = self.folder / SIMULATION
+        self.simulated = read_json(path).get("cases", {}) if path.exists() else {}
 
     def run(self, jobs: int = 1) -> Iterator[CheckedCase]:
         """Check the cases on ``jobs`` threads, yielding each as it is done."""
@@ -164,8 +166,10 @@ class TaskCheck:
             label = _check_label(case, grid, self.labels, voxels, add) if case.label else None
             if case.interaction:
                 prompts = read_prompts(case.interaction, self.labels, image=(case.images[0], grid))
+                settings = self.simulated.get(f"{subset}/{case.name}", {}).get("settings", {})
+                margin = not (settings.get("random") or settings.get("centre"))
                 for prompt in prompts:
-                    _check_prompt(prompt, grid, label, add)
+                    _check_prompt(prompt, grid, label, add, margin)
                 missing = sorted(set(voxels) - {prompt.label for prompt in prompts})
                 if missing:
                     add("warning", f"label {_list(missing)} has no prompt")
@@ -214,7 +218,10 @@ def _check_label(
     return label
 
 
-def _check_prompt(prompt: Prompt, grid: Geometry, label: Array | None, add: _Add) -> None:
+def _check_prompt(
+    prompt: Prompt, grid: Geometry, label: Array | None, add: _Add, margin: bool
+) -> None:
+    """Check one prompt; ``margin``: six margin points are due, not others asked for on purpose."""
     what = f"prompt of label {prompt.label}"
     outside = points_outside(prompt, grid)
     if outside:
@@ -231,8 +238,9 @@ def _check_prompt(prompt: Prompt, grid: Geometry, label: Array | None, add: _Add
         elif strays:
             add("warning", f"{what}: {strays} of {len(prompt.points)} points lie outside it")
     if len(prompt.points) < MARGIN_POINTS:
-        excused = 0 < len(thing) < MARGIN_POINTS
-        reason = f": the object has {len(thing)} voxels" if excused else ""
+        excused = 0 < len(thing) < MARGIN_POINTS or not margin
+        small = 0 < len(thing) < MARGIN_POINTS
+        reason = f": the object has {len(thing)} voxels" if small else ""
         add(
             "warning" if excused else "error",
             f"{what}: has {len(prompt.points)} points, expected {MARGIN_POINTS}{reason}",
@@ -241,7 +249,7 @@ def _check_prompt(prompt: Prompt, grid: Geometry, label: Array | None, add: _Add
         across = flat_direction(prompt, grid.ras)
         thin = len(thing) > 0 and thickness(thing.astype(float), across) < _THIN_VOXELS
         # within an object, points that do span a box may happen to share an oblique plane
-        excused = thin or (len(thing) > 0 and not spans_no_box(prompt, grid.ras))
+        excused = not margin or thin or (len(thing) > 0 and not spans_no_box(prompt, grid.ras))
         reason = "" if excused else ", expected two along each axis"
         add(
             "warning" if excused else "error",

@@ -20,10 +20,8 @@ from interactivenet.io.images import READABLE, read_label
 from interactivenet.io.prompt_files import PROMPT_SUFFIXES, write_prompts
 from interactivenet.parallel import map_cases
 from interactivenet.prompts import MARGIN_POINTS, LabelNames, Prompt
-from interactivenet.task import Task
+from interactivenet.task import SIMULATION, Task
 from interactivenet.volume import Volume
-
-RECORD = "simulation.json"
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def simulate_task(
     end ``simulation.json`` has the settings, and ``dataset.json``, where there is one, lists
     the prompts.
     """
-    record_path = folder / RECORD
+    record_path = folder / SIMULATION
     earlier = read_json(record_path) if record_path.exists() else {}
     task = Task.load(folder) if (folder / "dataset.json").exists() else None
     work = labelled_cases(folder)

@@ -13,6 +13,8 @@ from interactivenet.errors import DataError, RequestError
 from interactivenet.io.atomic import read_json, write_json
 from interactivenet.prompts import LabelNames
 
+#: settings and files of simulated prompts, in a raw task's folder
+SIMULATION = "simulation.json"
 _NAME = re.compile(r"Task\d{3}_[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 

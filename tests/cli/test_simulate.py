@@ -154,6 +154,13 @@ def test_other_points_can_be_asked_for(task, options, points):
     assert assert_points_inside(task) >= 8 * points - 8
 
 
+def test_points_other_than_margin_points_are_checked_as_what_they_are(task):
+    simulate(task, "--centre")
+    result = run("dataset", task, "-m", "MR", "-l", "tumour", "-l", "oedema")
+    assert result.exit_code == 0, result.output
+    assert "has 1 points, expected 6" in result.output
+
+
 def test_jitter_and_depth_move_points_but_not_out(task):
     simulate(task)
     first = digests(task)

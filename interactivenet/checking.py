@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from interactivenet.case_files import Finding, find_cases
-from interactivenet.errors import DataError, RequestError
-from interactivenet.io.atomic import read_json
+from interactivenet.errors import DataError, RequestError, one_line
+from interactivenet.io.atomic import read_json, read_object
 from interactivenet.io.images import check_same_lattice, read_label, read_volume
 from interactivenet.io.prompt_files import read_prompts
 from interactivenet.parallel import map_cases
@@ -83,7 +83,7 @@ class TaskCheck:
             self._add_subtypes()
         self.checked: list[CheckedCase] = []
         path = self.folder / SIMULATION
-        self.simulated = read_json(path).get("cases", {}) if path.exists() else {}
+        self.simulated = read_object(path).get("cases", {})
 
     def run(self, jobs: int = 1) -> Iterator[CheckedCase]:
         """Check the cases on ``jobs`` threads, yielding each as it is done."""
@@ -175,6 +175,8 @@ class TaskCheck:
                     add("warning", f"label {_list(missing)} has no prompt")
         except DataError as error:
             add("error", str(error))
+        except Exception as error:  # one odd file must not end the check of the others
+            add("error", f"unexpected {type(error).__name__}: {one_line(error)} (please report it)")
         return CheckedCase(case, subset, tuple(findings), grid, voxels)
 
 
@@ -236,14 +238,23 @@ def _check_prompt(
         if not len(thing):
             add("warning", f"{what}: the label map has no such voxel")
         elif strays:
-            add("warning", f"{what}: {strays} of {len(prompt.points)} points lie outside it")
-    if len(prompt.points) < MARGIN_POINTS:
+            level = "error" if strays == len(prompt.points) else "warning"
+            add(level, f"{what}: {strays} of {len(prompt.points)} points lie outside the object")
+    count = len(prompt.points)
+    if margin and count > MARGIN_POINTS:
+        whole = 2 * count >= len(thing) > MARGIN_POINTS
+        reason = ": half the object or more, a label map instead of points?" if whole else ""
+        add(
+            "error" if whole else "warning",
+            f"{what}: has {count} points, expected {MARGIN_POINTS}{reason}",
+        )
+    if count < MARGIN_POINTS:
         excused = 0 < len(thing) < MARGIN_POINTS or not margin
         small = 0 < len(thing) < MARGIN_POINTS
         reason = f": the object has {len(thing)} voxels" if small else ""
         add(
             "warning" if excused else "error",
-            f"{what}: has {len(prompt.points)} points, expected {MARGIN_POINTS}{reason}",
+            f"{what}: has {count} points, expected {MARGIN_POINTS}{reason}",
         )
     elif is_flat(prompt, grid.ras):
         across = flat_direction(prompt, grid.ras)
@@ -253,7 +264,7 @@ def _check_prompt(
         reason = "" if excused else ", expected two along each axis"
         add(
             "warning" if excused else "error",
-            f"{what}: all {len(prompt.points)} points lie in one plane{reason}",
+            f"{what}: all {count} points lie in one plane{reason}",
         )
 
 

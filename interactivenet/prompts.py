@@ -102,10 +102,15 @@ class LabelNames:
 
 @dataclass(frozen=True)
 class NamedPoint:
-    """A point as text formats have it: a name that says which object, and RAS+ mm."""
+    """A point as text formats have it.
+
+    name: says which object it belongs to.  position: RAS+ mm.
+    group: number of the list that it stands in, where a file has several (each is an object).
+    """
 
     name: str
     position: tuple[float, float, float]
+    group: int = 0
 
 
 def to_named_points(prompts: Sequence[Prompt]) -> list[NamedPoint]:
@@ -125,16 +130,26 @@ def from_named_points(points: Sequence[NamedPoint], labels: LabelNames | None) -
     """Gather points into prompts by their names, in order of appearance.
 
     A name is a label's name or value, with ``#2`` for a second object, or numbered as 3D Slicer
-    does (``tumour-1``). Names that mean no label (Slicer's ``F-1`` ... ``F-6``) are taken for
-    the only label of a task where they are all alike. Without ``labels``, numbers are label
-    values, and one single name is label 1. Anything else is refused: nothing is guessed.
+    does (``tumour-1``, ``tumour-2``). Names that mean no label (Slicer's ``F-1`` ... ``F-6``)
+    are taken for the only label of a task where they are all alike. Without ``labels``, numbers
+    are label values, and one single name is label 1. Anything else is refused: nothing is
+    guessed.
     """
     if not points:
         raise DataError("holds no points")
+    numbered = labels is not None or _one_numbered_name(points)
     groups: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
+    seen: set[tuple[str, str]] = set()
     for point in points:
-        name, _, number = point.name.strip().partition("#")
-        groups.setdefault((_known(name, labels), number), []).append(point.position)
+        full, _, number = point.name.strip().partition("#")
+        number = number or (str(point.group + 1) if point.group else "1")
+        name = _known(full, labels) if numbered else full
+        if name != full and (full, number) in seen:
+            raise DataError(
+                f"has several points named '{full}': name them {name}#1, {name}#2 for two objects"
+            )
+        seen.add((full, number))
+        groups.setdefault((name, number), []).append(point.position)
     names = list(dict.fromkeys(name for name, _ in groups))
     values = {name: _value(name, names, labels) for name in names}
     prompts = []
@@ -145,11 +160,23 @@ def from_named_points(points: Sequence[NamedPoint], labels: LabelNames | None) -
     return prompts
 
 
+_RUNNING = re.compile(r"(.+)-\d+")  # 3D Slicer's numbering of the points of a list
+
+
 def _known(name: str, labels: LabelNames | None) -> str:
-    """Strip the running number off a name that only then means a label, or means none at all."""
+    """Strip Slicer's running number off a name that is not itself a label."""
     if name.isdigit() or (labels and labels.value_of(name) is not None):
         return name
-    return re.sub(r"[-_ ]?\d+$", "", name)
+    match = _RUNNING.fullmatch(name)
+    return match[1] if match else name
+
+
+def _one_numbered_name(points: Sequence[NamedPoint]) -> bool:
+    """Whether the points are one list as Slicer numbers it: F-1, F-2, F-3 ..."""
+    names = [point.name.strip() for point in points]
+    matches = [_RUNNING.fullmatch(name) for name in names]
+    stems = {match[1] if match else None for match in matches}
+    return None not in stems and len(stems) == 1 and len(set(names)) == len(names)
 
 
 def _value(name: str, names: list[str], labels: LabelNames | None) -> int:

@@ -85,7 +85,7 @@ def margin_depths(
     if depth_mm is None:
         wanted = np.where(coarse_axes(spacing), DEPTH_COARSE, DEPTH_FINE)
     else:
-        wanted = np.rint(depth_mm / np.array(spacing)).astype(int)
+        wanted = np.minimum(np.rint(depth_mm / np.array(spacing)), extent)
     return np.minimum(wanted, (extent - 1) // 3).astype(np.intp)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import math
+import threading
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,8 @@ import numpy as np
 from interactivenet import simulate
 from interactivenet.case_files import stems
 from interactivenet.checking import label_counts
-from interactivenet.errors import DataError, RequestError
-from interactivenet.io.atomic import read_json, replacing, write_json
+from interactivenet.errors import DataError, RequestError, one_line
+from interactivenet.io.atomic import read_object, remove, replacing, write_json
 from interactivenet.io.images import READABLE, read_label
 from interactivenet.io.prompt_files import PROMPT_SUFFIXES, write_prompts
 from interactivenet.parallel import map_cases
@@ -47,8 +50,8 @@ class Settings:
         checks = {
             "--seed": self.seed >= 0,
             "--random": self.random >= 0,
-            "--depth-mm": self.depth_mm is None or self.depth_mm >= 0,
-            "--jitter-mm": self.jitter_mm >= 0,
+            "--depth-mm": self.depth_mm is None or 0 <= self.depth_mm < math.inf,
+            "--jitter-mm": 0 <= self.jitter_mm < math.inf,
         }
         for option, right in checks.items():
             if not right:
@@ -65,7 +68,7 @@ class SimulatedCase:
     objects: int = 0
     points: int = 0
     notes: tuple[str, ...] = ()
-    record: dict[str, Any] = field(default_factory=dict)
+    file: str = ""
 
 
 def simulate_task(
@@ -75,40 +78,83 @@ def simulate_task(
 
     Prompts are written as ``interactions{Tr,Ts}/CASE.nii.gz``, or ``.json`` where the settings
     ask for it or two objects of the case share a label. Files that another program or a person
-    wrote are kept, unless ``overwrite``; unchanged ones of an earlier run are skipped. At the
-    end ``simulation.json`` has the settings, and ``dataset.json``, where there is one, lists
+    wrote are kept, unless ``overwrite``; unchanged ones of an earlier run are skipped, whether
+    it ended or was killed. At the end ``simulation.json`` has the settings, and ``dataset.json``, where there is one, lists
     the prompts.
     """
-    record_path = folder / SIMULATION
-    earlier = read_json(record_path) if record_path.exists() else {}
+    journal = _Journal(folder)
     task = Task.load(folder) if (folder / "dataset.json").exists() else None
     work = labelled_cases(folder)
 
     def one(item: tuple[str, str, list[Path]]) -> SimulatedCase:
         subset, name, paths = item
-        before = earlier.get("cases", {}).get(f"{subset}/{name}", {})
         try:
             if len(paths) > 1:
                 raise DataError(f"has {len(paths)} label files: {', '.join(p.name for p in paths)}")
-            return _simulate_case(
-                subset, name, paths[0], settings, task.labels if task else None, before, overwrite
-            )
+            labels = task.labels if task else None
+            return _simulate_case(subset, name, paths[0], settings, labels, journal, overwrite)
         except DataError as error:
-            return SimulatedCase(subset, name, "failed", notes=(str(error),), record=before)
+            return SimulatedCase(subset, name, "failed", notes=(str(error),))
+        except Exception as error:  # one odd file must not end the others
+            why = f"unexpected {type(error).__name__}: {one_line(error)} (please report it)"
+            return SimulatedCase(subset, name, "failed", notes=(why,))
 
-    cases: dict[str, Any] = {}
     files: dict[tuple[str, str], Path] = {}
-    try:
-        for result in map_cases(one, work, jobs):
-            if result.record:
-                cases[f"{result.subset}/{result.name}"] = result.record
-                files[result.subset, result.name] = folder / result.record["file"]
-            yield result
-    finally:  # what was written stays known, also when the run is stopped half way
-        known = earlier.get("cases", {}) | cases
-        write_json(record_path, {"settings": asdict(settings), "cases": known})
+    for result in map_cases(one, work, jobs):
+        if result.file:
+            files[result.subset, result.name] = folder / result.file
+        yield result
+    journal.close(settings)
     if task:
         task.with_interactions(files).save()
+
+
+class _Journal:
+    """What is known of the prompt files that were simulated here.
+
+    ``simulation.json`` has the settings and, per case, what its file was made from. While a run
+    goes on, each file is noted in a hidden journal before it gets its name, so that a run that
+    was killed knows its own files from a person's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._record, self._path = folder / SIMULATION, folder / ".simulation.journal"
+        self._lock = threading.Lock()
+        cases = read_object(self._record).get("cases", {})
+        self._known: dict[str, list[dict[str, Any]]] = {k: [v] for k, v in cases.items()}
+        if self._path.exists():
+            for line in self._path.read_text(encoding="utf-8").splitlines():
+                try:
+                    key, record = json.loads(line)
+                except ValueError:
+                    continue  # half a line: its file never got its name
+                self._known.setdefault(key, []).append(record)
+
+    def of(self, key: str, path: Path) -> dict[str, Any] | None:
+        """Return what a case's file was made from, None if it was not simulated here."""
+        found = {"file": _key(path), "prompt": _digest(path)}
+        for record in reversed(self._known.get(key, [])):
+            if all(record.get(name) == value for name, value in found.items()):
+                return record
+        return None
+
+    def add(self, key: str, record: dict[str, Any]) -> None:
+        """Note a file that is about to get its name."""
+        with self._lock:
+            self._known.setdefault(key, []).append(record)
+            try:
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps([key, record]) + "\n")
+            except OSError as error:
+                raise DataError(
+                    f"{self._path}: cannot be written: {error.strerror or error}"
+                ) from error
+
+    def close(self, settings: Settings) -> None:
+        """Write ``simulation.json`` with all that is known, the last of each case."""
+        cases = {key: records[-1] for key, records in sorted(self._known.items())}
+        write_json(self._record, {"settings": asdict(settings), "cases": cases})
+        remove(self._path)
 
 
 def labelled_cases(folder: Path) -> list[tuple[str, str, list[Path]]]:
@@ -132,40 +178,39 @@ def _simulate_case(
     label: Path,
     settings: Settings,
     labels: LabelNames | None,
-    before: dict[str, Any],
+    journal: _Journal,
     overwrite: bool,
 ) -> SimulatedCase:
+    key = f"{subset}/{name}"
     folder = label.parent.parent / f"interactions{subset}"
     there = stems(folder, PROMPT_SUFFIXES).get(name, [])
-    ours = [p for p in there if before.get("prompt") == _digest(p) and before["file"] == _key(p)]
-    if len(there) > 1 and len(ours) < len(there) and not overwrite:
+    ours = {path: record for path in there if (record := journal.of(key, path)) is not None}
+    if len(there) > 1 and len(ours) < len(there):
         both = ", ".join(path.name for path in there)
         raise DataError(f"has {len(there)} prompt files for one: {both}")
-    wanted: dict[str, Any] = {"settings": asdict(settings), "label": _digest(label)}
-    if ours and not overwrite and all(before.get(key) == value for key, value in wanted.items()):
-        return SimulatedCase(subset, name, "unchanged", record=before)
-    unknown = bool(there) and not ours and not overwrite
-    try:
-        volume = read_label(label)
-        prompts, notes = _prompts(volume, settings, labels, f"{subset}/{name}")
-    except DataError:
-        if unknown:
-            return SimulatedCase(subset, name, "kept", record={"file": _key(there[0])})
-        raise
+    if there and not ours and not overwrite:
+        return SimulatedCase(subset, name, "kept", file=_key(there[0]))
+    names = {str(value): text for value, text in labels.names.items()} if labels else {}
+    made_from = {"settings": asdict(settings), "label": _digest(label), "names": names}
+    if len(ours) == 1 and not overwrite:
+        ((path, record),) = ours.items()
+        if all(record.get(part) == value for part, value in made_from.items()):
+            return SimulatedCase(subset, name, "unchanged", file=_key(path))
+
+    volume = read_label(label)
+    prompts, notes = _prompts(volume, settings, labels, key)
     shared = len({prompt.label for prompt in prompts}) < len(prompts)
     path = folder / f"{name}.{'json' if shared else settings.format}"
     with replacing(path) as temporary:
         notes += write_prompts(temporary, prompts, image=volume.source)
-        digest = _digest(temporary)
-        if unknown and not (there == [path] and _digest(path) == digest):
-            # not ours, and not left by a run of these settings that was killed
-            temporary.unlink()
-            return SimulatedCase(subset, name, "kept", record={"file": _key(there[0])})
-        for other in there:
-            other.unlink()
+        journal.add(key, {**made_from, "file": _key(path), "prompt": _digest(temporary)})
+    for other in there:
+        if other != path:
+            remove(other)
+        if other not in ours:
+            notes.append(f"{other.name}, from elsewhere, was replaced")
     points = sum(len(prompt.points) for prompt in prompts)
-    record = {**wanted, "file": _key(path), "prompt": digest, "notes": notes}
-    return SimulatedCase(subset, name, "written", len(prompts), points, tuple(notes), record)
+    return SimulatedCase(subset, name, "written", len(prompts), points, tuple(notes), _key(path))
 
 
 def _prompts(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet.errors import DataError, RequestError
-from interactivenet.io.atomic import read_json, write_json
+from interactivenet.io.atomic import read_json, read_object, remove, write_json
 from interactivenet.prompts import LabelNames
 
 #: settings and files of simulated prompts, in a raw task's folder
@@ -49,7 +49,10 @@ class Roots:
         check_task_name(name)
         folder = self.raw / name
         if folder.exists():
-            raise RequestError(f"{folder} exists: choose another task name, or remove it first")
+            raise RequestError(
+                f"{folder} exists: choose another task name, remove it first, or check it with"
+                f" 'interactivenet dataset -t {name}'"
+            )
         return folder
 
     def raw_task(self, name: str) -> Path:
@@ -115,7 +118,7 @@ class Task:
                 tuple(str(modality[key]) for key in sorted(modality, key=int)),
                 LabelNames({int(v): str(names[v]) for v in sorted(names, key=int) if int(v)}),
                 tuple(_case(entry, folder) for entry in content["training"]),
-                tuple(_case(entry, folder) for entry in content["test"]),
+                tuple(_case(entry, folder) for entry in content.get("test", [])),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"{path}: is no dataset.json of InteractiveNet: {error!r}") from error
@@ -147,7 +150,8 @@ class Task:
             "test": [entry(case) for case in self.test],
         }
         path = self.folder / "dataset.json"
-        write_json(path, content)
+        # what a person or another program noted there (licence, reference ...) stays
+        write_json(path, {**read_object(path), **content})
         return path
 
     def with_interactions(self, files: Mapping[tuple[str, str], Path]) -> Task:
@@ -171,20 +175,25 @@ def record_failures(folder: Path, stage: str, failures: Mapping[str, str]) -> Pa
     Other stages' entries are kept; without any failure the file goes away.
     """
     path = folder / "failures.json"
-    content: dict[str, Any] = read_json(path) if path.exists() else {}
+    content = read_object(path)
     content.pop(stage, None)
     if failures:
         content[stage] = dict(failures)
     if content:
         write_json(path, content)
-    else:
-        path.unlink(missing_ok=True)
+    elif path.exists():
+        remove(path)
     return path
 
 
-def _case(entry: Mapping[str, Any], folder: Path) -> Case:
+def _case(entry: Mapping[str, Any] | str, folder: Path) -> Case:
+    if isinstance(entry, str):  # the Decathlon lists test images so
+        entry = {"image": entry}
+
+    given = entry
+
     def optional(key: str) -> Path | None:
-        return folder / entry[key] if entry.get(key) else None
+        return folder / given[key] if given.get(key) else None
 
     images = entry["image"] if isinstance(entry["image"], list) else [entry["image"]]
     paths = tuple(folder / image for image in images)

@@ -28,6 +28,7 @@ def prompts() -> None:
 )  # fmt: skip
 @click.option("--voxels-in", is_flag=True, help="SOURCE (.json) has voxel indices, not LPS mm.")
 @click.option("--voxels-out", is_flag=True, help="Write voxel indices to TARGET (.json).")
+@click.option("--overwrite", is_flag=True, help="Replace TARGET where it exists.")
 @raw_option
 def convert(
     source: Path,
@@ -37,6 +38,7 @@ def convert(
     image: Path | None,
     voxels_in: bool,
     voxels_out: bool,
+    overwrite: bool,
     raw: Path | None,
 ) -> None:
     """Convert the prompts of one case from SOURCE to TARGET.
@@ -59,6 +61,8 @@ def convert(
         names = Task.load(Roots.choose(raw=raw).raw_task(task)).labels
     if source.resolve() == target.resolve():
         raise RequestError(f"{target} is the source itself: give another name")
+    if target.exists() and not overwrite:
+        raise RequestError(f"{target} exists: --overwrite replaces it")
     grid = (image, read_volume(image).source) if image else None
     found = read_prompts(source, names, image=grid, voxels=voxels_in)
     notes = write_prompts(target, found, image=grid[1] if grid else None, voxels=voxels_out)

@@ -36,6 +36,14 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def remove(path: Path) -> None:
+    """Remove a file; raises DataError, naming it, where the system refuses."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be removed: {error.strerror or error}") from error
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file atomically."""
     with replacing(path) as temporary:
@@ -50,6 +58,14 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON atomically, indented, with numbers that read back exactly."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object, {} where there is no such file; raises DataError for anything else."""
+    content = read_json(path) if path.exists() else {}
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: holds no JSON object, as this program writes it: remove it")
+    return content
 
 
 def read_json(path: Path) -> Any:

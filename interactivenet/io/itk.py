@@ -248,6 +248,9 @@ def _affine(columns: NDArray[np.float64], origin: NDArray[np.float64]) -> NDArra
 
 
 def _array(image: sitk.Image) -> Array:
+    components = image.GetNumberOfComponentsPerPixel()
+    if components != 1:
+        raise DataError(f"has {components} values per voxel, expected 1 (a colour image?)")
     return np.asarray(sitk.GetArrayFromImage(image).transpose(2, 1, 0))
 
 

@@ -46,6 +46,7 @@ def read_nifti(path: Path, *, axes: int = 3) -> tuple[Array, Geometry, tuple[str
     except DataError:
         raise
     except (
+        KeyError,
         ImageFileError, HeaderDataError, WrapStructError, OSError, ValueError, EOFError,
     ) as error:  # fmt: skip
         raise DataError(f"is not a readable NIfTI file: {one_line(error)}") from error

@@ -79,17 +79,18 @@ def read_slicer(path: Path) -> list[NamedPoint]:
         raise DataError("is no 3D Slicer markups file: it has no list 'markups'")
     points = []
     for index, markup in enumerate(markups):
+        controls = markup.get("controlPoints", []) if isinstance(markup, dict) else None
+        if not isinstance(controls, list) or not all(isinstance(c, dict) for c in controls):
+            raise DataError("is no 3D Slicer markups file: expected lists of control points")
         system = str(markup.get("coordinateSystem", "LPS")).upper()
         units = markup.get("coordinateUnits", "mm")
         units = units[0] if isinstance(units, list) and units else units
         if units not in ("mm", "millimeter"):
             raise DataError(f"has coordinate units {units!r}, expected mm")
-        for control in markup.get("controlPoints", []):
+        for control in controls:
             if control.get("positionStatus", "defined") == "defined":
                 name = str(control.get("label", ""))
-                if index and "#" not in name:
-                    name = f"{_without_number(name)}#{index + 1}"  # a list is an object
-                points.append(_named(name, control.get("position"), system))
+                points.append(_named(name, control.get("position"), system, index))
     return points
 
 
@@ -124,7 +125,7 @@ def read_fcsv(path: Path) -> list[NamedPoint]:
         if row and row[0].lstrip().startswith("#"):
             key, _, value = ",".join(row).lstrip("# ").partition("=")
             if key.strip() == "CoordinateSystem":
-                system = {"0": "RAS", "1": "LPS"}.get(value.strip(), value.strip())
+                system = {"0": "RAS", "1": "LPS"}.get(value.strip(), _system(value))
         elif row:
             if len(row) < 4:
                 raise DataError(f"line {number} has {len(row)} columns, expected {_FCSV_COLUMNS}")
@@ -148,14 +149,15 @@ def write_fcsv(path: Path, points: Sequence[NamedPoint]) -> None:
 def read_csv(path: Path) -> list[NamedPoint]:
     """Read CSV with the columns name, x, y, z (mm) and system (RAS or LPS), in any order."""
     table = csv.DictReader(io.StringIO(_text(path)), skipinitialspace=True)
-    missing = set(_CSV_COLUMNS) - {(name or "").strip() for name in table.fieldnames or ()}
+    table.fieldnames = [(name or "").strip().lower() for name in table.fieldnames or ()]
+    missing = set(_CSV_COLUMNS) - set(table.fieldnames)
     if missing:
         raise DataError(
             f"lacks the columns {', '.join(sorted(missing))}: expected"
             f" {','.join(_CSV_COLUMNS)}, where system is RAS or LPS (mm)"
         )
     return [
-        _named(str(row["name"] or ""), [row["x"], row["y"], row["z"]], str(row["system"]).strip())
+        _named(str(row["name"] or ""), [row["x"], row["y"], row["z"]], _system(row["system"]))
         for row in table
     ]
 
@@ -205,18 +207,22 @@ def _write_multiple_points(path: Path, points: Sequence[tuple[str, list[float]]]
     write_json(path, content)
 
 
-def _named(name: str, position: Any, system: str) -> NamedPoint:
+def _named(name: str, position: Any, system: str, group: int = 0) -> NamedPoint:
     if system not in _SIGNS:
         found = f"coordinate system '{system}'" if system else "no coordinate system"
         raise DataError(f"has {found}, expected RAS or LPS")
     signs = _SIGNS[system]
     x, y, z = (value * sign + 0.0 for value, sign in zip(_triple(position), signs, strict=True))
-    return NamedPoint(name, (x, y, z))
+    return NamedPoint(name, (x, y, z), group)
 
 
 def _in_system(point: NamedPoint, system: str) -> list[float]:
     signs = _SIGNS[system]
     return [value * sign + 0.0 for value, sign in zip(point.position, signs, strict=True)]
+
+
+def _system(text: str | None) -> str:
+    return (text or "").strip().upper()
 
 
 def _triple(position: Any) -> tuple[float, float, float]:
@@ -227,10 +233,6 @@ def _triple(position: Any) -> tuple[float, float, float]:
     if not all(math.isfinite(value) for value in (x, y, z)):
         raise DataError(f"has a point {position!r}, expected finite numbers")
     return x, y, z
-
-
-def _without_number(name: str) -> str:
-    return name.rstrip("0123456789").rstrip("-_ ") or name
 
 
 def _text(path: Path) -> str:

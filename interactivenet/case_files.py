@@ -13,7 +13,8 @@ from interactivenet.io.images import READABLE, suffix_of
 from interactivenet.io.prompt_files import PROMPT_SUFFIXES
 from interactivenet.task import Case
 
-_SUFFIXED = re.compile(r"(.+)_(\d{4})")
+#: a file's name that ends in the number of its modality
+SUFFIXED = re.compile(r"(.+)_(\d{4})")
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def _group(
     plain = sum(stem in labels for stem in images)
     suffixed = sum(stem not in labels and stem[:-5] in labels for stem in images)
     for stem, paths in images.items():
-        match = _SUFFIXED.fullmatch(stem)
+        match = SUFFIXED.fullmatch(stem)
         whole = not match
         if match and modalities == 1:
             if stem in labels:

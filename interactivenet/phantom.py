@@ -164,17 +164,18 @@ def write_phantom_task(folder: Path, settings: PhantomSettings) -> None:
 
     Training cases go to imagesTr/CASE_0000.nii.gz (_0001 ... for further modalities) and
     labelsTr/CASE.nii.gz, test cases to imagesTs and labelsTs; CASE is phantom_000, phantom_001
-    ..., test cases continue the numbers. Raises RequestError where the objects do not fit.
+    ..., test cases continue the numbers. The folder gets its name when it is complete. Raises
+    RequestError where the objects do not fit.
     """
+    partial = folder.with_name(f".{folder.name}.making")
     for index in range(settings.cases + settings.test_cases):
         stored, label, grid = make_phantom(settings, index)
         case, part = f"phantom_{index:03d}", "Tr" if index < settings.cases else "Ts"
-        images, labels = (Path(folder) / f"{kind}{part}" for kind in ("images", "labels"))
-        images.mkdir(parents=True, exist_ok=True)
-        labels.mkdir(parents=True, exist_ok=True)
+        images, labels = (partial / f"{kind}{part}" for kind in ("images", "labels"))
         for channel, image in enumerate(stored):
             write_volume(images / f"{case}_{channel:04d}.nii.gz", grid.to_ras(image), grid)
         write_label(labels / f"{case}.nii.gz", grid.to_ras(label), grid)
+    partial.rename(folder)
 
 
 def _place_objects(

@@ -79,8 +79,8 @@ def simulate_task(
     Prompts are written as ``interactions{Tr,Ts}/CASE.nii.gz``, or ``.json`` where the settings
     ask for it or two objects of the case share a label. Files that another program or a person
     wrote are kept, unless ``overwrite``; unchanged ones of an earlier run are skipped, whether
-    it ended or was killed. At the end ``simulation.json`` has the settings, and ``dataset.json``, where there is one, lists
-    the prompts.
+    it ended or was killed. At the end ``simulation.json`` has the settings, and
+    ``dataset.json``, where there is one, lists the prompts.
     """
     journal = _Journal(folder)
     task = Task.load(folder) if (folder / "dataset.json").exists() else None
@@ -101,6 +101,8 @@ def simulate_task(
 
     files: dict[tuple[str, str], Path] = {}
     for result in map_cases(one, work, jobs):
+        if result.status == "kept":
+            journal.forget(f"{result.subset}/{result.name}")
         if result.file:
             files[result.subset, result.name] = folder / result.file
         yield result
@@ -135,7 +137,7 @@ class _Journal:
         found = {"file": _key(path), "prompt": _digest(path)}
         for record in reversed(self._known.get(key, [])):
             if all(record.get(name) == value for name, value in found.items()):
-                return record
+                return dict(record)
         return None
 
     def add(self, key: str, record: dict[str, Any]) -> None:
@@ -149,6 +151,10 @@ class _Journal:
                 raise DataError(
                     f"{self._path}: cannot be written: {error.strerror or error}"
                 ) from error
+
+    def forget(self, key: str) -> None:
+        """Drop a case whose file is no longer the one that was simulated."""
+        self._known.pop(key, None)
 
     def close(self, settings: Settings) -> None:
         """Write ``simulation.json`` with all that is known, the last of each case."""

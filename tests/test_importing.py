@@ -171,11 +171,8 @@ def test_a_damaged_case_costs_only_itself(tmp_path):
     path.write_bytes(path.read_bytes()[:500])
     result = convert(source, tmp_path / "raw")
     assert result.exit_code == 1
-    assert "left out brain_01" in result.output
-    assert (
-        "damaged or truncated"
-        in read(tmp_path / "raw" / NAME / "failures.json")["dataset"]["brain_01"]
-    )
+    failures = read(tmp_path / "raw" / NAME / "failures.json")["convert"]
+    assert list(failures) == ["brain_01"] and "damaged or truncated" in failures["brain_01"]
     training = read(tmp_path / "raw" / NAME / "dataset.json")["training"]
     assert [case["case"] for case in training] == ["brain_02"]
 
@@ -203,10 +200,6 @@ def broken(tmp_path, change):
 REFUSED = {
     "an ignore label": (lambda s, c: c["labels"].update(ignore=2), "'ignore' label"),
     "2D files": (lambda s, c: c.update(file_ending=".png"), "file ending '.png'"),
-    "a file missing": (
-        lambda s, c: (s / "imagesTr/case_1_0001.mha").unlink(),
-        "case_1_0001.mha does not exist, but case case_1 needs it",
-    ),
     "no channel names": (lambda s, c: c.pop("channel_names"), "is neither of the Decathlon"),
     "no labels": (lambda s, c: c.pop("labels"), "is not an nnU-Net v2 dataset"),
 }
@@ -228,3 +221,56 @@ def test_a_folder_that_is_no_dataset_and_a_name_that_is_taken_are_refused(tmp_pa
     assert convert(source, tmp_path / "raw").exit_code == 0
     again = convert(source, tmp_path / "raw")
     assert again.exit_code == 2 and "exists: choose another task name" in again.stderr
+
+
+def test_cases_with_files_missing_are_named_and_cost_only_themselves(tmp_path):
+    source = nnunet(tmp_path / "D")
+    (source / "imagesTr/case_1_0001.mha").unlink()
+    (source / "labelsTr/orphan.mha").write_bytes((source / "labelsTr/case_1.mha").read_bytes())
+    write_volume(source / "imagesTr/unlabelled_0000.mha", image_array(), GRID)
+    result = convert(source, tmp_path / "raw")
+    assert result.exit_code == 1
+    failures = read(tmp_path / "raw" / NAME / "failures.json")
+    assert failures["dataset"] == {"case_1": "lacks the image of modality 0001 (CT)"}
+    assert failures["convert"] == {
+        "orphan": "has a label but no image",
+        "unlabelled": "has no label",
+    }
+    training = read(tmp_path / "raw" / NAME / "dataset.json")["training"]
+    assert [case["case"] for case in training] == ["case_2"]
+
+
+def test_the_numbers_of_a_plain_folder_say_the_modality(tmp_path):
+    source = tmp_path / "plain"
+    for name, indices in (("a", (0, 1)), ("b", (0, 2))):
+        for index in indices:
+            write_volume(source / f"images/{name}_{index:04d}.nii.gz", image_array(index), GRID)
+        write_label(source / f"labels/{name}.nii.gz", label_array(), GRID)
+    three = ("-m", "A", "-m", "B", "-m", "C", "-l", "tumour")
+    assert convert(source, tmp_path / "raw", *three[:4], "-l", "tumour").exit_code == 2
+    assert convert(source, tmp_path / "raw", *three).exit_code == 1
+    failures = read(tmp_path / "raw" / NAME / "failures.json")["dataset"]
+    assert failures["a"] == "lacks the image of modality 0002 (C)"
+    assert failures["b"] == "lacks the image of modality 0001 (B)"
+
+
+def test_voxels_in_a_file_of_their_own_are_not_lost(tmp_path):
+    import SimpleITK as sitk
+
+    source = tmp_path / "plain"
+    write_volume(source / "images/a.mha", image_array(), GRID)
+    sitk.WriteImage(sitk.ReadImage(str(source / "images/a.mha")), str(source / "images/a.mhd"))
+    (source / "images/a.mha").unlink()
+    write_label(source / "labels/a.nii.gz", label_array(), GRID)
+    assert convert(source, tmp_path / "raw", "-m", "MR", "-l", "tumour").exit_code == 0
+    image = read_volume(tmp_path / "raw" / NAME / "imagesTr/a_0000.mha")
+    np.testing.assert_array_equal(image.array[0], image_array())
+    np.testing.assert_allclose(image.source.affine, GRID.affine, atol=1e-12)
+
+
+def test_an_import_killed_before_its_check_goes_on(tmp_path):
+    source = decathlon(tmp_path / "Task01", channels=0)
+    assert convert(source, tmp_path / "raw").exit_code == 0
+    (tmp_path / "raw" / NAME / "dataset.json").unlink()
+    assert convert(source, tmp_path / "raw").exit_code == 0
+    assert (tmp_path / "raw" / NAME / "dataset.json").exists()

@@ -59,6 +59,9 @@ def test_bad_labels_are_refused(options, message):
         (named("tumour", "tumour#2", "tumour"), TUMOUR, [(1, 2), (1, 1)]),
         (named("tumour-1", "tumour-2", "oedema-1"), TWO, [(1, 2), (2, 1)]),
         (named("F-1", "F-2", "F-3"), TUMOUR, [(1, 3)]),
+        (named("tumour#1", "tumour#2"), TUMOUR, [(1, 1), (1, 1)]),
+        (named("L1", "T12"), LabelNames({1: "L1", 2: "T", 5: "T12"}), [(1, 1), (5, 1)]),
+        (named("F-1", "F-2", "F-3"), None, [(1, 3)]),
         (named("", ""), TUMOUR, [(1, 2)]),
         (named("3", "7", "3"), None, [(3, 2), (7, 1)]),
         (named("lesion", "lesion"), None, [(1, 2)]),
@@ -80,6 +83,9 @@ def test_points_are_gathered_into_prompts_by_name(points, labels, expected):
         (named("7"), TWO, "named '7'"),
         (named("7"), TUMOUR, "named '7'"),
         (named("liver", "spleen"), None, "which label value is which"),
+        (named("L1", "L2", "L3"), None, "which label value is which"),
+        (named("tumour1", "tumour2"), TUMOUR, "expected one of the labels 1=tumour"),
+        (named("tumour-1", "tumour-1"), TUMOUR, "several points named 'tumour-1'"),
     ],
 )
 def test_names_are_never_guessed(points, labels, message):

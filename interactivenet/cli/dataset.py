@@ -93,13 +93,17 @@ def convert(
     an nnU-Net v2 dataset, or a plain folder with images/ and labels/. Files are hard-linked
     where the disk allows it, and copied otherwise.
     """
-    from interactivenet.cli.reporting import say, track
+    from interactivenet.case_files import Finding
+    from interactivenet.cli.reporting import say, show_findings, track
     from interactivenet.errors import RequestError
-    from interactivenet.importing import find_source, import_cases
+    from interactivenet.importing import RECORD, find_source, import_cases
+    from interactivenet.io.atomic import read_object
     from interactivenet.prompts import LabelNames
-    from interactivenet.task import Roots
+    from interactivenet.task import Roots, check_task_name, record_failures
 
-    target = Roots.choose(raw=raw).new_task(required(task, "-t / --task"))
+    name = required(task, "-t / --task")
+    check_task_name(name)
+    target = Roots.choose(raw=raw).raw / name
     found = find_source(source, LabelNames.parse(labels) if labels else None)
     names = LabelNames({1: merge_labels}) if merge_labels else found.labels
     modalities = modalities or tuple(name for name in found.modalities if name)
@@ -113,11 +117,13 @@ def convert(
     if not names.names:
         raise RequestError(f"{source} does not name its labels: give -l for each")
     say(f"{found.kind} dataset, {len(found.cases)} cases -> {target}")
-    results = import_cases(found, target, copy=copy, merge_labels=bool(merge_labels))
-    failed = {name: why for name, why in track(results, len(found.cases), "imported") if why}
-    for name, why in failed.items():
-        say(f"left out {name}: {why}")
-    _check(ctx, target, modalities, names, False, jobs, failed)
+    cases = import_cases(found, target, copy=copy, merge_labels=bool(merge_labels))
+    for _ in track(cases, len(found.cases), "imported"):
+        pass
+    left_out = read_object(target / RECORD).get("left_out", {})
+    show_findings([Finding("error", case, why) for case, why in left_out.items()])
+    record_failures(target, "convert", left_out)
+    _check(ctx, target, modalities, names, False, jobs, len(left_out))
 
 
 @dataset.command("phantom")
@@ -184,7 +190,7 @@ def _check(
     names: object,
     subtypes: bool,
     jobs: int | None,
-    failed_before: dict[str, str] | None = None,
+    failed_before: int = 0,
 ) -> None:
     """Check a task, print the findings, write dataset.json and failures.json, set the status."""
     from interactivenet.checking import TaskCheck
@@ -198,7 +204,7 @@ def _check(
     for _ in track(check.run(jobs or available_cores()), len(check.cases), "checked"):
         pass
     show_findings([*check.findings, *check.overall()])
-    failures = {**(failed_before or {}), **check.failures()}
+    failures = check.failures()
     recorded = record_failures(folder, "dataset", failures)
     task = check.task()
     if task.training:
@@ -208,7 +214,11 @@ def _check(
             f" modalities {', '.join(modalities)}, labels {names}"
         )
     else:
+        old = folder / "dataset.json"
+        if old.exists():
+            old.replace(old.with_suffix(".json.old"))
+            say("the dataset.json of before is now dataset.json.old")
         say("dataset.json is not written: no training case can be used")
-    if failures:
-        say(f"{counted(len(failures), 'case')} left out, see {recorded}")
+    if failures or failed_before:
+        say(f"{counted(len(failures) + failed_before, 'case')} left out, see {recorded}")
         ctx.exit(1)

@@ -291,7 +291,7 @@ def test_what_looks_wrong_but_can_be_used_is_a_warning(task):
     assert result.exit_code == 0, result.output
     for message in (
         "labels are stored as float32, read as whole numbers",
-        "1 of 6 points lie outside it",
+        "1 of 6 points lie outside the object",
         "every voxel is 7",
         "labelsTr/orphan.nii.gz belongs to no image",
         "no case has label 2 (oedema)",
@@ -340,3 +340,53 @@ def test_an_empty_task_is_refused(tmp_path):
     result = dataset(tmp_path / NAME)
     assert result.exit_code == 2
     assert "imagesTr holds no images" in result.stderr
+
+
+def test_what_others_wrote_into_dataset_json_stays(task):
+    content = {"licence": "CC BY-SA 4.0", "modality": {"0": "MR"}, "labels": {"1": "tumour"}}
+    listed = {"image": "./imagesTr/good_1_0000.nii.gz", "label": "./labelsTr/good_1.nii.gz"}
+    content |= {"training": [listed], "test": ["./imagesTs/x_0000.nii.gz"]}  # as the Decathlon does
+    (task / "dataset.json").write_text(json.dumps(content))
+    assert (
+        CliRunner().invoke(main, ["dataset", "-t", NAME, "--raw", str(task.parent)]).exit_code == 0
+    )
+    assert read(task / "dataset.json")["licence"] == "CC BY-SA 4.0"
+    assert read(task / "dataset.json")["numTraining"] == 2
+
+
+def test_a_stale_dataset_json_does_not_stay_in_force(task):
+    assert dataset(task).exit_code == 0
+    shutil.rmtree(task / "labelsTr")
+    assert dataset(task).exit_code == 1
+    assert not (task / "dataset.json").exists() and (task / "dataset.json.old").exists()
+
+
+def test_a_label_map_in_place_of_points_is_refused(task):
+    shutil.copy(task / "labelsTr/good_2.nii.gz", task / "interactionsTr/good_2.nii.gz")
+    result = dataset(task)
+    assert result.exit_code == 1
+    assert "a label map instead of points?" in result.output
+
+
+def test_points_that_all_lie_outside_the_object_are_refused(task):
+    moved = [[x - 5, y - 5, z - 4] for x, y, z in [[5, 5, 4], [0, 9, 9], [1, 16, 3], [17, 1, 9],
+                                                   [17, 15, 5], [18, 2, 16]]]  # fmt: skip
+    write_points(task / "interactionsTr/good_2.nii.gz", [[max(v, 0) for v in p] for p in moved])
+    assert "points lie outside the object" in dataset(task).output
+
+
+def test_an_unexpected_failure_costs_only_its_case(task, monkeypatch):
+    from interactivenet import checking
+
+    real = checking.read_volume
+
+    def broken(path):
+        if "good_1" in path.name:
+            raise KeyError("surprise")
+        return real(path)
+
+    monkeypatch.setattr(checking, "read_volume", broken)
+    result = dataset(task)
+    assert result.exit_code == 1
+    assert "unexpected KeyError: 'surprise'" in result.output
+    assert [case["case"] for case in read(task / "dataset.json")["training"]] == ["good_2"]

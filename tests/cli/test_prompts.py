@@ -58,6 +58,7 @@ REQUESTS = {
     "no source": (["no.json", "x.csv"], "no.json: cannot be read"),
     "onto itself": (["{mask}", "{mask}"], "is the source itself"),
     "a mask without an image": (["{mask}", "x.nii.gz"], "give the case's image"),
+    "over a file": (["{mask}", "{taken}"], "exists: --overwrite replaces it"),
     "an unknown format": (["{mask}", "x.txt"], "x.txt: a grid is needed"),
     "task and labels": (["{mask}", "x.csv", "-t", NAME, "-l", "a"], "give -t or -l, not both"),
     "voxels into csv": (["{mask}", "x.csv", "--voxels-out"], "written to .json files only"),
@@ -67,6 +68,9 @@ REQUESTS = {
 @pytest.mark.parametrize("name", REQUESTS)
 def test_wrong_requests_get_one_line(case, name):
     options, message = REQUESTS[name]
-    result = convert(*(o.format(mask=case / "interactionsTr/a.nii.gz") for o in options))
+    places = {"mask": case / "interactionsTr/a.nii.gz", "taken": case / "taken.csv"}
+    places["taken"].write_text("precious")
+    result = convert(*(option.format(**places) for option in options))
+    assert places["taken"].read_text() == "precious"
     assert result.exit_code == 2
     assert message in result.stderr and result.stderr.count("\n") == 1

@@ -11,6 +11,7 @@ from interactivenet.cli import main
 from interactivenet.io.images import read_label, write_label
 from interactivenet.io.prompt_files import read_prompts
 from interactivenet.phantom import PhantomSettings, write_phantom_task
+from interactivenet.simulate_task import Settings, simulate_task
 from tests.raw_task import GRID, POINTS, SHAPE, read, write_case, write_points
 
 NAME = "Task102_SIM"
@@ -92,14 +93,38 @@ def test_finished_files_are_skipped_and_changed_labels_redone(task):
     assert "1 written, 3 unchanged" in simulate(task).output
 
 
-def test_a_killed_run_goes_on(task):
-    simulate(task)
-    before = digests(task)
-    (task / "simulation.json").unlink()  # as when killed before it was written
-    (task / "interactionsTr/phantom_001.nii.gz").unlink()
-    assert "4 written" in simulate(task).output
-    assert digests(task) == before
+@pytest.mark.parametrize("before", [False, True])
+def test_a_killed_run_goes_on_with_the_same_or_another_seed(task, before):
+    if before:
+        simulate(task, "--seed", "7", "--format", "json")
+    killed = simulate_task(task, Settings(seed=0))
+    next(killed), next(killed)
+    killed.close()
+    assert "2 written" in simulate(task).output or before
     assert "4 unchanged" in simulate(task).output
+    killed = simulate_task(task, Settings(seed=1))
+    next(killed)
+    killed.close()
+    assert "4 written" in simulate(task, "--seed", "2").output
+    assert_points_inside(task)
+    names = [path.name for path in (task / "interactionsTr").iterdir()]
+    assert sorted(names) == [f"phantom_00{i}.nii.gz" for i in range(3)]
+    assert not list(task.glob(".*"))
+
+
+def test_points_of_json_follow_renamed_labels(task):
+    simulate(task, "--format", "json")
+    assert run("dataset", task, "-m", "MR", "-l", "tumour", "-l", "oedema").exit_code == 0
+    assert "4 written" in simulate(task, "--format", "json").output
+    names = {point["name"] for point in read(task / "interactionsTr/phantom_000.json")["points"]}
+    assert names == {"tumour", "oedema"}
+
+
+def test_two_files_of_a_person_are_refused_even_when_overwriting(task):
+    for suffix in ("json", "csv"):
+        write_points(task / f"interactionsTr/phantom_000.{suffix}", POINTS)
+    assert run("simulate", task, "--overwrite").exit_code == 1
+    assert len(list((task / "interactionsTr").glob("phantom_000.*"))) == 2
 
 
 def test_points_of_a_person_are_kept_unless_overwritten(task):
@@ -199,6 +224,7 @@ def test_bad_cases_are_named_and_tiny_objects_get_what_they_have(tmp_path):
     [
         (["-t", NAME, "--seed", "-1"], "--seed: expected 0 or more"),
         (["-t", NAME, "--depth-mm", "-1"], "--depth-mm: expected 0 or more"),
+        (["-t", NAME, "--jitter-mm", "inf"], "--jitter-mm: expected 0 or more"),
         (["-t", NAME, "--format", "xml"], "'xml' is not one of"),
         (["-t", "Task103_NONE"], "does not exist"),
     ],

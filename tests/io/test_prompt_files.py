@@ -121,6 +121,14 @@ def test_slicer_says_its_coordinate_system(tmp_path, system, sign):
     )
 
 
+def test_slicer_lists_keep_names_that_end_in_digits(tmp_path):
+    path = tmp_path / "case.mrk.json"
+    lists = [{"controlPoints": [{"label": n, "position": [0, 0, 0]}]} for n in ("L1", "T12")]
+    path.write_text(json.dumps({"markups": lists}))
+    labels = LabelNames({5: "T", 21: "L1", 22: "T12"})
+    assert [p.label for p in read_prompts(path, labels)] == [21, 22]
+
+
 def test_each_slicer_list_is_an_object(tmp_path):
     path = tmp_path / "case.mrk.json"
     lists = [
@@ -172,6 +180,11 @@ BAD = {
     "units.mrk.json": (
         {"markups": [{"coordinateUnits": "um", "controlPoints": [{"position": [1, 2, 3]}]}]},
         "expected mm",
+    ),
+    "null.mrk.json": ({"markups": [None]}, "expected lists of control points"),
+    "controls.mrk.json": (
+        {"markups": [{"controlPoints": None}]},
+        "expected lists of control points",
     ),
     "other.mrk.json": ({"a": 1}, "no list 'markups'"),
     "unsaid.fcsv": ("0,1,2,3,0,0,0,1,1,1,0,1,,\n", "no coordinate system"),

@@ -101,17 +101,15 @@ def import_cases(
     become one file per modality, and with ``merge_labels`` every foreground value becomes 1 in
     new files. The folder appears under its name only when it is complete, with ``import.json``,
     which names the source and the cases left out. An import that was stopped goes on where it
-    was. Raises RequestError where the folder exists and is not this import without its check.
+    was; one that was done before is left as it is, and yields nothing. Raises RequestError where
+    the folder exists and is something else.
     """
     settings = f"{source.folder.resolve()}|{merge_labels}|{copy}|{len(source.modalities)}"
     mark = hashlib.sha256(settings.encode()).hexdigest()[:8]
     partial = target.with_name(f".{target.name}.importing-{mark}")
     if target.exists():
-        if (
-            read_object(target / RECORD).get("mark") == mark
-            and not (target / "dataset.json").exists()
-        ):
-            return  # only the check was missing
+        if read_object(target / RECORD).get("mark") == mark:
+            return  # done before
         raise RequestError(f"{target} exists: choose another task name, or remove it first")
     left_out = dict(source.left_out)
     try:

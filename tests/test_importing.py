@@ -219,8 +219,20 @@ def test_a_folder_that_is_no_dataset_and_a_name_that_is_taken_are_refused(tmp_pa
     assert "no dataset found" in convert(tmp_path / "empty", tmp_path / "raw").stderr
     source = decathlon(tmp_path / "Task01", channels=0)
     assert convert(source, tmp_path / "raw").exit_code == 0
+    other = convert(nnunet(tmp_path / "other"), tmp_path / "raw")
+    assert other.exit_code == 2 and "exists: choose another task name" in other.stderr
+
+
+def test_an_import_that_is_done_is_only_checked_again(tmp_path):
+    source = decathlon(tmp_path / "Task01", channels=0)
+    assert convert(source, tmp_path / "raw").exit_code == 0
+    before = snapshot(tmp_path / "raw")
     again = convert(source, tmp_path / "raw")
-    assert again.exit_code == 2 and "exists: choose another task name" in again.stderr
+    assert again.exit_code == 0 and "was imported before" in again.stdout
+    files = snapshot(tmp_path / "raw")
+    assert {name: data for name, (data, _) in files.items()} == {
+        name: data for name, (data, _) in before.items()
+    }
 
 
 def test_cases_with_files_missing_are_named_and_cost_only_themselves(tmp_path):

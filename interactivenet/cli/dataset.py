@@ -118,8 +118,8 @@ def convert(
         raise RequestError(f"{source} does not name its labels: give -l for each")
     say(f"{found.kind} dataset, {len(found.cases)} cases -> {target}")
     cases = import_cases(found, target, copy=copy, merge_labels=bool(merge_labels))
-    for _ in track(cases, len(found.cases), "imported"):
-        pass
+    if not sum(1 for _ in track(cases, len(found.cases), "imported")):
+        say(f"{target} was imported before: it is only checked again")
     left_out = read_object(target / RECORD).get("left_out", {})
     show_findings([Finding("error", case, why) for case, why in left_out.items()])
     record_failures(target, "convert", left_out)

@@ -101,8 +101,6 @@ def simulate_task(
 
     files: dict[tuple[str, str], Path] = {}
     for result in map_cases(one, work, jobs):
-        if result.status == "kept":
-            journal.forget(f"{result.subset}/{result.name}")
         if result.file:
             files[result.subset, result.name] = folder / result.file
         yield result
@@ -146,19 +144,22 @@ class _Journal:
             self._known.setdefault(key, []).append(record)
             try:
                 with self._path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps([key, record]) + "\n")
+                    # a new line first: the one before may have been cut off by a kill
+                    file.write("\n" + json.dumps([key, record]))
             except OSError as error:
                 raise DataError(
                     f"{self._path}: cannot be written: {error.strerror or error}"
                 ) from error
 
-    def forget(self, key: str) -> None:
-        """Drop a case whose file is no longer the one that was simulated."""
-        self._known.pop(key, None)
-
     def close(self, settings: Settings) -> None:
-        """Write ``simulation.json`` with all that is known, the last of each case."""
-        cases = {key: records[-1] for key, records in sorted(self._known.items())}
+        """Write ``simulation.json`` with what each case's file on disk was made from."""
+        cases = {}
+        for key, records in sorted(self._known.items()):
+            for record in reversed(records):
+                path = self._record.parent / record.get("file", "")
+                if path.is_file() and _digest(path) == record.get("prompt"):
+                    cases[key] = record
+                    break
         write_json(self._record, {"settings": asdict(settings), "cases": cases})
         remove(self._path)
 

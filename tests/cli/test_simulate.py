@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli import main
+from interactivenet.errors import DataError
 from interactivenet.io.images import read_label, write_label
 from interactivenet.io.prompt_files import read_prompts
 from interactivenet.phantom import PhantomSettings, write_phantom_task
@@ -240,3 +241,23 @@ def test_a_task_without_labels_is_refused(tmp_path):
     result = run("simulate", tmp_path / NAME)
     assert result.exit_code == 2
     assert "holds no label maps" in result.stderr
+
+
+def test_a_file_that_cannot_be_replaced_stays_known_as_simulated(task, monkeypatch):
+    from interactivenet import simulate_task as module
+
+    simulate(task)
+    real = module.write_prompts
+
+    def full(path, *rest, **options):
+        real(path, *rest, **options)
+
+        if "phantom_001" in path.name:
+            path.unlink()  # the rename will find nothing, as after a failed write
+            raise DataError(f"{path}: cannot be written: No space left on device")
+        return []
+
+    monkeypatch.setattr(module, "write_prompts", full)
+    assert run("simulate", task, "--seed", "5").exit_code == 1
+    monkeypatch.undo()
+    assert "1 written, 3 unchanged" in simulate(task, "--seed", "5").output

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +61,7 @@ def find_cases(task: Path, subset: str, modalities: Sequence[str]) -> Subset:
     images = stems(task / f"images{subset}", READABLE)
     labels = stems(task / f"labels{subset}", READABLE)
     prompts = stems(task / f"interactions{subset}", PROMPT_SUFFIXES)
-    grouped = _group(images, set(labels), len(modalities))
+    grouped = _group(images, set(labels), set(prompts), len(modalities))
     result = Subset()
     for name, by_modality in sorted(grouped.items()):
         problem = _problem(by_modality, modalities, labels.get(name, []), prompts.get(name, []))
@@ -83,24 +83,45 @@ def find_cases(task: Path, subset: str, modalities: Sequence[str]) -> Subset:
 
 
 def _group(
-    images: dict[str, list[Path]], labels: set[str], modalities: int
+    images: dict[str, list[Path]], labels: set[str], prompts: set[str], modalities: int
 ) -> dict[str, dict[int, list[Path]]]:
+    """Part names into case and modality; -1: a suffix is lacking, -2: it cannot be told."""
     grouped: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
-    plain = sum(stem in labels for stem in images)
-    suffixed = sum(stem not in labels and stem[:-5] in labels for stem in images)
+    verdicts = {stem: _is_whole(stem, labels, prompts) for stem in images}
+    plain = any(verdict is True for verdict in verdicts.values())
+    suffixed = any(verdict is False for verdict in verdicts.values())
+    bases = Counter(match[1] for stem in images if (match := SUFFIXED.fullmatch(stem)))
     for stem, paths in images.items():
         match = SUFFIXED.fullmatch(stem)
-        whole = not match
-        if match and modalities == 1:
-            if stem in labels:
-                whole = True
-            elif match[1] not in labels:  # no label to tell: as the other cases are named
-                whole = plain > 0 if plain or suffixed else match[2] != "0000"
-        if whole or match is None:
-            grouped[stem][0 if modalities == 1 else -1] += paths
+        if modalities > 1 or match is None:
+            if match:
+                grouped[match[1]][int(match[2])] += paths
+            else:
+                grouped[stem][0 if modalities == 1 else -1] += paths
+            continue
+        whole = verdicts[stem]
+        if whole is None and plain and suffixed:
+            grouped[stem][-2] += paths
+            continue
+        if whole is None:  # as the others are named; of one modality, a_0000 and a_0001 are two
+            whole = plain or (not suffixed and (bases[match[1]] > 1 or match[2] != "0000"))
+        if whole:
+            grouped[stem][0] += paths
         else:
             grouped[match[1]][int(match[2])] += paths
     return grouped
+
+
+def _is_whole(stem: str, labels: set[str], prompts: set[str]) -> bool | None:
+    """Whether a label or a prompt file says that a name with a suffix is a case's whole name."""
+    match = SUFFIXED.fullmatch(stem)
+    if match:
+        for names in (labels, prompts):
+            if stem in names:
+                return True
+            if match[1] in names:
+                return False
+    return None
 
 
 def _problem(
@@ -109,6 +130,8 @@ def _problem(
     labels: list[Path],
     prompts: list[Path],
 ) -> str:
+    if -2 in by_modality:
+        return f"{by_modality[-2][0].name}: cannot tell whether its last digits are a modality"
     if -1 in by_modality:
         last = len(modalities) - 1
         return (

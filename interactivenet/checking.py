@@ -11,7 +11,7 @@ import numpy as np
 
 from interactivenet.case_files import Finding, find_cases
 from interactivenet.errors import DataError, RequestError, one_line
-from interactivenet.io.atomic import read_json, read_object
+from interactivenet.io.atomic import read_json, sha256
 from interactivenet.io.images import check_same_lattice, read_label, read_volume
 from interactivenet.io.prompt_files import read_prompts
 from interactivenet.parallel import map_cases
@@ -25,7 +25,7 @@ from interactivenet.prompts import (
     spans_no_box,
     thickness,
 )
-from interactivenet.task import SIMULATION, Case, Task
+from interactivenet.task import Case, Task, simulated_files
 from interactivenet.volume import Array, Geometry
 
 #: an object thinner than this across its points' plane may have its points in that plane
@@ -82,8 +82,7 @@ class TaskCheck:
         if self.use_subtypes:
             self._add_subtypes()
         self.checked: list[CheckedCase] = []
-        path = self.folder / SIMULATION
-        self.simulated = read_object(path).get("cases", {})
+        self.simulated = simulated_files(self.folder)
 
     def run(self, jobs: int = 1) -> Iterator[CheckedCase]:
         """Check the cases on ``jobs`` threads, yielding each as it is done."""
@@ -166,8 +165,11 @@ class TaskCheck:
             label = _check_label(case, grid, self.labels, voxels, add) if case.label else None
             if case.interaction:
                 prompts = read_prompts(case.interaction, self.labels, image=(case.images[0], grid))
-                settings = self.simulated.get(f"{subset}/{case.name}", {}).get("settings", {})
+                record = self.simulated.get(f"{subset}/{case.name}", {})
+                settings = record.get("settings", {})
                 margin = not (settings.get("random") or settings.get("centre"))
+                if not margin and record.get("prompt") != sha256(case.interaction):
+                    margin = True  # another file has taken the simulated one's place
                 for prompt in prompts:
                     _check_prompt(prompt, grid, label, add, margin)
                 missing = sorted(set(voxels) - {prompt.label for prompt in prompts})

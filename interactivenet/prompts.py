@@ -56,7 +56,7 @@ class LabelNames:
         for value, name in self.names.items():
             if value < 1:
                 raise RequestError(f"label '{name}' has value {value}, expected 1 or more")
-            if not name or "#" in name or name != name.strip() or name.isdigit():
+            if not name or "#" in name or name != name.strip() or _is_number(name):
                 raise RequestError(
                     f"label name '{name}' cannot be used: expected a word without '#', not a number"
                 )
@@ -74,7 +74,7 @@ class LabelNames:
         following = 1
         for option in options:
             given, _, name = option.rpartition("=")
-            if given and not given.strip().isdigit():
+            if given and not _is_number(given.strip()):
                 raise RequestError(f"label '{option}': expected NAME or VALUE=NAME")
             name = name.strip()
             if name.lower() == "background" and (not given or int(given) == 0):
@@ -131,33 +131,46 @@ def from_named_points(points: Sequence[NamedPoint], labels: LabelNames | None) -
 
     A name is a label's name or value, with ``#2`` for a second object, or numbered as 3D Slicer
     does (``tumour-1``, ``tumour-2``). Names that mean no label (Slicer's ``F-1`` ... ``F-6``)
-    are taken for the only label of a task where they are all alike. Without ``labels``, numbers
-    are label values, and one single name is label 1. Anything else is refused: nothing is
-    guessed.
+    are taken for the only label of a task where they are all alike. Anything else is refused.
+    Without ``labels``, numbers are label values; one single name has no value yet: its prompts
+    carry the name, and label 1 in place of the value.
     """
     if not points:
         raise DataError("holds no points")
     numbered = labels is not None or _one_numbered_name(points)
-    groups: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
-    seen: set[tuple[str, str]] = set()
+    named: list[tuple[str, int, tuple[float, float, float]]] = []
+    seen: set[tuple[str, int]] = set()
     for point in points:
-        full, _, number = point.name.strip().partition("#")
-        number = number or (str(point.group + 1) if point.group else "1")
+        full, mark, text = point.name.strip().partition("#")
+        if mark and not (_is_number(text) and int(text) > 0):
+            raise DataError(f"has a point named '{point.name}', expected a number after '#'")
+        number = int(text) if mark else point.group + 1
         name = _known(full, labels) if numbered else full
         if name != full and (full, number) in seen:
             raise DataError(
                 f"has several points named '{full}': name them {name}#1, {name}#2 for two objects"
             )
         seen.add((full, number))
-        groups.setdefault((name, number), []).append(point.position)
-    names = list(dict.fromkeys(name for name, _ in groups))
+        named.append((name, number, point.position))
+    names = list(dict.fromkeys(name for name, _, _ in named))
     values = {name: _value(name, names, labels) for name in names}
-    prompts = []
-    for (name, _), positions in groups.items():
+    groups: dict[tuple[int, int], list[tuple[float, float, float]]] = {}
+    unknown: dict[int, str] = {}  # names that no label list explains
+    for name, number, position in named:
         value = values[name]
-        known = labels.names[value] if labels else ("" if name.isdigit() else name)
-        prompts.append(Prompt(value, np.array(positions), known))
-    return prompts
+        groups.setdefault((value, number), []).append(position)
+        if labels is None and not _is_number(name):
+            unknown[value] = name
+    return [
+        Prompt(
+            value, np.array(positions), labels.names[value] if labels else unknown.get(value, "")
+        )
+        for (value, _), positions in groups.items()
+    ]
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 _RUNNING = re.compile(r"(.+)-\d+")  # 3D Slicer's numbering of the points of a list
@@ -165,7 +178,7 @@ _RUNNING = re.compile(r"(.+)-\d+")  # 3D Slicer's numbering of the points of a l
 
 def _known(name: str, labels: LabelNames | None) -> str:
     """Strip Slicer's running number off a name that is not itself a label."""
-    if name.isdigit() or (labels and labels.value_of(name) is not None):
+    if _is_number(name) or (labels and labels.value_of(name) is not None):
         return name
     match = _RUNNING.fullmatch(name)
     return match[1] if match else name
@@ -180,10 +193,10 @@ def _one_numbered_name(points: Sequence[NamedPoint]) -> bool:
 
 
 def _value(name: str, names: list[str], labels: LabelNames | None) -> int:
-    if name.lower() == "background" or name == "0":
+    if name.lower() == "background" or (_is_number(name) and int(name) == 0):
         raise DataError(f"has points named '{name}': a prompt marks the foreground")
     if labels is None:
-        if name.isdigit():
+        if _is_number(name) and int(name) > 0:
             return int(name)
         if len(names) == 1:
             return 1
@@ -194,7 +207,7 @@ def _value(name: str, names: list[str], labels: LabelNames | None) -> int:
     value = labels.value_of(name)
     if value is not None:
         return value
-    if len(names) == 1 and len(labels.names) == 1 and not name.isdigit():
+    if len(names) == 1 and len(labels.names) == 1 and not _is_number(name):
         return next(iter(labels.names))
     raise DataError(f"has points named '{name}', expected one of the labels {labels}")
 

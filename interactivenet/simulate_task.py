@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import threading
@@ -18,12 +17,12 @@ from interactivenet import simulate
 from interactivenet.case_files import stems
 from interactivenet.checking import label_counts
 from interactivenet.errors import DataError, RequestError, one_line
-from interactivenet.io.atomic import read_object, remove, replacing, write_json
+from interactivenet.io.atomic import remove, replacing, sha256, write_json
 from interactivenet.io.images import READABLE, read_label
 from interactivenet.io.prompt_files import PROMPT_SUFFIXES, write_prompts
 from interactivenet.parallel import map_cases
 from interactivenet.prompts import MARGIN_POINTS, LabelNames, Prompt
-from interactivenet.task import SIMULATION, Task
+from interactivenet.task import SIMULATION, Task, has_own_list, simulated_files
 from interactivenet.volume import Volume
 
 
@@ -105,7 +104,7 @@ def simulate_task(
             files[result.subset, result.name] = folder / result.file
         yield result
     journal.close(settings)
-    if task:
+    if task and has_own_list(folder):
         task.with_interactions(files).save()
 
 
@@ -120,7 +119,7 @@ class _Journal:
     def __init__(self, folder: Path) -> None:
         self._record, self._path = folder / SIMULATION, folder / ".simulation.journal"
         self._lock = threading.Lock()
-        cases = read_object(self._record).get("cases", {})
+        cases = simulated_files(folder)
         self._known: dict[str, list[dict[str, Any]]] = {k: [v] for k, v in cases.items()}
         if self._path.exists():
             for line in self._path.read_text(encoding="utf-8").splitlines():
@@ -132,7 +131,7 @@ class _Journal:
 
     def of(self, key: str, path: Path) -> dict[str, Any] | None:
         """Return what a case's file was made from, None if it was not simulated here."""
-        found = {"file": _key(path), "prompt": _digest(path)}
+        found = {"file": _key(path), "prompt": sha256(path)}
         for record in reversed(self._known.get(key, [])):
             if all(record.get(name) == value for name, value in found.items()):
                 return dict(record)
@@ -157,7 +156,7 @@ class _Journal:
         for key, records in sorted(self._known.items()):
             for record in reversed(records):
                 path = self._record.parent / record.get("file", "")
-                if path.is_file() and _digest(path) == record.get("prompt"):
+                if path.is_file() and sha256(path) == record.get("prompt"):
                     cases[key] = record
                     break
         write_json(self._record, {"settings": asdict(settings), "cases": cases})
@@ -198,7 +197,7 @@ def _simulate_case(
     if there and not ours and not overwrite:
         return SimulatedCase(subset, name, "kept", file=_key(there[0]))
     names = {str(value): text for value, text in labels.names.items()} if labels else {}
-    made_from = {"settings": asdict(settings), "label": _digest(label), "names": names}
+    made_from = {"settings": asdict(settings), "label": sha256(label), "names": names}
     if len(ours) == 1 and not overwrite:
         ((path, record),) = ours.items()
         if all(record.get(part) == value for part, value in made_from.items()):
@@ -210,7 +209,7 @@ def _simulate_case(
     path = folder / f"{name}.{'json' if shared else settings.format}"
     with replacing(path) as temporary:
         notes += write_prompts(temporary, prompts, image=volume.source)
-        journal.add(key, {**made_from, "file": _key(path), "prompt": _digest(temporary)})
+        journal.add(key, {**made_from, "file": _key(path), "prompt": sha256(temporary)})
     for other in there:
         if other != path:
             remove(other)
@@ -278,12 +277,3 @@ def _wanted(settings: Settings) -> int:
 
 def _key(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
-
-
-def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except IsADirectoryError:
-        raise DataError(f"{path}: is a folder, expected a file") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error

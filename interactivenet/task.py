@@ -15,6 +15,7 @@ from interactivenet.prompts import LabelNames
 
 #: settings and files of simulated prompts, in a raw task's folder
 SIMULATION = "simulation.json"
+_ENTRY_KEYS = {"case", "image", "label", "interaction", "subtype"}
 _NAME = re.compile(r"Task\d{3}_[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -139,6 +140,8 @@ class Task:
                 content["subtype"] = case.subtype
             return content
 
+        training = [entry(case) for case in self.training]
+        test = [entry(case) for case in self.test]
         content = {
             "name": self.name,
             "tensorImageSize": "3D",
@@ -146,12 +149,20 @@ class Task:
             "labels": {"0": "background"} | {str(v): n for v, n in self.labels.names.items()},
             "numTraining": len(self.training),
             "numTest": len(self.test),
-            "training": [entry(case) for case in self.training],
-            "test": [entry(case) for case in self.test],
+            "training": training,
+            "test": test,
         }
         path = self.folder / "dataset.json"
+        before = read_object(path)
+        if before and not has_own_list(self.folder):
+            set_aside(path)
         # what a person or another program noted there (licence, reference ...) stays
-        write_json(path, {**read_object(path), **content})
+        entries = [*before.get("training", []), *before.get("test", [])]
+        known = {e["case"]: e for e in entries if isinstance(e, dict) and "case" in e}
+        for listed in (*training, *test):
+            extra = known.get(listed["case"], {})
+            listed.update({k: v for k, v in extra.items() if k not in _ENTRY_KEYS})
+        write_json(path, {**before, **content})
         return path
 
     def with_interactions(self, files: Mapping[tuple[str, str], Path]) -> Task:
@@ -167,6 +178,34 @@ class Task:
 
     def _relative(self, path: Path) -> str:
         return "./" + path.relative_to(self.folder).as_posix()
+
+
+def has_own_list(folder: Path) -> bool:
+    """Whether the folder's ``dataset.json`` was written by this program, not by another."""
+    training = read_object(folder / "dataset.json").get("training")
+    return isinstance(training, list) and all(
+        isinstance(entry, dict) and "case" in entry for entry in training
+    )
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file to NAME.old, or NAME.old2 and so on, and return its new path."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.old{number if number > 1 else ''}")).exists():
+        number += 1
+    try:
+        path.rename(aside)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be renamed: {error.strerror or error}") from error
+    return aside
+
+
+def simulated_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read what a task's simulated prompt files were made from: 'Tr/CASE' -> record."""
+    cases = read_object(folder / SIMULATION).get("cases", {})
+    if not isinstance(cases, dict) or not all(isinstance(one, dict) for one in cases.values()):
+        raise DataError(f"{folder / SIMULATION}: is not as this program writes it: remove it")
+    return cases
 
 
 def record_failures(folder: Path, stage: str, failures: Mapping[str, str]) -> Path:
@@ -192,10 +231,16 @@ def _case(entry: Mapping[str, Any] | str, folder: Path) -> Case:
 
     given = entry
 
+    def inside(relative: str) -> Path:
+        path = Path(os.path.normpath(folder / relative))
+        if not path.is_relative_to(os.path.normpath(folder)):
+            raise ValueError(f"{relative} is not in the task's folder")
+        return folder / path.relative_to(os.path.normpath(folder))
+
     def optional(key: str) -> Path | None:
-        return folder / given[key] if given.get(key) else None
+        return inside(given[key]) if given.get(key) else None
 
     images = entry["image"] if isinstance(entry["image"], list) else [entry["image"]]
-    paths = tuple(folder / image for image in images)
+    paths = tuple(inside(image) for image in images)
     name = entry.get("case") or re.sub(r"(_\d{4})?\.[^/]*$", "", paths[0].name)
     return Case(str(name), paths, optional("label"), optional("interaction"), entry.get("subtype"))

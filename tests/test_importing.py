@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli import main
+from interactivenet.importing import import_cases
 from interactivenet.io.images import read_label, read_volume, write_label, write_volume
+from interactivenet.sources import find_source
 from tests.raw_task import GRID, SHAPE, image_array, label_array, read
 
 NAME = "Task104_IMPORT"
@@ -177,11 +179,9 @@ def test_a_damaged_case_costs_only_itself(tmp_path):
     assert [case["case"] for case in training] == ["brain_02"]
 
 
-def test_a_stopped_import_leaves_no_task_and_goes_on(tmp_path, monkeypatch):
-    from interactivenet import importing
-
-    source = importing.find_source(decathlon(tmp_path / "Task01", channels=0))
-    run = importing.import_cases(source, tmp_path / "raw" / NAME)
+def test_a_stopped_import_leaves_no_task_and_goes_on(tmp_path):
+    source = find_source(decathlon(tmp_path / "Task01", channels=0))
+    run = import_cases(source, tmp_path / "raw" / NAME)
     next(run)
     run.close()
     assert not (tmp_path / "raw" / NAME).exists()
@@ -202,6 +202,18 @@ REFUSED = {
     "2D files": (lambda s, c: c.update(file_ending=".png"), "file ending '.png'"),
     "no channel names": (lambda s, c: c.pop("channel_names"), "is neither of the Decathlon"),
     "no labels": (lambda s, c: c.pop("labels"), "is not an nnU-Net v2 dataset"),
+    "labels the wrong way round": (
+        lambda s, c: c.update(labels={"0": "background", "1": "a"}),
+        "is not an nnU-Net v2 dataset",
+    ),
+    "a value with two names": (
+        lambda s, c: c.update(labels={"background": 0, "a": 1, "b": 1}),
+        "label value 1 has two names",
+    ),
+    "a case without a label": (
+        lambda s, c: c.update(dataset={"x": {"images": []}}),
+        "is not an nnU-Net v2 dataset",
+    ),
 }
 
 
@@ -286,3 +298,32 @@ def test_an_import_killed_before_its_check_goes_on(tmp_path):
     (tmp_path / "raw" / NAME / "dataset.json").unlink()
     assert convert(source, tmp_path / "raw").exit_code == 0
     assert (tmp_path / "raw" / NAME / "dataset.json").exists()
+
+
+def test_cases_that_share_a_name_never_become_one(tmp_path):
+    source = decathlon(tmp_path / "Task01", channels=0)
+    content = read(source / "dataset.json")
+    for patient in ("p1", "p2"):
+        write_volume(source / patient / "image.nii.gz", image_array(), GRID)
+        write_label(source / patient / "label.nii.gz", label_array(), GRID)
+        entry = {"image": f"{patient}/image.nii.gz", "label": f"{patient}/label.nii.gz"}
+        content["training"].append(entry)
+    (source / "dataset.json").write_text(json.dumps(content))
+    assert convert(source, tmp_path / "raw").exit_code == 1
+    failures = read(tmp_path / "raw" / NAME / "failures.json")["convert"]
+    assert failures == {"image": "2 cases have this name"}
+
+
+def test_an_import_begun_from_other_files_is_begun_anew(tmp_path):
+    source = decathlon(tmp_path / "Task01", channels=0)
+    run = import_cases(find_source(source), tmp_path / "raw" / NAME)
+    next(run)
+    run.close()
+    (source / "imagesTr/brain_01.nii.gz").rename(source / "imagesTr/brain_09.nii.gz")
+    (source / "labelsTr/brain_01.nii.gz").rename(source / "labelsTr/brain_09.nii.gz")
+    text = (source / "dataset.json").read_text().replace("brain_01", "brain_09")
+    (source / "dataset.json").write_text(text)
+    assert convert(source, tmp_path / "raw").exit_code == 0
+    training = read(tmp_path / "raw" / NAME / "dataset.json")["training"]
+    assert [case["case"] for case in training] == ["brain_02", "brain_09"]
+    assert [path.name for path in (tmp_path / "raw").iterdir()] == [NAME]

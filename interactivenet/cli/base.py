@@ -46,6 +46,13 @@ class _Reporting(click.Command):
             if ctx.meta.get(_DEBUG):
                 traceback.print_exc()
             raise Refusal(one_line(error)) from error
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:  # a fault of the program: never to be taken for "1, some failed"
+            if ctx.meta.get(_DEBUG):
+                traceback.print_exc()
+            what = f"unexpected {type(error).__name__}: {one_line(error)}"
+            raise Refusal(f"{what} (--debug shows where; please report it)") from error
 
 
 class Command(_Reporting):

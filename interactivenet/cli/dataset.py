@@ -96,16 +96,19 @@ def convert(
     from interactivenet.case_files import Finding
     from interactivenet.cli.reporting import say, show_findings, track
     from interactivenet.errors import RequestError
-    from interactivenet.importing import RECORD, find_source, import_cases
+    from interactivenet.importing import RECORD, import_cases
     from interactivenet.io.atomic import read_object
     from interactivenet.prompts import LabelNames
+    from interactivenet.sources import find_source
     from interactivenet.task import Roots, check_task_name, record_failures
 
     name = required(task, "-t / --task")
     check_task_name(name)
     target = Roots.choose(raw=raw).raw / name
     found = find_source(source, LabelNames.parse(labels) if labels else None)
-    names = LabelNames({1: merge_labels}) if merge_labels else found.labels
+    if merge_labels is not None and labels:
+        raise RequestError("give -l or --merge-labels, not both: merged labels have one name")
+    names = LabelNames({1: merge_labels}) if merge_labels is not None else found.labels
     modalities = modalities or tuple(name for name in found.modalities if name)
     if not modalities:
         raise RequestError(f"{source} does not name its modalities: give -m for each")
@@ -117,7 +120,7 @@ def convert(
     if not names.names:
         raise RequestError(f"{source} does not name its labels: give -l for each")
     say(f"{found.kind} dataset, {len(found.cases)} cases -> {target}")
-    cases = import_cases(found, target, copy=copy, merge_labels=bool(merge_labels))
+    cases = import_cases(found, target, copy=copy, merge_labels=merge_labels is not None)
     if not sum(1 for _ in track(cases, len(found.cases), "imported")):
         say(f"{target} was imported before: it is only checked again")
     left_out = read_object(target / RECORD).get("left_out", {})
@@ -197,7 +200,7 @@ def _check(
     from interactivenet.cli.reporting import counted, say, show_findings, track
     from interactivenet.parallel import available_cores
     from interactivenet.prompts import LabelNames
-    from interactivenet.task import record_failures
+    from interactivenet.task import record_failures, set_aside
 
     assert isinstance(names, LabelNames)
     check = TaskCheck(folder, tuple(modalities), names, subtypes)
@@ -216,8 +219,7 @@ def _check(
     else:
         old = folder / "dataset.json"
         if old.exists():
-            old.replace(old.with_suffix(".json.old"))
-            say("the dataset.json of before is now dataset.json.old")
+            say(f"the dataset.json of before is now {set_aside(old).name}")
         say("dataset.json is not written: no training case can be used")
     if failures or failed_before:
         say(f"{counted(len(failures) + failed_before, 'case')} left out, see {recorded}")

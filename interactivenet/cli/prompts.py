@@ -49,8 +49,8 @@ def convert(
     """
     from interactivenet.cli.reporting import say
     from interactivenet.errors import RequestError
-    from interactivenet.io.images import read_volume
-    from interactivenet.io.prompt_files import read_prompts, write_prompts
+    from interactivenet.io.images import read_volume, suffix_of
+    from interactivenet.io.prompt_files import TEXT_SUFFIXES, read_prompts, write_prompts
     from interactivenet.prompts import LabelNames
     from interactivenet.task import Roots, Task
 
@@ -65,8 +65,16 @@ def convert(
         raise RequestError(f"{target} exists: --overwrite replaces it")
     grid = (image, read_volume(image).source) if image else None
     found = read_prompts(source, names, image=grid, voxels=voxels_in)
+    unnamed = sorted({one.name for one in found if one.name}) if names is None else []
+    if unnamed and suffix_of(target, TEXT_SUFFIXES) == "":
+        raise RequestError(
+            f"{source} names '{unnamed[0]}': which label value is that in {target}? (give -t or -l)"
+        )
     notes = write_prompts(target, found, image=grid[1] if grid else None, voxels=voxels_out)
     for note in notes:
         say(f"{target}: {note}")
-    told = ", ".join(f"label {one.label} ({len(one.points)} points)" for one in found)
+    told = ", ".join(
+        f"{one.name if unnamed else f'label {one.label}'} ({len(one.points)} points)"
+        for one in found
+    )
     say(f"{target}: {told}")

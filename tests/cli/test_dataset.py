@@ -390,3 +390,69 @@ def test_an_unexpected_failure_costs_only_its_case(task, monkeypatch):
     assert result.exit_code == 1
     assert "unexpected KeyError: 'surprise'" in result.output
     assert [case["case"] for case in read(task / "dataset.json")["training"]] == ["good_2"]
+
+
+@pytest.mark.parametrize(
+    ("stems", "prompts", "cases"),
+    [
+        (["a_0000", "a_0001"], [], ["a_0000", "a_0001"]),
+        (["a_0000", "scan_2019"], ["a_0000"], ["a_0000", "scan_2019"]),
+        (["a_0000", "b_0000"], ["a"], ["a", "b"]),
+    ],
+)
+def test_test_cases_without_labels_are_named_by_their_prompts(task, stems, prompts, cases):
+    for stem in stems:
+        write_volume(task / "imagesTs" / f"{stem}.nii.gz", image_array(), GRID)
+    for name in prompts:
+        write_points(task / "interactionsTs" / f"{name}.nii.gz", POINTS)
+    result = dataset(task)
+    assert result.exit_code == 0, result.output
+    found = read(task / "dataset.json")["test"]
+    assert [case["case"] for case in found] == cases
+    assert [case["case"] for case in found if "interaction" in case] == prompts
+
+
+def test_names_that_cannot_be_told_are_refused(task):
+    for stem in ("p_0000", "q_0000", "r_0000"):
+        write_volume(task / "imagesTs" / f"{stem}.nii.gz", image_array(), GRID)
+    for name in ("p_0000", "q"):
+        write_label(task / "labelsTs" / f"{name}.nii.gz", label_array(), GRID)
+    result = dataset(task)
+    assert result.exit_code == 1
+    assert "cannot tell whether its last digits are a modality" in result.output
+    assert [case["case"] for case in read(task / "dataset.json")["test"]] == ["p_0000", "q"]
+
+
+def test_a_dataset_json_of_another_program_is_set_aside(task):
+    foreign = {"modality": {"0": "MR"}, "labels": {"0": "background", "1": "tumour"}, "note": 1}
+    listed = {"image": "./imagesTr/good_1_0000.nii.gz", "label": "./labelsTr/good_1.nii.gz"}
+    foreign |= {"training": [{**listed, "fold": 1}], "test": []}
+    (task / "dataset.json").write_text(json.dumps(foreign))
+    simulate = ["simulate", "-t", NAME, "--raw", str(task.parent)]
+    assert CliRunner().invoke(main, simulate).exit_code == 0
+    assert read(task / "dataset.json") == foreign  # not ours to change
+    assert dataset(task).exit_code == 0
+    assert read(task / "dataset.json.old") == foreign
+    assert read(task / "dataset.json")["note"] == 1
+
+
+def test_a_dataset_json_that_points_elsewhere_is_refused(task):
+    assert dataset(task).exit_code == 0
+    content = read(task / "dataset.json")
+    content["training"][0]["image"] = ["../../elsewhere_0000.nii.gz"]
+    (task / "dataset.json").write_text(json.dumps(content))
+    result = CliRunner().invoke(main, ["simulate", "-t", NAME, "--raw", str(task.parent)])
+    assert result.exit_code == 2
+    assert "is not in the task's folder" in result.stderr
+
+
+def test_a_fault_of_the_program_is_one_line_and_never_status_one(task, monkeypatch):
+    from interactivenet import task as module
+
+    def fault(*_):
+        raise RuntimeError("surprise")
+
+    monkeypatch.setattr(module.Roots, "raw_task", fault)
+    result = dataset(task)
+    assert result.exit_code == 2
+    assert "unexpected RuntimeError: surprise (--debug shows where" in result.stderr

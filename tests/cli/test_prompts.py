@@ -54,6 +54,15 @@ def test_the_task_says_what_names_mean(case):
     assert "label 3 (1 points)" in convert(case / "p.csv", case / "p.json", "-t", NAME, *raw).stdout
 
 
+def test_a_name_without_a_value_is_carried_but_never_drawn(case):
+    write_prompts(case / "p.csv", [Prompt(3, np.zeros((2, 3)), "tumour")])
+    image = case / "imagesTr/a_0000.nii.gz"
+    assert "tumour (2 points)" in convert(case / "p.csv", case / "p.mrk.json").stdout
+    result = convert(case / "p.mrk.json", case / "p.nii.gz", "--image", image)
+    assert result.exit_code == 2
+    assert "which label value is that" in result.stderr
+
+
 REQUESTS = {
     "no source": (["no.json", "x.csv"], "no.json: cannot be read"),
     "onto itself": (["{mask}", "{mask}"], "is the source itself"),

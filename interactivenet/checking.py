@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,23 +15,12 @@ from interactivenet.io.atomic import read_json, sha256
 from interactivenet.io.images import check_same_lattice, read_label, read_volume
 from interactivenet.io.prompt_files import read_prompts
 from interactivenet.parallel import map_cases
-from interactivenet.prompts import (
-    MARGIN_POINTS,
-    LabelNames,
-    Prompt,
-    flat_direction,
-    is_flat,
-    points_outside,
-    spans_no_box,
-    thickness,
-)
+from interactivenet.prompt_checks import Add, Objects, check_prompt
+from interactivenet.prompts import LabelNames
 from interactivenet.task import Case, Task, simulated_files
 from interactivenet.volume import Array, Geometry
 
-#: an object thinner than this across its points' plane may have its points in that plane
-_THIN_VOXELS = 2.0
 _SUBSETS = ("Tr", "Ts")
-_Add = Callable[[str, str], None]  # level, message
 
 
 @dataclass(frozen=True)
@@ -170,8 +159,9 @@ class TaskCheck:
                 margin = not (settings.get("random") or settings.get("centre"))
                 if not margin and record.get("prompt") != sha256(case.interaction):
                     margin = True  # another file has taken the simulated one's place
+                objects = Objects(label)
                 for prompt in prompts:
-                    _check_prompt(prompt, grid, label, add, margin)
+                    check_prompt(prompt, grid, objects, add, margin)
                 missing = sorted(set(voxels) - {prompt.label for prompt in prompts})
                 if missing:
                     add("warning", f"label {_list(missing)} has no prompt")
@@ -182,7 +172,7 @@ class TaskCheck:
         return CheckedCase(case, subset, tuple(findings), grid, voxels)
 
 
-def _check_images(case: Case, modalities: Sequence[str], add: _Add) -> Geometry:
+def _check_images(case: Case, modalities: Sequence[str], add: Add) -> Geometry:
     """Read every modality on its own, so that memory holds one at a time."""
     first: Geometry | None = None
     for path, modality in zip(case.images, modalities, strict=True):
@@ -205,7 +195,7 @@ def _check_images(case: Case, modalities: Sequence[str], add: _Add) -> Geometry:
 
 
 def _check_label(
-    case: Case, grid: Geometry, labels: LabelNames, voxels: dict[int, int], add: _Add
+    case: Case, grid: Geometry, labels: LabelNames, voxels: dict[int, int], add: Add
 ) -> Array:
     assert case.label is not None
     volume = read_label(case.label)
@@ -220,54 +210,6 @@ def _check_label(
     if unknown:
         raise DataError(f"{case.label}: holds label value {_list(unknown)}, expected {labels}")
     return label
-
-
-def _check_prompt(
-    prompt: Prompt, grid: Geometry, label: Array | None, add: _Add, margin: bool
-) -> None:
-    """Check one prompt; ``margin``: six margin points are due, not others asked for on purpose."""
-    what = f"prompt of label {prompt.label}"
-    outside = points_outside(prompt, grid)
-    if outside:
-        add("error", f"{what}: {outside} of {len(prompt.points)} points lie outside the image")
-        return
-    thing: Array = np.empty((0, 3), np.intp)
-    if label is not None:
-        ras = grid.ras
-        thing = np.argwhere(label == prompt.label)
-        found = label[tuple(ras.nearest_voxel(prompt.points).T)]
-        strays = int((found != prompt.label).sum())
-        if not len(thing):
-            add("warning", f"{what}: the label map has no such voxel")
-        elif strays:
-            level = "error" if strays == len(prompt.points) else "warning"
-            add(level, f"{what}: {strays} of {len(prompt.points)} points lie outside the object")
-    count = len(prompt.points)
-    if margin and count > MARGIN_POINTS:
-        whole = 2 * count >= len(thing) > MARGIN_POINTS
-        reason = ": half the object or more, a label map instead of points?" if whole else ""
-        add(
-            "error" if whole else "warning",
-            f"{what}: has {count} points, expected {MARGIN_POINTS}{reason}",
-        )
-    if count < MARGIN_POINTS:
-        excused = 0 < len(thing) < MARGIN_POINTS or not margin
-        small = 0 < len(thing) < MARGIN_POINTS
-        reason = f": the object has {len(thing)} voxels" if small else ""
-        add(
-            "warning" if excused else "error",
-            f"{what}: has {count} points, expected {MARGIN_POINTS}{reason}",
-        )
-    elif is_flat(prompt, grid.ras):
-        across = flat_direction(prompt, grid.ras)
-        thin = len(thing) > 0 and thickness(thing.astype(float), across) < _THIN_VOXELS
-        # within an object, points that do span a box may happen to share an oblique plane
-        excused = not margin or thin or (len(thing) > 0 and not spans_no_box(prompt, grid.ras))
-        reason = "" if excused else ", expected two along each axis"
-        add(
-            "warning" if excused else "error",
-            f"{what}: all {count} points lie in one plane{reason}",
-        )
 
 
 def label_counts(label: Array) -> dict[int, int]:

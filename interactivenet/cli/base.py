@@ -46,7 +46,7 @@ class _Reporting(click.Command):
             if ctx.meta.get(_DEBUG):
                 traceback.print_exc()
             raise Refusal(one_line(error)) from error
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:  # a fault of the program: never to be taken for "1, some failed"
             if ctx.meta.get(_DEBUG):

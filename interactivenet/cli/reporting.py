@@ -75,9 +75,11 @@ def show_findings(findings: Sequence[Finding]) -> None:
             message = message.replace(finding.case, "CASE") if finding.level != "error" else message
         grouped.setdefault((finding.level, message), []).append(finding.case)
     rows = []
-    for (level, message), cases in grouped.items():
+    for (level, message), found in grouped.items():
+        cases = list(dict.fromkeys(found))
         if len(cases) == 1:
-            rows.append((level, cases[0], message.replace("CASE", cases[0])))
+            times = f" ({len(found)} times)" if len(found) > 1 else ""
+            rows.append((level, cases[0], message.replace("CASE", cases[0]) + times))
             continue
         more = f" and {len(cases) - _NAMED} more" if len(cases) > _NAMED else ""
         rows.append(

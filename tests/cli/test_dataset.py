@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from interactivenet.cli import main
 from interactivenet.io.images import write_label, write_volume
 from interactivenet.volume import Geometry
+from tests.cli.dataset_command import NAME, dataset
 from tests.raw_task import (
     GRID,
     POINTS,
@@ -22,24 +23,6 @@ from tests.raw_task import (
     write_case,
     write_points,
 )
-
-NAME = "Task101_TEST"
-
-
-@pytest.fixture
-def task(tmp_path):
-    """Two good cases of one modality: good_1 with, good_2 without prompts."""
-    folder = tmp_path / NAME
-    write_case(folder, "good_1", prompt=True)
-    write_case(folder, "good_2")
-    return folder
-
-
-def dataset(task, *options):
-    labels = () if "-l" in options else ("-l", "tumour")
-    modalities = () if "-m" in options else ("-m", "MR")
-    arguments = ["dataset", "-t", task.name, "--raw", str(task.parent), *modalities, *labels]
-    return CliRunner().invoke(main, [*arguments, *options])
 
 
 def test_a_good_task_gets_its_dataset_json(task):
@@ -95,25 +78,6 @@ def test_a_label_in_another_orientation_is_the_same_grid(task):
     turned = nib.as_closest_canonical(nib.load(task / "labelsTr/good_1.nii.gz"))
     nib.save(turned, task / "labelsTr/good_1.nii.gz")
     assert dataset(task).exit_code == 0
-
-
-@pytest.mark.parametrize(
-    ("stems", "cases"),
-    [
-        (["a", "b"], ["a", "b"]),
-        (["a_0000", "b_0000"], ["a", "b"]),
-        (["scan_2019", "scan_0000"], ["scan_0000", "scan_2019"]),
-    ],
-)
-def test_one_modality_may_leave_its_suffix_out(tmp_path, stems, cases):
-    task = tmp_path / NAME
-    for stem in stems:
-        write_volume(task / "imagesTr" / f"{stem}.nii.gz", image_array(), GRID)
-    for case in cases:
-        write_label(task / "labelsTr" / f"{case}.nii.gz", label_array(), GRID)
-    result = dataset(task)
-    assert result.exit_code == 0, result.output
-    assert [case["case"] for case in read(task / "dataset.json")["training"]] == cases
 
 
 def truncate(path):
@@ -342,25 +306,6 @@ def test_an_empty_task_is_refused(tmp_path):
     assert "imagesTr holds no images" in result.stderr
 
 
-def test_what_others_wrote_into_dataset_json_stays(task):
-    content = {"licence": "CC BY-SA 4.0", "modality": {"0": "MR"}, "labels": {"1": "tumour"}}
-    listed = {"image": "./imagesTr/good_1_0000.nii.gz", "label": "./labelsTr/good_1.nii.gz"}
-    content |= {"training": [listed], "test": ["./imagesTs/x_0000.nii.gz"]}  # as the Decathlon does
-    (task / "dataset.json").write_text(json.dumps(content))
-    assert (
-        CliRunner().invoke(main, ["dataset", "-t", NAME, "--raw", str(task.parent)]).exit_code == 0
-    )
-    assert read(task / "dataset.json")["licence"] == "CC BY-SA 4.0"
-    assert read(task / "dataset.json")["numTraining"] == 2
-
-
-def test_a_stale_dataset_json_does_not_stay_in_force(task):
-    assert dataset(task).exit_code == 0
-    shutil.rmtree(task / "labelsTr")
-    assert dataset(task).exit_code == 1
-    assert not (task / "dataset.json").exists() and (task / "dataset.json.old").exists()
-
-
 def test_a_label_map_in_place_of_points_is_refused(task):
     shutil.copy(task / "labelsTr/good_2.nii.gz", task / "interactionsTr/good_2.nii.gz")
     result = dataset(task)
@@ -390,60 +335,6 @@ def test_an_unexpected_failure_costs_only_its_case(task, monkeypatch):
     assert result.exit_code == 1
     assert "unexpected KeyError: 'surprise'" in result.output
     assert [case["case"] for case in read(task / "dataset.json")["training"]] == ["good_2"]
-
-
-@pytest.mark.parametrize(
-    ("stems", "prompts", "cases"),
-    [
-        (["a_0000", "a_0001"], [], ["a_0000", "a_0001"]),
-        (["a_0000", "scan_2019"], ["a_0000"], ["a_0000", "scan_2019"]),
-        (["a_0000", "b_0000"], ["a"], ["a", "b"]),
-    ],
-)
-def test_test_cases_without_labels_are_named_by_their_prompts(task, stems, prompts, cases):
-    for stem in stems:
-        write_volume(task / "imagesTs" / f"{stem}.nii.gz", image_array(), GRID)
-    for name in prompts:
-        write_points(task / "interactionsTs" / f"{name}.nii.gz", POINTS)
-    result = dataset(task)
-    assert result.exit_code == 0, result.output
-    found = read(task / "dataset.json")["test"]
-    assert [case["case"] for case in found] == cases
-    assert [case["case"] for case in found if "interaction" in case] == prompts
-
-
-def test_names_that_cannot_be_told_are_refused(task):
-    for stem in ("p_0000", "q_0000", "r_0000"):
-        write_volume(task / "imagesTs" / f"{stem}.nii.gz", image_array(), GRID)
-    for name in ("p_0000", "q"):
-        write_label(task / "labelsTs" / f"{name}.nii.gz", label_array(), GRID)
-    result = dataset(task)
-    assert result.exit_code == 1
-    assert "cannot tell whether its last digits are a modality" in result.output
-    assert [case["case"] for case in read(task / "dataset.json")["test"]] == ["p_0000", "q"]
-
-
-def test_a_dataset_json_of_another_program_is_set_aside(task):
-    foreign = {"modality": {"0": "MR"}, "labels": {"0": "background", "1": "tumour"}, "note": 1}
-    listed = {"image": "./imagesTr/good_1_0000.nii.gz", "label": "./labelsTr/good_1.nii.gz"}
-    foreign |= {"training": [{**listed, "fold": 1}], "test": []}
-    (task / "dataset.json").write_text(json.dumps(foreign))
-    simulate = ["simulate", "-t", NAME, "--raw", str(task.parent)]
-    assert CliRunner().invoke(main, simulate).exit_code == 0
-    assert read(task / "dataset.json") == foreign  # not ours to change
-    assert dataset(task).exit_code == 0
-    assert read(task / "dataset.json.old") == foreign
-    assert read(task / "dataset.json")["note"] == 1
-
-
-def test_a_dataset_json_that_points_elsewhere_is_refused(task):
-    assert dataset(task).exit_code == 0
-    content = read(task / "dataset.json")
-    content["training"][0]["image"] = ["../../elsewhere_0000.nii.gz"]
-    (task / "dataset.json").write_text(json.dumps(content))
-    result = CliRunner().invoke(main, ["simulate", "-t", NAME, "--raw", str(task.parent)])
-    assert result.exit_code == 2
-    assert "is not in the task's folder" in result.stderr
 
 
 def test_a_fault_of_the_program_is_one_line_and_never_status_one(task, monkeypatch):

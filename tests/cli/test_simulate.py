@@ -261,3 +261,16 @@ def test_a_file_that_cannot_be_replaced_stays_known_as_simulated(task, monkeypat
     assert run("simulate", task, "--seed", "5").exit_code == 1
     monkeypatch.undo()
     assert "1 written, 3 unchanged" in simulate(task, "--seed", "5").output
+
+
+def test_tiny_components_as_objects_pass_the_check(tmp_path):
+    task = tmp_path / NAME
+    write_case(task, "a")
+    label = np.zeros(SHAPE, np.uint8)
+    label[2:12, 2:12, 2:8] = label[15:17, 15, 12] = label[18, 3, 3:6] = label[18, 9:12, 9:12] = 1
+    write_label(task / "labelsTr/a.nii.gz", label, GRID)
+    simulate(task, "--per-component")
+    result = run("dataset", task, "-m", "MR", "-l", "tumour")
+    assert result.exit_code == 0, result.output
+    assert "has 2 points, expected 6: the object has 2 voxels" in result.output
+    assert "all 6 points lie in one plane" in result.output

@@ -29,21 +29,26 @@ class Objects:
 
     def __init__(self, label: Array | None) -> None:
         self.label = label
-        self._components: dict[int, Array] = {}
+        self._components: dict[int, tuple[Array, list[tuple[slice, slice, slice]]]] = {}
 
     def voxels(self, prompt: Prompt, grid: Geometry) -> Array:
         """Return the voxels (N, 3) of the components of the prompt's label that it touches.
 
         Without a label map, or where it touches none, (0, 3).
         """
+        found = [np.empty((0, 3), np.intp)]
         if self.label is None:
-            return np.empty((0, 3), np.intp)
+            return found[0]
         if prompt.label not in self._components:
             components, _ = ndimage.label(self.label == prompt.label, np.ones((3, 3, 3)))
-            self._components[prompt.label] = components
-        components = self._components[prompt.label]
+            self._components[prompt.label] = components, ndimage.find_objects(components)
+        components, boxes = self._components[prompt.label]
         touched = np.unique(components[tuple(grid.ras.nearest_voxel(prompt.points).T)])
-        return np.argwhere(np.isin(components, touched[touched > 0]))
+        for number in touched[touched > 0].tolist():
+            box = boxes[number - 1]
+            start = [part.start for part in box]
+            found.append(np.argwhere(components[box] == number) + start)
+        return np.concatenate(found)
 
 
 def check_prompt(prompt: Prompt, grid: Geometry, objects: Objects, add: Add, margin: bool) -> None:

@@ -15,6 +15,8 @@ from interactivenet.task import Case
 
 #: a file's name that ends in the number of its modality
 SUFFIXED = re.compile(r"(.+)_(\d{4})")
+#: in place of a modality: the name has no number, or it cannot be told whether it is one
+_NO_SUFFIX, _UNCLEAR = -1, -2
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def find_cases(task: Path, subset: str, modalities: Sequence[str]) -> Subset:
 def _group(
     images: dict[str, list[Path]], labels: set[str], prompts: set[str], modalities: int
 ) -> dict[str, dict[int, list[Path]]]:
-    """Part names into case and modality; -1: a suffix is lacking, -2: it cannot be told."""
+    """Part names into case and modality, or in its place _NO_SUFFIX or _UNCLEAR."""
     grouped: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
     verdicts = {stem: _is_whole(stem, labels, prompts) for stem in images}
     plain = any(verdict is True for verdict in verdicts.values())
@@ -97,11 +99,11 @@ def _group(
             if match:
                 grouped[match[1]][int(match[2])] += paths
             else:
-                grouped[stem][0 if modalities == 1 else -1] += paths
+                grouped[stem][0 if modalities == 1 else _NO_SUFFIX] += paths
             continue
         whole = verdicts[stem]
         if whole is None and plain and suffixed:
-            grouped[stem][-2] += paths
+            grouped[stem][_UNCLEAR] += paths
             continue
         if whole is None:  # as the others are named; of one modality, a_0000 and a_0001 are two
             whole = plain or (not suffixed and (bases[match[1]] > 1 or match[2] != "0000"))
@@ -130,12 +132,14 @@ def _problem(
     labels: list[Path],
     prompts: list[Path],
 ) -> str:
-    if -2 in by_modality:
-        return f"{by_modality[-2][0].name}: cannot tell whether its last digits are a modality"
-    if -1 in by_modality:
-        last = len(modalities) - 1
+    if _UNCLEAR in by_modality:
         return (
-            f"{by_modality[-1][0].name} has no modality suffix, expected _0000 to _{last:04d}"
+            f"{by_modality[_UNCLEAR][0].name}: cannot tell whether its last digits are a modality"
+        )
+    if _NO_SUFFIX in by_modality:
+        name, last = by_modality[_NO_SUFFIX][0].name, len(modalities) - 1
+        return (
+            f"{name} has no modality suffix, expected _0000 to _{last:04d}"
             f" for {len(modalities)} modalities"
         )
     for index, name in enumerate(modalities):

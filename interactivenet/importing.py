@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from interactivenet.case_files import stems
 from interactivenet.errors import DataError, RequestError, naming, one_line
 from interactivenet.io.atomic import read_object, replacing, write_json
 from interactivenet.io.images import (
+    READABLE,
     read_label,
     read_volume,
     suffix_of,
@@ -81,12 +83,12 @@ def import_cases(
         ) from error
 
 
-def _remove_case(name: str, *folders: Path) -> None:
+def _remove_case(name: str, images: Path, labels: Path) -> None:
     """Remove what was already placed of a case that is left out."""
-    whose = re.compile(re.escape(name) + r"(_\d{4})?(\.[A-Za-z.]+)?")
-    for folder in folders:
-        for path in list(folder.iterdir()) if folder.is_dir() else []:
-            if whose.fullmatch(path.name):
+    image = re.compile(re.escape(name) + r"_\d{4}")
+    for folder, is_its in ((images, image.fullmatch), (labels, name.__eq__)):
+        for stem, paths in stems(folder, READABLE).items():
+            for path in paths if is_its(stem) else ():
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

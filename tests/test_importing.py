@@ -327,3 +327,19 @@ def test_an_import_begun_from_other_files_is_begun_anew(tmp_path):
     training = read(tmp_path / "raw" / NAME / "dataset.json")["training"]
     assert [case["case"] for case in training] == ["brain_02", "brain_09"]
     assert [path.name for path in (tmp_path / "raw").iterdir()] == [NAME]
+
+
+def test_a_case_that_is_left_out_takes_no_other_with_it(tmp_path):
+    source = tmp_path / "plain"
+    for name in ("scan", "scan_2019"):
+        write_volume(source / f"images/{name}.nii.gz", image_array(), GRID)
+        write_label(source / f"labels/{name}.nii.gz", label_array(), GRID)
+    write_volume(source / "images/scan.mha", image_array(), GRID)
+    (source / "images/scan.nii.gz").unlink()
+    (source / "images/scan.mha").rename(source / "images/scan.mhd")  # its voxels are not beside it
+    path = source / "images/scan.mhd"
+    path.write_bytes(path.read_bytes().replace(b"= LOCAL", b"= gone.raw"))
+    assert convert(source, tmp_path / "raw", "-m", "MR", "-l", "tumour").exit_code == 1
+    assert list(read(tmp_path / "raw" / NAME / "failures.json")["convert"]) == ["scan"]
+    training = read(tmp_path / "raw" / NAME / "dataset.json")["training"]
+    assert [case["case"] for case in training] == ["scan_2019"]

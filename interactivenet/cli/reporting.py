@@ -50,40 +50,29 @@ def track(items: Iterable[Item], total: int, description: str) -> Iterator[Item]
     say(f"{description}: {count} of {total} cases")
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]], level: bool = False) -> None:
-    """Print a table; with ``level``, the first column says how serious a row is."""
-    out = console()
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for index, column in enumerate(columns):
-        last = index == len(columns) - 1
-        table.add_column(column, overflow="fold", no_wrap=not last, justify="left")
-    for row in rows:
-        style = _STYLES.get(row[0], "") if level else ""
-        cells = [Text(cell) for cell in row]
-        if style:
-            cells[0] = Text(row[0], style=style)
-        table.add_row(*cells)
-    out.print(table)
-
-
 def show_findings(findings: Sequence[Finding]) -> None:
     """Print one table of findings, the worst first, equal ones of several cases as one row."""
-    grouped: dict[tuple[str, str], list[str]] = {}
+    grouped: dict[tuple[str, str], list[Finding]] = {}
     for finding in sorted(findings, key=lambda one: (_LEVELS.index(one.level), one.case)):
         message = finding.message
-        if finding.case:  # "hippocampus_003.nii.gz: ..." is the same finding in every case
-            message = message.replace(finding.case, "CASE") if finding.level != "error" else message
-        grouped.setdefault((finding.level, message), []).append(finding.case)
-    rows = []
+        if finding.case and message.startswith(finding.case):
+            # "hippocampus_003.nii.gz: ..." is the same finding in every case
+            message = "CASE" + message[len(finding.case) :]
+        grouped.setdefault((finding.level, message), []).append(finding)
+    if not grouped:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("", "case"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("finding", overflow="fold")
     for (level, message), found in grouped.items():
-        cases = list(dict.fromkeys(found))
+        cases = list(dict.fromkeys(one.case for one in found))
         if len(cases) == 1:
-            times = f" ({len(found)} times)" if len(found) > 1 else ""
-            rows.append((level, cases[0], message.replace("CASE", cases[0]) + times))
-            continue
-        more = f" and {len(cases) - _NAMED} more" if len(cases) > _NAMED else ""
-        rows.append(
-            (level, f"{len(cases)} cases", f"{message} ({', '.join(cases[:_NAMED])}{more})")
-        )
-    if rows:
-        show_table(("", "case", "finding"), rows, level=True)
+            where = cases[0]
+            what = found[0].message + (f" ({len(found)} times)" if len(found) > 1 else "")
+        else:
+            more = f" and {len(cases) - _NAMED} more" if len(cases) > _NAMED else ""
+            where = f"{len(cases)} cases"
+            what = f"{message} ({', '.join(cases[:_NAMED])}{more})"
+        table.add_row(Text(level, style=_STYLES[level]), Text(where), Text(what))
+    console().print(table)

@@ -14,8 +14,9 @@ from interactivenet.errors import DataError, RequestError, one_line
 from interactivenet.io.atomic import read_json, sha256
 from interactivenet.io.images import check_same_lattice, read_label, read_volume
 from interactivenet.io.prompt_files import read_prompts
+from interactivenet.objects import Objects
 from interactivenet.parallel import map_cases
-from interactivenet.prompt_checks import Add, Objects, check_prompt
+from interactivenet.prompt_checks import Add, check_prompt
 from interactivenet.prompts import LabelNames
 from interactivenet.task import Case, Task, simulated_files
 from interactivenet.volume import Array, Geometry

@@ -1,16 +1,24 @@
-"""Running a function over the cases of a task on several threads.
+"""Running a function over the cases of a task, on several threads or in several processes.
 
-Threads, not processes: what takes time here (gzip, NumPy, SciPy) releases the interpreter's
-lock, and results need no copying. At most a few cases are in memory at once.
+Threads where the time goes into gzip and NumPy's and SciPy's loops, which release the
+interpreter's lock; processes where the interpreter itself has much to do. Results come in
+order, and at most a few cases are in memory at once.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
 from typing import TypeVar
+
+from interactivenet.errors import RequestError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,14 +39,90 @@ def map_cases(
         yield from map(function, items)
         return
     with ThreadPoolExecutor(jobs) as pool:
-        pending: deque[Future[Result]] = deque()
+        yield from _map(pool, function, items, jobs)
+
+
+class Workers:
+    """Processes that run functions over cases; with one job, this process itself.
+
+    jobs: how many.  modules: what they import before the first case.
+    """
+
+    def __init__(self, jobs: int, modules: tuple[str, ...] = ()) -> None:
+        self.jobs = jobs
+        self._modules = list(modules)
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield ``function(item)`` in the items' order; both must be picklable.
+
+        Raises RequestError where a process was killed.
+        """
+        if self.jobs <= 1:
+            yield from map(function, items)
+            return
         try:
-            for item in items:
-                pending.append(pool.submit(function, item))
-                if len(pending) > 2 * jobs:
-                    yield pending.popleft().result()
-            while pending:
+            yield from _map(self._start(), function, items, self.jobs)
+        except BrokenProcessPool as error:
+            raise RequestError(
+                "a worker process was killed, perhaps for want of memory: --jobs with fewer"
+                " processes needs less; what was finished is kept"
+            ) from error
+
+    def _start(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            # not by fork: a copy of a process with threads (progress bars, BLAS) can hang
+            methods = multiprocessing.get_all_start_methods()
+            context = multiprocessing.get_context(
+                "forkserver" if "forkserver" in methods else "spawn"
+            )
+            if context.get_start_method() == "forkserver":
+                context.set_forkserver_preload(self._modules)
+            self._pool = ProcessPoolExecutor(
+                self.jobs, mp_context=context, initializer=_settle, initargs=(os.getpid(),)
+            )
+        return self._pool
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
+def _settle(parent: int) -> None:
+    """Prepare a worker: one thread for BLAS, Ctrl-C left to the parent, no life without it."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        above = multiprocessing.parent_process()
+        if above is not None and above.pid == parent:
+            above.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _map(
+    pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], jobs: int
+) -> Iterator[Result]:
+    pending: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > 2 * jobs:
                 yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        for future in pending:
+            future.cancel()

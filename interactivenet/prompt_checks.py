@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-from scipy import ndimage
-
+from interactivenet.objects import Objects
 from interactivenet.prompts import (
     MARGIN_POINTS,
     Prompt,
@@ -16,39 +14,12 @@ from interactivenet.prompts import (
     spans_no_box,
     thickness,
 )
-from interactivenet.volume import Array, Geometry
+from interactivenet.volume import Geometry
 
 #: takes a level ("error", "warning" or "note") and a message
 Add = Callable[[str, str], None]
 #: an object thinner than this across its points' plane may have its points in that plane
 _THIN_VOXELS = 2.0
-
-
-class Objects:
-    """The objects that prompts point at, in a label map (X, Y, Z) along RAS+ or None."""
-
-    def __init__(self, label: Array | None) -> None:
-        self.label = label
-        self._components: dict[int, tuple[Array, list[tuple[slice, slice, slice]]]] = {}
-
-    def voxels(self, prompt: Prompt, grid: Geometry) -> Array:
-        """Return the voxels (N, 3) of the components of the prompt's label that it touches.
-
-        Without a label map, or where it touches none, (0, 3).
-        """
-        found = [np.empty((0, 3), np.intp)]
-        if self.label is None:
-            return found[0]
-        if prompt.label not in self._components:
-            components, _ = ndimage.label(self.label == prompt.label, np.ones((3, 3, 3)))
-            self._components[prompt.label] = components, ndimage.find_objects(components)
-        components, boxes = self._components[prompt.label]
-        touched = np.unique(components[tuple(grid.ras.nearest_voxel(prompt.points).T)])
-        for number in touched[touched > 0].tolist():
-            box = boxes[number - 1]
-            start = [part.start for part in box]
-            found.append(np.argwhere(components[box] == number) + start)
-        return np.concatenate(found)
 
 
 def check_prompt(prompt: Prompt, grid: Geometry, objects: Objects, add: Add, margin: bool) -> None:

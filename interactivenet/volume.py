@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import permutations
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -247,6 +248,19 @@ def coarse_axes(spacing: ArrayLike) -> NDArray[np.bool_]:
     """Tell which axes (3,) are coarse: at least ``ANISOTROPY`` times the finest spacing (mm)."""
     spacing = np.asarray(spacing, dtype=np.float64)
     return np.asarray(spacing >= ANISOTROPY * spacing.min())
+
+
+#: an index of the last three axes of any array
+Box = tuple[EllipsisType, slice, slice, slice]
+
+
+def box(start: ArrayLike, stop: ArrayLike) -> Box:
+    """Return the index of the voxels from ``start`` (3,) to before ``stop`` (3,).
+
+    Of the last three axes, whatever comes before: ``image[box(start, stop)]``.
+    """
+    x, y, z = (slice(int(a), int(b)) for a, b in np.stack([start, stop], axis=1))
+    return ..., x, y, z
 
 
 def _flipped(array: Array, flipped: tuple[bool, bool, bool]) -> Array:

@@ -10,6 +10,7 @@ from interactivenet.cli.base import LazyGroup
 _COMMANDS = {
     "dataset": ("interactivenet.cli.dataset:dataset", "Check a raw task; import or make one."),
     "simulate": ("interactivenet.cli.simulate:simulate", "Simulate margin points from labels."),
+    "plan": ("interactivenet.cli.plan:plan", "Measure a task, plan its training, preprocess."),
     "prompts": ("interactivenet.cli.prompts:prompts", "Convert prompt files between formats."),
 }
 

@@ -1,0 +1,121 @@
+"""``interactivenet plan``: fingerprint, plan and preprocess a task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from interactivenet.cli.base import Command, raw_option, required, task_option
+
+
+@click.command("plan", cls=Command)
+@task_option
+@click.option("-s", "--seed", default=0, show_default=True, help="Of the splits; stored.")
+@click.option("-f", "--folds", default=5, show_default=True, help="Cross-validation folds.")
+@click.option("--leave-one-out", is_flag=True, help="One fold per subtype instead.")
+@click.option(
+    "--stratified/--no-stratified", default=True, show_default=True,
+    help="Whether each fold gets its share of every subtype.",
+)  # fmt: skip
+@click.option(
+    "--relax", default=0.1, show_default=True,
+    help="Least margin around the points' box, as a fraction of it.",
+)  # fmt: skip
+@click.option("--memory-gb", default=8.0, show_default=True, help="Bound for a training step.")
+@click.option(
+    "--preset", type=click.Choice(["tiny", "default", "large"]), default="default",
+    show_default=True, help="Size of the network.",
+)  # fmt: skip
+@click.option(
+    "--encoding",
+    type=click.Choice(["exact", "scan", "geodistk", "gradient", "euclidean", "gaussian"]),
+    default="exact", show_default=True, help="How points become a map.",
+)  # fmt: skip
+@click.option("-v", "--verbose", is_flag=True, help="Draw each prompt into snapshots/.")
+@click.option("--overwrite", is_flag=True, help="Redo what is finished and unchanged, too.")
+@raw_option
+@click.option(
+    "--processed", type=click.Path(path_type=Path),
+    help="Folder of processed tasks.  [interactivenet_processed, or data/processed]",
+)  # fmt: skip
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Processes.  [default: the available cores]"
+)
+@click.pass_context
+def plan(
+    ctx: click.Context,
+    task: str | None,
+    seed: int,
+    folds: int,
+    leave_one_out: bool,
+    stratified: bool,
+    relax: float,
+    memory_gb: float,
+    preset: str,
+    encoding: str,
+    verbose: bool,
+    overwrite: bool,
+    raw: Path | None,
+    processed: Path | None,
+    jobs: int | None,
+) -> None:
+    """Measure a checked task, decide how it is trained, and preprocess it.
+
+    Writes plans.json, regions/, run.json and, with -v, snapshots/ into the processed task. What
+    is finished and unchanged is skipped.
+    """
+    from interactivenet import plan_task
+    from interactivenet.case_files import Finding
+    from interactivenet.cli.reporting import counted, say, show_findings, track
+    from interactivenet.parallel import Workers, available_cores
+    from interactivenet.planning import Wishes, encoding_named
+    from interactivenet.preprocess import Preparation, remove_stale
+    from interactivenet.provenance import Run
+    from interactivenet.task import Roots, Task, record_failures
+
+    roots = Roots.choose(raw=raw, processed=processed)
+    dataset = Task.load(roots.raw_task(required(task, "-t / --task")))
+    wishes = Wishes(
+        seed=seed, relax=relax, memory_gb=memory_gb, preset=preset,
+        encoding=encoding_named(encoding),
+    )  # fmt: skip
+    how = plan_task.Folds(folds, stratified=stratified, leave_one_out=leave_one_out)
+    plan_task.check(dataset, how)
+    folder = roots.processed / dataset.name
+    count = len(dataset.training)
+    workers = Workers(min(jobs or available_cores(), count), plan_task.WORKER_MODULES)
+    with Run(folder, "plan", ctx.params, seed) as run, workers:
+        with run.step("fingerprint"):
+            cases = plan_task.measure_cases(dataset, folder, workers, overwrite=overwrite)
+            fingerprint, measured = plan_task.collect(dataset, track(cases, count, "measured"))
+        for one in measured:
+            run.inputs(one.hashes)
+        failures = {one.name: one.error for one in measured if one.error}
+        record_failures(folder, "plan", failures)
+        with run.step("plan"):
+            decided, splits = plan_task.decide(dataset, fingerprint, wishes, how)
+            path = plan_task.write_plans(folder, decided, splits, fingerprint)
+        with run.step("preprocess"):
+            preparation = Preparation(dataset, decided, folder, verbose, overwrite)
+            prepared = plan_task.prepare_cases(dataset, measured, preparation, workers)
+            results = list(track(prepared, count - len(failures), "preprocessed"))
+        coverage = {name: value for one in results for name, value in one.coverage.items()}
+        plan_task.write_plans(folder, decided, splits, fingerprint, coverage)
+        remove_stale(folder, coverage)
+        plan_task.remove_stale_facts(dataset, folder)
+        failures |= {one.name: one.error for one in results if one.status == "failed"}
+        recorded = record_failures(folder, "plan", failures)
+        run.note(failures=failures)
+    findings = [Finding("error", name, why) for name, why in failures.items()]
+    findings += [Finding("warning", *low) for low in plan_task.low_coverage(results)]
+    findings += [Finding("note", "", note) for note in decided.notes]
+    show_findings(findings)
+    for line in plan_task.describe(decided, splits, coverage):
+        say(line)
+    done = {s: sum(one.status == s for one in results) for s in ("written", "unchanged")}
+    said = ", ".join(f"{number} {status}" for status, number in done.items() if number)
+    say(f"{path}: {counted(len(coverage), 'region')} of {counted(len(results), 'case')} ({said})")
+    if failures:
+        say(f"{counted(len(failures), 'case')} failed, see {recorded}")
+        ctx.exit(1)

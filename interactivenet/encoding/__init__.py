@@ -1,0 +1,7 @@
+"""Points and images as input channels: how far each voxel is from the points of a prompt."""
+
+from interactivenet.encoding.geodesic import geodesic_distance
+from interactivenet.encoding.maps import encode
+from interactivenet.encoding.settings import Encoding
+
+__all__ = ["Encoding", "encode", "geodesic_distance"]

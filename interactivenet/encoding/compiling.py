@@ -1,0 +1,111 @@
+"""Compiled functions that are kept between runs, wherever the program runs.
+
+numba keeps what it has compiled beside the source or under the user's home, and refuses to
+compile where it can write to neither: a read-only container without a home. Here the place is
+chosen before the first function is declared.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+
+_IN_TREE = Path(__file__).parent / "__pycache__"
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Declare a function that numba compiles at its first call, for one thread, without the GIL."""
+    folder = cache_folder()
+    options = {
+        "nogil": True,
+        "error_model": "numpy",  # a division by zero is no exception: loops can be vectorised
+        "fastmath": {"contract", "nnan", "nsz"},
+    }
+    if folder is None:
+        return numba.njit(**options)(function)
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = "" if folder == _IN_TREE else str(folder)
+    try:
+        dispatcher = numba.njit(cache=True, **options)(function)
+    finally:
+        numba.config.CACHE_DIR = before  # other libraries' functions go where they would have
+    if folder != _IN_TREE:
+        _take_over(Path(dispatcher.stats.cache_path))
+    return dispatcher
+
+
+@cache
+def cache_folder() -> Path | None:
+    """Choose where compiled functions are kept; None where there is no good place.
+
+    In this order: NUMBA_CACHE_DIR; beside the source; the user's cache; a folder for this user
+    among the temporary files. Compiled functions are pickles: the latter two must belong to this
+    user alone, since others could have put theirs there.
+    """
+    wanted = os.environ.get("NUMBA_CACHE_DIR")
+    if wanted and _is_writable(Path(wanted)):
+        return Path(wanted)
+    if _is_writable(_IN_TREE):
+        return _IN_TREE
+    for folder in (_user_cache(), Path(tempfile.gettempdir()) / f"interactivenet-{_user()}"):
+        if folder is not None and _is_private(folder) and _is_writable(folder):
+            return folder
+    return None
+
+
+def _user() -> int | str:
+    return os.getuid() if hasattr(os, "getuid") else "cache"
+
+
+def _user_cache() -> Path | None:
+    given = os.environ.get("XDG_CACHE_HOME")
+    try:
+        base = Path(given) if given else Path.home() / ".cache"
+    except RuntimeError:  # a user without a passwd entry and HOME
+        return None
+    return base / "interactivenet" if base.is_absolute() else None
+
+
+def _is_private(folder: Path) -> bool:
+    """Make the folder if need be; tell whether it is this user's and nobody else may write there."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return False
+    if not stat.S_ISDIR(found.st_mode):  # a link
+        return False
+    if not hasattr(os, "getuid"):  # Windows: the profile folders are the user's own
+        return True
+    return found.st_uid == os.getuid() and not found.st_mode & 0o077
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _take_over(folder: Path) -> None:
+    """Copy what was compiled beside the source, when an image was built, to where it is used."""
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for source in sorted(_IN_TREE.glob("kernels.*.nb[ci]")):
+            target = folder / source.name
+            if not target.exists():
+                handle, name = tempfile.mkstemp(dir=folder)
+                os.close(handle)
+                shutil.copyfile(source, name)
+                Path(name).replace(target)

@@ -1,0 +1,292 @@
+"""Geodesic distance from seed voxels, over an image."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import TYPE_CHECKING, Any, get_args, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interactivenet.encoding.layout import FAR, Layout, in_best_order, in_given_order
+from interactivenet.encoding.metric import Metric, step_lengths
+from interactivenet.encoding.settings import Kernel, MetricName
+from interactivenet.errors import DataError, RequestError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Spacing = tuple[float, float, float]
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+@overload
+def geodesic_distance(
+    image: Floats,
+    seeds: Mask,
+    spacing: Spacing,
+    *,
+    kernel: Kernel = ...,
+    lamb: float = ...,
+    iterations: int = ...,
+    bound: float | None = ...,
+    metric: MetricName = ...,
+    weight: float = ...,
+    contrast: float = ...,
+) -> Floats: ...
+
+
+@overload
+def geodesic_distance(
+    image: Tensor,
+    seeds: Tensor | Mask,
+    spacing: Spacing,
+    *,
+    kernel: Kernel = ...,
+    lamb: float = ...,
+    iterations: int = ...,
+    bound: float | None = ...,
+    metric: MetricName = ...,
+    weight: float = ...,
+    contrast: float = ...,
+) -> Tensor: ...
+
+
+def geodesic_distance(
+    image: Any,
+    seeds: Any,
+    spacing: Spacing,
+    *,
+    kernel: Kernel = "exact",
+    lamb: float = 1.0,
+    iterations: int = 4,
+    bound: float | None = None,
+    metric: MetricName = "geodistk",
+    weight: float = 0.95,
+    contrast: float = 1.0,
+) -> Any:
+    """Cost of the cheapest path from each voxel to a seed, (X, Y, Z) float32.
+
+    image: (X, Y, Z) or (C, X, Y, Z) float32; an array, or a tensor, and then the result is a
+        tensor on its device, computed there when that is a GPU.
+    seeds: (X, Y, Z) bool, an array or a tensor.
+    spacing: distance between voxel centres along each axis, mm.
+    kernel: "exact": the cheapest of all paths over the 26 neighbours. "scan": of those that the
+        raster scan of GeodisTK finds in ``iterations`` iterations, to reproduce its numbers;
+        a GPU sweeps as often, in its own order, which finds others. "geodistk": that library
+        itself, which knows the metric "geodistk" only.
+    metric, lamb, weight, contrast: the cost of a step, see :class:`.metric.Metric`.
+    bound: where the distance is not less than this, it is inf; a low one saves time.
+
+    Raises DataError for an image or seeds that cannot be used, ValueError for settings out of
+    range, RequestError where the library GeodisTK is asked for and not installed.
+    """
+    settings = Metric(metric, lamb, weight, contrast)
+    limit = _check_settings(spacing, kernel, iterations, bound)
+    if kernel == "geodistk" and metric != "geodistk":
+        raise ValueError(f'kernel "geodistk" has no metric {metric!r}: use "exact" or "scan"')
+    torch = sys.modules.get("torch")  # who has a tensor has imported it
+    if torch is None or not isinstance(image, torch.Tensor):
+        if torch is not None and isinstance(seeds, torch.Tensor):
+            seeds = seeds.cpu().numpy()
+        return _on_cpu(np.asarray(image), seeds, spacing, kernel, iterations, limit, settings)
+    if image.device.type == "cpu" or kernel == "geodistk":
+        if isinstance(seeds, torch.Tensor):
+            seeds = seeds.cpu().numpy()
+        array = image.detach().cpu().numpy()
+        found = _on_cpu(array, seeds, spacing, kernel, iterations, limit, settings)
+        return torch.from_numpy(found).to(image.device)
+    from interactivenet.encoding.sweeps import geodesic_sweeps
+
+    _check_arrays(image, seeds)
+    return geodesic_sweeps(
+        image.reshape(-1, *image.shape[-3:]),
+        torch.as_tensor(seeds, device=image.device),
+        spacing,
+        settings,
+        iterations=iterations if kernel == "scan" else None,
+        bound=limit,
+    )
+
+
+def _check_settings(
+    spacing: Spacing, kernel: str, iterations: int, bound: float | None
+) -> float:
+    if len(spacing) != 3 or not all(0 < step < math.inf for step in spacing):
+        raise DataError(f"spacing must be three positive numbers, got {tuple(spacing)} mm")
+    if kernel not in get_args(Kernel):
+        raise ValueError(f"kernel must be one of {get_args(Kernel)}, got {kernel!r}")
+    if iterations < 1:
+        raise ValueError(f"iterations must be at least 1, got {iterations}")
+    if bound is not None and not bound > 0:
+        raise ValueError(f"bound must be positive, got {bound}")
+    return min(float(FAR), math.inf if bound is None else bound)
+
+
+def _check_arrays(image: Any, seeds: Any) -> None:
+    """Refuse what no distance is defined on; both may be arrays or tensors."""
+    if image.ndim not in (3, 4) or 0 in image.shape:
+        raise DataError(
+            f"image must have shape (X, Y, Z) or (C, X, Y, Z), got {tuple(image.shape)}"
+        )
+    if tuple(seeds.shape) != tuple(image.shape[-3:]):
+        raise DataError(
+            f"seeds must have the image's shape {tuple(image.shape[-3:])},"
+            f" got {tuple(seeds.shape)}"
+        )
+    for name, array, expected in (("image", image, "float32"), ("seeds", seeds, "bool")):
+        if str(array.dtype).removeprefix("torch.") != expected:
+            raise DataError(f"{name} must be {expected}, got {array.dtype}")
+    if not seeds.any():
+        raise DataError("there is no seed voxel: no distance can be measured")
+    # a sum is finite only where all voxels are, and takes no memory; it may overflow, too
+    if not math.isfinite(float(image.sum())) and not bool((abs(image) < math.inf).all()):
+        raise DataError("image has voxels that are not finite")
+
+
+def _on_cpu(
+    image: Any,
+    seeds: Any,
+    spacing: Spacing,
+    kernel: Kernel,
+    iterations: int,
+    bound: float,
+    metric: Metric,
+) -> Floats:
+    seeds = np.asarray(seeds)
+    _check_arrays(image, seeds)
+    channels = image.reshape(-1, *image.shape[-3:])
+    if kernel == "geodistk":
+        found = _by_library(channels, seeds, spacing, metric.lamb, iterations)
+    elif kernel == "scan":
+        found = _by_scan(channels, seeds, spacing, metric, iterations)
+    else:
+        found = _exactly(channels, seeds, spacing, metric, bound)
+    found[found >= bound] = np.inf
+    return found
+
+
+def _exactly(
+    image: Floats, seeds: Mask, spacing: Spacing, metric: Metric, bound: float
+) -> Floats:
+    from interactivenet.encoding.kernels import SCRATCH, settle
+    from interactivenet.encoding.layout import SEGMENT
+
+    layout = in_best_order(seeds.shape, spacing)  # type: ignore[arg-type]
+    steps, general = _coefficients(image, spacing, metric, layout)
+    distance = layout.start(seeds)
+    key, row_key, plane_key, sources = _first_visits(distance, layout)
+    settle(
+        layout.pad(image),
+        distance.reshape(-1),
+        layout.padded,
+        layout.shape[2],
+        np.ascontiguousarray(steps.reshape(9, 3, 2)),
+        general,
+        key,
+        sources,
+        row_key,
+        plane_key,
+        np.full((SCRATCH, 2 * SEGMENT), FAR),
+        np.float32(bound),
+        np.float32(_typical_step(image, spacing, metric, layout.order[2]) * 3),
+    )
+    return layout.crop(distance)
+
+
+def _by_scan(
+    image: Floats, seeds: Mask, spacing: Spacing, metric: Metric, iterations: int
+) -> Floats:
+    from interactivenet.encoding.kernels import ABREAST, SCRATCH, scan
+
+    layout = in_given_order(seeds.shape)  # type: ignore[arg-type]
+    steps, general = _coefficients(image, spacing, metric, layout)
+    # GeodisTK's forward mask: planes and rows beside, and the steps along x that it looks at
+    forward = (
+        (-1, -1, (0, 1, 2)), (-1, 0, (0, 1)), (0, -1, (0, 1, 2)), (1, -1, (0, 1, 2)), (1, 0, (0,)),
+    )  # fmt: skip
+    masked = np.empty((2, 6, 3, 2), dtype=np.float32)
+    beside = np.empty((2, 5, 2), dtype=np.int64)
+    for way, sign in enumerate((1, -1)):
+        for n, (plane, row, sides) in enumerate(forward):
+            masked[way, n] = steps[1 + plane, 1 + row]
+            outside = [1 + sign * (side - 1) for side in range(3) if side not in sides]
+            masked[way, n, outside, 1] = FAR
+            beside[way, n] = sign * plane, sign * row
+        masked[way, 5] = steps[1, 1]
+    distance = layout.start(seeds)
+    scratch = np.full((ABREAST, SCRATCH, layout.padded[2]), FAR)
+    scan(
+        layout.pad(image),
+        distance.reshape(-1),
+        layout.padded,
+        layout.shape[2],
+        masked,
+        beside,
+        general,
+        scratch,
+        iterations,
+    )
+    return layout.crop(distance)
+
+
+def _by_library(
+    image: Floats, seeds: Mask, spacing: Spacing, lamb: float, iterations: int
+) -> Floats:
+    try:
+        import GeodisTK
+    except ImportError:
+        raise RequestError(
+            'kernel "geodistk" needs the library GeodisTK: pip install "interactivenet[geodistk]",'
+            ' or choose the kernel "scan", which gives the same distances'
+        ) from None
+    last = image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
+    found = GeodisTK.geodesic3d_raster_scan(
+        np.ascontiguousarray(last),
+        np.ascontiguousarray(seeds, dtype=np.uint8),
+        np.asarray(spacing, dtype=np.float32),
+        lamb,
+        iterations,
+    )
+    return np.asarray(found, dtype=np.float32)
+
+
+def _coefficients(
+    image: Floats, spacing: Spacing, metric: Metric, layout: Layout
+) -> tuple[Floats, Floats | None]:
+    """The kernels' coefficients (3, 3, 3, 2) of the steps along z, y, x, and of the cost."""
+    lengths = step_lengths(spacing).transpose(layout.order)
+    linear = metric.linear(lengths) if len(image) == 1 else None
+    if linear is not None:
+        return np.ascontiguousarray(linear, dtype=np.float32), None
+    steps = np.stack([lengths, np.zeros_like(lengths)], axis=-1)
+    return np.ascontiguousarray(steps, dtype=np.float32), metric.coefficients()
+
+
+def _first_visits(
+    distance: Floats, layout: Layout
+) -> tuple[Floats, Floats, Floats, NDArray[np.int64]]:
+    """Keys of segments, rows and planes, and the bits of their sources: what is beside a seed."""
+    from interactivenet.encoding.layout import HALO, SEGMENT
+
+    planes, rows, _ = layout.padded
+    key = np.full((planes, rows, layout.segments + 2), FAR)
+    z, y, x = np.nonzero(distance == 0)
+    touched = np.unique(np.stack([z, y, (x - HALO) // SEGMENT + 1]), axis=1)
+    for step in np.indices((3, 3, 3)).reshape(3, -1).T - 1:
+        key[tuple(touched + step[:, None])] = 0
+    sources = np.where(key == 0, 0b111111111, 0)
+    row_key = key.min(axis=2)
+    return key.reshape(-1), row_key.reshape(-1), row_key.min(axis=1), sources.reshape(-1)
+
+
+def _typical_step(image: Floats, spacing: Spacing, metric: Metric, axis: int) -> float:
+    """Mean cost of a step along an axis, over some of the image."""
+    every = max(1, image[0].size // 50_000)
+    lines = np.moveaxis(image, 1 + axis, -1).reshape(len(image), -1, image.shape[1 + axis])
+    lines = lines[:, :: min(every, lines.shape[1])]
+    difference = np.linalg.norm(np.diff(lines.astype(np.float64), axis=-1), axis=0)
+    mean = float(metric.cost(difference, spacing[axis]).mean()) if difference.size else 0.0
+    return min(max(mean, 1e-6), 1e20)

@@ -1,0 +1,71 @@
+"""What a step between neighbouring voxels costs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interactivenet.encoding.settings import MetricName
+
+#: what GeodisTK adds to every difference of intensities
+GEODISTK_EPSILON = 1e-5
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The cost of a step, from its length L (mm) and the difference of intensities |dI|.
+
+    |dI| is the L2 norm over the channels of the differences.
+
+    "geodistk": L / ((1 - lamb) + lamb / (|dI| + 1e-5)), the metric of GeodisTK, with lamb in
+        [0, 1]: 1 is L * |dI|, 0 is the length alone. It depends on the voxel size: on a finer
+        grid both L and |dI| are smaller, so that the same path costs less.
+    "gradient": sqrt(((1 - weight) * L)^2 + (weight * contrast * |dI|)^2), with weight in [0, 1].
+        The same path costs the same on any grid that resolves the image.
+    """
+
+    name: MetricName = "geodistk"
+    lamb: float = 1.0
+    weight: float = 0.95
+    contrast: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.name not in get_args(MetricName):
+            raise ValueError(f"metric must be one of {get_args(MetricName)}, got {self.name!r}")
+        for field, value in (("lamb", self.lamb), ("weight", self.weight)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{field} must lie in [0, 1], got {value}")
+        if not 0 <= self.contrast < math.inf:
+            raise ValueError(f"contrast must be finite and not negative, got {self.contrast}")
+
+    def cost(self, difference: Any, length: Any) -> Any:
+        """Cost of steps with the given |dI| and length (mm): arrays or tensors that broadcast."""
+        if self.name == "gradient":
+            spatial, contrast = 1 - self.weight, self.weight * self.contrast
+            return ((spatial * length) ** 2 + (contrast * difference) ** 2) ** 0.5
+        difference = difference + GEODISTK_EPSILON
+        return length * difference / ((1 - self.lamb) * difference + self.lamb)
+
+    def linear(self, length: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Slopes and offsets (..., 2) where the cost is a linear function of |dI|; else None."""
+        if self.name == "gradient" or self.lamb not in (0, 1):
+            return None
+        slope, offset = (length, length * GEODISTK_EPSILON) if self.lamb else (0 * length, length)
+        return np.stack([slope, offset], axis=-1)
+
+    def coefficients(self) -> NDArray[np.float32]:
+        """What the compiled kernels compute any other cost from."""
+        if self.name == "gradient":
+            spatial, contrast = 1 - self.weight, self.weight * self.contrast
+            return np.array([1, spatial**2, contrast**2], dtype=np.float32)
+        return np.array([0, 1 - self.lamb, self.lamb], dtype=np.float32)
+
+
+def step_lengths(spacing: tuple[float, float, float]) -> NDArray[np.float64]:
+    """Lengths (3, 3, 3), mm, of the steps to the 26 neighbours; index 1 of an axis is no step."""
+    steps = np.moveaxis(np.indices((3, 3, 3)) - 1, 0, -1) * np.asarray(spacing)
+    return np.asarray(np.linalg.norm(steps, axis=-1))

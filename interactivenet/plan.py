@@ -1,0 +1,236 @@
+"""The plan: every decision about a task, derived from its fingerprint, in one file.
+
+Data only: whoever makes samples, networks or bundles needs this module and nothing behind it.
+All triples run along the R, A and S axes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from interactivenet.errors import DataError, RequestError
+from interactivenet.io.atomic import read_json
+
+SCHEMA_VERSION = 1
+#: what a plans.json may hold beside its schema version
+_SECTIONS = ("plan", "splits", "coverage", "fingerprint")
+
+Ints = tuple[int, int, int]
+Floats = tuple[float, float, float]
+Sides = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+#: read from JSON strictly: unknown fields and other types are refused
+_STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How far a prompt's cut reaches beyond the box of its points.
+
+    mm: (3, 2) for each axis, its lower and upper side, mm.
+    fraction: (3, 2) to be added, of the box's extent along the axis.
+    """
+
+    mm: Sides
+    fraction: Sides
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+
+    def margins(self, extent: ArrayLike) -> NDArray[np.float64]:
+        """Margins (3, 2), mm, of a box of points with the given extent (3,), mm."""
+        return np.array(self.mm) + np.array(self.fraction) * np.asarray(extent)[:, None]
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How the values of one modality are normalised.
+
+    ct: clipped to [low, high], then (value - mean) / std, all from the training set.
+    zscore: by the mean and standard deviation of the region's voxels that are not zero.
+    """
+
+    kind: Literal["ct", "zscore"]
+    low: float | None = None
+    high: float | None = None
+    mean: float | None = None
+    std: float | None = None
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+
+    def __post_init__(self) -> None:
+        numbers = (self.low, self.high, self.mean, self.std)
+        if self.kind == "ct" and (None in numbers or not self.std or self.std <= 0):
+            raise ValueError(f"ct needs low, high, mean and a positive std, got {numbers}")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How points become a map: 1 at a point, towards 0 away from it.
+
+    kind: 'geodesic' is exp(-G), G the geodesic distance over the normalised image;
+        'euclidean' is exp(-d / sigma_mm); 'gaussian' is exp(-d^2 / (2 sigma_mm^2)).
+    kernel: of the geodesic distance: 'exact', 'scan' or 'geodistk'.
+    metric: cost of a step of length L (mm) over a difference dI: 'geodistk' is
+        L / ((1 - lamb) + lamb / (dI + 1e-5)); 'gradient' is
+        sqrt(((1 - weight) L)^2 + (weight contrast dI)^2).
+    iterations: of the scan.  bound: distance beyond which the map is 0; None for none.
+    """
+
+    kind: Literal["geodesic", "euclidean", "gaussian"] = "geodesic"
+    kernel: Literal["exact", "scan", "geodistk"] = "exact"
+    metric: Literal["geodistk", "gradient"] = "geodistk"
+    lamb: float = 1.0
+    iterations: int = 4
+    bound: float | None = None
+    weight: float = 0.5
+    contrast: float = 10.0
+    sigma_mm: float = 10.0
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+
+    def __post_init__(self) -> None:
+        right = {
+            "lamb": 0 <= self.lamb <= 1,
+            "weight": 0 <= self.weight <= 1,
+            "iterations": self.iterations >= 1,
+            "bound": self.bound is None or self.bound > 0,
+            "contrast": self.contrast > 0,
+            "sigma_mm": self.sigma_mm > 0,
+        }
+        for name, fine in right.items():
+            if not fine:
+                raise ValueError(f"{name} is {getattr(self, name)}, out of its range")
+
+
+@dataclass(frozen=True)
+class Network:
+    """The U-Net: one entry per stage, from full resolution to the bottleneck.
+
+    deep_supervision: how many lower resolutions the loss sees beside the full one.
+    """
+
+    kernels: tuple[Ints, ...]
+    strides: tuple[Ints, ...]
+    features: tuple[int, ...]
+    deep_supervision: int
+    residual: bool = False
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+
+    def __post_init__(self) -> None:
+        if not len(self.kernels) == len(self.strides) == len(self.features) >= 3:
+            raise ValueError("kernels, strides and features need one entry for each of >= 3 stages")
+
+    @property
+    def divisor(self) -> Ints:
+        """What each axis of an input must be divisible by."""
+        x, y, z = np.prod(self.strides, axis=0).tolist()
+        return x, y, z
+
+    @property
+    def smallest(self) -> Ints:
+        """Smallest input (3,): instance norm needs more than one voxel at the bottleneck."""
+        x, y, z = (2 * one for one in self.divisor)
+        return x, y, z
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is decided about a task before training.
+
+    labels: value -> name.  spacing: of the target grid, mm.
+    normalisation: one per modality, in their order.
+    sample_shape: voxels of a training sample, divisible by the network's strides; larger cuts
+        are trained in patches and predicted by sliding window.
+    memory_gb: what a training step was allowed; estimated_gb: what it should take.
+    """
+
+    task: str
+    version: str
+    modalities: tuple[str, ...]
+    labels: Mapping[int, str]
+    preset: str
+    seed: int
+    spacing: Floats
+    cut: Cut
+    normalisation: tuple[Normalisation, ...]
+    encoding: Encoding
+    network: Network
+    sample_shape: Ints
+    batch_size: int
+    memory_gb: float
+    estimated_gb: float
+    notes: tuple[str, ...] = field(default=())
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+
+    def __post_init__(self) -> None:
+        if len(self.normalisation) != len(self.modalities):
+            raise ValueError("normalisation needs one entry per modality")
+        if min(self.spacing) <= 0 or not math.isfinite(sum(self.spacing)):
+            raise ValueError(f"spacing must be positive, got {self.spacing}")
+        if any(n % d for n, d in zip(self.sample_shape, self.network.divisor, strict=True)):
+            raise ValueError(
+                f"sample_shape {self.sample_shape} is not divisible by {self.network.divisor}"
+            )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the plan as JSON data, schema version included."""
+        return {"schema_version": SCHEMA_VERSION, "plan": asdict(self)}
+
+    @staticmethod
+    def load(path: Path | str) -> Plan:
+        """Read the plan from a ``plans.json``, or from one that holds the plan alone.
+
+        Raises RequestError where there is no such file, DataError, naming the field, where the
+        file has another schema version, a field is unknown, missing or of a wrong type.
+        """
+        path = Path(path)
+        content = read_plans(path)["plan"]
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            # via text: in JSON, lists are tuples' and strings are mappings' keys
+            return TypeAdapter(Plan).validate_json(json.dumps(content))
+        except ValidationError as error:
+            raise DataError(f"{path}: {_first(error.errors())}") from error
+
+
+def read_plans(path: Path) -> dict[str, Any]:
+    """Read a plans.json as plain data: 'plan', and perhaps 'splits', 'coverage', 'fingerprint'.
+
+    Raises RequestError where there is no such file, DataError where it is of another version.
+    """
+    if not path.exists():
+        raise RequestError(f"{path} does not exist: run 'interactivenet plan -t TASK' first")
+    content = read_json(path)
+    if not isinstance(content, dict) or "schema_version" not in content:
+        raise DataError(f"{path}: has no field schema_version: is no plan of InteractiveNet")
+    if content["schema_version"] != SCHEMA_VERSION:
+        raise DataError(
+            f"{path}: schema_version is {content['schema_version']}, this version of"
+            f" InteractiveNet reads {SCHEMA_VERSION}: plan the task again, or use the other version"
+        )
+    for name in content:
+        if name != "schema_version" and name not in _SECTIONS:
+            raise DataError(f"{path}: field {name} is unknown")
+    if "plan" not in content:
+        raise DataError(f"{path}: field plan is missing")
+    return content
+
+
+def _first(errors: Any) -> str:
+    """Say what is wrong with the first field that is."""
+    reasons = {"missing": "is missing", "unexpected_keyword_argument": "is unknown"}
+    first = errors[0]
+    name = ".".join(map(str, first["loc"])) or "plan"
+    reason = reasons.get(first["type"]) or f"cannot be used: {first['msg']}"
+    more = f" (and {len(errors) - 1} more faults)" if len(errors) > 1 else ""
+    return f"field {name} {reason}{more}"

@@ -1,0 +1,177 @@
+"""From a fingerprint to a plan: every rule in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interactivenet import __version__
+from interactivenet.errors import RequestError
+from interactivenet.fingerprint import Fingerprint
+from interactivenet.plan import Cut, Encoding, Floats, Normalisation, Plan, Sides
+from interactivenet.prompts import LabelNames
+from interactivenet.topology import PRESETS, fit
+from interactivenet.volume import coarse_axes
+
+#: percentiles of the training set's foreground that CT values are clipped to
+CT_PERCENTILES = (0.5, 99.5)
+#: percentile of spacings that the coarse axis of an anisotropic dataset takes
+COARSE_PERCENTILE = 10.0
+#: percentile of cut sizes that a training sample holds whole
+SAMPLE_PERCENTILE = 95.0
+#: voxels of the target grid that a cut gets beyond what the training set needs: points that
+#: lie a little deeper than any in the training set
+SAFETY_FINE, SAFETY_COARSE = 2, 1
+#: modality names that are normalised as CT
+_CT = {"ct", "cta", "cbct"}
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user asks of a plan.
+
+    relax: at least this fraction of the points' box is added on every side.
+    memory_gb: bound for one training step.
+    """
+
+    seed: int = 0
+    relax: float = 0.1
+    memory_gb: float = 8.0
+    preset: str = "default"
+    encoding: Encoding = field(default_factory=Encoding)
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise RequestError(f"--preset {self.preset}: expected one of {', '.join(PRESETS)}")
+        if not 0 <= self.relax < 10:
+            raise RequestError(f"--relax {self.relax:g}: expected a fraction from 0 to 10")
+        if not self.memory_gb > 0:
+            raise RequestError(f"--memory-gb {self.memory_gb:g}: expected more than 0")
+        if self.seed < 0:
+            raise RequestError(f"--seed {self.seed}: expected 0 or more")
+
+
+def encoding_named(name: str) -> Encoding:
+    """Return an encoding by its short name.
+
+    exact, scan, geodistk: the kernel, with GeodisTK's metric; gradient: the exact kernel with
+    that metric; euclidean, gaussian: without the image. Raises RequestError for another name.
+    """
+    known = {
+        "exact": Encoding(),
+        "scan": Encoding(kernel="scan"),
+        "geodistk": Encoding(kernel="geodistk"),
+        "gradient": Encoding(metric="gradient"),
+        "euclidean": Encoding(kind="euclidean"),
+        "gaussian": Encoding(kind="gaussian"),
+    }
+    if name not in known:
+        raise RequestError(f"encoding '{name}' is unknown: expected one of {', '.join(known)}")
+    return known[name]
+
+
+def is_ct(modality: str) -> bool:
+    """Whether a modality's values are Hounsfield units, the same in every scan."""
+    return modality.lower() in _CT
+
+
+def make_plan(task: str, labels: LabelNames, fingerprint: Fingerprint, wishes: Wishes) -> Plan:
+    """Derive the plan of a task. Raises RequestError where nothing fits the memory."""
+    spacing = target_spacing(fingerprint.spacings)
+    cut = plan_cut(fingerprint.boxes, fingerprint.overhangs, spacing, wishes.relax)
+    sizes = cut_sizes(fingerprint.boxes, cut, spacing, fingerprint)
+    shape = np.ceil(np.percentile(sizes, SAMPLE_PERCENTILE, axis=0)).astype(int)
+    preset = PRESETS[wishes.preset]
+    channels = len(fingerprint.modalities)
+    network, sample_shape, batch, needed = fit(shape, spacing, channels, preset, wishes.memory_gb)
+    larger = int((sizes > np.array(sample_shape)).any(axis=1).sum())
+    notes = (
+        f"{larger} of {len(sizes)} cuts are larger than the sample shape, and trained in patches",
+    )
+    return Plan(
+        task=task,
+        version=__version__,
+        modalities=fingerprint.modalities,
+        labels=dict(labels.names),
+        preset=wishes.preset,
+        seed=wishes.seed,
+        spacing=spacing,
+        cut=cut,
+        normalisation=tuple(
+            _normalisation(fingerprint, index) for index in range(len(fingerprint.modalities))
+        ),
+        encoding=wishes.encoding,
+        network=network,
+        sample_shape=sample_shape,
+        batch_size=batch,
+        memory_gb=wishes.memory_gb,
+        estimated_gb=round(needed, 3),
+        notes=notes if larger else (),
+    )
+
+
+def target_spacing(spacings: NDArray[np.float64]) -> Floats:
+    """Choose the spacing of the target grid from those of the cases (N, 3), mm.
+
+    The median; where that is anisotropic, the coarsest axis takes a low percentile instead, so
+    that the finer scans keep their slices, but is not made finer than the other axes.
+    """
+    target = np.median(spacings, axis=0)
+    if coarse_axes(target).any():
+        axis = int(target.argmax())
+        fine = np.delete(target, axis).max()
+        target[axis] = max(float(np.percentile(spacings[:, axis], COARSE_PERCENTILE)), float(fine))
+    x, y, z = target.tolist()
+    return x, y, z
+
+
+def plan_cut(
+    boxes: NDArray[np.float64], overhangs: NDArray[np.float64], spacing: Floats, relax: float
+) -> Cut:
+    """Choose the margins that hold every object of the training set, and few voxels more.
+
+    boxes: (N, 3) extents of the points' boxes, mm.  overhangs: (N, 3, 2) what reaches beyond.
+    For each side of each axis: a fraction of the extent, at least ``relax``, and a length, such
+    that together they reach as far as every object. Of all such pairs, the one with the
+    smallest margins on the mean: points lie about as deep in large objects as in small ones, so
+    a fraction alone, from the smallest object, would be far too much for the largest.
+    """
+    lengths = np.zeros((3, 2))
+    fractions = np.zeros((3, 2))
+    safety = np.where(coarse_axes(spacing), SAFETY_COARSE, SAFETY_FINE) * np.array(spacing)
+    for axis, side in np.ndindex(3, 2):
+        extent, overhang = boxes[:, axis], overhangs[:, axis, side]
+        most = max(relax, float((overhang / extent).max()))
+        candidates = np.linspace(relax, most, 101)
+        needed = (overhang[None] - candidates[:, None] * extent[None]).max(axis=1).clip(0)
+        best = int((candidates * extent.mean() + needed).argmin())
+        fractions[axis, side] = candidates[best]
+        lengths[axis, side] = needed[best] + safety[axis]
+    return Cut(mm=_sides(lengths), fraction=_sides(fractions))
+
+
+def cut_sizes(
+    boxes: NDArray[np.float64], cut: Cut, spacing: Floats, fingerprint: Fingerprint
+) -> NDArray[np.int_]:
+    """Return the voxels (N, 3) of every prompt's cut on the target grid."""
+    limits = np.array(
+        [np.array(case.shape) * case.spacing for case in fingerprint.cases for _ in case.prompts]
+    )
+    wide = boxes + np.array([cut.margins(box).sum(axis=1) for box in boxes])
+    return np.asarray(np.ceil(np.minimum(wide, limits) / spacing - 1e-6).astype(int))
+
+
+def _normalisation(fingerprint: Fingerprint, modality: int) -> Normalisation:
+    name = fingerprint.modalities[modality]
+    if not is_ct(name):
+        return Normalisation("zscore")
+    low, high = (fingerprint.histograms[name].percentile(one) for one in CT_PERCENTILES)
+    mean, std = fingerprint.moments(modality)
+    return Normalisation("ct", low, high, mean, std or 1.0)
+
+
+def _sides(values: NDArray[np.float64]) -> Sides:
+    x, y, z = ((round(a, 6), round(b, 6)) for a, b in values.tolist())
+    return x, y, z

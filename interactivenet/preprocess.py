@@ -1,0 +1,230 @@
+"""A task's regions on disk: written once, read at every draw of training.
+
+``regions/CASE__LABEL[_N].npz`` holds the arrays (image float32, label uint8), uncompressed; the
+``.json`` beside it holds the geometry and what the region was made from, and is written last: a
+region without it is not finished.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from interactivenet.errors import DataError, one_line
+from interactivenet.io.atomic import read_json, read_object, remove, replacing, sha256, write_json
+from interactivenet.plan import Plan
+from interactivenet.prompts import Prompt
+from interactivenet.region import Region, make_region
+from interactivenet.scan import read_scan
+from interactivenet.task import Case, Task
+from interactivenet.volume import Geometry
+
+REGIONS, SNAPSHOTS = "regions", "snapshots"
+#: regions of another version are made again
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What a worker needs to prepare cases.
+
+    folder: of the processed task.  snapshots: whether pictures are made, too.
+    overwrite: make again what is unchanged.
+    """
+
+    task: Task
+    plan: Plan
+    folder: Path
+    snapshots: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class PreparedCase:
+    """What became of one case: 'written', 'unchanged' or 'failed' (error says why).
+
+    regions: names of its regions.  coverage: of each, the fraction of its object's voxels that
+    the planned cut holds.
+    """
+
+    name: str
+    status: str
+    regions: tuple[str, ...] = ()
+    coverage: Mapping[str, float] = field(default_factory=dict)
+    error: str = ""
+
+
+def region_names(case: str, labels: Iterable[int]) -> list[str]:
+    """Name the regions of a case whose prompts have these labels, in their order."""
+    names: list[str] = []
+    for label in labels:
+        name, number = f"{case}__{label}", 1
+        while name in names:
+            number += 1
+            name = f"{case}__{label}_{number}"
+        names.append(name)
+    return names
+
+
+def file_hashes(task: Task, case: Case) -> dict[str, str]:
+    """SHA-256 of all files of a case by their path in the task; of each slice of a series."""
+    paths = [*case.images, *(p for p in (case.label, case.interaction) if p)]
+    files = [
+        file
+        for path in paths
+        for file in (sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path])
+    ]
+    return {file.relative_to(task.folder).as_posix(): sha256(file) for file in files}
+
+
+def prepare_case(work: tuple[Preparation, Case, Mapping[str, str]]) -> PreparedCase:
+    """Make and write the regions of one case, unless they are there and unchanged.
+
+    work: the preparation, the case, and its files' hashes. Never raises for a fault of the case.
+    """
+    preparation, case, hashes = work
+    try:
+        return _prepare(preparation, case, hashes)
+    except DataError as error:
+        return PreparedCase(case.name, "failed", error=one_line(error))
+    except Exception as error:  # one odd case must not end the others
+        why = f"unexpected {type(error).__name__}: {one_line(error)} (please report it)"
+        return PreparedCase(case.name, "failed", error=why)
+
+
+def _prepare(preparation: Preparation, case: Case, hashes: Mapping[str, str]) -> PreparedCase:
+    plan, folder = preparation.plan, preparation.folder / REGIONS
+    made_from = {"version": _VERSION, "plan": region_settings(plan), "files": dict(hashes)}
+    if not preparation.overwrite:
+        unchanged = _unchanged(preparation, case.name, made_from)
+        if unchanged is not None:
+            return PreparedCase(case.name, "unchanged", tuple(unchanged), unchanged)
+    scan = read_scan(case, len(plan.modalities), preparation.task.labels)
+    names = region_names(case.name, [prompt.label for prompt in scan.prompts])
+    coverage = {}
+    for name, prompt in zip(names, scan.prompts, strict=True):
+        region = make_region(scan, prompt, plan)
+        coverage[name] = region.coverage
+        save_region(folder, name, region, {**made_from, "regions": names})
+        if preparation.snapshots:
+            from interactivenet.snapshots import save_snapshot
+
+            path = preparation.folder / SNAPSHOTS / f"{name}.png"
+            save_snapshot(path, scan, region, plan)
+    return PreparedCase(case.name, "written", tuple(names), coverage)
+
+
+def region_settings(plan: Plan) -> dict[str, Any]:
+    """Return those decisions of a plan that a region depends on, as JSON data."""
+    return {
+        "spacing": list(plan.spacing),
+        "cut": {key: [list(side) for side in value] for key, value in asdict(plan.cut).items()},
+        "normalisation": [asdict(one) for one in plan.normalisation],
+        "divisor": list(plan.network.divisor),
+        "smallest": list(plan.network.smallest),
+    }
+
+
+def save_region(
+    folder: Path, name: str, region: Region, made_from: Mapping[str, Any] | None = None
+) -> None:
+    """Write a region's arrays and geometry."""
+    path = folder / f"{name}.npz"
+    arrays = {"image": region.image}
+    if region.label is not None:
+        arrays["label"] = region.label
+    with replacing(path) as temporary:
+        np.savez(temporary, allow_pickle=False, **arrays)
+        size = temporary.stat().st_size
+    content = {
+        "case": region.case,
+        "label": region.prompt.label,
+        "name": region.prompt.name,
+        "points": region.prompt.points.tolist(),
+        "grid": _geometry(region.grid),
+        "source": _geometry(region.source),
+        "start": region.start.tolist(),
+        "stop": region.stop.tolist(),
+        "coverage": region.coverage,
+        "bytes": size,
+        "made_from": made_from or {},
+    }
+    write_json(path.with_suffix(".json"), content)
+
+
+def load_region(folder: Path, name: str) -> Region:
+    """Read a region back; raises DataError where it is missing, unfinished or damaged."""
+    path = folder / f"{name}.json"
+    content = read_json(path)
+    try:
+        with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
+            image = arrays["image"]
+            label = arrays.get("label")
+        return Region(
+            case=content["case"],
+            prompt=Prompt(content["label"], np.array(content["points"]), content["name"]),
+            image=image,
+            label=label,
+            grid=Geometry(tuple(content["grid"]["shape"]), np.array(content["grid"]["affine"])),
+            source=Geometry(
+                tuple(content["source"]["shape"]), np.array(content["source"]["affine"])
+            ),
+            start=np.array(content["start"], dtype=np.intp),
+            stop=np.array(content["stop"], dtype=np.intp),
+            coverage=content["coverage"],
+        )
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path.with_suffix('.npz')}: is no region as 'interactivenet plan' writes it:"
+            f" {one_line(error)} (--overwrite makes it again)"
+        ) from error
+
+
+def remove_stale(folder: Path, regions: Iterable[str]) -> int:
+    """Remove regions that no case of the task has any more; returns how many."""
+    kept = set(regions)
+    stale = [path for path in (folder / REGIONS).glob("*.json") if path.stem not in kept]
+    for path in stale:
+        remove(path)
+        remove(path.with_suffix(".npz"))
+        remove(folder / SNAPSHOTS / f"{path.stem}.png")
+    return len(stale)
+
+
+def _unchanged(
+    preparation: Preparation, case: str, made_from: Mapping[str, Any]
+) -> dict[str, float] | None:
+    """Coverage by region of a finished case that was made from the same; None if it was not."""
+    folder = preparation.folder / REGIONS
+    first = next((name for name in region_names(case, preparation.plan.labels)
+                  if (folder / f"{name}.json").exists()), None)  # fmt: skip
+    if first is None:
+        return None
+    names = _record(folder / f"{first}.json").get("made_from", {}).get("regions", [])
+    coverage = {}
+    for name in names:
+        record = _record(folder / f"{name}.json")
+        arrays = folder / f"{name}.npz"
+        same = record.get("made_from") == {**made_from, "regions": names}
+        if not same or not arrays.exists() or arrays.stat().st_size != record.get("bytes"):
+            return None
+        if preparation.snapshots and not (preparation.folder / SNAPSHOTS / f"{name}.png").exists():
+            return None
+        coverage[name] = float(record["coverage"])
+    return coverage or None
+
+
+def _record(path: Path) -> dict[str, Any]:
+    try:
+        return read_object(path)
+    except DataError:  # damaged: made again
+        return {}
+
+
+def _geometry(grid: Geometry) -> dict[str, Any]:
+    return {"shape": list(grid.shape), "affine": grid.affine.tolist()}

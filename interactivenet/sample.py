@@ -1,0 +1,139 @@
+"""Samples: what the network sees of a prompt, and the way back to the scan's own grid.
+
+Two steps, the same in training, validation and inference: the *region* (region.py) is cut from
+the scan and resampled; the *focus* is the box of the points with the planned margins in it,
+made divisible for the network, with the points' map as a further channel. A new draw of points
+needs only a new focus. Everything that is needed to go back is kept in the sample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from interactivenet.encoding import encode
+from interactivenet.plan import Plan
+from interactivenet.prompts import Prompt
+from interactivenet.region import Indices, Region, make_region
+from interactivenet.resample import resampled_geometry, restore_box
+from interactivenet.scan import Scan, read_scan
+from interactivenet.task import Case
+from interactivenet.topology import divisible
+from interactivenet.volume import Array, Box, Geometry, box
+
+#: what stands in the channels where the padding is: the mean of a normalised image, no prompt
+PADDING = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One prompt, as the network sees it.
+
+    array: (C + 1, X, Y, Z) float32: the normalised channels, and the map of the points last.
+    label: (X, Y, Z) uint8, 1 in the object; None where unknown.
+    grid: where the array lies, the padding included.
+    source: the stored grid of the scan.
+    region_start, region_stop: (3,) voxels of the scan's RAS grid that the region covers.
+    region_shape: (3,) voxels of the region on the target grid.
+    start, stop: (3,) voxels of the region that the sample holds.
+    padding: (3, 2) voxels of ``PADDING`` before and after them.
+    """
+
+    case: str
+    prompt: Prompt
+    array: NDArray[np.float32]
+    label: NDArray[np.uint8] | None
+    grid: Geometry
+    source: Geometry
+    region_start: Indices
+    region_stop: Indices
+    region_shape: tuple[int, int, int]
+    start: Indices
+    stop: Indices
+    padding: Indices
+
+    @property
+    def content(self) -> Box:
+        """Index of the part that is not padding."""
+        return box(self.padding[:, 0], np.array(self.grid.shape) - self.padding[:, 1])
+
+
+def make_sample(case: Scan | Case, prompt: Prompt, plan: Plan) -> Sample:
+    """Make the sample of one prompt of a case, which is read first where files are given.
+
+    Raises DataError where a file cannot be used or a point lies outside the image.
+    """
+    scan = read_scan(case, len(plan.modalities)) if isinstance(case, Case) else case
+    return make_focus(make_region(scan, prompt, plan), prompt.points, plan)
+
+
+def make_focus(region: Region, points: ArrayLike, plan: Plan) -> Sample:
+    """Cut the box of points (N, 3), RAS+ mm, with its margins, out of a region, and map them.
+
+    The points are the prompt's own or another draw in the same object. The box is clipped at
+    the region, grown to what the network takes, with image where the region has some and with
+    padding where it ends.
+    """
+    grid = region.grid
+    shape, spacing = np.array(grid.shape), np.array(grid.spacing)
+    voxels = np.rint(grid.world_to_voxel(points)).astype(np.intp).clip(0, shape - 1)
+    low, high = voxels.min(axis=0), voxels.max(axis=0) + 1
+    margins = np.ceil(plan.cut.margins((high - low) * spacing) / spacing[:, None] - 1e-6)
+    low = np.maximum(low - margins[:, 0].astype(np.intp), 0)
+    high = np.minimum(high + margins[:, 1].astype(np.intp), shape)
+
+    size = np.array(divisible(high - low, plan.network))
+    first = low - (size - (high - low)) // 2
+    # image rather than padding: move inwards where the region goes on there
+    first = np.where(size <= shape, first.clip(0, np.maximum(shape - size, 0)), (shape - size) // 2)
+    start, stop = np.maximum(first, 0), np.minimum(first + size, shape)
+    padding = np.stack([start - first, first + size - stop], axis=1)
+
+    image = region.image[box(start, stop)]
+    content = box(padding[:, 0], size - padding[:, 1])
+    seeds = np.zeros(image.shape[1:], dtype=bool)
+    seeds[tuple((voxels - start).T)] = True
+    array = np.full((len(image) + 1, *size), PADDING, np.float32)
+    array[:-1][content] = image
+    array[-1][content] = encode(image, seeds, grid.spacing, plan.encoding)
+    label = None
+    if region.label is not None:
+        label = np.zeros(tuple(size), np.uint8)
+        label[content] = region.label[box(start, stop)]
+    return Sample(
+        case=region.case, prompt=Prompt(region.prompt.label, np.array(points), region.prompt.name),
+        array=array, label=label, grid=resampled_geometry(grid, first, first + size, tuple(size)),
+        source=region.source, region_start=region.start, region_stop=region.stop,
+        region_shape=grid.shape, start=start, stop=stop, padding=padding,
+    )  # fmt: skip
+
+
+def restore(probability: Array, sample: Sample) -> NDArray[np.float32]:
+    """Put a sample's probability (..., X, Y, Z) back on the case's grid; 0 outside the cut.
+
+    Returns (..., X, Y, Z) float32 along the RAS+ axes of the scan, by linear interpolation
+    inside the cut, where the padding has no say. Where the planned spacing is the scan's own,
+    every voxel keeps its value. ``io.images.write_volume(path, array, sample.source)`` writes it.
+    """
+    values, start = restored_part(probability, sample)
+    whole = np.zeros((*values.shape[:-3], *sample.source.ras.shape), np.float32)
+    whole[box(start, start + values.shape[-3:])] = values
+    return whole
+
+
+def restored_part(probability: Array, sample: Sample) -> tuple[NDArray[np.float32], Indices]:
+    """Like :func:`restore`, but only the box of the cut, and the voxel (3,) where it starts."""
+    if probability.shape[-3:] != sample.grid.shape:
+        raise ValueError(
+            f"probability must have shape (..., {', '.join(map(str, sample.grid.shape))}),"
+            f" got {probability.shape}"
+        )
+    values, start = restore_box(
+        probability[sample.content],
+        sample.start,
+        sample.region_shape,
+        tuple(sample.region_stop - sample.region_start),
+    )
+    return values, np.asarray(start) + sample.region_start

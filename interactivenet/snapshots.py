@@ -1,0 +1,129 @@
+"""Pictures of what preprocessing made of a prompt, to be checked at a glance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from interactivenet.io.atomic import replacing
+from interactivenet.objects import Objects
+from interactivenet.plan import Plan
+from interactivenet.region import Region
+from interactivenet.sample import make_focus
+from interactivenet.scan import Scan
+from interactivenet.volume import Array, Geometry
+
+#: plane -> (axis across it, axis to the right, axis upwards), of arrays along RAS+
+PLANES = {"axial": (2, 0, 1), "coronal": (1, 0, 2), "sagittal": (0, 1, 2)}
+#: letters at the left, right, bottom and top of each plane
+_SIDES = {"axial": "LRPA", "coronal": "LRIS", "sagittal": "PAIS"}
+_OUTLINE, _POINT = "#ffd21f", "#ff3b6b"
+#: points further than this from a plane (mm) are drawn faintly
+_NEAR_MM = 3.0
+_INCHES = 2.3
+
+
+def save_snapshot(path: Path, scan: Scan, region: Region, plan: Plan) -> None:
+    """Draw one prompt: the scan with points, outline and cut; the processed channels; the map.
+
+    One row per plane through the centre of the points, seen from the patient's feet, front and
+    left; one column per picture. The sample's picture is what the network sees.
+    """
+    sample = make_focus(region, region.prompt.points, plan)
+    points = region.prompt.points
+    centre = points.mean(axis=0)
+    columns: list[tuple[str, Array, Geometry, Array | None, str]] = []
+    around = tuple(slice(a, b) for a, b in zip(region.start, region.stop, strict=True))
+    scan_label = None
+    if scan.label is not None:
+        objects = Objects(scan.label.array[0])
+        scan_label = objects.mask(region.prompt, scan.prompts, scan.image.grid)[around]
+    cropped = _shifted(scan.image.grid, region.start, region.stop)
+    for name, channel in zip(plan.modalities, scan.image.array, strict=True):
+        columns.append((f"{name}, scan", channel[around], cropped, scan_label, "gray"))
+    for name, channel in zip(plan.modalities, sample.array, strict=False):
+        columns.append((f"{name}, sample", channel, sample.grid, sample.label, "gray"))
+    columns.append(("map of the points", sample.array[-1], sample.grid, sample.label, "magma"))
+
+    figure = Figure(figsize=(_INCHES * len(columns), _INCHES * 3 + 0.5), facecolor="black")
+    axes = figure.subplots(3, len(columns), squeeze=False)
+    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.9, wspace=0.03, hspace=0.03)
+    for column, (title, image, grid, label, colours) in enumerate(columns):
+        axes[0, column].set_title(title, color="white", fontsize=9)
+        for row, plane in enumerate(PLANES):
+            _draw(axes[row, column], plane, image, grid, label, points, centre, colours)
+    name = f" {region.prompt.name}" if region.prompt.name else ""
+    figure.suptitle(
+        f"{region.case}   label {region.prompt.label}{name}   "
+        f"{len(points)} points   {_times(scan.image.spacing)} mm -> "
+        f"{_times(sample.grid.spacing)} mm, {_times(sample.grid.shape)} voxels",
+        color="white", fontsize=9, y=0.985,
+    )  # fmt: skip
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=100, facecolor="black")
+
+
+def _draw(
+    axes: Any,
+    plane: str,
+    image: Array,
+    grid: Geometry,
+    label: Array | None,
+    points: NDArray[np.float64],
+    centre: NDArray[np.float64],
+    colours: str,
+) -> None:
+    across, right, up = PLANES[plane]
+    spacing = np.array(grid.spacing)
+    voxels = grid.world_to_voxel(points)
+    middle = grid.world_to_voxel(centre[None])[0]
+    index = int(np.clip(np.rint(middle[across]), 0, grid.shape[across] - 1))
+    extent = (
+        -0.5 * spacing[right], (grid.shape[right] - 0.5) * spacing[right],
+        -0.5 * spacing[up], (grid.shape[up] - 0.5) * spacing[up],
+    )  # fmt: skip
+    axes.imshow(
+        image.take(index, axis=across).T, cmap=colours, origin="lower", extent=extent,
+        vmin=0 if colours != "gray" else np.percentile(image, 0.5),
+        vmax=1 if colours != "gray" else np.percentile(image, 99.5), interpolation="nearest",
+    )  # fmt: skip
+    if label is not None:
+        mask = label.take(index, axis=across).T.astype(float)
+        if mask.min() < mask.max():
+            where = [np.arange(grid.shape[axis]) * spacing[axis] for axis in (right, up)]
+            axes.contour(*where, mask, levels=[0.5], colors=_OUTLINE, linewidths=1.0)
+    away = np.abs(voxels[:, across] - index) * spacing[across]
+    for position, distance in zip(voxels * spacing, away, strict=True):
+        near = distance <= max(_NEAR_MM, 0.5 * spacing[across])
+        axes.plot(
+            position[right], position[up], "o", markersize=4 if near else 3,
+            markeredgecolor=_POINT, markerfacecolor=_POINT if near else "none",
+            alpha=1.0 if near else 0.6, markeredgewidth=0.8,
+        )  # fmt: skip
+    axes.set_xlim(extent[:2])
+    axes.set_ylim(extent[2:])
+    axes.set_aspect("equal")
+    axes.axis("off")
+    for letter, x, y in zip(
+        _SIDES[plane], (0.02, 0.98, 0.5, 0.5), (0.5, 0.5, 0.02, 0.98), strict=True
+    ):
+        axes.text(
+            x, y, letter, color="white", fontsize=7, transform=axes.transAxes,
+            ha={0.02: "left", 0.98: "right"}.get(x, "center"),
+            va={0.02: "bottom", 0.98: "top"}.get(y, "center"),
+        )  # fmt: skip
+
+
+def _shifted(grid: Geometry, start: NDArray[np.intp], stop: NDArray[np.intp]) -> Geometry:
+    affine = np.array(grid.affine)
+    affine[:3, 3] = grid.voxel_to_world(start[None])[0]
+    x, y, z = (stop - start).tolist()
+    return Geometry((x, y, z), affine)
+
+
+def _times(values: tuple[float, ...]) -> str:
+    return "x".join(f"{value:.3g}" for value in values)

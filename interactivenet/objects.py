@@ -67,7 +67,7 @@ class _Components:
 
     def __init__(self, mask: NDArray[np.bool_]) -> None:
         found = ndimage.find_objects(mask.view(np.uint8))
-        box = found[0] if found else (slice(0, 0),) * 3
+        box = found[0] if found else (slice(0, 1),) * 3
         self.start = np.array([part.start for part in box], dtype=np.intp)
         self.numbers, _ = ndimage.label(mask[box], structure=_NEIGHBOURS)
         self.boxes = ndimage.find_objects(self.numbers)

@@ -45,7 +45,8 @@ class Cut:
 
     def margins(self, extent: ArrayLike) -> NDArray[np.float64]:
         """Margins (3, 2), mm, of a box of points with the given extent (3,), mm."""
-        return np.array(self.mm) + np.array(self.fraction) * np.asarray(extent)[:, None]
+        extent = np.asarray(extent, dtype=np.float64)
+        return np.asarray(np.array(self.mm) + np.array(self.fraction) * extent[:, None])
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from interactivenet.prompts import Prompt
 from interactivenet.region import Region, make_region
 from interactivenet.scan import read_scan
 from interactivenet.task import Case, Task
-from interactivenet.volume import Geometry
+from interactivenet.volume import Array, Geometry
 
 REGIONS, SNAPSHOTS = "regions", "snapshots"
 #: regions of another version are made again
@@ -135,7 +135,7 @@ def save_region(
 ) -> None:
     """Write a region's arrays and geometry."""
     path = folder / f"{name}.npz"
-    arrays = {"image": region.image}
+    arrays: dict[str, Array] = {"image": region.image}
     if region.label is not None:
         arrays["label"] = region.label
     with replacing(path) as temporary:

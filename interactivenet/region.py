@@ -108,14 +108,15 @@ def normalise(
     """Normalise the values of one modality, z-scores by those ``inside`` that are not zero."""
     if how.kind == "ct":
         assert how.mean is not None and how.std is not None
-        return (np.clip(values, how.low, how.high) - np.float32(how.mean)) / np.float32(how.std)
+        clipped = np.clip(values, how.low, how.high)
+        return np.asarray((clipped - how.mean) / how.std, dtype=np.float32)
     known = inside[inside != 0].astype(np.float64)
     if not len(known):
         return values
     mean, std = known.mean(), known.std()
     if std <= 1e-6 * abs(mean):  # a constant image says nothing
         std = 1.0
-    return ((values - mean) / std).astype(np.float32)
+    return np.asarray((values - mean) / std, dtype=np.float32)
 
 
 def covered(mask: Array, low: Indices, high: Indices, margins: NDArray[np.float64]) -> float:

@@ -93,7 +93,7 @@ def make_focus(region: Region, points: ArrayLike, plan: Plan) -> Sample:
 
     image = region.image[box(start, stop)]
     content = box(padding[:, 0], size - padding[:, 1])
-    seeds = np.zeros(image.shape[1:], dtype=bool)
+    seeds: NDArray[np.bool_] = np.zeros(image.shape[1:], dtype=bool)
     seeds[tuple((voxels - start).T)] = True
     array = np.full((len(image) + 1, *size), PADDING, np.float32)
     array[:-1][content] = image

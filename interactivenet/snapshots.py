@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ from interactivenet.sample import make_focus
 from interactivenet.scan import Scan
 from interactivenet.volume import Array, Geometry
 
-#: plane -> (axis across it, axis to the right, axis upwards), of arrays along RAS+
+#: plane -> (axis across it, axis to the left, axis upwards), of arrays along RAS+
 PLANES = {"axial": (2, 0, 1), "coronal": (1, 0, 2), "sagittal": (0, 1, 2)}
-#: letters at the left, right, bottom and top of each plane
-_SIDES = {"axial": "LRPA", "coronal": "LRIS", "sagittal": "PAIS"}
+#: letters at the left, right, bottom and top of each plane, as radiologists look at them
+_SIDES = {"axial": "RLPA", "coronal": "RLIS", "sagittal": "APIS"}
 _OUTLINE, _POINT = "#ffd21f", "#ff3b6b"
 #: points further than this from a plane (mm) are drawn faintly
 _NEAR_MM = 3.0
@@ -30,8 +31,8 @@ _INCHES = 2.3
 def save_snapshot(path: Path, scan: Scan, region: Region, plan: Plan) -> None:
     """Draw one prompt: the scan with points, outline and cut; the processed channels; the map.
 
-    One row per plane through the centre of the points, seen from the patient's feet, front and
-    left; one column per picture. The sample's picture is what the network sees.
+    One row per plane through the centre of the points, the patient's right and front side to
+    the left; one column per picture. The sample's picture is what the network sees.
     """
     sample = make_focus(region, region.prompt.points, plan)
     points = region.prompt.points
@@ -53,9 +54,13 @@ def save_snapshot(path: Path, scan: Scan, region: Region, plan: Plan) -> None:
     axes = figure.subplots(3, len(columns), squeeze=False)
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.9, wspace=0.03, hspace=0.03)
     for column, (title, image, grid, label, colours) in enumerate(columns):
-        axes[0, column].set_title(title, color="white", fontsize=9)
+        axes[0, column].text(
+            0.5, 1.03, title, color="white", fontsize=9, ha="center",
+            transform=axes[0, column].transAxes,
+        )  # fmt: skip
+        window = (0.0, 1.0) if colours != "gray" else np.percentile(image, (0.5, 99.5))
         for row, plane in enumerate(PLANES):
-            _draw(axes[row, column], plane, image, grid, label, points, centre, colours)
+            _draw(axes[row, column], plane, image, grid, label, points, centre, colours, window)
     name = f" {region.prompt.name}" if region.prompt.name else ""
     figure.suptitle(
         f"{region.case}   label {region.prompt.label}{name}   "
@@ -76,35 +81,35 @@ def _draw(
     points: NDArray[np.float64],
     centre: NDArray[np.float64],
     colours: str,
+    window: Sequence[float],
 ) -> None:
-    across, right, up = PLANES[plane]
+    across, left, up = PLANES[plane]
     spacing = np.array(grid.spacing)
     voxels = grid.world_to_voxel(points)
     middle = grid.world_to_voxel(centre[None])[0]
     index = int(np.clip(np.rint(middle[across]), 0, grid.shape[across] - 1))
     extent = (
-        -0.5 * spacing[right], (grid.shape[right] - 0.5) * spacing[right],
+        -0.5 * spacing[left], (grid.shape[left] - 0.5) * spacing[left],
         -0.5 * spacing[up], (grid.shape[up] - 0.5) * spacing[up],
     )  # fmt: skip
     axes.imshow(
         image.take(index, axis=across).T, cmap=colours, origin="lower", extent=extent,
-        vmin=0 if colours != "gray" else np.percentile(image, 0.5),
-        vmax=1 if colours != "gray" else np.percentile(image, 99.5), interpolation="nearest",
+        vmin=window[0], vmax=window[1], interpolation="nearest",
     )  # fmt: skip
     if label is not None:
         mask = label.take(index, axis=across).T.astype(float)
         if mask.min() < mask.max():
-            where = [np.arange(grid.shape[axis]) * spacing[axis] for axis in (right, up)]
+            where = [np.arange(grid.shape[axis]) * spacing[axis] for axis in (left, up)]
             axes.contour(*where, mask, levels=[0.5], colors=_OUTLINE, linewidths=1.0)
     away = np.abs(voxels[:, across] - index) * spacing[across]
     for position, distance in zip(voxels * spacing, away, strict=True):
         near = distance <= max(_NEAR_MM, 0.5 * spacing[across])
         axes.plot(
-            position[right], position[up], "o", markersize=4 if near else 3,
+            position[left], position[up], "o", markersize=4 if near else 3,
             markeredgecolor=_POINT, markerfacecolor=_POINT if near else "none",
             alpha=1.0 if near else 0.6, markeredgewidth=0.8,
         )  # fmt: skip
-    axes.set_xlim(extent[:2])
+    axes.set_xlim(extent[1::-1])
     axes.set_ylim(extent[2:])
     axes.set_aspect("equal")
     axes.axis("off")

@@ -156,7 +156,7 @@ def _shortened(
     if not can.any():
         return None
     axis = int(np.where(can, sample * spacing, -1.0).argmax())
-    shorter = sample.copy()
+    shorter = np.array(sample)
     shorter[axis] -= divisor[axis]
     return shorter
 

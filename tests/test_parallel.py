@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_workers_end_with_a_killed_parent():
 
 def _alive(process):
     try:
-        with open(f"/proc/{process}/stat") as file:
+        with Path(f"/proc/{process}/stat").open() as file:
             return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
     except FileNotFoundError:
         return False

@@ -81,7 +81,7 @@ def test_splits_and_fingerprint_beside_the_plan_are_fine(tmp_path):
 )
 def test_what_does_not_fit_is_refused_by_name(tmp_path, change, message):
     path = written(tmp_path, some_plan(), change)
-    with pytest.raises(DataError, match="plans.json") as error:
+    with pytest.raises(DataError, match=r"plans\.json") as error:
         Plan.load(path)
     assert message in str(error.value) and "\n" not in str(error.value)
 

@@ -13,7 +13,7 @@ import stat
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,22 @@ import numba
 _IN_TREE = Path(__file__).parent / "__pycache__"
 
 
-def compiled(function: Callable[..., Any]) -> Any:
-    """Declare a function that numba compiles at its first call, for one thread, without the GIL."""
-    folder = cache_folder()
-    options = {
+def compiled(*, inlined: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """Declare a function that numba compiles at its first call, for one thread, without the GIL.
+
+    inlined: it becomes part of the compiled functions that call it.
+    """
+    return partial(_declare, inlined=inlined)
+
+
+def _declare(function: Callable[..., Any], inlined: bool) -> Any:
+    options: dict[str, Any] = {
         "nogil": True,
+        "forceinline": inlined,
         "error_model": "numpy",  # a division by zero is no exception: loops can be vectorised
         "fastmath": {"contract", "nnan", "nsz"},
     }
+    folder = None if inlined else cache_folder()
     if folder is None:
         return numba.njit(**options)(function)
     before = numba.config.CACHE_DIR

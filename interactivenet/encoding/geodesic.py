@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from interactivenet.encoding.layout import FAR, Layout, in_best_order, in_given_order
+from interactivenet.encoding.layout import FAR, SEGMENT, Layout, in_best_order, in_given_order
 from interactivenet.encoding.metric import Metric, step_lengths
 from interactivenet.encoding.settings import Kernel, MetricName
 from interactivenet.errors import DataError, RequestError
@@ -111,11 +111,14 @@ def geodesic_distance(
     )
 
 
-def _check_settings(
-    spacing: Spacing, kernel: str, iterations: int, bound: float | None
-) -> float:
+def check_spacing(spacing: Spacing) -> None:
+    """Refuse what is no spacing, mm."""
     if len(spacing) != 3 or not all(0 < step < math.inf for step in spacing):
         raise DataError(f"spacing must be three positive numbers, got {tuple(spacing)} mm")
+
+
+def _check_settings(spacing: Spacing, kernel: str, iterations: int, bound: float | None) -> float:
+    check_spacing(spacing)
     if kernel not in get_args(Kernel):
         raise ValueError(f"kernel must be one of {get_args(Kernel)}, got {kernel!r}")
     if iterations < 1:
@@ -133,8 +136,7 @@ def _check_arrays(image: Any, seeds: Any) -> None:
         )
     if tuple(seeds.shape) != tuple(image.shape[-3:]):
         raise DataError(
-            f"seeds must have the image's shape {tuple(image.shape[-3:])},"
-            f" got {tuple(seeds.shape)}"
+            f"seeds must have the image's shape {tuple(image.shape[-3:])}, got {tuple(seeds.shape)}"
         )
     for name, array, expected in (("image", image, "float32"), ("seeds", seeds, "bool")):
         if str(array.dtype).removeprefix("torch.") != expected:
@@ -164,26 +166,24 @@ def _on_cpu(
         found = _by_scan(channels, seeds, spacing, metric, iterations)
     else:
         found = _exactly(channels, seeds, spacing, metric, bound)
-    found[found >= bound] = np.inf
+    if found.max() >= bound:
+        found[found >= bound] = np.inf
     return found
 
 
-def _exactly(
-    image: Floats, seeds: Mask, spacing: Spacing, metric: Metric, bound: float
-) -> Floats:
+def _exactly(image: Floats, seeds: Mask, spacing: Spacing, metric: Metric, bound: float) -> Floats:
     from interactivenet.encoding.kernels import SCRATCH, settle
-    from interactivenet.encoding.layout import SEGMENT
 
     layout = in_best_order(seeds.shape, spacing)  # type: ignore[arg-type]
     steps, general = _coefficients(image, spacing, metric, layout)
     distance = layout.start(seeds)
-    key, row_key, plane_key, sources = _first_visits(distance, layout)
+    key, row_key, plane_key, sources = _first_visits(seeds, layout)
     settle(
         layout.pad(image),
         distance.reshape(-1),
         layout.padded,
         layout.shape[2],
-        np.ascontiguousarray(steps.reshape(9, 3, 2)),
+        np.ascontiguousarray(steps.reshape(9, 3, 3)),
         general,
         key,
         sources,
@@ -207,7 +207,7 @@ def _by_scan(
     forward = (
         (-1, -1, (0, 1, 2)), (-1, 0, (0, 1)), (0, -1, (0, 1, 2)), (1, -1, (0, 1, 2)), (1, 0, (0,)),
     )  # fmt: skip
-    masked = np.empty((2, 6, 3, 2), dtype=np.float32)
+    masked = np.empty((2, 6, 3, 3), dtype=np.float32)
     beside = np.empty((2, 5, 2), dtype=np.int64)
     for way, sign in enumerate((1, -1)):
         for n, (plane, row, sides) in enumerate(forward):
@@ -256,25 +256,21 @@ def _by_library(
 def _coefficients(
     image: Floats, spacing: Spacing, metric: Metric, layout: Layout
 ) -> tuple[Floats, Floats | None]:
-    """The kernels' coefficients (3, 3, 3, 2) of the steps along z, y, x, and of the cost."""
+    """The kernels' coefficients (3, 3, 3, 3) of the steps along z, y, x, and of the cost."""
     lengths = step_lengths(spacing).transpose(layout.order)
     linear = metric.linear(lengths) if len(image) == 1 else None
     if linear is not None:
-        return np.ascontiguousarray(linear, dtype=np.float32), None
-    steps = np.stack([lengths, np.zeros_like(lengths)], axis=-1)
-    return np.ascontiguousarray(steps, dtype=np.float32), metric.coefficients()
+        return linear, None
+    return metric.of_length(lengths), metric.coefficients
 
 
-def _first_visits(
-    distance: Floats, layout: Layout
-) -> tuple[Floats, Floats, Floats, NDArray[np.int64]]:
+def _first_visits(seeds: Mask, layout: Layout) -> tuple[Floats, Floats, Floats, NDArray[np.int64]]:
     """Keys of segments, rows and planes, and the bits of their sources: what is beside a seed."""
-    from interactivenet.encoding.layout import HALO, SEGMENT
-
     planes, rows, _ = layout.padded
     key = np.full((planes, rows, layout.segments + 2), FAR)
-    z, y, x = np.nonzero(distance == 0)
-    touched = np.unique(np.stack([z, y, (x - HALO) // SEGMENT + 1]), axis=1)
+    found = np.unravel_index(np.flatnonzero(seeds), seeds.shape)
+    z, y, x = (found[axis] for axis in layout.order)
+    touched = np.unique(np.stack([z + 1, y + 1, x // SEGMENT + 1]), axis=1)
     for step in np.indices((3, 3, 3)).reshape(3, -1).T - 1:
         key[tuple(touched + step[:, None])] = 0
     sources = np.where(key == 0, 0b111111111, 0)
@@ -284,9 +280,9 @@ def _first_visits(
 
 def _typical_step(image: Floats, spacing: Spacing, metric: Metric, axis: int) -> float:
     """Mean cost of a step along an axis, over some of the image."""
-    every = max(1, image[0].size // 50_000)
-    lines = np.moveaxis(image, 1 + axis, -1).reshape(len(image), -1, image.shape[1 + axis])
-    lines = lines[:, :: min(every, lines.shape[1])]
+    lines = np.moveaxis(image, 1 + axis, -1)
+    every = max(1, round((image[0].size / 50_000) ** 0.5))
+    lines = lines[:, :: min(every, lines.shape[1]), :: min(every, lines.shape[2])]
     difference = np.linalg.norm(np.diff(lines.astype(np.float64), axis=-1), axis=0)
     mean = float(metric.cost(difference, spacing[axis]).mean()) if difference.size else 0.0
     return min(max(mean, 1e-6), 1e20)

@@ -17,14 +17,12 @@ from numpy.typing import NDArray
 
 from interactivenet.encoding.compiling import compiled
 from interactivenet.encoding.layout import FAR, HALO, SEGMENT
-from interactivenet.encoding.metric import GEODISTK_EPSILON
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 #: cleared of its sign bit, an index is known to be positive; numba's check of indices that count
 #: from the end, which would keep loops from being vectorised, falls away
 INDEX = 0x7FFFFFFFFFFF
-EPSILON = np.float32(GEODISTK_EPSILON)
 #: rows of the scratch memory: lowest distances, chains in either direction, costs, |dI|^2
 BEST, FORWARD, BACKWARD, COSTS, SQUARES = 0, 1, 2, 3, 4
 SCRATCH = 5
@@ -32,9 +30,11 @@ SCRATCH = 5
 #: then none needs what another one makes, and their chains along x, which are bound by the
 #: latency of an addition, overlap
 ABREAST = 4
+#: the bit of the row itself among the sources of a segment's visit
+IN_ROW = 1 << 4
 
 
-@compiled
+@compiled(inlined=True)
 def squared(image: Floats, a: int, b: int, squares: Floats, count: int) -> None:
     """Fill ``squares`` (count,) with |dI|^2 between the voxels from ``a`` and from ``b`` on."""
     a &= INDEX
@@ -46,16 +46,17 @@ def squared(image: Floats, a: int, b: int, squares: Floats, count: int) -> None:
             squares[x] = difference * difference + (squares[x] if channel else np.float32(0))
 
 
-@compiled
-def cost(square: float, length: float, spatial: float, first: float, second: float) -> float:
-    """Metric.cost from |dI|^2 and Metric.coefficients."""
-    if spatial > 0:
-        return np.sqrt(first * length * length + second * square)
-    difference = np.sqrt(square) + EPSILON
-    return length * difference / (first * difference + second)
+@compiled(inlined=True)
+def cost(
+    square: float, scale: float, inside: float, contrast: float, added: float,
+    bent: float, straight: float,
+) -> float:  # fmt: skip
+    """Metric.cost from |dI|^2, with Metric.of_length and Metric.coefficients."""
+    difference = np.sqrt(inside + contrast * square) + added
+    return scale * difference / (bent * difference + straight)
 
 
-@compiled
+@compiled(inlined=True)
 def pull(
     image: Floats, distance: Floats, to: int, source: int, row: Floats, general: Any,
     best: Floats, squares: Floats, count: int,
@@ -63,8 +64,8 @@ def pull(
     """Lower ``best`` (count,), of the voxels from ``to`` on, by the paths from another row.
 
     source: the voxel of the other row beside ``to``; its neighbours along x count too.
-    row: (3, 2) for the neighbours at x-1, x, x+1: slope and offset of the cost as a function of
-        |dI|; with ``general``: the length of the step, and what is added to its cost.
+    row: (3, 3) for the neighbours at x-1, x, x+1. Where ``general`` is None, slope and offset of
+        the cost as a function of |dI|, else Metric.of_length, with an offset to be added.
     general: None, or Metric.coefficients.
     """
     to &= INDEX
@@ -79,16 +80,16 @@ def pull(
             d2 = distance[left + 2 + x] + (a2 * abs(values[left + 2 + x] - value) + b2)
             best[x] = min(min(best[x], d0), min(d1, d2))
     else:
-        spatial, first, second = general[0], general[1], general[2]
-        for side in range(3):
-            length, added = row[side, 0], row[side, 1]
+        c0, c1, c2, c3 = general[0], general[1], general[2], general[3]
+        for side in range(len(row)):  # three: said so, the loop is unrolled, and compiles longer
+            scale, offset, inside = row[side, 0], row[side, 1], row[side, 2]
             squared(image, to, left + side, squares, count)
             for x in range(count):
-                step = cost(squares[x], length, spatial, first, second) + added
+                step = cost(squares[x], scale, inside, c0, c1, c2, c3) + offset
                 best[x] = min(best[x], distance[left + side + x] + step)
 
 
-@compiled
+@compiled(inlined=True)
 def along(
     image: Floats, start: int, row: Floats, general: Any,
     costs: Floats, squares: Floats, count: int,
@@ -103,11 +104,13 @@ def along(
             costs[x] = slope * abs(values[start + x] - values[left + x]) + offset
     else:
         squared(image, start, left, squares, count)
+        scale, inside = row[2, 0], row[2, 2]
+        c0, c1, c2, c3 = general[0], general[1], general[2], general[3]
         for x in range(count):
-            costs[x] = cost(squares[x], row[2, 0], general[0], general[1], general[2])
+            costs[x] = cost(squares[x], scale, inside, c0, c1, c2, c3)
 
 
-@compiled
+@compiled()
 def settle(
     image: Floats, distance: Floats, padded: tuple[int, int, int], length: int,
     steps: Floats, general: Any, key: Floats, sources: Ints, row_key: Floats, plane_key: Floats,
@@ -122,7 +125,7 @@ def settle(
     Distances from ``bound`` on are not handed on.
 
     padded: shape of the padded volume.  length: voxels of a row.
-    steps: (9, 3, 2) coefficients of ``pull`` for the rows beside one; [4] for the row itself.
+    steps: (9, 3, 3) coefficients of ``pull`` for the rows beside one; [4] for the row itself.
     key, sources: (planes, rows, segments + 2), flat.  row_key, plane_key: lowest keys, flat.
     scratch: (SCRATCH, at least SEGMENT + 1).  width: rise of the threshold.
     """
@@ -132,6 +135,7 @@ def settle(
     best, forward, backward = scratch[BEST], scratch[FORWARD], scratch[BACKWARD]
     costs, squares = scratch[COSTS], scratch[SQUARES]
     threshold = width
+    count = scratch.shape[1] // 2  # SEGMENT; as a constant, compilation takes longer
     sweep = visits = visits_before = 0
     while True:
         sweep += 1
@@ -162,11 +166,16 @@ def settle(
                     for x in range(SEGMENT):
                         best[x] = distance[p + x]
                     for n in range(9):
-                        if (changed >> n) & 1:
+                        if n != 4 and (changed >> n) & 1:
                             q = p + (n // 3 - 1) * plane_stride + (n % 3 - 1) * stride
-                            pull(image, distance, p, q, steps[n], general, best, squares, SEGMENT)
+                            pull(image, distance, p, q, steps[n], general, best, squares, count)
+                    improved = changed & IN_ROW
+                    for x in range(SEGMENT):
+                        improved |= best[x] < distance[p + x]
+                    if improved == 0:
+                        continue
                     # the steps into the padding must cost FAR, whatever stands there
-                    along(image, p, steps[4], general, costs, squares, SEGMENT + 1)
+                    along(image, p, steps[4], general, costs, squares, count + 1)
                     for x in range(length - first, SEGMENT + 1):
                         costs[x] = FAR
                     for x in range(length - first, SEGMENT):
@@ -175,11 +184,6 @@ def settle(
                     best[SEGMENT - 1] = min(
                         best[SEGMENT - 1], distance[p + SEGMENT] + costs[SEGMENT]
                     )
-                    improved = 0
-                    for x in range(SEGMENT):
-                        improved |= best[x] < distance[p + x]
-                    if improved == 0:
-                        continue
                     ahead = behind = FAR
                     for x in range(SEGMENT):
                         ahead = min(best[x], ahead + costs[x])
@@ -226,14 +230,14 @@ def settle(
             threshold = max(least + width, least * np.float32(1.001))
 
 
-@compiled
+@compiled()
 def scan(
     image: Floats, distance: Floats, padded: tuple[int, int, int], length: int,
     steps: Floats, beside: Ints, general: Any, scratch: Floats, iterations: int,
 ) -> None:  # fmt: skip
     """Scan the volume as GeodisTK does: ``iterations`` times forward and backward.
 
-    steps: (2, 6, 3, 2) coefficients of ``pull`` for the rows of either direction; the last one
+    steps: (2, 6, 3, 3) coefficients of ``pull`` for the rows of either direction; the last one
         for the row itself.  beside: (2, 5, 2) plane and row of the other rows, relative.
     scratch: (ABREAST, SCRATCH, at least the padded length of a row).
     """

@@ -50,19 +50,37 @@ class Metric:
         difference = difference + GEODISTK_EPSILON
         return length * difference / ((1 - self.lamb) * difference + self.lamb)
 
-    def linear(self, length: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Slopes and offsets (..., 2) where the cost is a linear function of |dI|; else None."""
+    def linear(self, length: NDArray[np.float64]) -> NDArray[np.float32] | None:
+        """Slope, offset (and 0) of the cost as a function of |dI|; None where it is not linear.
+
+        length: (...), mm, of the steps; the result is (..., 3).
+        """
         if self.name == "gradient" or self.lamb not in (0, 1):
             return None
-        slope, offset = (length, length * GEODISTK_EPSILON) if self.lamb else (0 * length, length)
-        return np.stack([slope, offset], axis=-1)
+        none = np.zeros_like(length)
+        if self.lamb == 0:
+            return np.stack([none, length, none], axis=-1).astype(np.float32)
+        return np.stack([length, length * GEODISTK_EPSILON, none], axis=-1).astype(np.float32)
 
-    def coefficients(self) -> NDArray[np.float32]:
-        """What the compiled kernels compute any other cost from."""
+    def of_length(self, length: NDArray[np.float64]) -> NDArray[np.float32]:
+        """What depends on the length (...) of a step in the general form (..., 3): s, 0, i.
+
+        cost = s * d / (b * d + a) with d = sqrt(i + c * |dI|^2) + e; the others are the same for
+        all steps, see :attr:`coefficients`.
+        """
+        none = np.zeros_like(length)
         if self.name == "gradient":
-            spatial, contrast = 1 - self.weight, self.weight * self.contrast
-            return np.array([1, spatial**2, contrast**2], dtype=np.float32)
-        return np.array([0, 1 - self.lamb, self.lamb], dtype=np.float32)
+            parts = [none + 1, none, ((1 - self.weight) * length) ** 2]
+        else:
+            parts = [length, none, none]
+        return np.stack(parts, axis=-1).astype(np.float32)
+
+    @property
+    def coefficients(self) -> NDArray[np.float32]:
+        """The c, e, b, a of :meth:`of_length`."""
+        if self.name == "gradient":
+            return np.array([(self.weight * self.contrast) ** 2, 0, 0, 1], dtype=np.float32)
+        return np.array([1, GEODISTK_EPSILON, 1 - self.lamb, self.lamb], dtype=np.float32)
 
 
 def step_lengths(spacing: tuple[float, float, float]) -> NDArray[np.float64]:

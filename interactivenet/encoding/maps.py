@@ -1,0 +1,96 @@
+"""Encodings: maps in [0, 1] that are 1 at the points of a prompt."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import TYPE_CHECKING, Any, get_args, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interactivenet.encoding.geodesic import Spacing, check_spacing, geodesic_distance
+from interactivenet.encoding.settings import Encoding, Kind
+from interactivenet.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+@overload
+def encode(image: Floats, seeds: Mask, spacing: Spacing, encoding: Encoding) -> Floats: ...
+
+
+@overload
+def encode(image: Tensor, seeds: Tensor | Mask, spacing: Spacing, encoding: Encoding) -> Tensor: ...
+
+
+def encode(image: Any, seeds: Any, spacing: Spacing, encoding: Encoding) -> Any:
+    """Turn the points of a prompt into a map (X, Y, Z) float32 with values in [0, 1].
+
+    image: (X, Y, Z) or (C, X, Y, Z) float32, normalised; an array, or a tensor: then the map is
+        one too, on its device.
+    seeds: (X, Y, Z) bool, the voxels of the points.
+    spacing: distance between voxel centres along each axis, mm.
+
+    Raises as :func:`.geodesic_distance` does.
+    """
+    if encoding.kind not in get_args(Kind):
+        raise ValueError(f"kind must be one of {get_args(Kind)}, got {encoding.kind!r}")
+    if encoding.kind == "geodesic":
+        distance = geodesic_distance(
+            image,
+            seeds,
+            spacing,
+            kernel=encoding.kernel,
+            lamb=encoding.lamb,
+            iterations=encoding.iterations,
+            bound=encoding.bound,
+            metric=encoding.metric,
+            weight=encoding.weight,
+            contrast=encoding.contrast,
+        )
+        if isinstance(distance, np.ndarray):
+            return np.exp(-distance)
+        return distance.neg_().exp_()
+    if tuple(seeds.shape) != tuple(image.shape[-3:]):
+        raise DataError(
+            f"seeds must have the image's shape {tuple(image.shape[-3:])}, got {tuple(seeds.shape)}"
+        )
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(seeds, torch.Tensor):
+        seeds = seeds.cpu().numpy()
+    falls_off = _gaussian if encoding.kind == "gaussian" else _exponential
+    found = falls_off(_distance_mm(np.asarray(seeds), spacing), encoding.sigma_mm)
+    if torch is not None and isinstance(image, torch.Tensor):
+        return torch.from_numpy(found).to(image.device)
+    return found
+
+
+def _distance_mm(seeds: Mask, spacing: Spacing) -> NDArray[np.float64]:
+    """Distance of each voxel from the nearest seed, mm."""
+    from scipy import ndimage
+
+    check_spacing(spacing)
+    if seeds.ndim != 3 or seeds.dtype != bool:
+        raise DataError(f"seeds must be (X, Y, Z) bool, got {seeds.shape} {seeds.dtype}")
+    if not seeds.any():
+        raise DataError("there is no seed voxel: no distance can be measured")
+    return np.asarray(ndimage.distance_transform_edt(~seeds, sampling=spacing))
+
+
+def _exponential(distance: NDArray[np.float64], sigma: float) -> Floats:
+    return np.exp(-distance / _positive(sigma)).astype(np.float32)
+
+
+def _gaussian(distance: NDArray[np.float64], sigma: float) -> Floats:
+    return np.exp(-0.5 * (distance / _positive(sigma)) ** 2).astype(np.float32)
+
+
+def _positive(sigma: float) -> float:
+    if not 0 < sigma < math.inf:
+        raise ValueError(f"sigma_mm must be positive, got {sigma}")
+    return sigma

@@ -1,0 +1,86 @@
+"""Geodesic distance with tensors, plane by plane: for a GPU, where the image is already.
+
+Importing this module imports torch.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from interactivenet.encoding.layout import FAR
+from interactivenet.encoding.metric import Metric, step_lengths
+
+#: a round that lowers no distance by more than this was the last one
+TOLERANCE = 1e-6
+
+
+def geodesic_sweeps(
+    image: Tensor,
+    seeds: Tensor,
+    spacing: tuple[float, float, float],
+    metric: Metric,
+    *,
+    iterations: int | None = None,
+    bound: float = float(FAR),
+) -> Tensor:
+    """Cost of the cheapest path from each voxel to a seed, (X, Y, Z) float32, on any device.
+
+    image: (C, X, Y, Z) float32.  seeds: (X, Y, Z) bool.  spacing: mm.
+    iterations: rounds of sweeps along the three axes, forward and backward; None: as many as it
+        takes until the distances below ``bound`` stay.
+    bound: where the distance is not less than this, it is inf.
+    """
+    distance = torch.full(seeds.shape, float(FAR), device=image.device)
+    distance[seeds] = 0
+    lengths = torch.as_tensor(step_lengths(spacing), dtype=torch.float32, device=image.device)
+    done = 0
+    while iterations is None or done < iterations:
+        before = distance.clone()
+        for axis in range(3):
+            _sweep(image, distance, lengths, metric, axis)
+        done += 1
+        if iterations is None:
+            # the one point of a round where the device is waited for
+            lowered = (before - distance)[distance < bound]
+            if not bool((lowered > TOLERANCE).any()):
+                break
+    return distance.masked_fill_(distance >= bound, torch.inf)
+
+
+def _sweep(image: Tensor, distance: Tensor, lengths: Tensor, metric: Metric, axis: int) -> None:
+    """Lower the distances by the paths that go on along an axis, there and back, in place."""
+    planes = image.movedim(1 + axis, 1)
+    lengths = lengths.movedim(axis, 0)[2]
+    swept = pad(distance.movedim(axis, 0), (1, 1, 1, 1), value=float(FAR))
+    inner = swept[:, 1:-1, 1:-1]
+    neighbours = _neighbours(swept)
+    there = _costs(planes[:, :-1], planes[:, 1:], lengths, metric)
+    for i in range(1, len(inner)):
+        reached = (neighbours[i - 1] + there[i - 1]).amin(dim=(0, 1))
+        torch.minimum(inner[i], reached, out=inner[i])
+    del there  # the largest tensor: nine times the image
+    back = _costs(planes[:, 1:], planes[:, :-1], lengths, metric)
+    for i in range(len(inner) - 2, -1, -1):
+        reached = (neighbours[i + 1] + back[i]).amin(dim=(0, 1))
+        torch.minimum(inner[i], reached, out=inner[i])
+    distance.movedim(axis, 0).copy_(inner)
+
+
+def _costs(source: Tensor, target: Tensor, lengths: Tensor, metric: Metric) -> Tensor:
+    """Costs (P, 3, 3, H, W) of the steps to voxels of planes from the 3 x 3 in other planes.
+
+    source, target: (C, P, H, W).  lengths: (3, 3), mm.
+    """
+    square = torch.zeros((), device=source.device)
+    for one, other in zip(source, target, strict=True):
+        difference = _neighbours(pad(one, (1, 1, 1, 1))) - other[:, None, None]
+        square = difference.abs_() if len(source) == 1 else square + difference.square_()
+    difference = square if len(source) == 1 else square.sqrt_()
+    return torch.as_tensor(metric.cost(difference, lengths[:, :, None, None]))
+
+
+def _neighbours(padded: Tensor) -> Tensor:
+    """View planes (P, H + 2, W + 2) as (P, 3, 3, H, W): each voxel's 3 x 3 neighbours."""
+    return padded.unfold(1, padded.shape[1] - 2, 1).unfold(2, padded.shape[2] - 2, 1)

@@ -84,7 +84,7 @@ def _user_cache() -> Path | None:
 
 
 def _is_private(folder: Path) -> bool:
-    """Make the folder if need be; tell whether it is this user's and nobody else may write there."""
+    """Make the folder if need be; tell whether this user, and nobody else, may write there."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = folder.lstat()

@@ -53,7 +53,8 @@ def cost(
 ) -> float:  # fmt: skip
     """Metric.cost from |dI|^2, with Metric.of_length and Metric.coefficients."""
     difference = np.sqrt(inside + contrast * square) + added
-    return scale * difference / (bent * difference + straight)
+    price: float = scale * difference / (bent * difference + straight)
+    return price
 
 
 @compiled(inlined=True)

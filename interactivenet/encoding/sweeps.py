@@ -14,6 +14,8 @@ from interactivenet.encoding.metric import Metric, step_lengths
 
 #: a round that lowers no distance by more than this was the last one
 TOLERANCE = 1e-6
+#: costs of steps that are made at once, on a CPU (what its cache holds) and on a GPU
+COSTS_AT_ONCE = (1 << 17, 1 << 23)
 
 
 def geodesic_sweeps(
@@ -56,15 +58,17 @@ def _sweep(image: Tensor, distance: Tensor, lengths: Tensor, metric: Metric, axi
     swept = pad(distance.movedim(axis, 0), (1, 1, 1, 1), value=float(FAR))
     inner = swept[:, 1:-1, 1:-1]
     neighbours = _neighbours(swept)
-    there = _costs(planes[:, :-1], planes[:, 1:], lengths, metric)
-    for i in range(1, len(inner)):
-        reached = (neighbours[i - 1] + there[i - 1]).amin(dim=(0, 1))
-        torch.minimum(inner[i], reached, out=inner[i])
-    del there  # the largest tensor: nine times the image
-    back = _costs(planes[:, 1:], planes[:, :-1], lengths, metric)
-    for i in range(len(inner) - 2, -1, -1):
-        reached = (neighbours[i + 1] + back[i]).amin(dim=(0, 1))
-        torch.minimum(inner[i], reached, out=inner[i])
+    at_once = max(1, COSTS_AT_ONCE[image.is_cuda] // (9 * inner[0].numel()))
+    for way, order in ((1, range(1, len(inner))), (-1, range(len(inner) - 2, -1, -1))):
+        for start in range(0, len(order), at_once):
+            part = order[start : start + at_once]
+            first, end = min(part), max(part) + 1
+            costs = _costs(
+                planes[:, first - way : end - way], planes[:, first:end], lengths, metric
+            )
+            for i in part:
+                reached = (neighbours[i - way] + costs[i - first]).amin(dim=(0, 1))
+                torch.minimum(inner[i], reached, out=inner[i])
     distance.movedim(axis, 0).copy_(inner)
 
 
@@ -73,11 +77,14 @@ def _costs(source: Tensor, target: Tensor, lengths: Tensor, metric: Metric) -> T
 
     source, target: (C, P, H, W).  lengths: (3, 3), mm.
     """
-    square = torch.zeros((), device=source.device)
-    for one, other in zip(source, target, strict=True):
-        difference = _neighbours(pad(one, (1, 1, 1, 1))) - other[:, None, None]
-        square = difference.abs_() if len(source) == 1 else square + difference.square_()
-    difference = square if len(source) == 1 else square.sqrt_()
+    changes = [
+        _neighbours(pad(one, (1, 1, 1, 1))) - other[:, None, None]
+        for one, other in zip(source, target, strict=True)
+    ]
+    if len(changes) == 1:
+        difference = changes[0].abs_()
+    else:
+        difference = torch.linalg.vector_norm(torch.stack(changes), dim=0)
     return torch.as_tensor(metric.cost(difference, lengths[:, :, None, None]))
 
 

@@ -30,13 +30,11 @@ def shortest_paths(image, seeds, spacing, cost):
     number = np.arange(seeds.size).reshape(shape)
     rows, columns, costs = [], [], []
     for step in np.array(STEPS) - 1:
-        here = tuple(
-            slice(max(0, -s), n - max(0, s)) for s, n in zip(step, shape, strict=True)
+        here = tuple(slice(max(0, -s), n - max(0, s)) for s, n in zip(step, shape, strict=True))
+        there = tuple(slice(max(0, s), n - max(0, -s)) for s, n in zip(step, shape, strict=True))
+        difference = np.linalg.norm(
+            image[(slice(None), *here)] - image[(slice(None), *there)], axis=0
         )
-        there = tuple(
-            slice(max(0, s), n - max(0, -s)) for s, n in zip(step, shape, strict=True)
-        )
-        difference = np.linalg.norm(image[(slice(None), *here)] - image[(slice(None), *there)], axis=0)
         rows.append(number[here].ravel())
         columns.append(number[there].ravel())
         length = np.linalg.norm(step * np.asarray(spacing))

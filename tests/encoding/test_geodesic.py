@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from tests.encoding import reference
-from tests.encoding.cases import spacings, volumes
 
 from interactivenet.encoding import geodesic_distance
 from interactivenet.errors import DataError, RequestError
+from tests.encoding import reference
+from tests.encoding.cases import spacings, volumes
 
 ONE = (1.0, 1.0, 1.0)
 lambs = st.sampled_from([0.0, 0.3, 0.9, 1.0])

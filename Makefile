@@ -36,14 +36,16 @@ format: setup ## Sort imports and format the code
 	$(BIN)/ruff check --select I --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-demo: setup ## Make a data set of phantoms in demo/, simulate prompts, check it
+demo: setup ## Make a data set of phantoms in demo/, simulate prompts, check it, plan its training
 	@rm -rf demo
 	@mkdir -p demo/raw
 	$(BIN)/interactivenet dataset phantom $(DEMO)
 	$(BIN)/interactivenet simulate $(DEMO)
 	$(BIN)/interactivenet dataset $(DEMO)
+	$(BIN)/interactivenet plan $(DEMO) --processed demo/processed --preset tiny -v
 
 bench: setup ## Run every benchmark into benchmarks/results/ (some minutes)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
 	@set -e; for name in $(BENCHMARKS); do \
 	  echo "$(BIN)/python -m benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name; \
 	done

@@ -17,6 +17,9 @@ from interactivenet.errors import DataError, RequestError
 if TYPE_CHECKING:
     from torch import Tensor
 
+#: greater ones would overflow where they are squared
+MAX_INTENSITY = 1e15
+
 Spacing = tuple[float, float, float]
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -143,9 +146,14 @@ def _check_arrays(image: Any, seeds: Any) -> None:
             raise DataError(f"{name} must be {expected}, got {array.dtype}")
     if not seeds.any():
         raise DataError("there is no seed voxel: no distance can be measured")
-    # both are NaN where any voxel is
-    if not (math.isfinite(float(image.min())) and math.isfinite(float(image.max()))):
+    least, most = float(image.min()), float(image.max())  # NaN where any voxel is
+    if not (math.isfinite(least) and math.isfinite(most)):
         raise DataError("image has voxels that are not finite")
+    if max(-least, most) > MAX_INTENSITY:
+        raise DataError(
+            f"image has voxels from {least:.3g} to {most:.3g}, beyond {MAX_INTENSITY:.0e}:"
+            " normalise it first"
+        )
 
 
 def _on_cpu(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -39,8 +38,8 @@ class Metric:
         for field, value in (("lamb", self.lamb), ("weight", self.weight)):
             if not 0 <= value <= 1:
                 raise ValueError(f"{field} must lie in [0, 1], got {value}")
-        if not 0 <= self.contrast < math.inf:
-            raise ValueError(f"contrast must be finite and not negative, got {self.contrast}")
+        if not 0 <= self.contrast <= 1000:
+            raise ValueError(f"contrast must lie in [0, 1000], got {self.contrast}")
 
     def cost(self, difference: Any, length: Any) -> Any:
         """Cost of steps with the given |dI| and length (mm): arrays or tensors that broadcast."""

@@ -53,7 +53,7 @@ def geodesic_sweeps(
 
 def _sweep(image: Tensor, distance: Tensor, lengths: Tensor, metric: Metric, axis: int) -> None:
     """Lower the distances by the paths that go on along an axis, there and back, in place."""
-    planes = image.movedim(1 + axis, 1)
+    planes = image.movedim(1 + axis, 1).contiguous()
     lengths = lengths.movedim(axis, 0)[2]
     swept = pad(distance.movedim(axis, 0), (1, 1, 1, 1), value=float(FAR))
     inner = swept[:, 1:-1, 1:-1]

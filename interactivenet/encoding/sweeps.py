@@ -34,6 +34,7 @@ def geodesic_sweeps(
         takes until the distances below ``bound`` stay.
     bound: where the distance is not less than this, it is inf.
     """
+    image = image.detach()
     distance = torch.full(seeds.shape, float(FAR), device=image.device)
     distance[seeds] = 0
     lengths = torch.as_tensor(step_lengths(spacing), dtype=torch.float32, device=image.device)
@@ -45,8 +46,8 @@ def geodesic_sweeps(
         done += 1
         if iterations is None:
             # the one point of a round where the device is waited for
-            lowered = (before - distance)[distance < bound]
-            if not bool((lowered > TOLERANCE).any()):
+            lowered = (before - distance > TOLERANCE) & (distance < bound)
+            if not bool(lowered.any()):
                 break
     return distance.masked_fill_(distance >= bound, torch.inf)
 

@@ -8,6 +8,11 @@ CODE := interactivenet benchmarks tests
 BENCHMARKS := $(filter-out __init__ report,$(basename $(notdir $(wildcard benchmarks/*.py))))
 DEMO := -t Task999_PHANTOM --raw demo/raw
 
+# the oracle of some tests, source only: needs a compiler and, with numpy 2, an older name
+NUMPY_2 := -DNPY_IN_ARRAY=NPY_ARRAY_IN_ARRAY
+GEODISTK := CFLAGS=$(NUMPY_2) CXXFLAGS=$(NUMPY_2) $(BIN)/python -m pip install --quiet \
+  --no-build-isolation --no-deps -c constraints.txt GeodisTK
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -22,6 +27,7 @@ setup: $(STAMP) ## Make .venv with the pinned versions (PYTHON=python3.12 to cho
 $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@$(GEODISTK) >/dev/null 2>&1 || echo "GeodisTK was not built: the tests against it are skipped"
 	@touch $@
 
 test: setup ## Run the tests (ARGS='-k nifti' to choose some)

@@ -3,8 +3,8 @@
 Synthetic images with a lesion, texture and noise, and six points just inside the lesion's
 surface. One thread; the error is that of exp(-G) against a heap-based Dijkstra in float64 of the
 same metric. A voxel that lies within rounding of a bound may fall on its other side, which is an
-error of exp(-bound): 9e-4 for 7. Run with ``python -m benchmarks.geodesic``; it needs GeodisTK (the extra
-``geodistk``) and torch, some ten minutes, and 6 GB of memory.
+error of exp(-bound): 9e-4 for 7. Run with ``python -m benchmarks.geodesic``; it needs GeodisTK
+(the extra ``geodistk``) and torch, some ten minutes, and 6 GB of memory.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +26,9 @@ _SECTIONS = ("plan", "splits", "coverage", "fingerprint")
 Ints = tuple[int, int, int]
 Floats = tuple[float, float, float]
 Sides = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+EncodingKind = Literal["geodesic", "euclidean", "gaussian"]
+Kernel = Literal["exact", "scan", "geodistk"]
+MetricName = Literal["geodistk", "gradient"]
 #: read from JSON strictly: unknown fields and other types are refused
 _STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
@@ -73,41 +76,46 @@ class Normalisation:
 
 @dataclass(frozen=True)
 class Encoding:
-    """How points become a map: 1 at a point, towards 0 away from it.
+    """How the points of a prompt become a map: 1 at a point, towards 0 away from it.
 
-    kind: 'geodesic' is exp(-G), G the geodesic distance over the normalised image;
-        'euclidean' is exp(-d / sigma_mm); 'gaussian' is exp(-d^2 / (2 sigma_mm^2)).
-    kernel: of the geodesic distance: 'exact', 'scan' or 'geodistk'.
-    metric: cost of a step of length L (mm) over a difference dI: 'geodistk' is
-        L / ((1 - lamb) + lamb / (dI + 1e-5)); 'gradient' is
-        sqrt(((1 - weight) L)^2 + (weight contrast dI)^2).
-    iterations: of the scan.  bound: distance beyond which the map is 0; None for none.
+    kind: "geodesic" is exp(-G), G the geodesic distance over the normalised image; "euclidean"
+        exp(-d / sigma), "gaussian" exp(-d^2 / (2 sigma^2)), d the distance from the nearest
+        point in mm.
+    sigma_mm: the sigma of the latter two.
+
+    The other fields belong to "geodesic" and are those of
+    :func:`interactivenet.encoding.geodesic_distance`.
     """
 
-    kind: Literal["geodesic", "euclidean", "gaussian"] = "geodesic"
-    kernel: Literal["exact", "scan", "geodistk"] = "exact"
-    metric: Literal["geodistk", "gradient"] = "geodistk"
+    kind: EncodingKind = "geodesic"
+    kernel: Kernel = "exact"
+    metric: MetricName = "geodistk"
     lamb: float = 1.0
     iterations: int = 4
     bound: float | None = None
-    weight: float = 0.5
-    contrast: float = 10.0
+    weight: float = 0.95
+    contrast: float = 1.0
     sigma_mm: float = 10.0
 
     __pydantic_config__: ClassVar[Any] = _STRICT
 
     def __post_init__(self) -> None:
+        choices = {"kind": EncodingKind, "kernel": Kernel, "metric": MetricName}
+        for name, known in choices.items():
+            if getattr(self, name) not in get_args(known):
+                found = getattr(self, name)
+                raise ValueError(f"{name} must be one of {get_args(known)}, got {found!r}")
         right = {
             "lamb": 0 <= self.lamb <= 1,
-            "weight": 0 <= self.weight <= 1,
             "iterations": self.iterations >= 1,
             "bound": self.bound is None or self.bound > 0,
-            "contrast": self.contrast > 0,
-            "sigma_mm": self.sigma_mm > 0,
+            "weight": 0 <= self.weight <= 1,
+            "contrast": 0 <= self.contrast <= 1000,
+            "sigma_mm": 0 < self.sigma_mm < math.inf,
         }
         for name, fine in right.items():
             if not fine:
-                raise ValueError(f"{name} is {getattr(self, name)}, out of its range")
+                raise ValueError(f"{name} is {getattr(self, name)!r}, out of its range")
 
 
 @dataclass(frozen=True)

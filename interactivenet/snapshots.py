@@ -58,7 +58,7 @@ def save_snapshot(path: Path, scan: Scan, region: Region, plan: Plan) -> None:
             0.5, 1.03, title, color="white", fontsize=9, ha="center",
             transform=axes[0, column].transAxes,
         )  # fmt: skip
-        window = (0.0, 1.0) if colours != "gray" else np.percentile(image, (0.5, 99.5))
+        window = [0.0, 1.0] if colours != "gray" else np.percentile(image, (0.5, 99.5)).tolist()
         for row, plane in enumerate(PLANES):
             _draw(axes[row, column], plane, image, grid, label, points, centre, colours, window)
     name = f" {region.prompt.name}" if region.prompt.name else ""

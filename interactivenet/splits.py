@@ -78,16 +78,16 @@ def make_splits(
         (False, False): KFold, (True, False): StratifiedKFold,
         (False, True): GroupKFold, (True, True): StratifiedGroupKFold,
     }[several, grouped]  # fmt: skip
-    splitter = chosen(n_splits=folds, shuffle=True, random_state=seed)
+    together = {"groups": patients} if grouped else {}
     try:
         with warnings.catch_warnings():  # a subtype with fewer cases than folds: as even as it goes
             warnings.simplefilter("ignore", UserWarning)
-            parts = list(splitter.split(names, kinds, groups=patients))
+            splitter = chosen(n_splits=folds, shuffle=True, random_state=seed)
+            parts = list(splitter.split(names, kinds, **together))
     except ValueError:  # no subtype has as many cases as there are folds: nothing to stratify
-        splitter = (GroupKFold if grouped else KFold)(
-            n_splits=folds, shuffle=True, random_state=seed
-        )
-        parts = list(splitter.split(names, kinds, groups=patients))
+        plain = GroupKFold if grouped else KFold
+        splitter = plain(n_splits=folds, shuffle=True, random_state=seed)
+        parts = list(splitter.split(names, kinds, **together))
     return tuple(
         Split(_named(names, training), _named(names, validation)) for training, validation in parts
     )

@@ -2,6 +2,6 @@
 
 from interactivenet.encoding.geodesic import geodesic_distance
 from interactivenet.encoding.maps import encode
-from interactivenet.encoding.settings import Encoding
+from interactivenet.plan import Encoding
 
 __all__ = ["Encoding", "encode", "geodesic_distance"]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from interactivenet.encoding.layout import FAR, SEGMENT, Layout, in_best_order, in_given_order
 from interactivenet.encoding.metric import Metric, step_lengths
-from interactivenet.encoding.settings import Kernel, MetricName
 from interactivenet.errors import DataError, RequestError
+from interactivenet.plan import Kernel, MetricName
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import sys
-from typing import TYPE_CHECKING, Any, get_args, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet.encoding.geodesic import Spacing, check_spacing, geodesic_distance
-from interactivenet.encoding.settings import Encoding, Kind
 from interactivenet.errors import DataError
+from interactivenet.plan import Encoding
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,8 +37,6 @@ def encode(image: Any, seeds: Any, spacing: Spacing, encoding: Encoding) -> Any:
 
     Raises as :func:`.geodesic_distance` does.
     """
-    if encoding.kind not in get_args(Kind):
-        raise ValueError(f"kind must be one of {get_args(Kind)}, got {encoding.kind!r}")
     if encoding.kind == "geodesic":
         distance = geodesic_distance(
             image,
@@ -83,14 +80,8 @@ def _distance_mm(seeds: Mask, spacing: Spacing) -> NDArray[np.float64]:
 
 
 def _exponential(distance: NDArray[np.float64], sigma: float) -> Floats:
-    return np.exp(-distance / _positive(sigma)).astype(np.float32)
+    return np.exp(-distance / sigma).astype(np.float32)
 
 
 def _gaussian(distance: NDArray[np.float64], sigma: float) -> Floats:
-    return np.exp(-0.5 * (distance / _positive(sigma)) ** 2).astype(np.float32)
-
-
-def _positive(sigma: float) -> float:
-    if not 0 < sigma < math.inf:
-        raise ValueError(f"sigma_mm must be positive, got {sigma}")
-    return sigma
+    return np.exp(-0.5 * (distance / sigma) ** 2).astype(np.float32)

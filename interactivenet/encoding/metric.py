@@ -8,7 +8,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from interactivenet.encoding.settings import MetricName
+from interactivenet.plan import MetricName
 
 #: what GeodisTK adds to every difference of intensities
 GEODISTK_EPSILON = 1e-5

@@ -10,11 +10,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from types import TracebackType
 from typing import TypeVar
 
@@ -46,10 +48,12 @@ class Workers:
     """Processes that run functions over cases; with one job, this process itself.
 
     jobs: how many.  modules: what they import before the first case.
+    peak_mb: the most memory that one of them has held so far; 0 with one job.
     """
 
     def __init__(self, jobs: int, modules: tuple[str, ...] = ()) -> None:
         self.jobs = jobs
+        self.peak_mb = 0.0
         self._modules = list(modules)
         self._pool: ProcessPoolExecutor | None = None
 
@@ -65,7 +69,10 @@ class Workers:
             yield from map(function, items)
             return
         try:
-            yield from _map(self._start(), function, items, self.jobs)
+            measured = partial(_measured, function)
+            for result, peak in _map(self._start(), measured, items, self.jobs):
+                self.peak_mb = max(self.peak_mb, peak)
+                yield result
         except BrokenProcessPool as error:
             raise RequestError(
                 "a worker process was killed, perhaps for want of memory: --jobs with fewer"
@@ -94,6 +101,20 @@ class Workers:
     ) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+
+
+def peak_memory_mb() -> float:
+    """Return the most memory (MB, resident) that this process has held; 0 where unknown."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    unit = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, KiB on Linux
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)
+
+
+def _measured(function: Callable[[Item], Result], item: Item) -> tuple[Result, float]:
+    return function(item), peak_memory_mb()
 
 
 def _settle(parent: int) -> None:

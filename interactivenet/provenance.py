@@ -17,6 +17,7 @@ from typing import Any
 from interactivenet import __version__
 from interactivenet.errors import one_line
 from interactivenet.io.atomic import write_json
+from interactivenet.parallel import peak_memory_mb
 
 RUN = "run.json"
 
@@ -32,6 +33,7 @@ class Run:
         self, folder: Path, stage: str, arguments: Mapping[str, Any], seed: int | None = None
     ) -> None:
         self.path = folder / RUN
+        self.workers_mb: dict[str, float] = {}
         self._start = time.monotonic()
         self.record: dict[str, Any] = {
             "stage": stage,
@@ -64,6 +66,11 @@ class Run:
         """Note the SHA-256 of files that were read, by their paths within the task."""
         self.record["inputs"].update(sorted(hashes.items()))
 
+    def workers(self, count: int, peak_mb: float) -> None:
+        """Note how many worker processes there were, and the most memory that one held."""
+        self.record["workers"] = count
+        self.workers_mb = {"largest_worker": peak_mb}
+
     def note(self, **facts: Any) -> None:
         """Note anything else that belongs to the record, as JSON data."""
         self.record.update({name: _plain(value) for name, value in facts.items()})
@@ -77,7 +84,7 @@ class Run:
         self.record["status"] = "done" if error is None else f"{kind and kind.__name__}: {error}"
         self.record["status"] = one_line(self.record["status"])
         self.record["seconds"]["all"] = round(time.monotonic() - self._start, 3)
-        self.record["peak_memory_mb"] = peak_memory_mb()
+        self.record["peak_memory_mb"] = {"process": peak_memory_mb(), **self.workers_mb}
         write_json(self.path, self.record)
 
 
@@ -93,18 +100,6 @@ def libraries() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def peak_memory_mb() -> dict[str, float]:
-    """Peak resident memory of this process, and of the largest of its finished children."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return {}
-    unit = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, KiB on Linux
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return {"process": round(own / unit, 1), "largest_child": round(children / unit, 1)}
 
 
 def _device() -> dict[str, Any]:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from interactivenet.encoding import encode
 from interactivenet.plan import Plan
-from interactivenet.prompts import Prompt
+from interactivenet.prompts import LabelNames, Prompt
 from interactivenet.region import Indices, Region, make_region
 from interactivenet.resample import resampled_geometry, restore_box
 from interactivenet.scan import Scan, read_scan
@@ -65,7 +65,9 @@ def make_sample(case: Scan | Case, prompt: Prompt, plan: Plan) -> Sample:
 
     Raises DataError where a file cannot be used or a point lies outside the image.
     """
-    scan = read_scan(case, len(plan.modalities)) if isinstance(case, Case) else case
+    scan = case
+    if isinstance(scan, Case):
+        scan = read_scan(scan, len(plan.modalities), LabelNames(plan.labels))
     return make_focus(make_region(scan, prompt, plan), prompt.points, plan)
 
 

@@ -40,6 +40,7 @@ def test_processes_keep_the_order_and_serve_twice():
     with Workers(2) as workers:
         assert list(workers.map(double, range(20))) == [2 * i for i in range(20)]
         assert set(workers.map(process_id, range(8))) - {os.getpid()}
+        assert 10 < workers.peak_mb < 1000
         with pytest.raises(ValueError, match="no 0"):
             list(workers.map(fail, range(3)))
 

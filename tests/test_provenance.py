@@ -20,6 +20,7 @@ def test_a_run_that_ends_well(tmp_path):
             pass
         run.inputs({"b": "2", "a": "1"})
         run.note(failures={}, shapes=(1, 2))
+        run.workers(2, 51.5)
     content = record(tmp_path / "new")
     assert content["status"] == "done" and content["version"] == __version__
     assert content["arguments"] == {"raw": "a/b", "folds": 5} and content["seed"] == 3
@@ -27,6 +28,7 @@ def test_a_run_that_ends_well(tmp_path):
     assert set(content["seconds"]) == {"first", "all"}
     assert content["libraries"].keys() >= {"python", "numpy", "scipy", "torch"}
     assert content["peak_memory_mb"]["process"] > 10
+    assert content["peak_memory_mb"]["largest_worker"] == 51.5 and content["workers"] == 2
     assert content["device"]["cores"] >= 1 and content["started"].endswith("+00:00")
 
 

@@ -107,6 +107,7 @@ def plan(
         failures |= {one.name: one.error for one in results if one.status == "failed"}
         recorded = record_failures(folder, "plan", failures)
         run.note(failures=failures)
+        run.workers(workers.jobs, workers.peak_mb)
     findings = [Finding("error", name, why) for name, why in failures.items()]
     findings += [Finding("warning", *low) for low in plan_task.low_coverage(results)]
     findings += [Finding("note", "", note) for note in decided.notes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,8 +48,8 @@ class Wishes:
             raise RequestError(f"--preset {self.preset}: expected one of {', '.join(PRESETS)}")
         if not 0 <= self.relax < 10:
             raise RequestError(f"--relax {self.relax:g}: expected a fraction from 0 to 10")
-        if not self.memory_gb > 0:
-            raise RequestError(f"--memory-gb {self.memory_gb:g}: expected more than 0")
+        if not 0 < self.memory_gb < math.inf:
+            raise RequestError(f"--memory-gb {self.memory_gb:g}: expected a number above 0")
         if self.seed < 0:
             raise RequestError(f"--seed {self.seed}: expected 0 or more")
 

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet.errors import DataError
-from interactivenet.objects import Objects
 from interactivenet.plan import Floats, Sides
 from interactivenet.prompts import Prompt
 from interactivenet.region import points_box
@@ -88,7 +87,6 @@ def measure_case(scan: Scan, subtype: str | None = None) -> CaseFacts:
     foreground = label > 0
     if not foreground.any():
         raise DataError(f"{scan.name}: the label map is empty")
-    objects = Objects(label)
     return CaseFacts(
         name=scan.name,
         shape=grid.shape,
@@ -96,20 +94,20 @@ def measure_case(scan: Scan, subtype: str | None = None) -> CaseFacts:
         orientation=scan.image.source.orientation,
         coarse=_bools(coarse_axes(grid.spacing)),
         intensities=tuple(_intensities(channel[foreground]) for channel in scan.image.array),
-        prompts=tuple(_prompt(scan, label, objects, prompt) for prompt in scan.prompts),
+        prompts=tuple(_prompt(scan, label, prompt) for prompt in scan.prompts),
         subtype=subtype,
     )
 
 
-def _prompt(scan: Scan, label: Array, objects: Objects, prompt: Prompt) -> PromptFacts:
+def _prompt(scan: Scan, label: Array, prompt: Prompt) -> PromptFacts:
     grid = scan.image.grid
     spacing = np.array(grid.spacing)
     low, high = points_box(prompt, grid)
-    mask = objects.mask(prompt, scan.prompts, grid)
+    mask = scan.objects.mask(prompt, scan.prompts, grid)
     voxels = int(np.count_nonzero(mask))
     if not voxels:
         raise DataError(f"{scan.name}: label {prompt.label} has points but no voxels")
-    touched = objects.voxels(prompt, grid)
+    touched = scan.objects.voxels(prompt, grid)
     if not len(touched):
         touched = np.argwhere(mask)
     first, last = touched.min(axis=0), touched.max(axis=0) + 1
@@ -124,7 +122,7 @@ def _prompt(scan: Scan, label: Array, objects: Objects, prompt: Prompt) -> Promp
         overhang_mm=(_pair(overhang[0]), _pair(overhang[1]), _pair(overhang[2])),
         voxels=voxels,
         volume_ml=float(voxels * spacing.prod() / 1000),
-        components=objects.count(prompt.label),
+        components=scan.objects.count(prompt.label),
     )
 
 

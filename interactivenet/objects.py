@@ -37,18 +37,21 @@ class Objects:
         """Mark the voxels of the label map that are the prompt's object.
 
         All voxels of its label, but not the components that only others of the case's
-        ``prompts`` of that label touch.
+        ``prompts`` of that label touch. A prompt that is not one of them is another draw of
+        points in one of their objects: those that it shares a component with are no others.
         """
         assert self.label is not None
         mask = np.asarray(self.label == prompt.label)
-        rivals = [one for one in prompts if one.label == prompt.label and one is not prompt]
-        if rivals:
-            components = self._components(prompt.label)
-            mine = components.touched(grid.ras.nearest_voxel(prompt.points))
-            for rival in rivals:
-                voxels = grid.ras.nearest_voxel(rival.points)
-                theirs = components.voxels(voxels, but=mine)
-                mask[tuple(theirs.T)] = False
+        others = [one for one in prompts if one.label == prompt.label and one is not prompt]
+        if not others:
+            return mask
+        known = any(one is prompt for one in prompts)
+        components = self._components(prompt.label)
+        mine = components.touched(grid.ras.nearest_voxel(prompt.points))
+        for other in others:
+            voxels = grid.ras.nearest_voxel(other.points)
+            if known or not mine & components.touched(voxels):
+                mask[tuple(components.voxels(voxels, but=mine).T)] = False
         return mask
 
     def count(self, label: int) -> int:

@@ -51,6 +51,11 @@ class Cut:
         extent = np.asarray(extent, dtype=np.float64)
         return np.asarray(np.array(self.mm) + np.array(self.fraction) * extent[:, None])
 
+    def voxels(self, extent: ArrayLike, spacing: ArrayLike) -> NDArray[np.intp]:
+        """The margins (3, 2) in whole voxels of a grid with the given spacing (3,), mm."""
+        margins = self.margins(extent) / np.asarray(spacing, dtype=np.float64)[:, None]
+        return np.ceil(margins - 1e-6).astype(np.intp)
+
 
 @dataclass(frozen=True)
 class Normalisation:
@@ -159,6 +164,7 @@ class Plan:
     sample_shape: voxels of a training sample, divisible by the network's strides; larger cuts
         are trained in patches and predicted by sliding window.
     memory_gb: what a training step was allowed; estimated_gb: what it should take.
+    padding: what stands in the channels beyond the scan; 0 is the mean of a normalised image.
     """
 
     task: str
@@ -176,6 +182,7 @@ class Plan:
     batch_size: int
     memory_gb: float
     estimated_gb: float
+    padding: float = 0.0
     notes: tuple[str, ...] = field(default=())
 
     __pydantic_config__: ClassVar[Any] = _STRICT

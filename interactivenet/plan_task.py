@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,19 @@ from interactivenet.fingerprint import (
     Histogram,
     measure_case,
 )
-from interactivenet.io.atomic import read_object, remove, write_json
+from interactivenet.io.atomic import read_object, remove, sha256, write_json
 from interactivenet.parallel import Workers
 from interactivenet.plan import Plan
 from interactivenet.planning import Wishes, is_ct, make_plan
-from interactivenet.preprocess import Preparation, PreparedCase, file_hashes, prepare_case
+from interactivenet.preprocess import (
+    Preparation,
+    PreparedCase,
+    case_inputs,
+    file_hashes,
+    prepare_case,
+)
 from interactivenet.scan import read_scan
-from interactivenet.splits import Split, leave_one_out, make_splits, read_groups
+from interactivenet.splits import GROUPS, Split, leave_one_out, make_splits, read_groups
 from interactivenet.task import Case, Task
 
 PLANS, FACTS = "plans.json", "fingerprint"
@@ -57,8 +63,8 @@ class MeasuredCase:
     error: str = ""
 
 
-def check(task: Task, folds: Folds) -> None:
-    """Raise RequestError where the task cannot be planned, before any file is read."""
+def check(task: Task, folds: Folds, seed: int) -> None:
+    """Raise RequestError or DataError where the task cannot be planned, before scans are read."""
     if not task.training:
         raise RequestError(f"{task.folder}: has no training cases")
     if not any(case.interaction for case in task.training):
@@ -66,11 +72,7 @@ def check(task: Task, folds: Folds) -> None:
             f"{task.folder}: no training case has prompts: 'interactivenet simulate -t"
             f" {task.name}' makes them, then 'interactivenet dataset -t {task.name}' lists them"
         )
-    if not folds.leave_one_out and not 1 <= folds.number <= len(task.training):
-        raise RequestError(
-            f"-f / --folds {folds.number}: expected 1 to {len(task.training)}, the number of"
-            " training cases"
-        )
+    split(task, [case.name for case in task.training], folds, seed)
 
 
 def measure_cases(
@@ -80,9 +82,8 @@ def measure_cases(
 
     A case whose files are unchanged since an earlier run is not read again.
     """
-    # each worker gets one case, not all of them with every case
-    bare = Task(task.name, task.folder, task.modalities, task.labels, (), ())
-    yield from workers.map(_measure, ((bare, folder, case, overwrite) for case in task.training))
+    one = _without_cases(task)
+    yield from workers.map(_measure, ((one, folder, case, overwrite) for case in task.training))
 
 
 def collect(task: Task, measured: Iterator[MeasuredCase]) -> tuple[Fingerprint, list[MeasuredCase]]:
@@ -99,23 +100,40 @@ def collect(task: Task, measured: Iterator[MeasuredCase]) -> tuple[Fingerprint, 
     return Fingerprint(task.modalities, tuple(facts), histograms), cases
 
 
-def decide(
-    task: Task, fingerprint: Fingerprint, wishes: Wishes, folds: Folds
-) -> tuple[Plan, tuple[Split, ...]]:
-    """Make the plan and the splits. Raises RequestError where the cases do not suffice."""
-    names = [case.name for case in fingerprint.cases]
-    if not names:
+def decide(task: Task, fingerprint: Fingerprint, wishes: Wishes) -> Plan:
+    """Make the plan. Raises RequestError where no case could be measured or nothing fits."""
+    if not fingerprint.cases:
         raise RequestError(f"{task.folder}: no training case can be used: nothing to plan from")
+    return make_plan(task.name, task.labels, fingerprint, wishes)
+
+
+def split(task: Task, names: list[str], folds: Folds, seed: int) -> tuple[Split, ...]:
+    """Divide those of the task's training cases that have these names into folds.
+
+    Raises RequestError where they do not suffice, DataError for a wrong groups.json.
+    """
     groups = read_groups(task.folder, [case.name for case in task.training])
-    subtypes = {case.name: case.subtype for case in fingerprint.cases}
+    subtypes = {case.name: case.subtype for case in task.training}
     if folds.leave_one_out:
-        splits = leave_one_out(names, groups=groups, subtypes=subtypes)
-    else:
-        splits = make_splits(
-            names, folds=folds.number, seed=wishes.seed, groups=groups, subtypes=subtypes,
-            stratified=folds.stratified,
-        )  # fmt: skip
-    return make_plan(task.name, task.labels, fingerprint, wishes), splits
+        return leave_one_out(names, groups=groups, subtypes=subtypes)
+    return make_splits(
+        names, folds=folds.number, seed=seed, groups=groups, subtypes=subtypes,
+        stratified=folds.stratified,
+    )  # fmt: skip
+
+
+def withdraw(folder: Path, plan: Plan) -> None:
+    """Remove ``plans.json`` unless it holds the same plan: regions are about to change.
+
+    A run that is killed leaves no plan, rather than one that its regions do not follow.
+    """
+    path = folder / PLANS
+    try:
+        unchanged = path.exists() and Plan.load(path) == plan
+    except DataError:
+        unchanged = False
+    if not unchanged:
+        remove(path)
 
 
 def write_plans(
@@ -123,13 +141,12 @@ def write_plans(
     plan: Plan,
     splits: tuple[Split, ...],
     fingerprint: Fingerprint,
-    coverage: Mapping[str, float] | None = None,
+    coverage: Mapping[str, float],
 ) -> Path:
     """Write ``plans.json``: the plan, the splits, coverage by region, what was measured."""
     content = plan.as_json()
     content["splits"] = [asdict(split) for split in splits]
-    if coverage is not None:
-        content["coverage"] = dict(coverage)
+    content["coverage"] = dict(coverage)
     content["fingerprint"] = fingerprint.summary()
     path = folder / PLANS
     write_json(path, content)
@@ -141,9 +158,23 @@ def prepare_cases(
 ) -> Iterator[PreparedCase]:
     """Write the regions of every case that could be measured."""
     hashes = {case.name: case.hashes for case in measured if not case.error}
+    one = replace(preparation, task=_without_cases(task))
     cases = [case for case in task.training if case.name in hashes]
-    work = ((preparation, case, hashes[case.name]) for case in cases)
-    yield from workers.map(prepare_case, work)
+    yield from workers.map(prepare_case, ((one, case, hashes[case.name]) for case in cases))
+
+
+def _without_cases(task: Task) -> Task:
+    """Return a task as workers need it, who get their case beside it."""
+    return replace(task, training=(), test=())
+
+
+def inputs(task: Task, measured: list[MeasuredCase]) -> dict[str, str]:
+    """SHA-256 of all files that a plan depends on, by their paths in the task."""
+    lists = [task.folder / name for name in ("dataset.json", GROUPS)]
+    hashes = {path.name: sha256(path) for path in lists if path.exists()}
+    for case in measured:
+        hashes |= case.hashes
+    return hashes
 
 
 def low_coverage(prepared: list[PreparedCase]) -> list[tuple[str, str]]:
@@ -170,9 +201,13 @@ def describe(plan: Plan, splits: tuple[Split, ...], coverage: Mapping[str, float
         f"{axis} {low:.1f}/{high:.1f} mm + {100 * a:.0f}/{100 * b:.0f} %"
         for axis, (low, high), (a, b) in zip("RAS", plan.cut.mm, plan.cut.fraction, strict=True)
     )
+    ways = ", ".join(
+        f"{name} " + (f"{one.low:.4g} to {one.high:.4g}" if one.kind == "ct" else "z-score")
+        for name, one in zip(plan.modalities, plan.normalisation, strict=True)
+    )
     stages = " ".join(times(stride) for stride in plan.network.strides)
     lines = [
-        f"spacing {times(plan.spacing)} mm; margins around the points' box: {sides}",
+        f"spacing {times(plan.spacing)} mm; {ways}; margins around the points' box: {sides}",
         f"sample {times(plan.sample_shape)} voxels, batch {plan.batch_size}, about"
         f" {plan.estimated_gb:.1f} of {plan.memory_gb:g} GB; preset {plan.preset}: strides"
         f" {stages}, {plan.network.features[0]} to {plan.network.features[-1]} features",
@@ -197,10 +232,10 @@ def _measure(work: tuple[Task, Path, Case, bool]) -> MeasuredCase:
         hashes = file_hashes(task, case)
         path = folder / FACTS / f"{case.name}.json"
         made_from = {
-            "version": FACTS_VERSION, "files": hashes, "subtype": case.subtype,
-            "modalities": list(task.modalities), "labels": {str(v): n for v, n in
-            task.labels.names.items()},
-        }  # fmt: skip
+            "version": FACTS_VERSION,
+            "subtype": case.subtype,
+            **case_inputs(task, case, hashes),
+        }
         if not overwrite and (known := _known(case.name, path, made_from)):
             return MeasuredCase(case.name, hashes, *known, reused=True)
         scan = read_scan(case, len(task.modalities), task.labels)

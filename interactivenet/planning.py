@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +51,8 @@ class Wishes:
             raise RequestError(f"--relax {self.relax:g}: expected a fraction from 0 to 10")
         if not 0 < self.memory_gb < math.inf:
             raise RequestError(f"--memory-gb {self.memory_gb:g}: expected a number above 0")
-        if self.seed < 0:
-            raise RequestError(f"--seed {self.seed}: expected 0 or more")
+        if not 0 <= self.seed < 2**32:
+            raise RequestError(f"--seed {self.seed}: expected 0 to {2**32 - 1}")
 
 
 def encoding_named(name: str) -> Encoding:
@@ -70,6 +71,11 @@ def encoding_named(name: str) -> Encoding:
     }
     if name not in known:
         raise RequestError(f"encoding '{name}' is unknown: expected one of {', '.join(known)}")
+    if name == "geodistk" and find_spec("GeodisTK") is None:
+        raise RequestError(
+            "encoding 'geodistk' needs the library GeodisTK, which is not installed; 'scan' gives"
+            " the same maps"
+        )
     return known[name]
 
 
@@ -88,9 +94,16 @@ def make_plan(task: str, labels: LabelNames, fingerprint: Fingerprint, wishes: W
     channels = len(fingerprint.modalities)
     network, sample_shape, batch, needed = fit(shape, spacing, channels, preset, wishes.memory_gb)
     larger = int((sizes > np.array(sample_shape)).any(axis=1).sum())
-    notes = (
-        f"{larger} of {len(sizes)} cuts are larger than the sample shape, and trained in patches",
-    )
+    notes = []
+    if larger:
+        notes.append(
+            f"{larger} of {len(sizes)} cuts are larger than the sample shape: trained in patches"
+        )
+    notes += [
+        f"modality {name} is not taken for CT: only the names {', '.join(sorted(_CT))} are"
+        for name in fingerprint.modalities
+        if "ct" in name.lower() and not is_ct(name)
+    ]
     return Plan(
         task=task,
         version=__version__,
@@ -109,7 +122,7 @@ def make_plan(task: str, labels: LabelNames, fingerprint: Fingerprint, wishes: W
         batch_size=batch,
         memory_gb=wishes.memory_gb,
         estimated_gb=round(needed, 3),
-        notes=notes if larger else (),
+        notes=tuple(notes),
     )
 
 
@@ -153,6 +166,31 @@ def plan_cut(
     return Cut(mm=_sides(lengths), fraction=_sides(fractions))
 
 
+def lone_margins(fingerprint: Fingerprint, spacing: Floats) -> list[tuple[str, str]]:
+    """Say which prompts alone make the margins of all cases large: (case, message).
+
+    Those whose object reaches more than twice as far beyond its points as any other's.
+    """
+    names = [(case.name, prompt.label) for case in fingerprint.cases for prompt in case.prompts]
+    found: dict[tuple[str, int], float] = {}
+    for axis, side in np.ndindex(3, 2):
+        overhang = fingerprint.overhangs[:, axis, side]
+        if len(overhang) < 3:
+            continue
+        second, first = np.sort(overhang)[-2:].tolist()
+        if first > 2 * second + 3 * spacing[axis]:
+            name = names[int(overhang.argmax())]
+            found[name] = max(found.get(name, 0.0), first)
+    return [
+        (
+            case,
+            f"label {label}: the object reaches {far:.0f} mm beyond its points, more than twice as"
+            " far as any other, and makes every cut larger: are its points right?",
+        )
+        for (case, label), far in found.items()
+    ]
+
+
 def cut_sizes(
     boxes: NDArray[np.float64], cut: Cut, spacing: Floats, fingerprint: Fingerprint
 ) -> NDArray[np.int_]:
@@ -160,8 +198,9 @@ def cut_sizes(
     limits = np.array(
         [np.array(case.shape) * case.spacing for case in fingerprint.cases for _ in case.prompts]
     )
-    wide = boxes + np.array([cut.margins(box).sum(axis=1) for box in boxes])
-    return np.asarray(np.ceil(np.minimum(wide, limits) / spacing - 1e-6).astype(int))
+    points = np.maximum(np.rint(boxes / spacing), 1)
+    margins = np.array([cut.voxels(box, spacing).sum(axis=1) for box in boxes])
+    return np.asarray(np.minimum(points + margins, np.rint(limits / spacing)).clip(1).astype(int))
 
 
 def _normalisation(fingerprint: Fingerprint, modality: int) -> Normalisation:

@@ -7,6 +7,8 @@ region without it is not finished.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -21,6 +23,7 @@ from interactivenet.plan import Plan
 from interactivenet.prompts import Prompt
 from interactivenet.region import Region, make_region
 from interactivenet.scan import read_scan
+from interactivenet.snapshots import save_snapshot, snapshot_made_from
 from interactivenet.task import Case, Task
 from interactivenet.volume import Array, Geometry
 
@@ -49,7 +52,7 @@ class PreparedCase:
     """What became of one case: 'written', 'unchanged' or 'failed' (error says why).
 
     regions: names of its regions.  coverage: of each, the fraction of its object's voxels that
-    the planned cut holds.
+    the planned cut holds.  notes: what went less well.
     """
 
     name: str
@@ -57,6 +60,7 @@ class PreparedCase:
     regions: tuple[str, ...] = ()
     coverage: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def region_names(case: str, labels: Iterable[int]) -> list[str]:
@@ -98,25 +102,51 @@ def prepare_case(work: tuple[Preparation, Case, Mapping[str, str]]) -> PreparedC
 
 
 def _prepare(preparation: Preparation, case: Case, hashes: Mapping[str, str]) -> PreparedCase:
-    plan, folder = preparation.plan, preparation.folder / REGIONS
-    made_from = {"version": _VERSION, "plan": region_settings(plan), "files": dict(hashes)}
+    task, plan = preparation.task, preparation.plan
+    made_from = {
+        "version": _VERSION,
+        "settings": region_settings(plan),
+        **case_inputs(task, case, hashes),
+    }
+    picture = ""
+    if preparation.snapshots:
+        shown = json.dumps([made_from, asdict(plan.encoding)], sort_keys=True)
+        picture = hashlib.sha256(shown.encode()).hexdigest()
     if not preparation.overwrite:
-        unchanged = _unchanged(preparation, case.name, made_from)
+        unchanged = _unchanged(preparation, case.name, made_from, picture)
         if unchanged is not None:
             return PreparedCase(case.name, "unchanged", tuple(unchanged), unchanged)
-    scan = read_scan(case, len(plan.modalities), preparation.task.labels)
+    scan = read_scan(case, len(plan.modalities), task.labels)
     names = region_names(case.name, [prompt.label for prompt in scan.prompts])
-    coverage = {}
+    coverage, notes = {}, []
     for name, prompt in zip(names, scan.prompts, strict=True):
         region = make_region(scan, prompt, plan)
         coverage[name] = region.coverage
-        save_region(folder, name, region, {**made_from, "regions": names})
+        save_region(preparation.folder / REGIONS, name, region, {**made_from, "regions": names})
+        path = preparation.folder / SNAPSHOTS / f"{name}.png"
+        remove(path)
         if preparation.snapshots:
-            from interactivenet.snapshots import save_snapshot
+            try:
+                save_snapshot(path, scan, region, plan, picture)
+            except Exception as error:  # no picture is no reason to do without the region
+                notes.append(f"{path.name} could not be drawn: {one_line(error)}")
+    return PreparedCase(case.name, "written", tuple(names), coverage, notes=tuple(notes))
 
-            path = preparation.folder / SNAPSHOTS / f"{name}.png"
-            save_snapshot(path, scan, region, plan)
-    return PreparedCase(case.name, "written", tuple(names), coverage)
+
+def case_inputs(task: Task, case: Case, hashes: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a case is made of, as JSON data: its files, which is which, what they mean."""
+
+    def relative(path: Path | None) -> str | None:
+        return path.relative_to(task.folder).as_posix() if path else None
+
+    return {
+        "images": [relative(path) for path in case.images],
+        "label": relative(case.label),
+        "interaction": relative(case.interaction),
+        "files": dict(hashes),
+        "modalities": list(task.modalities),
+        "labels": {str(value): name for value, name in task.labels.names.items()},
+    }
 
 
 def region_settings(plan: Plan) -> dict[str, Any]:
@@ -133,8 +163,9 @@ def region_settings(plan: Plan) -> dict[str, Any]:
 def save_region(
     folder: Path, name: str, region: Region, made_from: Mapping[str, Any] | None = None
 ) -> None:
-    """Write a region's arrays and geometry."""
+    """Write a region's arrays, and then its geometry, without which it counts as unfinished."""
     path = folder / f"{name}.npz"
+    remove(path.with_suffix(".json"))
     arrays: dict[str, Array] = {"image": region.image}
     if region.label is not None:
         arrays["label"] = region.label
@@ -157,14 +188,24 @@ def save_region(
     write_json(path.with_suffix(".json"), content)
 
 
-def load_region(folder: Path, name: str) -> Region:
-    """Read a region back; raises DataError where it is missing, unfinished or damaged."""
+def load_region(folder: Path, name: str, plan: Plan) -> Region:
+    """Read a region back.
+
+    Raises DataError where it is missing, unfinished or damaged, or was made for another plan.
+    """
     path = folder / f"{name}.json"
     content = read_json(path)
     try:
+        if content["made_from"]["settings"] != region_settings(plan):
+            raise DataError(
+                f"{path}: was made with other settings than the plan's: run 'interactivenet plan"
+                f" -t {plan.task}' again"
+            )
         with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
             image = arrays["image"]
             label = arrays.get("label")
+        if image.shape[1:] != tuple(content["grid"]["shape"]):
+            raise ValueError(f"shape {image.shape} of the image, {content['grid']['shape']} noted")
         return Region(
             case=content["case"],
             prompt=Prompt(content["label"], np.array(content["points"]), content["name"]),
@@ -186,20 +227,23 @@ def load_region(folder: Path, name: str) -> Region:
 
 
 def remove_stale(folder: Path, regions: Iterable[str]) -> int:
-    """Remove regions that no case of the task has any more; returns how many."""
+    """Remove regions, and pictures of them, that no case of the task has; returns how many."""
     kept = set(regions)
-    stale = [path for path in (folder / REGIONS).glob("*.json") if path.stem not in kept]
+    files = [*(folder / REGIONS).glob("*.npz"), *(folder / REGIONS).glob("*.json"),
+             *(folder / SNAPSHOTS).glob("*.png")]  # fmt: skip
+    stale = [path for path in files if path.stem not in kept]
     for path in stale:
         remove(path)
-        remove(path.with_suffix(".npz"))
-        remove(folder / SNAPSHOTS / f"{path.stem}.png")
-    return len(stale)
+    return len({path.stem for path in stale})
 
 
 def _unchanged(
-    preparation: Preparation, case: str, made_from: Mapping[str, Any]
+    preparation: Preparation, case: str, made_from: Mapping[str, Any], picture: str
 ) -> dict[str, float] | None:
-    """Coverage by region of a finished case that was made from the same; None if it was not."""
+    """Coverage by region of a finished case that was made from the same; None if it was not.
+
+    picture: what its snapshots must have been made from; '' where none are wanted.
+    """
     folder = preparation.folder / REGIONS
     first = next((name for name in region_names(case, preparation.plan.labels)
                   if (folder / f"{name}.json").exists()), None)  # fmt: skip
@@ -213,7 +257,8 @@ def _unchanged(
         same = record.get("made_from") == {**made_from, "regions": names}
         if not same or not arrays.exists() or arrays.stat().st_size != record.get("bytes"):
             return None
-        if preparation.snapshots and not (preparation.folder / SNAPSHOTS / f"{name}.png").exists():
+        drawn = preparation.folder / SNAPSHOTS / f"{name}.png"
+        if picture and snapshot_made_from(drawn) != picture:
             return None
         coverage[name] = float(record["coverage"])
     return coverage or None

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from interactivenet.objects import Objects
 from interactivenet.plan import Normalisation, Plan
 from interactivenet.prompts import Prompt
 from interactivenet.resample import (
@@ -91,7 +90,7 @@ def make_region(scan: Scan, prompt: Prompt, plan: Plan) -> Region:
 
     label, coverage = None, 1.0
     if scan.label is not None:
-        mask = Objects(scan.label.array[0]).mask(prompt, scan.prompts, grid)
+        mask = scan.objects.mask(prompt, scan.prompts, grid)
         coverage = covered(mask, low, high, margins / spacing[:, None])
         nearest = tuple(order == 0 for order in orders)
         label = resample_labels_box(mask.view(np.uint8), start, stop, size, nearest=nearest)
@@ -143,6 +142,8 @@ def _sides(
     """
     target = np.array(plan.spacing)
     wider = plan.cut.margins(extent + margins.sum(axis=1))
-    size = np.ceil((extent + margins.sum(axis=1)) / target) + 1
-    growth = (np.array(divisible(size, plan.network)) - size + 2) * target
-    return np.asarray(margins + wider + growth[:, None])
+    # as much as the smallest or the least divisible focus grows, and two voxels for rounding
+    smallest = plan.cut.voxels(target, target).sum(axis=1) + 1
+    growth = np.maximum(np.array(divisible(smallest, plan.network)) - smallest,
+                        np.array(plan.network.divisor) - 1)  # fmt: skip
+    return np.asarray(margins + wider + ((growth + 2) * target)[:, None])

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from interactivenet.encoding import encode
+from interactivenet.errors import DataError
 from interactivenet.plan import Plan
 from interactivenet.prompts import LabelNames, Prompt
 from interactivenet.region import Indices, Region, make_region
@@ -22,9 +23,6 @@ from interactivenet.scan import Scan, read_scan
 from interactivenet.task import Case
 from interactivenet.topology import divisible
 from interactivenet.volume import Array, Box, Geometry, box
-
-#: what stands in the channels where the padding is: the mean of a normalised image, no prompt
-PADDING = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +36,7 @@ class Sample:
     region_start, region_stop: (3,) voxels of the scan's RAS grid that the region covers.
     region_shape: (3,) voxels of the region on the target grid.
     start, stop: (3,) voxels of the region that the sample holds.
-    padding: (3, 2) voxels of ``PADDING`` before and after them.
+    padding: (3, 2) voxels before and after them that hold ``Plan.padding``, and 0 in the map.
     """
 
     case: str
@@ -76,15 +74,22 @@ def make_focus(region: Region, points: ArrayLike, plan: Plan) -> Sample:
 
     The points are the prompt's own or another draw in the same object. The box is clipped at
     the region, grown to what the network takes, with image where the region has some and with
-    padding where it ends.
+    padding where it ends. Raises DataError where a point lies outside the region.
     """
     grid = region.grid
     shape, spacing = np.array(grid.shape), np.array(grid.spacing)
-    voxels = np.rint(grid.world_to_voxel(points)).astype(np.intp).clip(0, shape - 1)
+    points = np.asarray(points, dtype=np.float64)
+    outside = int((~grid.contains(points)).sum())
+    if outside:
+        raise DataError(
+            f"{region.case}: {outside} of {len(points)} points lie outside the region that was cut"
+            f" around the prompt ({grid})"
+        )
+    voxels = grid.nearest_voxel(points)
     low, high = voxels.min(axis=0), voxels.max(axis=0) + 1
-    margins = np.ceil(plan.cut.margins((high - low) * spacing) / spacing[:, None] - 1e-6)
-    low = np.maximum(low - margins[:, 0].astype(np.intp), 0)
-    high = np.minimum(high + margins[:, 1].astype(np.intp), shape)
+    margins = plan.cut.voxels((high - low) * spacing, spacing)
+    low = np.maximum(low - margins[:, 0], 0)
+    high = np.minimum(high + margins[:, 1], shape)
 
     size = np.array(divisible(high - low, plan.network))
     first = low - (size - (high - low)) // 2
@@ -97,15 +102,16 @@ def make_focus(region: Region, points: ArrayLike, plan: Plan) -> Sample:
     content = box(padding[:, 0], size - padding[:, 1])
     seeds: NDArray[np.bool_] = np.zeros(image.shape[1:], dtype=bool)
     seeds[tuple((voxels - start).T)] = True
-    array = np.full((len(image) + 1, *size), PADDING, np.float32)
+    array = np.full((len(image) + 1, *size), plan.padding, np.float32)
     array[:-1][content] = image
+    array[-1] = 0
     array[-1][content] = encode(image, seeds, grid.spacing, plan.encoding)
     label = None
     if region.label is not None:
         label = np.zeros(tuple(size), np.uint8)
         label[content] = region.label[box(start, stop)]
     return Sample(
-        case=region.case, prompt=Prompt(region.prompt.label, np.array(points), region.prompt.name),
+        case=region.case, prompt=Prompt(region.prompt.label, points, region.prompt.name),
         array=array, label=label, grid=resampled_geometry(grid, first, first + size, tuple(size)),
         source=region.source, region_start=region.start, region_stop=region.stop,
         region_shape=grid.shape, start=start, stop=stop, padding=padding,

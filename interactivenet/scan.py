@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from interactivenet.errors import DataError
 from interactivenet.io.images import check_same_lattice, read_channels, read_label
 from interactivenet.io.prompt_files import read_prompts
+from interactivenet.objects import Objects
 from interactivenet.prompts import LabelNames, Prompt, points_outside
 from interactivenet.task import Case
 from interactivenet.volume import Volume
@@ -25,6 +27,11 @@ class Scan:
     image: Volume
     label: Volume | None = None
     prompts: tuple[Prompt, ...] = ()
+
+    @cached_property
+    def objects(self) -> Objects:
+        """The objects in the label map."""
+        return Objects(None if self.label is None else self.label.array[0])
 
 
 def read_scan(case: Case, modalities: int, labels: LabelNames | None = None) -> Scan:

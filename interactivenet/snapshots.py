@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from interactivenet.io.atomic import replacing
-from interactivenet.objects import Objects
 from interactivenet.plan import Plan
 from interactivenet.region import Region
 from interactivenet.sample import make_focus
@@ -25,15 +23,19 @@ _SIDES = {"axial": "RLPA", "coronal": "RLIS", "sagittal": "APIS"}
 _OUTLINE, _POINT = "#ffd21f", "#ff3b6b"
 #: points further than this from a plane (mm) are drawn faintly
 _NEAR_MM = 3.0
+_MADE_FROM = "Source"  # a key of PNG's text
 _INCHES = 2.3
 
 
-def save_snapshot(path: Path, scan: Scan, region: Region, plan: Plan) -> None:
+def save_snapshot(path: Path, scan: Scan, region: Region, plan: Plan, made_from: str) -> None:
     """Draw one prompt: the scan with points, outline and cut; the processed channels; the map.
 
     One row per plane through the centre of the points, the patient's right and front side to
     the left; one column per picture. The sample's picture is what the network sees.
+    made_from: is kept in the file, for :func:`snapshot_made_from`.
     """
+    from matplotlib.figure import Figure
+
     sample = make_focus(region, region.prompt.points, plan)
     points = region.prompt.points
     centre = points.mean(axis=0)
@@ -41,8 +43,7 @@ def save_snapshot(path: Path, scan: Scan, region: Region, plan: Plan) -> None:
     around = tuple(slice(a, b) for a, b in zip(region.start, region.stop, strict=True))
     scan_label = None
     if scan.label is not None:
-        objects = Objects(scan.label.array[0])
-        scan_label = objects.mask(region.prompt, scan.prompts, scan.image.grid)[around]
+        scan_label = scan.objects.mask(region.prompt, scan.prompts, scan.image.grid)[around]
     cropped = _shifted(scan.image.grid, region.start, region.stop)
     for name, channel in zip(plan.modalities, scan.image.array, strict=True):
         columns.append((f"{name}, scan", channel[around], cropped, scan_label, "gray"))
@@ -69,7 +70,20 @@ def save_snapshot(path: Path, scan: Scan, region: Region, plan: Plan) -> None:
         color="white", fontsize=9, y=0.985,
     )  # fmt: skip
     with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=100, facecolor="black")
+        figure.savefig(
+            temporary, dpi=100, facecolor="black", metadata={_MADE_FROM: made_from}
+        )  # fmt: skip
+
+
+def snapshot_made_from(path: Path) -> str:
+    """Return what a picture was made from; '' where there is none, or no such picture."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            return str(picture.info.get(_MADE_FROM, ""))
+    except OSError:
+        return ""
 
 
 def _draw(
@@ -98,7 +112,7 @@ def _draw(
     )  # fmt: skip
     if label is not None:
         mask = label.take(index, axis=across).T.astype(float)
-        if mask.min() < mask.max():
+        if mask.min() < mask.max() and min(mask.shape) > 1:
             where = [np.arange(grid.shape[axis]) * spacing[axis] for axis in (left, up)]
             axes.contour(*where, mask, levels=[0.5], colors=_OUTLINE, linewidths=1.0)
     away = np.abs(voxels[:, across] - index) * spacing[across]

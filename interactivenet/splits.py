@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from interactivenet.errors import DataError, RequestError
-from interactivenet.io.atomic import read_object
+from interactivenet.io.atomic import read_json
 
 #: case -> patient, in a raw task's folder, where a patient has several cases
 GROUPS = "groups.json"
@@ -29,11 +31,14 @@ def read_groups(folder: Path, cases: Sequence[str]) -> dict[str, str]:
 
     Raises DataError where it names cases that the task does not have.
     """
-    groups = read_object(folder / GROUPS)
+    path = folder / GROUPS
+    groups = read_json(path) if path.exists() else {}
+    if not isinstance(groups, dict):
+        raise DataError(f'{path}: expected {{"case": "patient", ...}}')
     unknown = sorted(set(groups) - set(cases))
     if unknown:
         raise DataError(
-            f"{folder / GROUPS}: names {', '.join(unknown[:4])}, which"
+            f"{path}: names {', '.join(unknown[:4])}, which"
             f" {'is no case' if len(unknown) == 1 else 'are no cases'} of the task"
         )
     # a patient's name and a case's must not meet by chance
@@ -67,27 +72,20 @@ def make_splits(
             f"-f / --folds {folds}: expected at least as many {what}s, there {_are(count, what)}"
             " to train on"
         )
-    import warnings
-
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
     kinds = [subtypes.get(name) or "" for name in names]
-    several = stratified and len(set(kinds)) > 1
+    # where no subtype has as many cases as there are folds there is nothing to share out
+    several = stratified and len(set(kinds)) > 1 and max(Counter(kinds).values()) >= folds
     grouped = count < len(names)
     chosen = {
         (False, False): KFold, (True, False): StratifiedKFold,
         (False, True): GroupKFold, (True, True): StratifiedGroupKFold,
     }[several, grouped]  # fmt: skip
-    together = {"groups": patients} if grouped else {}
-    try:
-        with warnings.catch_warnings():  # a subtype with fewer cases than folds: as even as it goes
-            warnings.simplefilter("ignore", UserWarning)
-            splitter = chosen(n_splits=folds, shuffle=True, random_state=seed)
-            parts = list(splitter.split(names, kinds, **together))
-    except ValueError:  # no subtype has as many cases as there are folds: nothing to stratify
-        plain = GroupKFold if grouped else KFold
-        splitter = plain(n_splits=folds, shuffle=True, random_state=seed)
-        parts = list(splitter.split(names, kinds, **together))
+    splitter = chosen(n_splits=folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():  # a subtype with fewer cases than folds: as even as it goes
+        warnings.simplefilter("ignore", UserWarning)
+        parts = list(splitter.split(names, kinds, **({"groups": patients} if grouped else {})))
     return tuple(
         Split(_named(names, training), _named(names, validation)) for training, validation in parts
     )

@@ -43,6 +43,11 @@ def test_components_of_other_prompts_are_not_mine():
     expected = two_cubes() == 1
     expected[10:14] = False
     assert np.array_equal(objects.mask(first, [first, second], GRID), expected)
+    # another draw in the second object, which is not among the prompts
+    draw = prompt([13, 4, 3])
+    assert np.array_equal(
+        objects.mask(draw, [first, second], GRID), objects.mask(second, [first, second], GRID)
+    )
     # a component that both touch is both's; points of another label do not count
     both = prompt([3, 3, 2], [11, 3, 2])
     other = prompt([11, 3, 2], label=2)

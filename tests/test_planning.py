@@ -12,6 +12,7 @@ from interactivenet.planning import (
     Wishes,
     cut_sizes,
     encoding_named,
+    lone_margins,
     make_plan,
     plan_cut,
     target_spacing,
@@ -107,12 +108,41 @@ def test_a_plan_reads_back_and_keeps_to_the_memory(tmp_path, preset, gb, box):
     assert Plan.load(tmp_path / "plans.json") == plan
 
 
+def test_a_prompt_that_alone_makes_the_margins_large_is_named():
+    near, far = prompt_facts(), prompt_facts(overhang=((5.0, 5.0), (5.0, 40.0), (5.0, 5.0)))
+    cases = tuple(case_facts(name, prompts=(one,)) for name, one in zip("abc", (near, far, near)))
+    ((case, message),) = lone_margins(Fingerprint(("MR",), cases), (1.0, 1.0, 1.0))
+    assert case == "b" and "reaches 40 mm beyond its points" in message
+    assert lone_margins(Fingerprint(("MR",), (cases[0],) * 3), (1.0, 1.0, 1.0)) == []
+
+
+def test_a_ct_by_another_name_is_pointed_out():
+    plan = make_plan(
+        "Task001_A", LabelNames({1: "a"}), Fingerprint(("CT_late",), (case_facts(),)), Wishes()
+    )
+    assert plan.normalisation[0].kind == "zscore" and "CT_late is not taken for CT" in plan.notes[0]
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"preset": "huge"}, {"relax": -0.1}, {"memory_gb": 0.0}, {"seed": -1}]
+    "wrong",
+    [
+        {"preset": "huge"},
+        {"relax": -0.1},
+        {"memory_gb": 0.0},
+        {"seed": -1},
+        {"seed": 2**32},
+        {"memory_gb": float("inf")},
+    ],
 )
 def test_wishes_that_cannot_be(wrong):
     with pytest.raises(RequestError, match="--"):
         Wishes(**wrong)
+
+
+def test_a_library_that_is_not_there(monkeypatch):
+    monkeypatch.setattr("interactivenet.planning.find_spec", lambda name: None)
+    with pytest.raises(RequestError, match="needs the library GeodisTK"):
+        encoding_named("geodistk")
 
 
 def test_encodings_by_name():

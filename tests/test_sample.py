@@ -1,5 +1,6 @@
 """Samples: everything stays where it is in the patient, there and back again."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -9,9 +10,10 @@ from hypothesis import strategies as st
 
 from interactivenet.errors import DataError
 from interactivenet.plan import Cut, Encoding, Normalisation
+from interactivenet.planning import plan_cut
 from interactivenet.prompts import Prompt
 from interactivenet.region import covered, make_region, normalise
-from interactivenet.sample import PADDING, make_focus, make_sample, restore, restored_part
+from interactivenet.sample import make_focus, make_sample, restore, restored_part
 from interactivenet.scan import Scan
 from interactivenet.volume import Volume, box
 from tests.sample_cases import (
@@ -108,10 +110,11 @@ def test_restoring_a_ramp_is_exact_inside_the_cut(source, target):
 def test_padding_never_leaks(source, target):
     scan = make_scan(source)
     (prompt,) = scan.prompts
-    sample = make_sample(scan, prompt, make_plan(target))
+    sample = make_sample(scan, prompt, make_plan(target, padding=7.5))
     padded = np.ones(sample.grid.shape, bool)
     padded[sample.content] = False
-    assert (sample.array[:, padded] == PADDING).all() and not sample.label[padded].any()
+    assert (sample.array[:-1, padded] == 7.5).all() and not sample.array[-1][padded].any()
+    assert not sample.label[padded].any()
     clean = np.random.default_rng(0).random((2, *sample.grid.shape)).astype(np.float32)
     dirty = clean.copy()
     dirty[:, padded] = np.nan
@@ -134,36 +137,86 @@ def test_the_map_is_one_at_the_points():
         assert sample.array[-1].min() >= 0 and sample.array[-1].max() <= 1
 
 
-@given(st.integers(0, 200))
-@settings(max_examples=60)
-def test_other_points_in_the_object_make_the_same_sample_from_the_stored_region(seed):
-    """A region holds what any draw in its object asks for: nothing is cut off."""
+def extremes(mask):
+    """The voxels (6, 3) at both ends of a mask along each axis: the largest box of points."""
+    voxels = np.argwhere(mask)
+    return np.array([
+        voxels[pick(voxels[:, axis])] for axis in range(3) for pick in (np.argmin, np.argmax)
+    ])  # fmt: skip
+
+
+@given(st.integers(0, 10_000), st.sampled_from([(4, 4, 2), (8, 8, 8), (32, 32, 8), (1, 16, 4)]))
+@settings(max_examples=150)
+def test_other_points_in_the_object_make_the_same_sample_from_the_stored_region(seed, divisor):
+    """A region holds what any draw in its object asks for: nothing is cut off, nothing moves."""
     rng = np.random.default_rng(seed)
-    source = stored_grid(tuple(rng.integers(20, 70, 3)), (1.0, 1.0, 1.0))
+    source = stored_grid(tuple(rng.integers(10, 90, 3)), (1.0, 1.0, 2.0))
     shape = np.array(source.ras.shape)
-    radii = rng.integers(3, 9, 3)
+    radii = np.minimum(rng.integers(3, 14, 3), (shape - 1) // 2)
     centre = rng.integers(radii, shape - radii)
     scan = make_scan(source, centre=centre, radii=radii)
-    plan = make_plan((1.0, 1.0, 1.0))
-    (prompt,) = scan.prompts
+    object_, grid = scan.label.array[0], scan.image.grid
+    # points about as deep as they get, and margins that were planned for them
+    inside = np.argwhere(object_)
+    deep = np.argwhere(ellipsoid(shape, centre, np.maximum(radii * 0.4, 0.5)))
+    prompt = Prompt(1, grid.voxel_to_world(extremes(object_ * 0 + ellipsoid(
+        shape, centre, np.maximum(radii * 0.4, 0.5)))), "a")  # fmt: skip
+    scan = Scan("case", scan.image, scan.label, (prompt,))
+    box_mm = np.ptp(deep, axis=0) + 1
+    overhang = np.stack([deep.min(0) - inside.min(0), inside.max(0) - deep.max(0)], axis=1)
+    spacing = np.array(grid.spacing)
+    cut = plan_cut((box_mm * spacing)[None], (overhang * spacing[:, None])[None], (1, 1, 2), 0.1)
+    strides = ((1, 1, 1), divisor, (1, 1, 1))
+    plan = make_plan((1.0, 1.0, 2.0), cut=cut, network=replace(NETWORK, strides=strides),
+                     sample_shape=divisor)  # fmt: skip
     region = make_region(scan, prompt, plan)
-    inside = np.argwhere(scan.label.array[0])
-    points = scan.image.grid.voxel_to_world(inside[rng.permutation(len(inside))[:6]])
-    there = make_focus(region, points, plan)
-    # the extent of the draw is at most the object's, its margins hold the object's other points
-    here = make_sample(scan, Prompt(1, points, "a"), plan)
-    assert np.array_equal(there.array, here.array) and np.array_equal(there.label, here.label)
-    assert np.allclose(there.grid.affine, here.grid.affine)
+    draws = [extremes(object_), inside[rng.permutation(len(inside))[:6]], inside[:1], deep[:3]]
+    for draw in draws:
+        points = grid.voxel_to_world(draw)
+        there = make_focus(region, points, plan)
+        here = make_sample(scan, Prompt(1, points, "a"), plan)
+        assert np.array_equal(there.array, here.array)
+        assert np.array_equal(there.label, here.label)
+        assert np.allclose(there.grid.affine, here.grid.affine)
+        # padding only where the scan itself is too small
+        assert ((there.padding.sum(axis=1) == 0) | (np.array(there.grid.shape) > shape)).all()
+
+
+def test_a_point_outside_the_region_is_refused():
+    source = stored_grid((90, 60, 60), (1.0, 1.0, 1.0))
+    scan = make_scan(source, centre=(20, 30, 30), radii=(4, 4, 4))
+    region = make_region(scan, scan.prompts[0], make_plan((1.0, 1.0, 1.0)))
+    far = source.ras.voxel_to_world([[20.0, 30.0, 30.0], [80.0, 30.0, 30.0]])
+    with pytest.raises(DataError, match="case: 1 of 2 points lie outside the region"):
+        make_focus(region, far, make_plan((1.0, 1.0, 1.0)))
+
+
+def test_a_new_draw_has_the_truth_of_its_object():
+    """Two components, one prompt that touches both: points in one of them still mean both."""
+    source = stored_grid((40, 30, 30), (1.0, 1.0, 1.0))
+    label = np.zeros(source.ras.shape, np.uint8)
+    label[8:18, 10:20, 10:20] = 1
+    label[22:26, 12:18, 12:18] = 1
+    image = np.zeros((1, *label.shape), np.float32)
+    voxels = [[9, 15, 15], [24, 15, 15], [12, 11, 15], [12, 18, 15], [12, 15, 11], [12, 15, 18]]
+    prompt = Prompt(1, source.ras.voxel_to_world(voxels), "a")
+    scan = Scan("case", Volume(image, source), Volume(label[None], source), (prompt,))
+    plan = make_plan((1.0, 1.0, 1.0))
+    region = make_region(scan, prompt, plan)
+    draw = source.ras.voxel_to_world([*voxels[2:], [9, 14, 14], [17, 15, 15]])
+    there, here = make_focus(region, draw, plan), make_sample(scan, Prompt(1, draw), plan)
+    assert there.label.sum() == here.label.sum() > 1000
 
 
 def test_objects_at_the_border_and_as_large_as_the_image():
     source = stored_grid((9, 40, 5), (1.0, 1.0, 4.0))
     scan = make_scan(source, centre=(1, 38, 2), radii=(9, 5, 4))
-    for target in ((1.0, 1.0, 4.0), (0.5, 0.7, 3.0), (2.0, 2.0, 2.0)):
+    targets = {(1.0, 1.0, 4.0): 0.999, (0.5, 0.7, 3.0): 0.95, (2.0, 2.0, 2.0): 0.85}
+    for target, least in targets.items():
         sample = make_sample(scan, scan.prompts[0], make_plan(target))
         assert (np.array(sample.grid.shape) % NETWORK.divisor == 0).all()
-        assert dice(restore(sample.label.astype(np.float32), sample) >= 0.5,
-                    scan.label.array[0]) > 0.85  # fmt: skip
+        back = restore(sample.label.astype(np.float32), sample) >= 0.5
+        assert dice(back, scan.label.array[0]) > least
 
 
 def test_z_scores_are_of_the_regions_voxels_that_are_not_zero():

@@ -8,6 +8,8 @@ import click
 
 from interactivenet.cli.base import Command, raw_option, required, task_option
 
+_STATUSES = ("written", "unchanged")
+
 
 @click.command("plan", cls=Command)
 @task_option
@@ -68,8 +70,9 @@ def plan(
     from interactivenet import plan_task
     from interactivenet.case_files import Finding
     from interactivenet.cli.reporting import counted, say, show_findings, track
+    from interactivenet.io.lock import only_one
     from interactivenet.parallel import Workers, available_cores
-    from interactivenet.planning import Wishes, encoding_named
+    from interactivenet.planning import Wishes, encoding_named, lone_margins
     from interactivenet.preprocess import Preparation, remove_stale
     from interactivenet.provenance import Run
     from interactivenet.task import Roots, Task, record_failures
@@ -81,42 +84,50 @@ def plan(
         encoding=encoding_named(encoding),
     )  # fmt: skip
     how = plan_task.Folds(folds, stratified=stratified, leave_one_out=leave_one_out)
-    plan_task.check(dataset, how)
+    plan_task.check(dataset, how, seed)
     folder = roots.processed / dataset.name
     count = len(dataset.training)
     workers = Workers(min(jobs or available_cores(), count), plan_task.WORKER_MODULES)
-    with Run(folder, "plan", ctx.params, seed) as run, workers:
+    with only_one(folder), Run(folder, "plan", ctx.params, seed) as run, workers:
         with run.step("fingerprint"):
             cases = plan_task.measure_cases(dataset, folder, workers, overwrite=overwrite)
             fingerprint, measured = plan_task.collect(dataset, track(cases, count, "measured"))
-        for one in measured:
-            run.inputs(one.hashes)
+        run.inputs(plan_task.inputs(dataset, measured))
         failures = {one.name: one.error for one in measured if one.error}
-        record_failures(folder, "plan", failures)
+        recorded = record_failures(folder, "plan", failures)
+        show_findings([Finding("error", name, why) for name, why in failures.items()])
         with run.step("plan"):
-            decided, splits = plan_task.decide(dataset, fingerprint, wishes, how)
-            path = plan_task.write_plans(folder, decided, splits, fingerprint)
+            decided = plan_task.decide(dataset, fingerprint, wishes)
+            names = [one.name for one in measured if not one.error]
+            plan_task.split(dataset, names, how, seed)
+        findings = [
+            Finding("warning", *lone) for lone in lone_margins(fingerprint, decided.spacing)
+        ]
         with run.step("preprocess"):
+            plan_task.withdraw(folder, decided)
             preparation = Preparation(dataset, decided, folder, verbose, overwrite)
             prepared = plan_task.prepare_cases(dataset, measured, preparation, workers)
-            results = list(track(prepared, count - len(failures), "preprocessed"))
-        coverage = {name: value for one in results for name, value in one.coverage.items()}
-        plan_task.write_plans(folder, decided, splits, fingerprint, coverage)
+            results = list(track(prepared, len(names), "preprocessed"))
+        done = [one for one in results if one.status != "failed"]
+        late = {one.name: one.error for one in results if one.status == "failed"}
+        recorded = record_failures(folder, "plan", failures | late)
+        run.note(failures=failures | late)
+        run.workers(workers.jobs, workers.peak_mb)
+        findings += [Finding("error", name, why) for name, why in late.items()]
+        findings += [Finding("warning", *low) for low in plan_task.low_coverage(done)]
+        findings += [Finding("warning", one.name, note) for one in done for note in one.notes]
+        findings += [Finding("note", "", note) for note in decided.notes]
+        show_findings(findings)
+        splits = plan_task.split(dataset, [one.name for one in done], how, seed)
+        coverage = {name: value for one in done for name, value in one.coverage.items()}
+        path = plan_task.write_plans(folder, decided, splits, fingerprint, coverage)
         remove_stale(folder, coverage)
         plan_task.remove_stale_facts(dataset, folder)
-        failures |= {one.name: one.error for one in results if one.status == "failed"}
-        recorded = record_failures(folder, "plan", failures)
-        run.note(failures=failures)
-        run.workers(workers.jobs, workers.peak_mb)
-    findings = [Finding("error", name, why) for name, why in failures.items()]
-    findings += [Finding("warning", *low) for low in plan_task.low_coverage(results)]
-    findings += [Finding("note", "", note) for note in decided.notes]
-    show_findings(findings)
     for line in plan_task.describe(decided, splits, coverage):
         say(line)
-    done = {s: sum(one.status == s for one in results) for s in ("written", "unchanged")}
-    said = ", ".join(f"{number} {status}" for status, number in done.items() if number)
-    say(f"{path}: {counted(len(coverage), 'region')} of {counted(len(results), 'case')} ({said})")
-    if failures:
-        say(f"{counted(len(failures), 'case')} failed, see {recorded}")
+    counts = {status: sum(one.status == status for one in done) for status in _STATUSES}
+    said = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
+    say(f"{path}: {counted(len(coverage), 'region')} of {counted(len(done), 'case')} ({said})")
+    if failures or late:
+        say(f"{counted(len(failures | late), 'case')} failed, see {recorded}")
         ctx.exit(1)

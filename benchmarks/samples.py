@@ -130,11 +130,13 @@ def sample_times(folder: Path, task: str) -> dict[str, Any]:
     dataset = Task.load(folder / task)
     plan = Plan.load(folder / "processed_0" / task / "plans.json")
     times, shapes = [], []
+    cases: dict[str, float] = {}
     for case in dataset.training:
         scan = read_scan(case, len(dataset.modalities), dataset.labels)
         for prompt in scan.prompts:
             one = median_seconds({"": partial(make_sample, scan, prompt, plan)}, REPEATS)
             times.append(1000 * one[""])
+            cases[f"{case.name}, label {prompt.label}"] = round(times[-1], 2)
             shapes.append(make_sample(scan, prompt, plan).array.shape[1:])
     largest = int(np.prod(shapes, axis=1).argmax())
     return {
@@ -143,6 +145,7 @@ def sample_times(folder: Path, task: str) -> dict[str, Any]:
         "median_ms": round(float(np.median(times)), 2),
         "largest_ms": round(times[largest], 2),
         "largest_sample": shapes[largest],
+        "ms": cases,
     }
 
 

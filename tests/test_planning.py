@@ -79,7 +79,7 @@ def test_cuts_are_clipped_at_the_image():
     fingerprint = Fingerprint(("MR",), (facts,))
     cut = plan_cut(fingerprint.boxes, fingerprint.overhangs, (1.0, 1.0, 2.0), 0.0)
     sizes = cut_sizes(fingerprint.boxes, cut, (1.0, 1.0, 2.0), fingerprint)
-    assert sizes.tolist() == [[34, 40 + 14, (50 + 10 + 8) / 2]]
+    assert sizes.tolist() == [[34, 40 + 14, 25 + 5 + 5]]
 
 
 def test_ct_is_clipped_and_others_are_not():
@@ -110,7 +110,9 @@ def test_a_plan_reads_back_and_keeps_to_the_memory(tmp_path, preset, gb, box):
 
 def test_a_prompt_that_alone_makes_the_margins_large_is_named():
     near, far = prompt_facts(), prompt_facts(overhang=((5.0, 5.0), (5.0, 40.0), (5.0, 5.0)))
-    cases = tuple(case_facts(name, prompts=(one,)) for name, one in zip("abc", (near, far, near)))
+    cases = tuple(
+        case_facts(name, prompts=(one,)) for name, one in zip("abc", (near, far, near), strict=True)
+    )
     ((case, message),) = lone_margins(Fingerprint(("MR",), cases), (1.0, 1.0, 1.0))
     assert case == "b" and "reaches 40 mm beyond its points" in message
     assert lone_margins(Fingerprint(("MR",), (cases[0],) * 3), (1.0, 1.0, 1.0)) == []

@@ -95,6 +95,7 @@ def geodesic_distance(
         if torch is not None and isinstance(seeds, torch.Tensor):
             seeds = seeds.cpu().numpy()
         return _on_cpu(np.asarray(image), seeds, spacing, kernel, iterations, limit, settings)
+    _check_arrays(image, seeds)
     if image.device.type == "cpu" or kernel == "geodistk":
         if isinstance(seeds, torch.Tensor):
             seeds = seeds.cpu().numpy()
@@ -103,7 +104,6 @@ def geodesic_distance(
         return torch.from_numpy(found).to(image.device)
     from interactivenet.encoding.sweeps import geodesic_sweeps
 
-    _check_arrays(image, seeds)
     return geodesic_sweeps(
         image.reshape(-1, *image.shape[-3:]),
         torch.as_tensor(seeds, device=image.device),

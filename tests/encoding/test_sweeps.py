@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from interactivenet.encoding import Encoding, encode, geodesic_distance
 from interactivenet.encoding.metric import Metric
+from interactivenet.errors import DataError
 from tests.encoding.cases import spacings, volumes
 
 torch = pytest.importorskip("torch", reason="the sweeps are made of tensor operations")
@@ -77,3 +78,9 @@ def test_tensors_in_tensor_out(device, kind):
         assert isinstance(found, torch.Tensor) and found.device.type == device
         np.testing.assert_allclose(found.cpu(), expected, atol=1e-4)
     assert isinstance(encode(image, torch.from_numpy(seeds), (1, 1, 3), Encoding()), np.ndarray)
+
+
+def test_a_tensor_of_another_type_is_refused_by_name():
+    image, seeds = torch.zeros(3, 4, 5), torch.ones(3, 4, 5, dtype=torch.bool)
+    with pytest.raises(DataError, match=r"image must be float32, got torch\.bfloat16"):
+        geodesic_distance(image.bfloat16(), seeds, (1, 1, 1))

@@ -52,14 +52,13 @@ class Folds:
 class MeasuredCase:
     """Facts of one case, None where it cannot be used (error says why).
 
-    hashes: SHA-256 of its files.  reused: whether an earlier run had measured it.
+    hashes: SHA-256 of its files.
     """
 
     name: str
     hashes: Mapping[str, str]
     facts: CaseFacts | None = None
     histograms: Mapping[str, Histogram] = field(default_factory=dict)
-    reused: bool = False
     error: str = ""
 
 
@@ -96,7 +95,7 @@ def collect(task: Task, measured: Iterator[MeasuredCase]) -> tuple[Fingerprint, 
             facts.append(one.facts)
         for name, histogram in one.histograms.items():
             histograms[name] = histograms.get(name, Histogram()) + histogram
-        cases.append(MeasuredCase(one.name, one.hashes, reused=one.reused, error=one.error))
+        cases.append(MeasuredCase(one.name, one.hashes, error=one.error))
     return Fingerprint(task.modalities, tuple(facts), histograms), cases
 
 
@@ -237,7 +236,7 @@ def _measure(work: tuple[Task, Path, Case, bool]) -> MeasuredCase:
             **case_inputs(task, case, hashes),
         }
         if not overwrite and (known := _known(case.name, path, made_from)):
-            return MeasuredCase(case.name, hashes, *known, reused=True)
+            return MeasuredCase(case.name, hashes, *known)
         scan = read_scan(case, len(task.modalities), task.labels)
         facts = measure_case(scan, case.subtype)
         assert scan.label is not None

@@ -1,9 +1,19 @@
-"""The U-Net that a plan describes."""
+"""The U-Net that a plan describes, and its weights as files."""
 
 from __future__ import annotations
 
-from monai.networks.nets import DynUNet
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+from monai.networks.nets import DynUNet
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_model, save_model
+from torch.nn import Module
+
+from interactivenet.errors import DataError, one_line
+from interactivenet.io.atomic import replacing, sha256, write_json
 from interactivenet.plan import Network
 from interactivenet.topology import CLASSES
 
@@ -29,3 +39,41 @@ def build_network(network: Network, channels: int) -> DynUNet:
         deep_supr_num=network.deep_supervision,
         res_block=network.residual,
     )
+
+
+def count_parameters(network: Module) -> int:
+    """Count the weights of a network."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def save_weights(path: Path, network: Module, facts: Mapping[str, Any]) -> None:
+    """Write a network's weights as safetensors, and what is known of them in a JSON beside it.
+
+    facts: JSON data; they stand in the weights' own header as well, so that the two always
+    belong together. The JSON has the file's SHA-256, too.
+    """
+    network = getattr(network, "_orig_mod", network)  # torch.compile's wrapper
+    with replacing(path) as temporary:
+        save_model(network, str(temporary), {"interactivenet": json.dumps(facts)})
+    write_json(path.with_suffix(".json"), {**facts, "sha256": sha256(path)})
+
+
+def load_weights(path: Path, network: Module) -> dict[str, Any]:
+    """Read weights into a network and return the facts that were written with them.
+
+    Raises DataError where the file is missing, damaged, or of another network.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            facts = json.loads((file.metadata() or {})["interactivenet"])
+        load_model(network, str(path))
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path}: cannot be read as weights: {one_line(error)}") from error
+    except (KeyError, ValueError) as error:
+        raise DataError(f"{path}: are no weights of InteractiveNet") from error
+    except RuntimeError as error:
+        raise DataError(
+            f"{path}: are the weights of another network: {one_line(error)[:200]}"
+        ) from error
+    assert isinstance(facts, dict)
+    return facts

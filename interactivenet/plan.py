@@ -6,6 +6,7 @@ All triples run along the R, A and S axes.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -19,14 +20,14 @@ from numpy.typing import ArrayLike, NDArray
 from interactivenet.errors import DataError, RequestError
 from interactivenet.io.atomic import read_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 #: what a plans.json may hold beside its schema version
 _SECTIONS = ("plan", "splits", "coverage", "fingerprint")
 
 Ints = tuple[int, int, int]
 Floats = tuple[float, float, float]
 Sides = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
-EncodingKind = Literal["geodesic", "euclidean", "gaussian"]
+EncodingKind = Literal["geodesic", "euclidean", "gaussian", "none"]
 Kernel = Literal["exact", "scan", "geodistk"]
 MetricName = Literal["geodistk", "gradient"]
 #: read from JSON strictly: unknown fields and other types are refused
@@ -85,8 +86,9 @@ class Encoding:
 
     kind: "geodesic" is exp(-G), G the geodesic distance over the normalised image; "euclidean"
         exp(-d / sigma), "gaussian" exp(-d^2 / (2 sigma^2)), d the distance from the nearest
-        point in mm.
-    sigma_mm: the sigma of the latter two.
+        point in mm; "none" is 0 everywhere, to measure what points are worth.
+    sigma_mm: the sigma of the euclidean and the gaussian map.
+    extent: whether a second map draws the ellipsoid through the extent of the points.
 
     The other fields belong to "geodesic" and are those of
     :func:`interactivenet.encoding.geodesic_distance`.
@@ -101,6 +103,7 @@ class Encoding:
     weight: float = 0.95
     contrast: float = 1.0
     sigma_mm: float = 10.0
+    extent: bool = False
 
     __pydantic_config__: ClassVar[Any] = _STRICT
 
@@ -121,6 +124,11 @@ class Encoding:
         for name, fine in right.items():
             if not fine:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, out of its range")
+
+    @property
+    def channels(self) -> int:
+        """How many maps there are."""
+        return 1 + self.extent
 
 
 @dataclass(frozen=True)
@@ -196,6 +204,17 @@ class Plan:
             raise ValueError(
                 f"sample_shape {self.sample_shape} is not divisible by {self.network.divisor}"
             )
+
+    @property
+    def channels(self) -> int:
+        """Channels of a sample: one per modality, and the maps of the points."""
+        return len(self.modalities) + self.encoding.channels
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that is decided here; the notes do not count."""
+        decided = {name: value for name, value in asdict(self).items() if name != "notes"}
+        return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
         """Return the plan as JSON data, schema version included."""

@@ -59,7 +59,8 @@ def encoding_named(name: str) -> Encoding:
     """Return an encoding by its short name.
 
     exact, scan, geodistk: the kernel, with GeodisTK's metric; gradient: the exact kernel with
-    that metric; euclidean, gaussian: without the image. Raises RequestError for another name.
+    that metric; euclidean, gaussian: without the image; none: an empty map. Raises RequestError
+    for another name.
     """
     known = {
         "exact": Encoding(),
@@ -68,6 +69,7 @@ def encoding_named(name: str) -> Encoding:
         "gradient": Encoding(metric="gradient"),
         "euclidean": Encoding(kind="euclidean"),
         "gaussian": Encoding(kind="gaussian"),
+        "none": Encoding(kind="none"),
     }
     if name not in known:
         raise RequestError(f"encoding '{name}' is unknown: expected one of {', '.join(known)}")
@@ -91,7 +93,7 @@ def make_plan(task: str, labels: LabelNames, fingerprint: Fingerprint, wishes: W
     sizes = cut_sizes(fingerprint.boxes, cut, spacing, fingerprint)
     shape = np.ceil(np.percentile(sizes, SAMPLE_PERCENTILE, axis=0)).astype(int)
     preset = PRESETS[wishes.preset]
-    channels = len(fingerprint.modalities)
+    channels = len(fingerprint.modalities) + wishes.encoding.channels
     network, sample_shape, batch, needed = fit(shape, spacing, channels, preset, wishes.memory_gb)
     larger = int((sizes > np.array(sample_shape)).any(axis=1).sum())
     notes = []

@@ -11,7 +11,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,14 @@ from interactivenet.plan import Plan
 from interactivenet.prompts import Prompt
 from interactivenet.region import Region, make_region
 from interactivenet.scan import read_scan
+from interactivenet.simulate import Settings
 from interactivenet.snapshots import save_snapshot, snapshot_made_from
-from interactivenet.task import Case, Task
+from interactivenet.task import Case, Task, simulated_files
 from interactivenet.volume import Array, Geometry
 
 REGIONS, SNAPSHOTS = "regions", "snapshots"
 #: regions of another version are made again
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ def _prepare(preparation: Preparation, case: Case, hashes: Mapping[str, str]) ->
     made_from = {
         "version": _VERSION,
         "settings": region_settings(plan),
+        "simulation": simulation_settings(task, case, hashes),
         **case_inputs(task, case, hashes),
     }
     picture = ""
@@ -120,7 +122,7 @@ def _prepare(preparation: Preparation, case: Case, hashes: Mapping[str, str]) ->
     names = region_names(case.name, [prompt.label for prompt in scan.prompts])
     coverage, notes = {}, []
     for name, prompt in zip(names, scan.prompts, strict=True):
-        region = make_region(scan, prompt, plan)
+        region = replace(make_region(scan, prompt, plan), simulation=_simulation(made_from))
         coverage[name] = region.coverage
         save_region(preparation.folder / REGIONS, name, region, {**made_from, "regions": names})
         path = preparation.folder / SNAPSHOTS / f"{name}.png"
@@ -147,6 +149,19 @@ def case_inputs(task: Task, case: Case, hashes: Mapping[str, str]) -> dict[str, 
         "modalities": list(task.modalities),
         "labels": {str(value): name for value, name in task.labels.names.items()},
     }
+
+
+def simulation_settings(task: Task, case: Case, hashes: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return the settings that a case's prompts were simulated with; None for a person's."""
+    if case.interaction is None:
+        return None
+    subset = case.interaction.parent.name.removeprefix("interactions")
+    record = simulated_files(task.folder).get(f"{subset}/{case.name}", {})
+    file = case.interaction.relative_to(task.folder).as_posix()
+    if record.get("file") != file or record.get("prompt") != hashes.get(file):
+        return None  # not simulated, or edited since
+    settings = record.get("settings")
+    return dict(settings) if isinstance(settings, dict) else None
 
 
 def region_settings(plan: Plan) -> dict[str, Any]:
@@ -218,6 +233,7 @@ def load_region(folder: Path, name: str, plan: Plan) -> Region:
             start=np.array(content["start"], dtype=np.intp),
             stop=np.array(content["stop"], dtype=np.intp),
             coverage=content["coverage"],
+            simulation=_simulation(content["made_from"]),
         )
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(
@@ -269,6 +285,11 @@ def _record(path: Path) -> dict[str, Any]:
         return read_object(path)
     except DataError:  # damaged: made again
         return {}
+
+
+def _simulation(made_from: Mapping[str, Any]) -> Settings | None:
+    settings = made_from.get("simulation")
+    return None if settings is None else Settings(**settings)
 
 
 def _geometry(grid: Geometry) -> dict[str, Any]:

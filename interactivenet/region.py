@@ -24,6 +24,7 @@ from interactivenet.resample import (
     resampled_geometry,
 )
 from interactivenet.scan import Scan
+from interactivenet.simulate import Settings
 from interactivenet.topology import divisible
 from interactivenet.volume import Array, Geometry, box
 
@@ -40,6 +41,7 @@ class Region:
     source: the stored grid of the scan.
     start, stop: (3,) first and one past the last voxel of the scan's RAS grid that it covers.
     coverage: fraction of the object's voxels that the planned cut holds; 1 without a label map.
+    simulation: how the points were simulated; None where a person placed them.
     """
 
     case: str
@@ -51,6 +53,7 @@ class Region:
     start: Indices
     stop: Indices
     coverage: float = 1.0
+    simulation: Settings | None = None
 
 
 def points_box(prompt: Prompt, grid: Geometry) -> tuple[Indices, Indices]:

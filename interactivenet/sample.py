@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from interactivenet.encoding import encode
+from interactivenet.encoding import encode, encode_extent
 from interactivenet.errors import DataError
 from interactivenet.plan import Plan
 from interactivenet.prompts import LabelNames, Prompt
@@ -29,7 +29,7 @@ from interactivenet.volume import Array, Box, Geometry, box
 class Sample:
     """One prompt, as the network sees it.
 
-    array: (C + 1, X, Y, Z) float32: the normalised channels, and the map of the points last.
+    array: (C + M, X, Y, Z) float32: the normalised channels, and the M maps of the points last.
     label: (X, Y, Z) uint8, 1 in the object; None where unknown.
     grid: where the array lies, the padding included.
     source: the stored grid of the scan.
@@ -102,10 +102,13 @@ def make_focus(region: Region, points: ArrayLike, plan: Plan) -> Sample:
     content = box(padding[:, 0], size - padding[:, 1])
     seeds: NDArray[np.bool_] = np.zeros(image.shape[1:], dtype=bool)
     seeds[tuple((voxels - start).T)] = True
-    array = np.full((len(image) + 1, *size), plan.padding, np.float32)
-    array[:-1][content] = image
-    array[-1] = 0
-    array[-1][content] = encode(image, seeds, grid.spacing, plan.encoding)
+    array = np.full((plan.channels, *size), plan.padding, np.float32)
+    images, maps = array[: len(image)], array[len(image) :]
+    images[content] = image
+    maps[:] = 0
+    maps[0][content] = encode(image, seeds, grid.spacing, plan.encoding)
+    if plan.encoding.extent:
+        maps[1] = encode_extent(voxels - first, tuple(size))
     label = None
     if region.label is not None:
         label = np.zeros(tuple(size), np.uint8)

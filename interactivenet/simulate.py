@@ -7,12 +7,14 @@ along RAS+ and draw from the generator that they are given.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from interactivenet.errors import RequestError
 from interactivenet.volume import coarse_axes
 
 Indices = NDArray[np.intp]
@@ -22,6 +24,37 @@ Mask = NDArray[np.bool_]
 DEPTH_FINE, DEPTH_COARSE = 5, 1
 _DRAWS = 10
 _NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How prompts are simulated; stored beside them.
+
+    random: this many random points per object instead of margin points, 0 for none.
+    centre: the object's deepest point instead of margin points (with ``random``: both).
+    depth_mm: depth of margin points below the extremes; None for 5 voxels, 1 along coarse axes.
+    jitter_mm: standard deviation of noise on each coordinate; points stay inside the object.
+    """
+
+    seed: int = 0
+    random: int = 0
+    centre: bool = False
+    depth_mm: float | None = None
+    jitter_mm: float = 0.0
+    per_component: bool = False
+    largest_component: bool = True
+    format: str = "nii.gz"
+
+    def __post_init__(self) -> None:
+        checks = {
+            "--seed": self.seed >= 0,
+            "--random": self.random >= 0,
+            "--depth-mm": self.depth_mm is None or 0 <= self.depth_mm < math.inf,
+            "--jitter-mm": 0 <= self.jitter_mm < math.inf,
+        }
+        for option, right in checks.items():
+            if not right:
+                raise RequestError(f"{option}: expected 0 or more")
 
 
 @dataclass(frozen=True)
@@ -72,28 +105,62 @@ def find_objects(mask: Mask, *, per_component: bool, largest_only: bool) -> list
     return objects
 
 
+def draw_points(
+    thing: Object,
+    spacing: tuple[float, float, float],
+    settings: Settings,
+    rng: np.random.Generator,
+    scan_spacing: tuple[float, float, float] | None = None,
+) -> Indices:
+    """Draw points (N, 3), voxels, in an object, as the settings say.
+
+    spacing: of the grid of the object, mm.  scan_spacing: of the scan, where the object was
+    brought to another grid: points lie as deep, in mm, as they would in the scan.
+    """
+    if settings.random or settings.centre:
+        parts = [centre_point(thing, spacing)] if settings.centre else []
+        if settings.random:
+            parts.append(random_points(thing, settings.random, rng))
+        points = np.unique(np.concatenate(parts), axis=0)
+    else:
+        depth: float | NDArray[np.float64] | None = settings.depth_mm
+        if depth is None and scan_spacing is not None:
+            depth = _depths(scan_spacing) * np.array(scan_spacing)
+        points = margin_points(thing, spacing, rng, depth)
+    if settings.jitter_mm:
+        points = jitter(points, thing, spacing, settings.jitter_mm, rng)
+    return points
+
+
 def margin_depths(
-    extent: NDArray[np.intp], spacing: tuple[float, float, float], depth_mm: float | None = None
+    extent: NDArray[np.intp],
+    spacing: tuple[float, float, float],
+    depth_mm: float | NDArray[np.float64] | None = None,
 ) -> Indices:
     """How many voxels (3,) inwards of an object's extremes its margin points lie.
 
     extent: (3,) voxels of the object's bounding box; spacing: mm.
     5 voxels along a fine axis and 1 along a coarse one (3 times the finest spacing or more),
-    or ``depth_mm`` along each; never more than a third of the distance between the outermost
-    voxel centres, so that the two points of an axis never meet unless the object is one thick.
+    or ``depth_mm``, one for all or (3,); never more than a third of the distance between the
+    outermost voxel centres, so that the two points of an axis never meet unless the object is
+    one thick.
     """
     if depth_mm is None:
-        wanted = np.where(coarse_axes(spacing), DEPTH_COARSE, DEPTH_FINE)
+        wanted = _depths(spacing)
     else:
         wanted = np.minimum(np.rint(depth_mm / np.array(spacing)), extent)
     return np.minimum(wanted, (extent - 1) // 3).astype(np.intp)
+
+
+def _depths(spacing: tuple[float, float, float]) -> Indices:
+    return np.where(coarse_axes(spacing), DEPTH_COARSE, DEPTH_FINE)
 
 
 def margin_points(
     thing: Object,
     spacing: tuple[float, float, float],
     rng: np.random.Generator,
-    depth_mm: float | None = None,
+    depth_mm: float | NDArray[np.float64] | None = None,
 ) -> Indices:
     """Place the six interior margin points of an object.
 
@@ -116,7 +183,7 @@ def _draw_margin_points(
     voxels: Indices,
     spacing: tuple[float, float, float],
     rng: np.random.Generator,
-    depth_mm: float | None,
+    depth_mm: float | NDArray[np.float64] | None,
 ) -> Indices:
     first, last = voxels.min(axis=0), voxels.max(axis=0)
     depths = margin_depths(last - first + 1, spacing, depth_mm)

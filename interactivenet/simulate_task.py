@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import threading
 import zlib
 from collections.abc import Iterator
@@ -22,39 +21,9 @@ from interactivenet.io.images import READABLE, read_label
 from interactivenet.io.prompt_files import PROMPT_SUFFIXES, write_prompts
 from interactivenet.parallel import map_cases
 from interactivenet.prompts import MARGIN_POINTS, LabelNames, Prompt
+from interactivenet.simulate import Settings
 from interactivenet.task import SIMULATION, Task, has_own_list, simulated_files
 from interactivenet.volume import Volume
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How prompts are simulated; stored beside them.
-
-    random: this many random points per object instead of margin points, 0 for none.
-    centre: the object's deepest point instead of margin points (with ``random``: both).
-    depth_mm: depth of margin points below the extremes; None for 5 voxels, 1 along coarse axes.
-    jitter_mm: standard deviation of noise on each coordinate; points stay inside the object.
-    """
-
-    seed: int = 0
-    random: int = 0
-    centre: bool = False
-    depth_mm: float | None = None
-    jitter_mm: float = 0.0
-    per_component: bool = False
-    largest_component: bool = True
-    format: str = "nii.gz"
-
-    def __post_init__(self) -> None:
-        checks = {
-            "--seed": self.seed >= 0,
-            "--random": self.random >= 0,
-            "--depth-mm": self.depth_mm is None or 0 <= self.depth_mm < math.inf,
-            "--jitter-mm": 0 <= self.jitter_mm < math.inf,
-        }
-        for option, right in checks.items():
-            if not right:
-                raise RequestError(f"{option}: expected 0 or more")
 
 
 @dataclass(frozen=True)
@@ -236,7 +205,7 @@ def _prompts(
         for number, thing in enumerate(objects):
             # drawn from the seed, the case and the object alone: other cases change nothing
             rng = np.random.default_rng([settings.seed, zlib.crc32(key.encode()), value, number])
-            voxels = _points(thing, volume.spacing, settings, rng)
+            voxels = simulate.draw_points(thing, volume.spacing, settings, rng)
             what = f"label {value}" + (f", object {number + 1}" if len(objects) > 1 else "")
             if thing.ignored:
                 notes.append(
@@ -249,24 +218,6 @@ def _prompts(
             name = labels.names.get(value, "") if labels else ""
             prompts.append(Prompt(value, volume.voxel_to_world(voxels), name))
     return prompts, notes
-
-
-def _points(
-    thing: simulate.Object,
-    spacing: tuple[float, float, float],
-    settings: Settings,
-    rng: np.random.Generator,
-) -> simulate.Indices:
-    if settings.random or settings.centre:
-        parts = [simulate.centre_point(thing, spacing)] if settings.centre else []
-        if settings.random:
-            parts.append(simulate.random_points(thing, settings.random, rng))
-        points = np.unique(np.concatenate(parts), axis=0)
-    else:
-        points = simulate.margin_points(thing, spacing, rng, settings.depth_mm)
-    if settings.jitter_mm:
-        points = simulate.jitter(points, thing, spacing, settings.jitter_mm, rng)
-    return points
 
 
 def _wanted(settings: Settings) -> int:

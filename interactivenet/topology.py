@@ -40,6 +40,7 @@ class Preset:
 
 PRESETS = {
     "tiny": Preset(features=8, most_features=64, stages=4, batch=4),
+    "small": Preset(features=16, most_features=256, stages=6, batch=6),
     "default": Preset(features=32, most_features=320, stages=6, batch=6),
     "large": Preset(features=32, most_features=320, stages=6, batch=6, residual=True),
 }
@@ -114,7 +115,7 @@ def fit(
 ) -> tuple[Network, Ints, int, float]:
     """Find the network, the sample shape and the batch that fit into the memory.
 
-    shape: voxels that samples would like to have.  channels: of the image; the map is one more.
+    shape: voxels that samples would like to have.  channels: of a sample, the maps included.
     The shape's longest axis (in mm) is shortened until a batch of two fits, or, for the last
     bit, of one; what is left of the memory makes the batch larger, up to the preset's.
     Returns (network, sample shape, batch size, estimated GB). Raises RequestError where nothing
@@ -127,11 +128,11 @@ def fit(
         while True:
             network = plan_network(size, spacing, preset)
             sample = divisible(size, network)
-            needed = training_gb(network, sample, channels + 1, least_batch)
+            needed = training_gb(network, sample, channels, least_batch)
             if needed <= memory_gb:
                 batch = least_batch
                 while batch < preset.batch:
-                    more = training_gb(network, sample, channels + 1, batch + 1)
+                    more = training_gb(network, sample, channels, batch + 1)
                     if more > memory_gb:
                         break
                     batch, needed = batch + 1, more
@@ -140,7 +141,7 @@ def fit(
             if shorter is None:
                 break
             size = shorter
-    least = training_gb(network, sample, channels + 1, 1)
+    least = training_gb(network, sample, channels, 1)
     voxels = "x".join(map(str, sample))
     raise RequestError(
         f"--memory-gb {memory_gb:g} is too little: the smallest sample, {voxels} voxels, takes"

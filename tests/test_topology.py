@@ -122,7 +122,7 @@ def test_memory_estimate_against_what_the_backward_pass_keeps(name, size, spacin
 def test_little_memory_makes_samples_smaller_and_much_makes_batches_larger():
     spacing = (1.0, 1.0, 1.0)
     plans = {
-        gb: fit((160, 160, 160), spacing, 1, PRESETS["default"], gb) for gb in (3, 6, 12, 1000)
+        gb: fit((160, 160, 160), spacing, 2, PRESETS["default"], gb) for gb in (3, 6, 12, 1000)
     }
     voxels = [int(np.prod(shape)) for _, shape, _, _ in plans.values()]
     assert voxels == sorted(voxels) and voxels[0] < voxels[-1]
@@ -134,4 +134,4 @@ def test_little_memory_makes_samples_smaller_and_much_makes_batches_larger():
 
 def test_far_too_little_memory_is_refused():
     with pytest.raises(RequestError, match=r"--memory-gb 0.5 is too little: the smallest sample"):
-        fit((64, 64, 64), (1.0, 1.0, 1.0), 1, PRESETS["default"], 0.5)
+        fit((64, 64, 64), (1.0, 1.0, 1.0), 2, PRESETS["default"], 0.5)

@@ -26,13 +26,17 @@ _STATUSES = ("written", "unchanged")
 )  # fmt: skip
 @click.option("--memory-gb", default=8.0, show_default=True, help="Bound for a training step.")
 @click.option(
-    "--preset", type=click.Choice(["tiny", "default", "large"]), default="default",
+    "--preset", type=click.Choice(["tiny", "small", "default", "large"]), default="default",
     show_default=True, help="Size of the network.",
 )  # fmt: skip
 @click.option(
     "--encoding",
-    type=click.Choice(["exact", "scan", "geodistk", "gradient", "euclidean", "gaussian"]),
+    type=click.Choice(["exact", "scan", "geodistk", "gradient", "euclidean", "gaussian", "none"]),
     default="exact", show_default=True, help="How points become a map.",
+)  # fmt: skip
+@click.option(
+    "--extent/--no-extent", default=False, show_default=True,
+    help="A second map: the ellipsoid through the points' extent.",
 )  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Draw each prompt into snapshots/.")
 @click.option("--overwrite", is_flag=True, help="Redo what is finished and unchanged, too.")
@@ -56,6 +60,7 @@ def plan(
     memory_gb: float,
     preset: str,
     encoding: str,
+    extent: bool,
     verbose: bool,
     overwrite: bool,
     raw: Path | None,
@@ -67,6 +72,8 @@ def plan(
     Writes plans.json, regions/, run.json and, with -v, snapshots/ into the processed task. What
     is finished and unchanged is skipped.
     """
+    from dataclasses import replace
+
     from interactivenet import plan_task
     from interactivenet.case_files import Finding
     from interactivenet.cli.reporting import counted, say, show_findings, track
@@ -81,7 +88,7 @@ def plan(
     dataset = Task.load(roots.raw_task(required(task, "-t / --task")))
     wishes = Wishes(
         seed=seed, relax=relax, memory_gb=memory_gb, preset=preset,
-        encoding=encoding_named(encoding),
+        encoding=replace(encoding_named(encoding), extent=extent),
     )  # fmt: skip
     how = plan_task.Folds(folds, stratified=stratified, leave_one_out=leave_one_out)
     plan_task.check(dataset, how, seed)

@@ -54,7 +54,8 @@ def simulate(
     from interactivenet.case_files import Finding
     from interactivenet.cli.reporting import counted, say, show_findings, track
     from interactivenet.parallel import available_cores
-    from interactivenet.simulate_task import Settings, labelled_cases, simulate_task
+    from interactivenet.simulate import Settings
+    from interactivenet.simulate_task import labelled_cases, simulate_task
     from interactivenet.task import Roots, record_failures
 
     folder = Roots.choose(raw=raw).raw_task(required(task, "-t / --task"))

@@ -1,7 +1,7 @@
 """Points and images as input channels: how far each voxel is from the points of a prompt."""
 
 from interactivenet.encoding.geodesic import geodesic_distance
-from interactivenet.encoding.maps import encode
+from interactivenet.encoding.maps import encode, encode_extent
 from interactivenet.plan import Encoding
 
-__all__ = ["Encoding", "encode", "geodesic_distance"]
+__all__ = ["Encoding", "encode", "encode_extent", "geodesic_distance"]

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from interactivenet.encoding.geodesic import Spacing, check_spacing, geodesic_distance
 from interactivenet.errors import DataError
@@ -58,6 +58,8 @@ def encode(image: Any, seeds: Any, spacing: Spacing, encoding: Encoding) -> Any:
             f"seeds must have the image's shape {tuple(image.shape[-3:])}, got {tuple(seeds.shape)}"
         )
     torch = sys.modules.get("torch")
+    if encoding.kind == "none":
+        return image[(0,) * (image.ndim - 3)] * 0
     if torch is not None and isinstance(seeds, torch.Tensor):
         seeds = seeds.cpu().numpy()
     falls_off = _gaussian if encoding.kind == "gaussian" else _exponential
@@ -65,6 +67,23 @@ def encode(image: Any, seeds: Any, spacing: Spacing, encoding: Encoding) -> Any:
     if torch is not None and isinstance(image, torch.Tensor):
         return torch.from_numpy(found).to(image.device)
     return found
+
+
+def encode_extent(points: ArrayLike, shape: tuple[int, ...]) -> Floats:
+    """Draw the ellipsoid through the extent of points (N, 3), voxels, on a grid.
+
+    Returns (X, Y, Z) float32: 1 at the centre of the points' box, 1/2 on the ellipsoid whose
+    half axes are those of the box, towards 0 away from it: 2^-r^2, r the distance from the
+    centre in half axes.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    low, high = points.min(axis=0), points.max(axis=0)
+    centre, half = (low + high) / 2, (high - low + 1) / 2  # a voxel has an extent, too
+    x, y, z = (
+        np.exp2(-(((np.arange(n) - c) / h) ** 2))
+        for n, c, h in zip(shape, centre, half, strict=True)
+    )
+    return np.asarray(x[:, None, None] * y[:, None] * z, dtype=np.float32)
 
 
 def _distance_mm(seeds: Mask, spacing: Spacing) -> NDArray[np.float64]:

@@ -1,0 +1,1 @@
+"""Training: draws of samples, their augmentation, the Lightning module, the run of a fold."""

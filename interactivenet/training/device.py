@@ -1,0 +1,88 @@
+"""What a training runs on: device, precision, processes that draw samples."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+from pathlib import Path
+
+import torch
+
+from interactivenet.errors import RequestError
+from interactivenet.parallel import available_cores
+from interactivenet.plan import Plan
+
+#: as Lightning names them
+PRECISIONS = {"bf16": "bf16-mixed", "fp16": "16-mixed", "fp32": "32-true"}
+#: processes that draw samples for one graphics card
+_MOST_WORKERS = 12
+_SHARED_MEMORY = Path("/dev/shm")
+
+
+def choose_device(wish: str) -> str:
+    """Return 'cuda' or 'cpu'; wish: one of them, or 'auto'.
+
+    Raises RequestError where CUDA is asked for and there is none.
+    """
+    if wish == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wish == "cuda" and not torch.cuda.is_available():
+        raise RequestError(
+            "--device cuda: this machine, or this container, has no CUDA device that torch can use"
+            " (docker run --gpus all, apptainer exec --nv)"
+        )
+    return wish
+
+
+def choose_precision(wish: str, device: str) -> str:
+    """Return a key of ``PRECISIONS``; wish: one of them, or 'auto'.
+
+    bfloat16 where the device multiplies in it: four times faster on a CPU with AMX than
+    float32, but slower on one without.
+    """
+    if wish != "auto":
+        return wish
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    return "bf16" if has_amx() else "fp32"
+
+
+def has_amx() -> bool:
+    """Whether this CPU has Intel's matrix extensions, and torch uses them."""
+    check = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool(check and check())
+
+
+def choose_workers(wish: int | None, device: str, plan: Plan) -> tuple[int, str]:
+    """Return how many processes draw samples, 0 for none, and a warning, '' for none.
+
+    On a CPU they would only take the network's cores. Where the shared memory that batches
+    pass through is too small, as in a container without --shm-size, there are none.
+    """
+    cores = available_cores()
+    workers = wish if wish is not None else min(cores - 1, _MOST_WORKERS) * (device == "cuda")
+    if not workers or not _SHARED_MEMORY.is_dir():
+        return workers, ""
+    x, y, z = plan.sample_shape
+    batch = plan.batch_size * (4 * plan.channels + 1) * x * y * z
+    needed = batch * (2 * workers + 2)  # two are prepared ahead by each, two are on their way
+    free = shutil.disk_usage(_SHARED_MEMORY).free
+    if free >= needed:
+        return workers, ""
+    return 0, (
+        f"{_SHARED_MEMORY} has {free / 1e6:.0f} MB, {workers} workers need {needed / 1e6:.0f} MB:"
+        " samples are drawn in the training process itself, which is slower (docker run"
+        " --shm-size 2g, or --ipc=host)"
+    )
+
+
+def worker_context() -> str:
+    """Return how worker processes are started: never by fork, which can hang with threads."""
+    methods = multiprocessing.get_all_start_methods()
+    return "forkserver" if "forkserver" in methods else "spawn"
+
+
+def rank() -> int:
+    """Return which of several training processes of one machine this is; 0 for the first."""
+    return int(os.environ.get("LOCAL_RANK") or 0)

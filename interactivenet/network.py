@@ -9,13 +9,16 @@ from typing import Any
 
 from monai.networks.nets import DynUNet
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_file, save_file
 from torch.nn import Module
 
 from interactivenet.errors import DataError, one_line
 from interactivenet.io.atomic import replacing, sha256, write_json
 from interactivenet.plan import Network
 from interactivenet.topology import CLASSES
+
+#: DynUNet holds all stages a second time below this name
+_AGAIN = "skip_layers."
 
 
 def build_network(network: Network, channels: int) -> DynUNet:
@@ -52,9 +55,13 @@ def save_weights(path: Path, network: Module, facts: Mapping[str, Any]) -> None:
     facts: JSON data; they stand in the weights' own header as well, so that the two always
     belong together. The JSON has the file's SHA-256, too.
     """
-    network = getattr(network, "_orig_mod", network)  # torch.compile's wrapper
+    weights = {
+        name: value.contiguous()
+        for name, value in network.state_dict().items()
+        if not name.startswith(_AGAIN)
+    }
     with replacing(path) as temporary:
-        save_model(network, str(temporary), {"interactivenet": json.dumps(facts)})
+        save_file(weights, str(temporary), {"interactivenet": json.dumps(facts)})
     write_json(path.with_suffix(".json"), {**facts, "sha256": sha256(path)})
 
 
@@ -66,14 +73,16 @@ def load_weights(path: Path, network: Module) -> dict[str, Any]:
     try:
         with safe_open(str(path), framework="pt") as file:
             facts = json.loads((file.metadata() or {})["interactivenet"])
-        load_model(network, str(path))
+        found = network.load_state_dict(load_file(str(path)), strict=False)
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: cannot be read as weights: {one_line(error)}") from error
     except (KeyError, ValueError) as error:
         raise DataError(f"{path}: are no weights of InteractiveNet") from error
-    except RuntimeError as error:
-        raise DataError(
-            f"{path}: are the weights of another network: {one_line(error)[:200]}"
-        ) from error
+    except RuntimeError as error:  # other shapes
+        raise DataError(f"{path}: are of another network: {one_line(error)[:200]}") from error
+    missing = [name for name in found.missing_keys if not name.startswith(_AGAIN)]
+    if missing or found.unexpected_keys:
+        name = (missing or found.unexpected_keys)[0]
+        raise DataError(f"{path}: are of another network: {name} is in only one of the two")
     assert isinstance(facts, dict)
     return facts

@@ -121,6 +121,13 @@ def make_focus(region: Region, points: ArrayLike, plan: Plan) -> Sample:
     )  # fmt: skip
 
 
+def padding_values(plan: Plan) -> NDArray[np.float32]:
+    """Return what stands beyond a sample in each channel (C,): the plan's padding, 0 in maps."""
+    values = np.zeros(plan.channels, np.float32)
+    values[: len(plan.modalities)] = plan.padding
+    return values
+
+
 def restore(probability: Array, sample: Sample) -> NDArray[np.float32]:
     """Put a sample's probability (..., X, Y, Z) back on the case's grid; 0 outside the cut.
 

@@ -58,16 +58,22 @@ class Roots:
 
     def raw_task(self, name: str) -> Path:
         """Return the raw folder of a task; raises RequestError naming the tasks that exist."""
-        check_task_name(name)
-        folder = self.raw / name
-        if not folder.is_dir():
-            there = sorted(p.name for p in self.raw.glob("Task*") if p.is_dir())
-            what = f"there are {', '.join(there)}" if there else "there is none"
-            raise RequestError(
-                f"task {name} does not exist in {self.raw} ({what});"
-                " --raw or interactivenet_raw says where tasks are"
-            )
-        return folder
+        return _existing(self.raw, name, "--raw or interactivenet_raw says where tasks are")
+
+    def processed_task(self, name: str) -> Path:
+        """Return the processed folder of a task; raises RequestError naming those that exist."""
+        advice = f"'interactivenet plan -t {name}' makes it; --processed says where they are"
+        return _existing(self.processed, name, advice)
+
+
+def _existing(root: Path, name: str, advice: str) -> Path:
+    check_task_name(name)
+    folder = root / name
+    if not folder.is_dir():
+        there = sorted(p.name for p in root.glob("Task*") if p.is_dir())
+        what = f"there are {', '.join(there)}" if there else "there is none"
+        raise RequestError(f"task {name} does not exist in {root} ({what}); {advice}")
+    return folder
 
 
 def check_task_name(name: str) -> None:

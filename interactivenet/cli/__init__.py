@@ -11,6 +11,7 @@ _COMMANDS = {
     "dataset": ("interactivenet.cli.dataset:dataset", "Check a raw task; import or make one."),
     "simulate": ("interactivenet.cli.simulate:simulate", "Simulate margin points from labels."),
     "plan": ("interactivenet.cli.plan:plan", "Measure a task, plan its training, preprocess."),
+    "train": ("interactivenet.cli.train:train", "Train the folds of a planned task."),
     "prompts": ("interactivenet.cli.prompts:prompts", "Convert prompt files between formats."),
 }
 

@@ -115,6 +115,24 @@ def raw_option(function: Function) -> Function:
     )(function)
 
 
+def processed_option(function: Function) -> Function:
+    """Add ``--processed``."""
+    return click.option(
+        "--processed",
+        type=click.Path(path_type=Path),
+        help="Folder of processed tasks.  [interactivenet_processed, or data/processed]",
+    )(function)
+
+
+def results_option(function: Function) -> Function:
+    """Add ``--results``."""
+    return click.option(
+        "--results",
+        type=click.Path(path_type=Path),
+        help="Folder of results.  [interactivenet_results, or results]",
+    )(function)
+
+
 def jobs_option(function: Function) -> Function:
     """Add ``--jobs``."""
     return click.option(

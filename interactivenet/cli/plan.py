@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from interactivenet.cli.base import Command, raw_option, required, task_option
+from interactivenet.cli.base import Command, processed_option, raw_option, required, task_option
 
 _STATUSES = ("written", "unchanged")
 
@@ -41,10 +41,7 @@ _STATUSES = ("written", "unchanged")
 @click.option("-v", "--verbose", is_flag=True, help="Draw each prompt into snapshots/.")
 @click.option("--overwrite", is_flag=True, help="Redo what is finished and unchanged, too.")
 @raw_option
-@click.option(
-    "--processed", type=click.Path(path_type=Path),
-    help="Folder of processed tasks.  [interactivenet_processed, or data/processed]",
-)  # fmt: skip
+@processed_option
 @click.option(
     "--jobs", type=click.IntRange(min=1), help="Processes.  [default: the available cores]"
 )

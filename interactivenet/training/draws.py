@@ -19,7 +19,7 @@ from interactivenet.errors import DataError
 from interactivenet.plan import Plan
 from interactivenet.preprocess import REGIONS, load_region
 from interactivenet.region import Region
-from interactivenet.sample import Sample, make_focus
+from interactivenet.sample import Sample, make_focus, padding_values
 from interactivenet.simulate import draw_points, find_objects, jitter
 from interactivenet.training.augmentation import (
     Augmentation,
@@ -204,13 +204,6 @@ def draw_patch(
     centre = np.where(room > 0, start + (size - 1) / 2, (whole - 1) / 2)
     placement = draw_placement(centre, sample.grid.spacing, augmentation, rng)
     return place(sample.array, sample.label, plan.sample_shape, placement, padding_values(plan))
-
-
-def padding_values(plan: Plan) -> NDArray[np.float32]:
-    """Return what stands beyond a sample in each channel (C,): the plan's padding, 0 in maps."""
-    values = np.zeros(plan.channels, np.float32)
-    values[: len(plan.modalities)] = plan.padding
-    return values
 
 
 def worker_threads(_: int) -> None:

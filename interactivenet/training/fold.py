@@ -34,6 +34,7 @@ from interactivenet.training.draws import (
 from interactivenet.training.keeping import (
     BEST,
     CHECKPOINT,
+    CURVES,
     LAST,
     METRICS,
     Keeper,
@@ -220,7 +221,7 @@ def train_fold(
 
 def clear(folder: Path) -> None:
     """Remove what a training leaves in its folder."""
-    for name in (CHECKPOINT, BEST, LAST, METRICS):
+    for name in (CHECKPOINT, BEST, LAST, METRICS, CURVES):
         remove(folder / name)
         remove((folder / name).with_suffix(".json"))
 

@@ -17,13 +17,16 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from interactivenet.io.atomic import replacing, write_text
 from interactivenet.network import save_weights
+from interactivenet.training.curves import save_curves
 from interactivenet.training.draws import EpochBatches
 from interactivenet.training.module import Segmenter
 
-CHECKPOINT, METRICS = "checkpoint.ckpt", "metrics.csv"
+CHECKPOINT, METRICS, CURVES = "checkpoint.ckpt", "metrics.csv", "curves.png"
 BEST, LAST = "model_best.safetensors", "model_last.safetensors"
 #: weight of the past in the moving average of the validation Dice, as nnU-Net's
 _PAST = 0.9
+#: seconds after which the curves are drawn again
+_DRAW_AFTER = 60.0
 #: of our part of a checkpoint
 _STATE = "interactivenet"
 
@@ -101,6 +104,7 @@ class Keeper(Callback):
         self._batches, self._signals, self._observers = batches, signals, observers
         self._trained = 0  # batches of the epoch so far
         self._since = time.monotonic()
+        self._drawn = 0.0
         self._before = 0.0  # seconds that the epoch took before an interruption
 
     def restore(self, state: Mapping[str, Any], module: Segmenter) -> None:
@@ -134,13 +138,10 @@ class Keeper(Callback):
         pl_module.losses, pl_module.dices = [], []
         self._trained, self._before, self._since = 0, 0.0, time.monotonic()
         self._batches.epoch = len(self.history)
-        if trainer.is_global_zero and self.best is row:
-            self._weights(BEST, pl_module, row)
-        self._save(trainer)
+        # the checkpoint last: whoever is killed before it does the epoch, and all of this, again
         if trainer.is_global_zero:
-            self._metrics()
-            if row["epoch"] == self._epochs:
-                self._weights(LAST, pl_module, row)
+            self._write(pl_module, row)
+        self._save(trainer)
         ended = self._ended(trainer)
         seconds = [one["seconds"] for one in self.history[-10:]]
         left = sum(seconds) / len(seconds) * (self._epochs - row["epoch"])
@@ -194,6 +195,19 @@ class Keeper(Callback):
     def _save(self, trainer: Trainer) -> None:
         with replacing(self._folder / CHECKPOINT) as temporary:
             trainer.save_checkpoint(temporary)
+
+    def _write(self, module: Segmenter, row: Row) -> None:
+        """Write all but the checkpoint."""
+        final = row["epoch"] == self._epochs
+        if self.best is row:
+            self._weights(BEST, module, row)
+        if final:
+            self._weights(LAST, module, row)
+        self._metrics()
+        if final or time.monotonic() - self._drawn > _DRAW_AFTER:
+            self._drawn = time.monotonic()
+            title = f"{self._identity['task']}, fold {self._identity['fold']}"
+            save_curves(self._folder / CURVES, self.history, title)
 
     def _weights(self, name: str, module: Segmenter, row: Row) -> None:
         facts = {**self._identity, "epoch": row["epoch"], "epochs": self._epochs,

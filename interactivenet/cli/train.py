@@ -1,0 +1,88 @@
+"""``interactivenet train``: train the folds of a planned task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from interactivenet.cli.base import (
+    Command,
+    processed_option,
+    raw_option,
+    required,
+    results_option,
+    task_option,
+)
+
+
+@click.command("train", cls=Command)
+@task_option
+@click.option("-f", "--fold", metavar="FOLD|all", help="Number of the fold, or all, in turn.")
+@click.option("-e", "--epochs", default=500, show_default=True, type=click.IntRange(min=1),
+              help="Of the whole training, over which the learning rate falls.")  # fmt: skip
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
+              show_default=True, help="What to train on.")  # fmt: skip
+@click.option("--devices", default=1, show_default=True, type=click.IntRange(min=1),
+              help="Graphics cards (or CPU processes) for one fold.")  # fmt: skip
+@click.option(
+    "--precision", type=click.Choice(["auto", "bf16", "fp16", "fp32"]), default="auto",
+    show_default=True, help="auto: bf16 on CUDA and on CPUs with AMX, fp32 elsewhere.",
+)  # fmt: skip
+@click.option("--workers", type=click.IntRange(min=0),
+              help="Processes that draw samples.  [default: by the machine]")  # fmt: skip
+@click.option("--deterministic", is_flag=True, help="The same weights every time; slower.")
+@click.option("--compile", "compiled", is_flag=True, help="torch.compile the network.")
+@click.option("--channels-last", is_flag=True, help="Keep channels innermost in memory.")
+@click.option("--overwrite", is_flag=True, help="Start anew instead of going on.")
+@click.option("--validate/--no-validate", default=True, show_default=True,
+              help="Segment the fold's validation cases afterwards.")  # fmt: skip
+@click.option("--mlflow/--no-mlflow", default=True, show_default=True,
+              help="Record the training in MLflow.")  # fmt: skip
+@raw_option
+@processed_option
+@results_option
+@click.pass_context
+def train(
+    ctx: click.Context,
+    task: str | None,
+    fold: str | None,
+    epochs: int,
+    device: str,
+    devices: int,
+    precision: str,
+    workers: int | None,
+    deterministic: bool,
+    compiled: bool,
+    channels_last: bool,
+    overwrite: bool,
+    validate: bool,
+    mlflow: bool,
+    raw: Path | None,
+    processed: Path | None,
+    results: Path | None,
+) -> None:
+    """Train one fold of a planned task, or all of them, and validate it.
+
+    Writes weights, checkpoint, metrics.csv, curves.png, run.json and validation/ into
+    TASK/fold_FOLD of the results. A training that was interrupted (Ctrl-C, SIGTERM, or worse) is
+    continued by the same command.
+    """
+    from interactivenet.cli import training
+    from interactivenet.task import Roots, Task
+    from interactivenet.training.fold import Settings
+
+    roots = Roots.choose(raw=raw, processed=processed, results=results)
+    name = required(task, "-t / --task")
+    dataset = Task.load(roots.raw_task(name)) if validate else None
+    settings = Settings(
+        epochs=epochs, device=device, devices=devices, precision=precision, workers=workers,
+        deterministic=deterministic, compile=compiled, channels_last=channels_last,
+    )  # fmt: skip
+    numbers = training.fold_numbers(roots, name, required(fold, "-f / --fold"))
+    failed = 0
+    for number in numbers:
+        request = training.Request(roots, name, number, settings, dataset, overwrite, mlflow)
+        failed += training.train_and_validate(ctx, request)
+    if failed:
+        ctx.exit(1)

@@ -49,7 +49,9 @@ def save_snapshot(path: Path, scan: Scan, region: Region, plan: Plan, made_from:
         columns.append((f"{name}, scan", channel[around], cropped, scan_label, "gray"))
     for name, channel in zip(plan.modalities, sample.array, strict=False):
         columns.append((f"{name}, sample", channel, sample.grid, sample.label, "gray"))
-    columns.append(("map of the points", sample.array[-1], sample.grid, sample.label, "magma"))
+    titles = ("map of the points", "extent of the points")
+    for name, channel in zip(titles, sample.array[len(plan.modalities) :], strict=False):
+        columns.append((name, channel, sample.grid, sample.label, "magma"))
 
     figure = Figure(figsize=(_INCHES * len(columns), _INCHES * 3 + 0.5), facecolor="black")
     axes = figure.subplots(3, len(columns), squeeze=False)
@@ -127,6 +129,11 @@ def _draw(
     axes.set_ylim(extent[2:])
     axes.set_aspect("equal")
     axes.axis("off")
+    write_sides(axes, plane)
+
+
+def write_sides(axes: Any, plane: str) -> None:
+    """Write which side of the patient is which at the edges of a plane's picture."""
     for letter, x, y in zip(
         _SIDES[plane], (0.02, 0.98, 0.5, 0.5), (0.5, 0.5, 0.02, 0.98), strict=True
     ):

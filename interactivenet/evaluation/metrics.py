@@ -84,7 +84,7 @@ def _checked(
         )
     sides = np.asarray(spacing, dtype=np.float64)
     if sides.shape != (3,) or not np.isfinite(sides).all() or (sides <= 0).any():
-        raise DataError(f"spacing must be three positive lengths in mm, got {spacing}")
+        raise DataError(f"spacing must be three positive lengths in mm, got {spacing!r}")
     return (first, second), sides
 
 

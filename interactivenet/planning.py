@@ -36,17 +36,21 @@ class Wishes:
 
     relax: at least this fraction of the points' box is added on every side.
     memory_gb: bound for one training step.
+    spacing: of the target grid, mm; None for what suits the data.
     """
 
     seed: int = 0
     relax: float = 0.1
     memory_gb: float = 8.0
     preset: str = "default"
+    spacing: Floats | None = None
     encoding: Encoding = field(default_factory=Encoding)
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
             raise RequestError(f"--preset {self.preset}: expected one of {', '.join(PRESETS)}")
+        if self.spacing and not all(0 < one < math.inf for one in self.spacing):
+            raise RequestError(f"--spacing {self.spacing}: expected three lengths above 0, mm")
         if not 0 <= self.relax < 10:
             raise RequestError(f"--relax {self.relax:g}: expected a fraction from 0 to 10")
         if not 0 < self.memory_gb < math.inf:
@@ -88,7 +92,7 @@ def is_ct(modality: str) -> bool:
 
 def make_plan(task: str, labels: LabelNames, fingerprint: Fingerprint, wishes: Wishes) -> Plan:
     """Derive the plan of a task. Raises RequestError where nothing fits the memory."""
-    spacing = target_spacing(fingerprint.spacings)
+    spacing = wishes.spacing or target_spacing(fingerprint.spacings)
     cut = plan_cut(fingerprint.boxes, fingerprint.overhangs, spacing, wishes.relax)
     sizes = cut_sizes(fingerprint.boxes, cut, spacing, fingerprint)
     shape = np.ceil(np.percentile(sizes, SAMPLE_PERCENTILE, axis=0)).astype(int)

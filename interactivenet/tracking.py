@@ -25,7 +25,6 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "GIT_PYTHON_REFRESH": "quiet",
@@ -92,9 +91,11 @@ class Tracker:
         with self._trying("begin a run"):
             for name, value in _ENVIRONMENT.items():
                 os.environ.setdefault(name, value)
-            logging.getLogger("alembic").setLevel(logging.ERROR)
             from mlflow import MlflowClient
             from mlflow.exceptions import MlflowException
+
+            for name in ("mlflow", "mlflow.store.db.utils", "alembic"):  # how tables are made
+                logging.getLogger(name).setLevel(logging.ERROR)
 
             self._client = MlflowClient(self.address)
             number = self._experiment(experiment, artefacts, MlflowException)

@@ -1,9 +1,14 @@
 """What all tests share."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# tests run side by side: threads of each on all cores would wait for each other; torch, which
+# reads this, is imported later
+os.environ["OMP_NUM_THREADS"] = "1"
 
 settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.load_profile("fixed")

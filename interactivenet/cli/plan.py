@@ -24,6 +24,10 @@ _STATUSES = ("written", "unchanged")
     "--relax", default=0.1, show_default=True,
     help="Least margin around the points' box, as a fraction of it.",
 )  # fmt: skip
+@click.option(
+    "--spacing", type=(float, float, float), metavar="R A S",
+    help="Voxels of the target grid, mm; coarser ones train faster.  [default: by the data]",
+)  # fmt: skip
 @click.option("--memory-gb", default=8.0, show_default=True, help="Bound for a training step.")
 @click.option(
     "--preset", type=click.Choice(["tiny", "small", "default", "large"]), default="default",
@@ -54,6 +58,7 @@ def plan(
     leave_one_out: bool,
     stratified: bool,
     relax: float,
+    spacing: tuple[float, float, float] | None,
     memory_gb: float,
     preset: str,
     encoding: str,
@@ -84,7 +89,7 @@ def plan(
     roots = Roots.choose(raw=raw, processed=processed)
     dataset = Task.load(roots.raw_task(required(task, "-t / --task")))
     wishes = Wishes(
-        seed=seed, relax=relax, memory_gb=memory_gb, preset=preset,
+        seed=seed, relax=relax, spacing=spacing, memory_gb=memory_gb, preset=preset,
         encoding=replace(encoding_named(encoding), extent=extent),
     )  # fmt: skip
     how = plan_task.Folds(folds, stratified=stratified, leave_one_out=leave_one_out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
@@ -142,6 +144,7 @@ def tracked(request: Request, fold: Fold, folder: Path) -> Iterator[Tracker]:
     )  # fmt: skip
     if tracker.run_id:
         write_json(note, {"run_id": tracker.run_id, "address": tracker.address})
+    tracker.artefact(fold.processed / "plans.json")
     tracker.parameters({"fold": fold.number, **asdict(request.settings), **asdict(fold.plan)})
     try:
         yield tracker
@@ -156,8 +159,8 @@ def _report_training(trained: Trained, settings: Settings, run: Run, tracker: Tr
 
     folder, best = trained.folder, trained.best
     run.note(resumed=trained.resumed, best=dict(best), epochs=len(trained.history))
-    for name in (METRICS, CURVES, Path(BEST).with_suffix(".json").name):
-        tracker.artefact(folder / name)
+    for path in (folder / METRICS, folder / CURVES, (folder / BEST).with_suffix(".json")):
+        tracker.artefact(path)
     if trained.resumed >= settings.epochs:
         say(f"{folder}: was trained for {trained.resumed} epochs already (--overwrite starts anew)")
     say(f"best epoch {best['epoch']} of {len(trained.history)}: Dice {best['dice']:.3f},"
@@ -203,11 +206,11 @@ def show_validation(results: list[Validated]) -> None:
     for name in SHOWN:
         table.add_column(titles[name], justify="right")
     for result in results:
-        means = [f"{result.mean(name):.3f}" for name in SHOWN]
+        means = [_number(result.mean(name)) for name in SHOWN]
         what = f"{result.checkpoint} checkpoint, epoch {result.epoch}, mean"
         table.add_row(what, str(len(result.objects)), *means)
     for rank, row in ranked(results[0].objects).items():
-        values = ["-" if row[name] is None else f"{row[name]:.3f}" for name in SHOWN]
+        values = [_number(row[name]) for name in SHOWN]
         table.add_row(f"{rank}: {row['case']} {row['name'] or row['label']}", "", *values)
     console().print(table)
 
@@ -215,9 +218,9 @@ def show_validation(results: list[Validated]) -> None:
 class Shown:
     """Shows how a training goes on: a bar on a terminal, a line per epoch in a log."""
 
-    def __init__(self, epochs: int) -> None:
+    def __init__(self, epochs: int, out: Console | None = None) -> None:
         self._epochs = epochs
-        out = console()
+        out = out or console()
         self._bar: Progress | None = None
         if out.is_terminal:
             self._bar = Progress(
@@ -259,6 +262,10 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
 def _silent(_: str) -> None:

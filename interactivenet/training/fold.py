@@ -280,8 +280,7 @@ def _quiet(settings: Settings) -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=UserWarning, module="lightning")
-        warnings.filterwarnings("ignore", message=".*non-tuple sequence for multidimensional.*")
+        warnings.filterwarnings("ignore", module="lightning")
         for logger in loggers:
             logger.setLevel(logging.ERROR)
         try:

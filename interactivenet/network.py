@@ -9,11 +9,11 @@ from typing import Any
 
 from monai.networks.nets import DynUNet
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch.nn import Module
 
 from interactivenet.errors import DataError, one_line
-from interactivenet.io.atomic import replacing, sha256, write_json
+from interactivenet.io.atomic import sha256, write_bytes, write_json
 from interactivenet.plan import Network
 from interactivenet.topology import CLASSES
 
@@ -60,8 +60,7 @@ def save_weights(path: Path, network: Module, facts: Mapping[str, Any]) -> None:
         for name, value in network.state_dict().items()
         if not name.startswith(_AGAIN)
     }
-    with replacing(path) as temporary:
-        save_file(weights, str(temporary), {"interactivenet": json.dumps(facts)})
+    write_bytes(path, save(weights, {"interactivenet": json.dumps(facts)}))
     write_json(path.with_suffix(".json"), {**facts, "sha256": sha256(path)})
 
 

@@ -1,0 +1,167 @@
+"""How much of a training's time is the network's: the loop against forward and backward alone.
+
+Run with ``python -m benchmarks.training FOLDER``, the folder of real data sets (hippocampus_mr);
+without it nothing is measured. The network alone gets one batch again and again, with the loss,
+the gradient clipping and the optimiser's step; the loop draws points, computes maps, augments,
+and reports as ``interactivenet train`` does. Both take turns.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.report import machine, print_table, write_result
+from interactivenet.training.device import PRECISIONS, choose_device, choose_precision
+from interactivenet.training.draws import Draws, Patches
+from interactivenet.training.fold import CLIP, Fold, Settings, read_fold, train_fold
+from interactivenet.training.module import Segmenter
+
+TASK = "Task001_HIPPOCAMPUS"
+ROUNDS = 3
+#: steps of the network alone in each round; an epoch of the loop has 25
+STEPS = 20
+
+
+class Clock:
+    """Observes a training: when each step was done, and each epoch."""
+
+    def __init__(self) -> None:
+        self.steps: list[float] = []
+        self.epochs: list[float] = []
+
+    def step(self, epoch: int, batch: int, batches: int) -> None:
+        """Note the time of a step of the last epoch."""
+        if batch == 1:
+            self.steps = []
+        self.steps.append(time.perf_counter())
+
+    def epoch(self, row: Any) -> None:
+        """Note how long an epoch took, validation included."""
+        self.epochs.append(row["seconds"])
+
+
+def main() -> None:
+    """Measure, print the table and write ``results/training.json``."""
+    data = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("../shared/data")
+    if not (data / "hippocampus_mr").is_dir():
+        print(f"{data} has no hippocampus_mr: give the folder of real data sets; nothing measured")
+        return
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _prepare(data, folder)
+        for preset in ("small", "default"):
+            where = ["--raw", folder, "--processed", folder / preset, "--preset", preset]
+            _run("plan", "-t", TASK, *where)
+            fold = read_fold(folder / preset / TASK, 0)
+            rows.append({"preset": preset, **compare(fold, folder / "results" / preset)})
+    print_table(
+        "Samples per second",
+        ("preset", "network alone", "loop", "overhead %", "draw, ms", "with validation"),
+        [
+            (r["preset"], r["network_samples_per_s"], r["loop_samples_per_s"],
+             r["overhead_percent"], r["draw_ms"], r["epoch_samples_per_s"])
+            for r in rows
+        ],
+    )  # fmt: skip
+    content = {
+        "machine": machine("torch", "monai", "lightning"),
+        "device": choose_device("auto"),
+        "precision": choose_precision("auto", choose_device("auto")),
+        "rounds": ROUNDS,
+        "statistic": "median",
+        "rows": rows,
+    }
+    print(f"\nwritten: {write_result('training', content).name}")
+
+
+def compare(fold: Fold, results: Path) -> dict[str, Any]:
+    """Time the network alone and the loop, in turns."""
+    plan = fold.plan
+    alone, loop, epoch = [], [], []
+    network = NetworkAlone(fold)
+    for number in range(ROUNDS):
+        alone.append(network.seconds_per_step())
+        clock = Clock()
+        train_fold(fold, results / str(number), Settings(epochs=2), [clock])
+        loop.append((clock.steps[-1] - clock.steps[0]) / (len(clock.steps) - 1))
+        epoch.append(clock.epochs[-1] / len(clock.steps))
+    draws = Draws(Patches(plan, fold.processed, fold.training, 0, Settings().augmentation))
+    start = time.perf_counter()
+    for number in range(50):
+        draws[0, number, number % len(fold.training)]
+    draw = (time.perf_counter() - start) / 50
+    least, looped, whole = (float(np.median(one)) for one in (alone, loop, epoch))
+    return {
+        "sample": [plan.channels, *plan.sample_shape],
+        "batch": plan.batch_size,
+        "features": list(plan.network.features),
+        "network_samples_per_s": round(plan.batch_size / least, 2),
+        "loop_samples_per_s": round(plan.batch_size / looped, 2),
+        "epoch_samples_per_s": round(plan.batch_size / whole, 2),
+        "overhead_percent": round(100 * (looped / least - 1), 1),
+        "draw_ms": round(1000 * draw, 1),
+    }
+
+
+class NetworkAlone:
+    """The plan's network, its loss and its optimiser on one batch."""
+
+    def __init__(self, fold: Fold) -> None:
+        plan = fold.plan
+        self.device = choose_device("auto")
+        self.module = Segmenter(plan, 1000).to(self.device)
+        self.optimiser = self.module.configure_optimizers()
+        shape = (plan.batch_size, plan.channels, *plan.sample_shape)
+        self.image = torch.randn(shape, device=self.device)
+        label = torch.rand((shape[0], 1, *shape[2:]), device=self.device) > 0.7
+        self.label = label.to(torch.uint8)
+
+    def seconds_per_step(self) -> float:
+        """Seconds of a step, on the mean."""
+        self._step()
+        self._wait()
+        start = time.perf_counter()
+        for _ in range(STEPS):
+            self._step()
+        self._wait()
+        return (time.perf_counter() - start) / STEPS
+
+    def _step(self) -> None:
+        mixed = PRECISIONS[choose_precision("auto", self.device)] == "bf16-mixed"
+        with torch.autocast(self.device, torch.bfloat16, enabled=mixed):
+            loss = self.module.training_step((self.image, self.label), 0)
+        self.module.losses.clear()
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.module.parameters(), CLIP)
+        self.optimiser.step()
+
+    def _wait(self) -> None:
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+
+def _prepare(data: Path, folder: Path) -> None:
+    labels = ["--merge-labels", "hippocampus"]
+    source = data / "hippocampus_mr"
+    _run("dataset", "convert", source, "-t", TASK, "--raw", folder, "-m", "MR", *labels)
+    _run("simulate", "-t", TASK, "--raw", folder)
+    _run("dataset", "-t", TASK, "--raw", folder)
+
+
+def _run(*arguments: object) -> None:
+    command = [sys.executable, "-m", "interactivenet", *map(str, arguments)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    main()

@@ -42,13 +42,14 @@ format: setup ## Sort imports and format the code
 	$(BIN)/ruff check --select I --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-demo: setup ## Make a data set of phantoms in demo/, simulate prompts, check it, plan its training
+demo: setup ## Make a data set of phantoms in demo/, simulate prompts, check, plan, train a fold
 	@rm -rf demo
 	@mkdir -p demo/raw
 	$(BIN)/interactivenet dataset phantom $(DEMO)
 	$(BIN)/interactivenet simulate $(DEMO)
 	$(BIN)/interactivenet dataset $(DEMO)
 	$(BIN)/interactivenet plan $(DEMO) --processed demo/processed --preset tiny -v
+	$(BIN)/interactivenet train $(DEMO) --processed demo/processed --results demo/results -f 0 -e 20
 
 bench: setup ## Run every benchmark into benchmarks/results/ (some minutes)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -21,6 +21,8 @@ from interactivenet.volume import coarse_axes
 CT_PERCENTILES = (0.5, 99.5)
 #: percentile of spacings that the coarse axis of an anisotropic dataset takes
 COARSE_PERCENTILE = 10.0
+#: a batch is at most this share of the training set, as nnU-Net's, so that steps are many
+LARGEST_BATCH = 0.05
 #: percentile of cut sizes that a training sample holds whole
 SAMPLE_PERCENTILE = 95.0
 #: voxels of the target grid that a cut gets beyond what the training set needs: points that
@@ -97,6 +99,8 @@ def make_plan(task: str, labels: LabelNames, fingerprint: Fingerprint, wishes: W
     sizes = cut_sizes(fingerprint.boxes, cut, spacing, fingerprint)
     shape = np.ceil(np.percentile(sizes, SAMPLE_PERCENTILE, axis=0)).astype(int)
     preset = PRESETS[wishes.preset]
+    largest = max(round(LARGEST_BATCH * len(sizes)), 2)
+    preset = replace(preset, batch=min(preset.batch, largest))
     channels = len(fingerprint.modalities) + wishes.encoding.channels
     network, sample_shape, batch, needed = fit(shape, spacing, channels, preset, wishes.memory_gb)
     larger = int((sizes > np.array(sample_shape)).any(axis=1).sum())

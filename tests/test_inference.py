@@ -63,7 +63,7 @@ def test_mirroring_averages_the_mirrored_answers(tmp_path):
     sample = make_sample(scan, scan.prompts[0], plan)
     paths = [random_weights(tmp_path / f"{seed}.safetensors", plan, seed) for seed in (0, 1)]
     both = predictor(plan, *paths)
-    network = [one for one in both._networks]
+    network = list(both._networks)
     padded, inside = both._padded(sample.array)
     expected = np.zeros(padded.shape[1:])
     with torch.inference_mode():

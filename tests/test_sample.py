@@ -305,3 +305,15 @@ def test_margins_reach_further_where_the_plan_says_so():
     last = sample.region_start + sample.stop
     assert first[0] <= 25 and last[0] >= 36 + 20
     assert (last - first)[1] < 20
+
+
+def test_the_extent_is_a_second_map():
+    scan = make_scan(stored_grid((26, 24, 22), (1.0, 1.0, 1.0)))
+    plain = make_plan((1.0, 1.0, 1.0))
+    both = replace(plain, encoding=Encoding(kind="euclidean", extent=True))
+    assert plain.channels == 2 and both.channels == 3
+    one, two = (make_sample(scan, scan.prompts[0], plan) for plan in (plain, both))
+    assert one.array.shape[0] == 2 and two.array.shape[0] == 3
+    assert np.array_equal(one.array, two.array[:2])
+    # the ellipsoid lies over the object, an ellipsoid itself
+    assert dice(two.array[2] > 0.4, two.label) > 0.85

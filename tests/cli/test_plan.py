@@ -14,6 +14,7 @@ from interactivenet.io.images import read_label, read_volume, write_label, write
 from interactivenet.plan import Plan
 from interactivenet.preprocess import load_region, region_names
 from interactivenet.resample import resampled_geometry
+from interactivenet.simulate import Settings
 from interactivenet.task import Task
 from tests.cli.plan_command import NAME, digests, plan, run
 from tests.raw_task import read
@@ -238,3 +239,28 @@ def test_the_originals_name_is_the_same_command():
 
     (script,) = entry_points(group="console_scripts", name="interactivenet_plan_and_process")
     assert script.load() is main.get_command(None, "plan")
+
+
+def test_regions_know_how_their_points_were_simulated(task):
+    folder = plan(task)
+    decided = Plan.load(folder / "plans.json")
+    first, second = (case.name for case in Task.load(task).training[:2])
+    region = load_region(folder / "regions", f"{first}__1", decided)
+    assert region.simulation == Settings()
+    # moved by a person since: no longer simulated, and the region is made again
+    path = task / "interactionsTr" / f"{first}.nii.gz"
+    prompts = read_label(path)
+    write_label(path, np.roll(prompts.array[0], 1, axis=0), prompts.source)
+    plan(task)
+    decided = Plan.load(folder / "plans.json")  # other points, perhaps other margins
+    assert load_region(folder / "regions", f"{first}__1", decided).simulation is None
+    assert load_region(folder / "regions", f"{second}__1", decided).simulation == Settings()
+
+
+def test_a_spacing_that_is_asked_for(task):
+    folder = plan(task, "--spacing", "2", "2", "4", "--extent", "--preset", "small")
+    decided = Plan.load(folder / "plans.json")
+    assert decided.spacing == (2.0, 2.0, 4.0) and decided.encoding.extent
+    assert decided.network.features[0] == 16
+    result = run(task, "--spacing", "2", "-1", "4")
+    assert result.exit_code == 2 and "--spacing" in result.output

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interactivenet.encoding import Encoding, encode, geodesic_distance
+from interactivenet.encoding import Encoding, encode, encode_extent, geodesic_distance
 from interactivenet.errors import DataError
 from tests.encoding.cases import spacings, volumes
 
@@ -101,3 +101,28 @@ def test_settings_out_of_range():
         encode(image, seeds, ONE, Encoding(kind="hyperbolic"))
     with pytest.raises(ValueError, match=r"sigma_mm is 0\.0, out of its range"):
         encode(image, seeds, ONE, Encoding(kind="gaussian", sigma_mm=0.0))
+
+
+def test_no_map_is_empty():
+    image = np.random.default_rng(0).normal(size=(2, 4, 5, 6)).astype(np.float32)
+    seeds = np.zeros((4, 5, 6), bool)
+    seeds[1, 2, 3] = True
+    for one in (image, image[0]):
+        found = encode(one, seeds, (1.0, 1.0, 1.0), Encoding(kind="none"))
+        assert found.shape == seeds.shape and found.dtype == np.float32 and not found.any()
+
+
+def test_the_extent_is_an_ellipsoid_through_the_points():
+    points = np.array([[2, 10, 8], [18, 10, 8], [10, 4, 8], [10, 16, 8], [10, 10, 5], [10, 10, 11]])
+    found = encode_extent(points, (21, 21, 17))
+    assert found.shape == (21, 21, 17) and found.dtype == np.float32
+    assert found.argmax() == np.ravel_multi_index((10, 10, 8), found.shape) and found.max() == 1
+    # half a voxel beyond each point the value is 1/2: a voxel has an extent
+    for axis, half in enumerate((8.5, 6.5, 3.5)):
+        line = np.moveaxis(found, axis, 0)[(slice(None), *np.delete([10, 10, 8], axis))]
+        distance = abs(np.arange(len(line)) - (10, 10, 8)[axis])
+        np.testing.assert_allclose(line, 2.0 ** -((distance / half) ** 2), rtol=1e-5)
+    moved = encode_extent(points + np.array([1, 0, 2]), (30, 21, 25))
+    np.testing.assert_allclose(moved[1:22, :, 2:19], found, rtol=1e-5)
+    one = encode_extent([[3, 3, 3]], (7, 7, 7))
+    assert one.max() == 1 and np.isfinite(one).all()

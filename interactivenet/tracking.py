@@ -8,127 +8,135 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
+import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from interactivenet.errors import one_line
 
-DATABASE, ARTEFACTS = "mlflow.db", "mlruns"
-#: what MLflow's own limits are; longer values are cut
-_LONGEST = 500
-#: parameters of one request
+DATABASE, ARTEFACTS, LOCK = "mlflow.db", "mlruns", ".mlflow.lock"
+#: characters of a name, a parameter and a tag that older servers take, too; longer ones are cut
+_NAME, _PARAMETER, _TAG = 250, 500, 5000
+#: values of one request
 _AT_ONCE = 100
-#: an unreachable server is given up soon, and nothing is told to anybody else
+#: an unreachable server is given up after two times 5 s, nothing is told to anybody else, and
+#: nothing is printed; what the user has set stays
 _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-#: seconds that a writer waits for another one of the same SQLite database
+#: seconds to wait for another process that makes the database
 _WAIT = 120
+#: seconds before a locked database is tried again; MLflow itself waits 20 s each time
+_PAUSES = (0.5, 2.0)
+#: what MLflow says of a run that is not there, and of what cannot be a run's id
+_NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 class Tracker:
     """One run in MLflow, or nothing at all: see :func:`start` and :func:`silent`.
 
-    run_id: '' where there is no run.  address: the tracking URI.
+    run_id: '' where there is no run.  address: the tracking URI, without a password.
     """
 
-    def __init__(self, address: str, warn: Callable[[str], None]) -> None:
-        self.address, self.run_id = address, ""
+    def __init__(self, address: str, warn: Callable[[str], None] | None) -> None:
+        self.address, self.run_id = _public(address), ""
         self._client: Any = None
-        self._warn = warn
+        self._warn = warn  # None: silent, from the beginning, after a failure or after the end
 
     def parameters(self, values: Mapping[str, Any]) -> None:
         """Note settings; nested ones get names with dots. One noted before keeps its value."""
-        if self._client is None:
-            return
-        flat = dict(_flat("", values))
-        with self._trying("note parameters"):
-            from mlflow.entities import Param
 
+        def act() -> None:
             known = self._client.get_run(self.run_id).data.params
-            new = [Param(key, value[:_LONGEST]) for key, value in flat.items() if key not in known]
-            for first in range(0, len(new), _AT_ONCE):
-                self._client.log_batch(self.run_id, params=new[first : first + _AT_ONCE])
+            new = [row for row in _flat(values, _PARAMETER) if row[0] not in known]
+            self._log("params", "Param", new)
 
-    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
-        """Note numbers, of a step where they make a curve; those that are none are left out."""
-        if self._client is None:
-            return
-        finite = {key: float(value) for key, value in values.items() if math.isfinite(value)}
-        with self._trying("note metrics"):
-            import time
+        self._do("note parameters", act)
 
-            from mlflow.entities import Metric
+    def metrics(self, values: Mapping[str, float | None], step: int | None = None) -> None:
+        """Note numbers, of a step where they make a curve; NaN, infinite and None are left out."""
+        now = int(time.time() * 1000)
 
-            now = int(time.time() * 1000)
-            found = [Metric(key, value, now, step or 0) for key, value in finite.items()]
-            self._client.log_batch(self.run_id, metrics=found)
+        def act() -> None:
+            known = {name: float(value) for name, value in values.items() if value is not None}
+            rows = [(_name(name), value, now, step or 0) for name, value in known.items()]
+            self._log("metrics", "Metric", [row for row in rows if math.isfinite(row[1])])
+
+        self._do("note metrics", act)
+
+    def tags(self, values: Mapping[str, Any]) -> None:
+        """Note what runs are searched by; a tag noted before gets the new value."""
+        self._do("note tags", lambda: self._log("tags", "RunTag", _flat(values, _TAG)))
 
     def artefact(self, path: Path, folder: str = "") -> None:
         """Copy a file into the run; one that is not there is left out."""
-        if self._client is None or not path.is_file():
-            return
-        with self._trying(f"keep {path.name}"):
-            self._client.log_artifact(self.run_id, str(path), folder or None)
+
+        def act() -> None:
+            if path.is_file():
+                self._client.log_artifact(self.run_id, str(path), folder or None)
+
+        self._do(f"keep {path.name}", act)
 
     def finish(self, status: str = "FINISHED") -> None:
         """End the run: FINISHED, FAILED or KILLED. Only the first call counts."""
-        if self._client is None:
-            return
-        with self._trying("end the run"):
-            self._client.set_terminated(self.run_id, status)
-        self._client = None
+        self._do("end the run", lambda: self._client.set_terminated(self.run_id, status))
+        self._warn = None
 
-    def open(self, artefacts: str | None, experiment: str, run: str, run_id: str) -> None:
-        """Connect, and begin a run or go on with an earlier one."""
-        with self._trying("begin a run"):
-            for name, value in _ENVIRONMENT.items():
-                os.environ.setdefault(name, value)
+    def open(self, address: str, experiment: str, artefacts: str, run: str, run_id: str) -> None:
+        """Connect, and begin a run or go on with an earlier one.
+
+        artefacts: where a new experiment keeps its files, '' where the server decides.
+        """
+
+        def act() -> None:
             from mlflow import MlflowClient
-            from mlflow.exceptions import MlflowException
 
-            for name in ("mlflow", "mlflow.store.db.utils", "alembic"):  # how tables are made
-                logging.getLogger(name).setLevel(logging.ERROR)
-
-            self._client = MlflowClient(self.address)
-            number = self._experiment(experiment, artefacts, MlflowException)
-            if run_id:
-                with suppress(MlflowException):  # gone meanwhile
-                    earlier = self._client.get_run(run_id).info
-                    if earlier.lifecycle_stage == "active" and earlier.experiment_id == number:
-                        self._client.update_run(run_id, "RUNNING")
-                        self.run_id = run_id
+            database = _database(address)
+            with _alone(database) if database else nullcontext():
+                client = MlflowClient(address)
+                number = _experiment(client, experiment, artefacts)
+            self.run_id = _earlier(client, run_id, number)
             if not self.run_id:
-                self.run_id = self._client.create_run(number, run_name=run).info.run_id
+                self.run_id = client.create_run(number, run_name=run).info.run_id
+            self._client = client
 
-    def _experiment(self, name: str, artefacts: str | None, error: type[Exception]) -> str:
-        found = self._client.get_experiment_by_name(name)
-        if found is None:
-            try:
-                return str(self._client.create_experiment(name, artefacts))
-            except error:  # another process was first
-                found = self._client.get_experiment_by_name(name)
-                if found is None:
-                    raise
-        if found.lifecycle_stage != "active":
-            self._client.restore_experiment(found.experiment_id)
-        return str(found.experiment_id)
+        self._do("begin a run", act)
 
-    @contextmanager
-    def _trying(self, what: str) -> Iterator[None]:
+    def _log(self, kind: str, entity: str, rows: list[tuple[Any, ...]]) -> None:
+        from mlflow import entities
+
+        found = [getattr(entities, entity)(*row) for row in rows]
+        for first in range(0, len(found), _AT_ONCE):
+            self._client.log_batch(self.run_id, **{kind: found[first : first + _AT_ONCE]})
+
+    def _do(self, what: str, act: Callable[[], None]) -> None:
+        if self._warn is None:
+            return
         try:
-            yield
+            with _apart():
+                for pause in _PAUSES:
+                    try:
+                        return act()
+                    except Exception as error:
+                        if "database is locked" not in str(error):
+                            raise
+                        time.sleep(pause)
+                act()
         except Exception as error:
-            self._client = None
-            self._warn(
-                f"warning: MLflow at {self.address} could not {what}: {one_line(error)[:300]};"
+            warn, self._warn = self._warn, None
+            warn(
+                f"warning: MLflow at {self.address} could not {what}: {_said(error)};"
                 " going on without it"
             )
 
@@ -150,7 +158,7 @@ class Epochs:
 
 def silent() -> Tracker:
     """Return a tracker that does nothing."""
-    return Tracker("", lambda _: None)
+    return Tracker("", None)
 
 
 def start(
@@ -161,36 +169,118 @@ def start(
     It goes to ``MLFLOW_TRACKING_URI``, else to ``mlflow.db`` and ``mlruns/`` in the folder of
     results. warn: is called with one line where MLflow fails; then the tracker is silent.
     """
-    address = os.environ.get("MLFLOW_TRACKING_URI", "")
-    artefacts = None
+    address, artefacts = os.environ.get("MLFLOW_TRACKING_URI", ""), ""
     if not address:
-        address = f"sqlite:///{(results / DATABASE).absolute().as_posix()}?timeout={_WAIT}"
+        address = f"sqlite:///{(results / DATABASE).absolute().as_posix()}"
         artefacts = (results / ARTEFACTS / experiment).absolute().as_uri()
     tracker = Tracker(address, warn)
-    # two that make the database at once break it
-    with _alone(results) if artefacts else nullcontext():
-        tracker.open(artefacts, experiment, run, run_id)
+    if _database(address) and "timeout=" not in address:
+        address += f"{'&' if '?' in address else '?'}timeout={_WAIT}"
+    tracker.open(address, experiment, artefacts, run, run_id)
     return tracker
 
 
+def _experiment(client: Any, name: str, artefacts: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name, artefacts or None))
+        except MlflowException:  # another process was first
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    if found.lifecycle_stage != "active":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def _earlier(client: Any, run_id: str, experiment: str) -> str:
+    """Take up a run again; returns '' where it is no longer in the experiment."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = client.get_run(run_id).info if run_id else None
+    except MlflowException as error:
+        if error.error_code not in _NOT_THERE:
+            raise
+        run = None
+    if run is None or run.lifecycle_stage != "active" or run.experiment_id != experiment:
+        return ""
+    client.update_run(run_id, "RUNNING")
+    return run_id
+
+
 @contextmanager
-def _alone(results: Path) -> Iterator[None]:
-    """Wait until no other process is between opening the database and having its run."""
+def _apart() -> Iterator[None]:
+    """Set MLflow as this module needs it and keep it quiet, for the time of one request.
+
+    A host program that uses MLflow itself finds all of it as it was.
+    """
+    with ExitStack() as after:
+        for name, value in _ENVIRONMENT.items():
+            if name not in os.environ:
+                os.environ[name] = value
+                after.callback(os.environ.pop, name, None)
+        after.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        from mlflow.utils.logging_utils import MLFLOW_LOGGING_STREAM as LOG
+
+        after.callback(setattr, LOG, "enabled", LOG.enabled)
+        LOG.enabled = False  # what MLflow, Alembic and SQLAlchemy log
+        retries = logging.getLogger("urllib3.connectionpool")
+        after.callback(retries.setLevel, retries.level)
+        retries.setLevel(logging.ERROR)
+        yield
+
+
+@contextmanager
+def _alone(database: Path) -> Iterator[None]:
+    """Wait until no other process makes the tables of an SQLite database: two would break it."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(results / ".mlflow.lock")
-    with suppress(OSError, Timeout):  # a file system without locks, or a stuck process
-        results.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(database.with_name(LOCK))
+    # a file system without locks, or a stuck process: MLflow says what is the matter, if anything
+    with suppress(OSError, NotImplementedError, Timeout):
+        database.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=_WAIT)
     try:
         yield
     finally:
-        lock.release()
+        with suppress(OSError):
+            lock.release()
 
 
-def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping) and value:
-        for key, inner in value.items():
-            yield from _flat(f"{name}.{key}" if name else str(key), inner)
-    else:
-        yield name, str(value)
+def _database(address: str) -> Path | None:
+    """Return the file of an SQLite address, None for another one."""
+    found = re.fullmatch(r"sqlite:///(?!file:|:memory:)([^?]+)(\?.*)?", address)
+    return Path(found[1]) if found else None
+
+
+def _public(text: str) -> str:
+    """Take names and passwords out of addresses."""
+    return re.sub(r"(?<!/)//[^/\s]+@", "//", text)
+
+
+def _said(error: Exception) -> str:
+    """Return what an error says in one line, without the query; of a long one both ends."""
+    text = re.split(r" \[SQL: | \(Background on ", _public(one_line(error)))[0]
+    return text if len(text) <= 400 else f"{text[:150]} ... {text[-240:]}"
+
+
+def _flat(values: Mapping[str, Any], longest: int, before: str = "") -> list[tuple[str, str]]:
+    """Return names and values as MLflow takes them, each name once."""
+    found: dict[str, str] = {}
+    for key, value in values.items():
+        name = f"{before}{key}"
+        if isinstance(value, Mapping) and value:
+            found.update(_flat(value, longest, f"{name}."))
+        else:
+            found[_name(name)] = str(value)[:longest]
+    return list(found.items())
+
+
+def _name(name: str) -> str:
+    """Replace what MLflow takes for no part of a name."""
+    return re.sub(r"[^\w./ -]", "_", name)[:_NAME]

@@ -167,7 +167,7 @@ def train_fold(
     precision = devices.choose_precision(settings.precision, device)
     what = identity(fold, settings)
     state = None if overwrite else _earlier(folder, what, warn)
-    if state is None:
+    if state is None and not devices.rank():
         clear(folder)
     resumed = len(state["history"]) if state else 0
 
@@ -198,7 +198,10 @@ def train_fold(
             precision=devices.PRECISIONS[precision],  # type: ignore[arg-type]
             max_epochs=settings.epochs,
             gradient_clip_val=CLIP,
-            deterministic=settings.deterministic,
+            # some of CUDA's kernels have no repeatable form: as far as it goes
+            deterministic="warn"
+            if settings.deterministic and device == "cuda"
+            else settings.deterministic,
             benchmark=not settings.deterministic,
             plugins=[LightningEnvironment()],  # whatever SLURM's variables say
             callbacks=[keeper],

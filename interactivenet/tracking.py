@@ -166,16 +166,18 @@ def start(
 ) -> Tracker:
     """Begin a run in an experiment, or go on with the run ``run_id`` where it is still there.
 
-    It goes to ``MLFLOW_TRACKING_URI``, else to ``mlflow.db`` and ``mlruns/`` in the folder of
-    results. warn: is called with one line where MLflow fails; then the tracker is silent.
+    It goes to ``MLFLOW_TRACKING_URI``, else to ``mlflow.db`` in the folder of results; files go
+    to ``mlruns/`` beside an SQLite database, to where it keeps them on a server. warn: is called
+    with one line where MLflow fails; then the tracker is silent.
     """
-    address, artefacts = os.environ.get("MLFLOW_TRACKING_URI", ""), ""
-    if not address:
-        address = f"sqlite:///{(results / DATABASE).absolute().as_posix()}"
-        artefacts = (results / ARTEFACTS / experiment).absolute().as_uri()
+    address = os.environ.get("MLFLOW_TRACKING_URI", "")
+    address = address or f"sqlite:///{(results / DATABASE).absolute().as_posix()}"
     tracker = Tracker(address, warn)
-    if _database(address) and "timeout=" not in address:
-        address += f"{'&' if '?' in address else '?'}timeout={_WAIT}"
+    database, artefacts = _database(address), ""
+    if database:
+        artefacts = (database.parent / ARTEFACTS / experiment).absolute().as_uri()
+        if "timeout=" not in address:
+            address += f"{'&' if '?' in address else '?'}timeout={_WAIT}"
     tracker.open(address, experiment, artefacts, run, run_id)
     return tracker
 

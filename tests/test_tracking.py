@@ -162,12 +162,16 @@ def test_the_address_of_the_environment(tmp_path, results, warnings, monkeypatch
     other = tmp_path / "other"
     results.rename(other)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{other / 'mlflow.db'}")
+    monkeypatch.chdir(tmp_path)
     tracker = begin(results, warnings)
     tracker.metrics({"loss": 1.0})
+    (tmp_path / "note.txt").write_text("kept")
+    tracker.artefact(tmp_path / "note.txt")
     tracker.finish()
     assert history(other, tracker.run_id, "loss") == [(0, 1.0)]
+    assert len(list((other / "mlruns" / TASK).rglob("note.txt"))) == 1
     assert tracker.address == f"sqlite:///{other / 'mlflow.db'}" and warnings == []
-    assert not results.exists()
+    assert {one.name for one in tmp_path.iterdir()} == {"other", "note.txt"}
 
 
 def test_an_unreachable_server_costs_one_warning(tmp_path, warnings, monkeypatch, capfd):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -40,6 +41,8 @@ class _Reporting(click.Command):
         )
 
     def invoke(self, ctx: click.Context) -> Any:
+        # MONAI imports MLflow, which would tell its makers; whoever sets this is not overruled
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         try:
             return super().invoke(ctx)
         except InteractiveNetError as error:

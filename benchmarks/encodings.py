@@ -29,8 +29,9 @@ from interactivenet.sample import make_focus
 from interactivenet.simulate import Settings as Simulation
 from interactivenet.simulate import draw_points, find_objects, jitter
 from interactivenet.training.draws import labelled_region
-from interactivenet.training.fold import Fold, Settings, read_fold, train_fold
+from interactivenet.training.fold import Fold, read_fold
 from interactivenet.training.keeping import LAST
+from interactivenet.training.run import Settings, train_fold
 
 KINDS = {
     "exact": Encoding(),

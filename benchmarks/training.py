@@ -21,8 +21,9 @@ import torch
 from benchmarks.report import machine, print_table, write_result
 from interactivenet.training.device import PRECISIONS, choose_device, choose_precision
 from interactivenet.training.draws import Draws, Patches
-from interactivenet.training.fold import CLIP, Fold, Settings, read_fold, train_fold
+from interactivenet.training.fold import Fold, read_fold
 from interactivenet.training.module import Segmenter
+from interactivenet.training.run import CLIP, Settings, train_fold
 
 TASK = "Task001_HIPPOCAMPUS"
 ROUNDS = 3

@@ -60,7 +60,7 @@ def save_weights(path: Path, network: Module, facts: Mapping[str, Any]) -> None:
         for name, value in network.state_dict().items()
         if not name.startswith(_AGAIN)
     }
-    write_bytes(path, save(weights, {"interactivenet": json.dumps(facts)}))
+    write_bytes(path, save(weights, {"interactivenet": json.dumps(facts)}), durable=True)
     write_json(path.with_suffix(".json"), {**facts, "sha256": sha256(path)})
 
 

@@ -23,6 +23,8 @@ CT_PERCENTILES = (0.5, 99.5)
 COARSE_PERCENTILE = 10.0
 #: a batch is at most this share of the training set, as nnU-Net's, so that steps are many
 LARGEST_BATCH = 0.05
+#: the encoding and whether the ellipsoid is drawn: benchmarks/results/encodings_*.md say why
+ENCODING, EXTENT = "gradient", True
 #: percentile of cut sizes that a training sample holds whole
 SAMPLE_PERCENTILE = 95.0
 #: voxels of the target grid that a cut gets beyond what the training set needs: points that
@@ -46,7 +48,7 @@ class Wishes:
     memory_gb: float = 8.0
     preset: str = "default"
     spacing: Floats | None = None
-    encoding: Encoding = field(default_factory=Encoding)
+    encoding: Encoding = field(default_factory=lambda: encoding_named(ENCODING, extent=EXTENT))
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
@@ -61,8 +63,8 @@ class Wishes:
             raise RequestError(f"--seed {self.seed}: expected 0 to {2**32 - 1}")
 
 
-def encoding_named(name: str) -> Encoding:
-    """Return an encoding by its short name.
+def encoding_named(name: str, *, extent: bool = False) -> Encoding:
+    """Return an encoding by its short name; extent: with the ellipsoid as a second map.
 
     exact, scan, geodistk: the kernel, with GeodisTK's metric; gradient: the exact kernel with
     that metric; euclidean, gaussian: without the image; none: an empty map. Raises RequestError
@@ -84,7 +86,7 @@ def encoding_named(name: str) -> Encoding:
             "encoding 'geodistk' needs the library GeodisTK, which is not installed; 'scan' gives"
             " the same maps"
         )
-    return known[name]
+    return replace(known[name], extent=extent)
 
 
 def is_ct(modality: str) -> bool:

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Any
 
 from interactivenet import __version__
-from interactivenet.errors import one_line
-from interactivenet.io.atomic import write_json
+from interactivenet.errors import DataError, one_line
+from interactivenet.io.atomic import read_object, write_json
 from interactivenet.parallel import peak_memory_mb
 
 RUN = "run.json"
@@ -27,10 +27,17 @@ class Run:
 
     The record is written at the start with status 'running', which is what a killed stage leaves,
     and again at the end, with 'done' or the error. Its folder is made if need be.
+    keep: the records of earlier runs in the folder stay in it, as 'earlier', the first one first.
     """
 
     def __init__(
-        self, folder: Path, stage: str, arguments: Mapping[str, Any], seed: int | None = None
+        self,
+        folder: Path,
+        stage: str,
+        arguments: Mapping[str, Any],
+        seed: int | None = None,
+        *,
+        keep: bool = False,
     ) -> None:
         self.path = folder / RUN
         self.workers_mb: dict[str, float] = {}
@@ -48,6 +55,10 @@ class Run:
             "seconds": {},
             "inputs": {},
         }
+        if keep:
+            last = _readable(self.path)
+            before = last.pop("earlier", [])
+            self.record["earlier"] = [*before, last] if last else []
 
     def __enter__(self) -> Run:
         write_json(self.path, self.record)
@@ -100,6 +111,13 @@ def libraries() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _readable(path: Path) -> dict[str, Any]:
+    try:
+        return read_object(path)
+    except DataError:  # damaged: nothing to keep
+        return {}
 
 
 def _device() -> dict[str, Any]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from interactivenet.evaluation import evaluate_pair
 from interactivenet.evaluation.overlays import save_overlay
 from interactivenet.inference import Predictor, Segmentation
 from interactivenet.io.atomic import read_object, remove, sha256, write_json, write_text
-from interactivenet.io.images import write_label
+from interactivenet.io.images import read_label, write_label
 from interactivenet.parallel import map_cases
+from interactivenet.prompts import LabelNames
 from interactivenet.scan import Scan, read_scan
+from interactivenet.signals import Signals
 from interactivenet.task import Case, Task
 from interactivenet.training.fold import Fold
 from interactivenet.training.keeping import BEST, LAST
@@ -34,24 +37,41 @@ CHECKPOINTS = {"best": BEST, "last": LAST}
 #: metrics of the table, in its order
 SHOWN = ("dice", "nsd", "hd95")
 
+Track = Callable[[Iterator[Any], int, str], Iterator[Any]]
+
 
 @dataclass(frozen=True)
 class Validated:
     """How well one checkpoint does on a fold's validation cases.
 
-    checkpoint: 'best' or 'last'.  epoch: of its weights.  objects: a row per object: 'case',
-    'label', 'name', and the metrics.  failures: case -> why it could not be segmented.
+    checkpoint: 'best' or 'last'.  epoch: of its weights.  cases: name -> 'objects', a row for
+    each ('label', 'name', 'prompt', and the metrics, None where one is not defined), and
+    'error', why the case could not be segmented, or ''.
     """
 
     checkpoint: str
     epoch: int
-    objects: tuple[Mapping[str, Any], ...]
-    failures: Mapping[str, str] = field(default_factory=dict)
+    cases: Mapping[str, Mapping[str, Any]]
 
-    def mean(self, metric: str) -> float:
-        """Mean of a metric over the objects that have it; NaN where there is none."""
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """A row per object, 'case' included."""
+        return [{"case": name, **row} for name, one in self.cases.items() for row in one["objects"]]
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Why a case could not be segmented."""
+        return {name: one["error"] for name, one in self.cases.items() if one["error"]}
+
+    @property
+    def missed(self) -> int:
+        """How many objects were not found at all: they have no distances."""
+        return sum(row["hd95"] is None for row in self.objects)
+
+    def mean(self, metric: str) -> float | None:
+        """Mean of a metric over the objects that have it; None where there is none."""
         values = [row[metric] for row in self.objects if row[metric] is not None]
-        return statistics.fmean(values) if values else float("nan")
+        return statistics.fmean(values) if values else None
 
 
 def validate_fold(
@@ -62,15 +82,18 @@ def validate_fold(
     device: str = "auto",
     precision: str = "auto",
     tolerance_mm: float = 2.0,
-    track: Callable[[Iterator[Any], int, str], Iterator[Any]] = lambda items, *_: items,
+    track: Track = lambda items, *_: items,
+    signals: Signals | None = None,
 ) -> list[Validated]:
     """Segment and measure a trained fold's validation cases, for the best and last checkpoint.
 
     folder: of the fold's results; writes ``validation/{best,last}/CASE.nii.gz``,
     ``validation/metrics.json`` and ``.csv``, and pictures of the best, the median and the worst
     object.  track: passes items through under a progress bar: (items, how many, what).
+    signals: asks for the end, between two cases.
 
-    What was made with the same weights and cases before is kept.
+    Cases that were done before with the same weights and data are kept. Raises Interrupted where
+    a signal came.
     """
     target = folder / VALIDATION
     path = target / METRICS
@@ -79,27 +102,26 @@ def validate_fold(
     for checkpoint, name in CHECKPOINTS.items():
         made_from = {
             "weights": sha256(folder / name),
-            "plan": fold.plan.digest,
-            "cases": list(fold.cases),
+            "regions": fold.digest,
             "tolerance_mm": tolerance_mm,
         }
         record = known.get(checkpoint, {})
-        if record.get("made_from") == made_from and not record["failures"]:
-            results.append(_read(checkpoint, record))
-            continue
-        predictor = Predictor(fold.plan, [folder / name], device=device, precision=precision)
-        objects, failures = [], {}
-        segmented = _segment(task, fold, predictor, target / checkpoint, tolerance_mm)
-        for case, rows, error in track(segmented, len(fold.cases), f"validated {checkpoint}"):
-            objects += rows
-            if error:
-                failures[case] = error
-        epoch = predictor.facts[0]["epoch"]
-        known[checkpoint] = {
-            "made_from": made_from, "epoch": epoch, "objects": objects, "failures": failures,
-        }  # fmt: skip
-        write_json(path, known)
-        results.append(_read(checkpoint, known[checkpoint]))
+        if record.get("made_from") != made_from:
+            shutil.rmtree(target / checkpoint, ignore_errors=True)
+            record = known[checkpoint] = {"made_from": made_from, "epoch": 0, "cases": {}}
+        done = record["cases"]
+        due = [case for case in fold.cases if not _done(target / checkpoint, case, done)]
+        if due:
+            predictor = Predictor(fold.plan, [folder / name], device=device, precision=precision)
+            record["epoch"] = predictor.facts[0]["epoch"]
+            segmented = _segment(task, fold, predictor, target / checkpoint, due, tolerance_mm)
+            for case, rows, error in track(segmented, len(due), f"validated {checkpoint}"):
+                done[case] = {"objects": rows, "error": error}
+                write_json(path, known)
+                if signals:
+                    signals.check()
+        cases = {case: done[case] for case in fold.cases}
+        results.append(Validated(checkpoint, record["epoch"], cases))
     write_text(path.with_suffix(".csv"), _table(results))
     _save_pictures(task, fold, target, results[0])
     return results
@@ -113,30 +135,6 @@ def ranked(objects: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]
     return {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
 
 
-def _segment(
-    task: Task, fold: Fold, predictor: Predictor, target: Path, tolerance_mm: float
-) -> Iterator[tuple[str, list[dict[str, Any]], str]]:
-    """Yield each validation case with a row per object, and why it failed, '' if it did not."""
-    cases = {case.name: case for case in task.training}
-
-    def read(name: str) -> tuple[str, Scan | None, str]:
-        try:
-            return name, _read_case(cases, name, fold), ""
-        except DataError as error:
-            return name, None, one_line(error)
-
-    for name, scan, error in map_cases(read, fold.cases, 2):  # the next is read meanwhile
-        rows: list[dict[str, Any]] = []
-        try:
-            if scan is not None:
-                found = predictor.segment(scan)
-                write_label(target / f"{name}.nii.gz", found.label, found.source)
-                rows = measure(scan, found, tolerance_mm)
-        except DataError as problem:
-            error = one_line(problem)
-        yield name, rows, error
-
-
 def measure(scan: Scan, found: Segmentation, tolerance_mm: float) -> list[dict[str, Any]]:
     """Compare the segmentation of each prompt with its object; a row for each."""
     rows = []
@@ -146,22 +144,56 @@ def measure(scan: Scan, found: Segmentation, tolerance_mm: float) -> list[dict[s
         metrics = evaluate_pair(found.owner == number + 1, truth, spacing, tolerance_mm)
         # JSON knows no NaN: a distance from nothing is null
         known = {name: None if np.isnan(value) else value for name, value in metrics.items()}
-        rows.append({"case": scan.name, "label": prompt.label, "name": prompt.name,
-                     "prompt": number, **known})  # fmt: skip
+        rows.append({"label": prompt.label, "name": prompt.name, "prompt": number, **known})
     return rows
+
+
+def _done(target: Path, case: str, known: Mapping[str, Mapping[str, Any]]) -> bool:
+    return (target / f"{case}.nii.gz").exists() and not known.get(case, {"error": "new"})["error"]
+
+
+def _segment(
+    task: Task,
+    fold: Fold,
+    predictor: Predictor,
+    target: Path,
+    names: Sequence[str],
+    tolerance_mm: float,
+) -> Iterator[tuple[str, list[dict[str, Any]], str]]:
+    """Yield each of the cases with a row per object, and why it failed, '' if it did not."""
+    cases = {case.name: case for case in task.training}
+
+    def read(name: str) -> tuple[str, Scan | None, str]:
+        try:
+            return name, _read_case(cases, name, fold), ""
+        except Exception as error:
+            return name, None, _why(error)
+
+    for name, scan, error in map_cases(read, names, 2):  # the next is read meanwhile
+        rows: list[dict[str, Any]] = []
+        try:
+            if scan is not None:
+                found = predictor.segment(scan)
+                rows = measure(scan, found, tolerance_mm)
+                write_label(target / f"{name}.nii.gz", found.label, found.source)
+        except Exception as problem:  # one odd case must not end the others
+            error = _why(problem)
+        yield name, rows, error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, DataError):
+        return one_line(error)
+    return f"unexpected {type(error).__name__}: {one_line(error)} (please report it)"
 
 
 def _read_case(cases: Mapping[str, Case], name: str, fold: Fold) -> Scan:
     if name not in cases:
         raise DataError(f"{name}: is in the plan, but no longer in the task's dataset.json")
-    scan = read_scan(cases[name], len(fold.plan.modalities))
+    scan = read_scan(cases[name], len(fold.plan.modalities), LabelNames(fold.plan.labels))
     if scan.label is None:
         raise DataError(f"{name}: has no label map to compare with")
     return scan
-
-
-def _read(checkpoint: str, record: Mapping[str, Any]) -> Validated:
-    return Validated(checkpoint, record["epoch"], tuple(record["objects"]), record["failures"])
 
 
 def _table(results: Sequence[Validated]) -> str:
@@ -176,8 +208,6 @@ def _table(results: Sequence[Validated]) -> str:
 
 def _save_pictures(task: Task, fold: Fold, target: Path, result: Validated) -> None:
     """Draw the best, the median and the worst object of a checkpoint."""
-    from interactivenet.io.images import read_label
-
     cases = {case.name: case for case in task.training}
     for old in target.glob("*.png"):
         remove(old)

@@ -36,10 +36,10 @@ _STATUSES = ("written", "unchanged")
 @click.option(
     "--encoding",
     type=click.Choice(["exact", "scan", "geodistk", "gradient", "euclidean", "gaussian", "none"]),
-    default="exact", show_default=True, help="How points become a map.",
+    default="gradient", show_default=True, help="How points become a map.",
 )  # fmt: skip
 @click.option(
-    "--extent/--no-extent", default=False, show_default=True,
+    "--extent/--no-extent", default=True, show_default=True,
     help="A second map: the ellipsoid through the points' extent.",
 )  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Draw each prompt into snapshots/.")
@@ -74,8 +74,6 @@ def plan(
     Writes plans.json, regions/, run.json and, with -v, snapshots/ into the processed task. What
     is finished and unchanged is skipped.
     """
-    from dataclasses import replace
-
     from interactivenet import plan_task
     from interactivenet.case_files import Finding
     from interactivenet.cli.reporting import counted, say, show_findings, track
@@ -90,7 +88,7 @@ def plan(
     dataset = Task.load(roots.raw_task(required(task, "-t / --task")))
     wishes = Wishes(
         seed=seed, relax=relax, spacing=spacing, memory_gb=memory_gb, preset=preset,
-        encoding=replace(encoding_named(encoding), extent=extent),
+        encoding=encoding_named(encoding, extent=extent),
     )  # fmt: skip
     how = plan_task.Folds(folds, stratified=stratified, leave_one_out=leave_one_out)
     plan_task.check(dataset, how, seed)

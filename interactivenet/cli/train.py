@@ -70,7 +70,7 @@ def train(
     """
     from interactivenet.cli import training
     from interactivenet.task import Roots, Task
-    from interactivenet.training.fold import Settings
+    from interactivenet.training.run import Settings
 
     roots = Roots.choose(raw=raw, processed=processed, results=results)
     name = required(task, "-t / --task")
@@ -79,7 +79,7 @@ def train(
         epochs=epochs, device=device, devices=devices, precision=precision, workers=workers,
         deterministic=deterministic, compile=compiled, channels_last=channels_last,
     )  # fmt: skip
-    numbers = training.fold_numbers(roots, name, required(fold, "-f / --fold"))
+    numbers = training.fold_numbers(roots, name, required(fold, "-f / --fold"), devices)
     failed = 0
     for number in numbers:
         request = training.Request(roots, name, number, settings, dataset, overwrite, mlflow)

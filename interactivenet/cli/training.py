@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +15,19 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from interactivenet import tracking
 from interactivenet.case_files import Finding
 from interactivenet.cli.reporting import console, counted, say, show_findings, track
-from interactivenet.errors import RequestError
+from interactivenet.errors import DataError, RequestError
+from interactivenet.io.atomic import read_object, sha256, write_json
 from interactivenet.task import Roots, Task
 
 if TYPE_CHECKING:
     from interactivenet.provenance import Run
+    from interactivenet.signals import Signals
     from interactivenet.tracking import Tracker
-    from interactivenet.training.fold import Fold, Settings, Trained
+    from interactivenet.training.fold import Fold
+    from interactivenet.training.run import Settings, Trained
     from interactivenet.validation import Validated
 
 
@@ -41,10 +44,12 @@ class Request:
     mlflow: bool
 
 
-def fold_numbers(roots: Roots, task: str, fold: str) -> list[int]:
+def fold_numbers(roots: Roots, task: str, fold: str, devices: int) -> list[int]:
     """Return the folds that '3' or 'all' mean; raises RequestError where there is none such."""
     from interactivenet.training.fold import read_splits
 
+    if fold == "all" and devices > 1:
+        raise RequestError(f"--devices {devices}: expected one fold at a time, not all")
     count = len(read_splits(roots.processed_task(task)))
     if fold == "all":
         return list(range(count))
@@ -57,46 +62,49 @@ def fold_numbers(roots: Roots, task: str, fold: str) -> list[int]:
 def train_and_validate(ctx: click.Context, request: Request) -> int:
     """Train a fold, segment its validation cases; returns how many of them failed.
 
-    Leaves the program with 143 or 130 where a signal ended the training.
+    Leaves the program with 143 or 130 where a signal came.
     """
-    from interactivenet import tracking
     from interactivenet.io.lock import only_one
     from interactivenet.provenance import Run
+    from interactivenet.signals import Interrupted, Signals
     from interactivenet.training.device import rank
-    from interactivenet.training.fold import read_fold, train_fold
-    from interactivenet.training.keeping import Interrupted
+    from interactivenet.training.fold import read_fold
+    from interactivenet.training.run import train_fold
 
     settings, roots = request.settings, request.roots
     fold = read_fold(roots.processed_task(request.task), request.fold)
     folder = roots.results / request.task / f"fold_{fold.number}"
-    if rank():  # a further process of the same training: the first one reports
-        train_fold(fold, folder, settings, overwrite=request.overwrite, warn=_silent)
+    if rank(settings.devices):  # a further process of the same training: the first one reports
+        with suppress(Interrupted):
+            train_fold(fold, folder, settings, overwrite=request.overwrite, warn=_silent)
         return 0
+    signals = Signals()
     with (
         only_one(folder),
-        Run(folder, "train", ctx.params, fold.plan.seed) as run,
+        Run(folder, "train", ctx.params, fold.plan.seed, keep=not request.overwrite) as run,
         tracked(request, fold, folder) as tracker,
+        signals.noted(),
     ):
-        for line in describe(fold, settings):
-            say(line)
-        run.note(plan=fold.plan.digest, fold=fold.number)
-        run.inputs(inputs(fold))
         try:
+            for line in describe(fold, settings):
+                say(line)
+            run.note(plan=fold.plan.digest, fold=fold.number)
+            run.inputs({"plans.json": sha256(fold.processed / "plans.json"), **fold.inputs})
             with run.step("train"), Shown(settings.epochs) as shown:
                 trained = train_fold(
                     fold, folder, settings, [shown, tracking.Epochs(tracker)],
-                    overwrite=request.overwrite, warn=say,
+                    overwrite=request.overwrite, warn=say, signals=signals,
                 )  # fmt: skip
+            _report_training(trained, settings, run, tracker)
+            if request.dataset is None:
+                return 0
+            with run.step("validate"):
+                return _validate(request, fold, folder, run, tracker, signals)
         except Interrupted as ended:
             say(f"{ended}: saved; the same command goes on")
             run.note(ended=str(ended))
             tracker.finish("KILLED")
             ctx.exit(128 + ended.number)
-        _report_training(trained, settings, run, tracker)
-        if request.dataset is None:
-            return 0
-        with run.step("validate"):
-            return _validate(request, fold, folder, run, tracker)
 
 
 def describe(fold: Fold, settings: Settings) -> list[str]:
@@ -117,27 +125,16 @@ def describe(fold: Fold, settings: Settings) -> list[str]:
     ]
 
 
-def inputs(fold: Fold) -> dict[str, str]:
-    """SHA-256 of the plan and of the regions' records, which hold those of the raw files."""
-    from interactivenet.io.atomic import sha256
-    from interactivenet.preprocess import REGIONS
-
-    paths = [fold.processed / REGIONS / f"{name}.json" for name in fold.training + fold.validation]
-    paths.append(fold.processed / "plans.json")
-    return {path.relative_to(fold.processed).as_posix(): sha256(path) for path in paths}
-
-
 @contextmanager
 def tracked(request: Request, fold: Fold, folder: Path) -> Iterator[Tracker]:
     """Open the fold's run in MLflow, the earlier one where it was interrupted, and close it."""
-    from interactivenet import tracking
-    from interactivenet.io.atomic import read_object, write_json
-
     if not request.mlflow:
         yield tracking.silent()
         return
     note = folder / "mlflow.json"
-    known = {} if request.overwrite else read_object(note)
+    known: dict[str, Any] = {}
+    with suppress(DataError):  # damaged: a new run
+        known = {} if request.overwrite else read_object(note)
     tracker = tracking.start(
         request.roots.results, request.task, f"fold_{fold.number}",
         run_id=known.get("run_id", ""), warn=say,
@@ -167,20 +164,23 @@ def _report_training(trained: Trained, settings: Settings, run: Run, tracker: Tr
         f" moving average {best['dice_average']:.3f}")  # fmt: skip
 
 
-def _validate(request: Request, fold: Fold, folder: Path, run: Run, tracker: Tracker) -> int:
+def _validate(
+    request: Request, fold: Fold, folder: Path, run: Run, tracker: Tracker, signals: Signals
+) -> int:
     from interactivenet.task import record_failures
-    from interactivenet.validation import VALIDATION, validate_fold
+    from interactivenet.validation import SHOWN, VALIDATION, validate_fold
 
     assert request.dataset is not None
     settings = request.settings
     results = validate_fold(
         request.dataset, fold, folder,
-        device=settings.device, precision=settings.precision, track=track,
+        device=settings.device, precision=settings.precision, track=track, signals=signals,
     )  # fmt: skip
     show_validation(results)
     for result in results:
-        tracker.metrics({f"{result.checkpoint}_{name}": result.mean(name)
-                         for name in ("dice", "nsd", "hd95")})  # fmt: skip
+        found = {name: result.mean(name) for name in SHOWN}
+        found["missed"] = result.missed
+        tracker.metrics({f"{result.checkpoint}_{name}": value for name, value in found.items()})
     for path in sorted((folder / VALIDATION).glob("*.*")):
         tracker.artefact(path, VALIDATION)
     failures: dict[str, str] = {}
@@ -196,22 +196,26 @@ def _validate(request: Request, fold: Fold, folder: Path, run: Run, tracker: Tra
 
 
 def show_validation(results: list[Validated]) -> None:
-    """Print the mean metrics of each checkpoint, and the best, median and worst object."""
+    """Print the mean metrics of each checkpoint, and the best, median and worst object.
+
+    Objects that were missed altogether have a Dice of 0 and no distance.
+    """
     from interactivenet.validation import SHOWN, ranked
 
     titles = {"dice": "Dice", "nsd": "NSD 2 mm", "hd95": "HD95 mm"}
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("")
     table.add_column("n", justify="right")
+    table.add_column("missed", justify="right")
     for name in SHOWN:
         table.add_column(titles[name], justify="right")
     for result in results:
         means = [_number(result.mean(name)) for name in SHOWN]
         what = f"{result.checkpoint} checkpoint, epoch {result.epoch}, mean"
-        table.add_row(what, str(len(result.objects)), *means)
+        table.add_row(what, str(len(result.objects)), str(result.missed), *means)
     for rank, row in ranked(results[0].objects).items():
         values = [_number(row[name]) for name in SHOWN]
-        table.add_row(f"{rank}: {row['case']} {row['name'] or row['label']}", "", *values)
+        table.add_row(f"{rank}: {row['case']} {row['name'] or row['label']}", "", "", *values)
     console().print(table)
 
 
@@ -265,7 +269,7 @@ def duration(seconds: float) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None or math.isnan(value) else f"{value:.3f}"
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _silent(_: str) -> None:

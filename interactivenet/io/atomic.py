@@ -15,9 +15,10 @@ from interactivenet.errors import DataError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Give a temporary path in the folder of ``path`` and rename it to ``path`` at the end.
 
+    durable: the file is on the disk before it gets its name, whatever happens to the power.
     The temporary name is hidden and keeps the suffixes, in small letters, by which writers
     choose their format. On any failure, and where the caller removed or never made the
     temporary file, ``path`` is left as it was. Raises
@@ -28,6 +29,9 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         if temporary.exists():
+            if durable:
+                with temporary.open("rb") as file:
+                    os.fsync(file.fileno())
             temporary.replace(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
@@ -53,9 +57,9 @@ def remove(path: Path) -> None:
         raise DataError(f"{path}: cannot be removed: {error.strerror or error}") from error
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a whole file atomically."""
-    with replacing(path) as temporary:
+def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Write a whole file atomically; durable: as for :func:`replacing`."""
+    with replacing(path, durable=durable) as temporary:
         temporary.write_bytes(data)
 
 

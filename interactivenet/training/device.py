@@ -35,12 +35,23 @@ def choose_device(wish: str) -> str:
     return wish
 
 
+def check_devices(devices: int, device: str) -> None:
+    """Raise RequestError where there are fewer graphics cards than asked for."""
+    if device == "cuda" and devices > torch.cuda.device_count():
+        raise RequestError(
+            f"--devices {devices}: this machine, or this container, has"
+            f" {torch.cuda.device_count()} CUDA devices"
+        )
+
+
 def choose_precision(wish: str, device: str) -> str:
     """Return a key of ``PRECISIONS``; wish: one of them, or 'auto'.
 
-    bfloat16 where the device multiplies in it: four times faster on a CPU with AMX than
-    float32, but slower on one without.
+    Raises RequestError for fp16 on a CPU. bfloat16 where the device multiplies in it: four times
+    faster on a CPU with AMX than float32, but slower on one without.
     """
+    if wish == "fp16" and device == "cpu":
+        raise RequestError("--precision fp16: needs CUDA; a CPU takes bf16 or fp32")
     if wish != "auto":
         return wish
     if device == "cuda":
@@ -83,6 +94,6 @@ def worker_context() -> str:
     return "forkserver" if "forkserver" in methods else "spawn"
 
 
-def rank() -> int:
-    """Return which of several training processes of one machine this is; 0 for the first."""
-    return int(os.environ.get("LOCAL_RANK") or 0)
+def rank(devices: int) -> int:
+    """Return which of the processes that train one fold this is; 0 for the first, or only one."""
+    return int(os.environ.get("LOCAL_RANK") or 0) if devices > 1 else 0

@@ -20,6 +20,7 @@ from interactivenet.plan import Plan
 from interactivenet.preprocess import REGIONS, load_region
 from interactivenet.region import Region
 from interactivenet.sample import Sample, make_focus, padding_values
+from interactivenet.signals import ignore
 from interactivenet.simulate import draw_points, find_objects, jitter
 from interactivenet.training.augmentation import (
     Augmentation,
@@ -81,7 +82,7 @@ class Draws(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 class OwnSamples(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """Validation patches: item i is region i with its own points, as inference would see it.
 
-    What is larger than the plan's sample shape is cut around the points' centre.
+    Of what is larger than the plan's sample shape, the middle.
     """
 
     def __init__(self, patches: Patches) -> None:
@@ -177,6 +178,8 @@ def draw_prompt(region: Region, rng: np.random.Generator) -> NDArray[np.float64]
         scan = region.source.ras.spacing
         voxels = draw_points(things[0], grid.spacing, simulation, rng, scan)
         deviation = rng.uniform(0, SIMULATED_MM)
+    # a lesion of a few voxels on the target grid holds no more points
+    voxels = voxels[: len(things[0].voxels)]
     return grid.voxel_to_world(jitter(voxels, things[0], grid.spacing, deviation, rng))
 
 
@@ -206,9 +209,10 @@ def draw_patch(
     return place(sample.array, sample.label, plan.sample_shape, placement, padding_values(plan))
 
 
-def worker_threads(_: int) -> None:
-    """Keep a worker process of the loader to one thread."""
+def settle_worker(_: int) -> None:
+    """Keep a worker process of the loader to one thread, and signals from ending it."""
     from threadpoolctl import threadpool_limits
 
+    ignore()
     torch.set_num_threads(1)
     threadpool_limits(1)

@@ -1,73 +1,20 @@
-"""The training of one fold: from a processed task to weights, interrupted or not."""
+"""One fold of a processed task: what trains and what validates, and what identifies it."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
-
-import torch
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.pytorch import Trainer
-from torch.utils.data import DataLoader
 
 from interactivenet.errors import RequestError
-from interactivenet.io.atomic import remove
+from interactivenet.io.atomic import sha256
 from interactivenet.plan import Plan, read_plans
+from interactivenet.preprocess import REGIONS
 from interactivenet.splits import Split
-from interactivenet.training import device as devices
-from interactivenet.training.augmentation import Augmentation
-from interactivenet.training.draws import (
-    Draws,
-    EpochBatches,
-    OwnSamples,
-    Patches,
-    worker_threads,
-)
-from interactivenet.training.keeping import (
-    BEST,
-    CHECKPOINT,
-    CURVES,
-    LAST,
-    METRICS,
-    Keeper,
-    Observer,
-    Signals,
-    read_state,
-)
-from interactivenet.training.module import Segmenter
 
-#: what reading a damaged checkpoint raises
-_UNREADABLE = (RuntimeError, OSError, EOFError, KeyError, ValueError, TypeError, UnpicklingError)
-#: bound on the norm of a step's gradient, as nnU-Net's
-CLIP = 12.0
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a fold is trained.
-
-    device: 'auto', 'cpu' or 'cuda'.  devices: how many graphics cards, or CPU processes.
-    precision: 'auto' or a key of ``device.PRECISIONS``.  workers: processes that draw samples,
-    None for what suits the machine.  deterministic: the same weights, bit by bit, every time.
-    """
-
-    epochs: int = 500
-    device: str = "auto"
-    devices: int = 1
-    precision: str = "auto"
-    workers: int | None = None
-    deterministic: bool = False
-    compile: bool = False
-    channels_last: bool = False
-    augmentation: Augmentation = field(default_factory=Augmentation)
+PLANS = "plans.json"
 
 
 @dataclass(frozen=True)
@@ -84,36 +31,46 @@ class Fold:
     validation: tuple[str, ...]
     cases: tuple[str, ...]
 
+    @property
+    def seed(self) -> int:
+        """Of everything random in its training."""
+        return self.plan.seed + self.number
 
-@dataclass(frozen=True)
-class Trained:
-    """What became of a fold: a row of ``metrics.csv`` per epoch, and the best of them.
+    @cached_property
+    def inputs(self) -> dict[str, str]:
+        """SHA-256 of the regions' records, by their path, which hold those of the scans' files."""
+        paths = [
+            self.processed / REGIONS / f"{name}.json"
+            for name in sorted({*self.training, *self.validation})
+        ]
+        return {path.relative_to(self.processed).as_posix(): sha256(path) for path in paths}
 
-    resumed: epochs that an earlier run had finished.
-    """
-
-    folder: Path
-    history: tuple[Mapping[str, Any], ...]
-    best: Mapping[str, Any]
-    resumed: int
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of its regions: which they are, which train, and what they were made from."""
+        content = [*self.training, "", *self.validation, "", *self.inputs.values()]
+        return hashlib.sha256("\n".join(content).encode()).hexdigest()
 
 
 def read_splits(processed: Path) -> tuple[Split, ...]:
-    """Read the folds of a processed task; raises RequestError where it is not planned."""
-    content = read_plans(processed / "plans.json")
-    return tuple(
+    """Read the folds of a processed task; raises RequestError where there are none."""
+    path = processed / PLANS
+    splits = tuple(
         Split(tuple(one["training"]), tuple(one["validation"]), one.get("left_out", ""))
-        for one in content.get("splits", [])
+        for one in read_plans(path).get("splits", [])
     )
+    if not splits:
+        raise RequestError(f"{path}: has no folds: run 'interactivenet plan' again")
+    return splits
 
 
 def read_fold(processed: Path, number: int) -> Fold:
     """Read one fold of a processed task.
 
-    Raises RequestError where there is no such fold, naming those that there are, or where one of
-    its cases has no region.
+    Raises RequestError where there is no such fold, naming those that there are, or where it has
+    nothing to train on or to validate.
     """
-    path = processed / "plans.json"
+    path = processed / PLANS
     plan, splits = Plan.load(path), read_splits(processed)
     if not 0 <= number < len(splits):
         there = ", ".join(map(str, range(len(splits))))
@@ -132,164 +89,3 @@ def read_fold(processed: Path, number: int) -> Fold:
             " to validate: run 'interactivenet plan' again"
         )
     return Fold(processed, plan, number, training, validation, split.validation)
-
-
-def identity(fold: Fold, settings: Settings) -> dict[str, Any]:
-    """Return what a training must agree in to be continued, as JSON data."""
-    regions = json.dumps([fold.training, fold.validation]).encode()
-    return {
-        "task": fold.plan.task,
-        "plan": fold.plan.digest,
-        "fold": fold.number,
-        "seed": fold.plan.seed,
-        "regions": hashlib.sha256(regions).hexdigest(),
-        "precision": devices.choose_precision(
-            settings.precision, devices.choose_device(settings.device)
-        ),
-    }
-
-
-def train_fold(
-    fold: Fold,
-    folder: Path,
-    settings: Settings,
-    observers: Sequence[Observer] = (),
-    *,
-    overwrite: bool = False,
-    warn: Callable[[str], None] = print,
-) -> Trained:
-    """Train a fold into a folder, or go on with what an interrupted run left there.
-
-    Raises RequestError where the folder holds the training of something else, and
-    :class:`.Interrupted` where a signal ended the training, which is saved then.
-    """
-    device = devices.choose_device(settings.device)
-    precision = devices.choose_precision(settings.precision, device)
-    what = identity(fold, settings)
-    state = None if overwrite else _earlier(folder, what, warn)
-    if state is None and not devices.rank():
-        clear(folder)
-    resumed = len(state["history"]) if state else 0
-
-    workers, warning = devices.choose_workers(settings.workers, device, fold.plan)
-    if warning:
-        warn(warning)
-    batches = EpochBatches(
-        len(fold.training), fold.plan.batch_size, fold.plan.seed + fold.number,
-        rank=devices.rank(), processes=settings.devices,
-    )  # fmt: skip
-    signals = Signals()
-    keeper = Keeper(folder, settings.epochs, what, batches, signals, observers)
-    torch.manual_seed(fold.plan.seed + fold.number)
-    module = Segmenter(
-        fold.plan, settings.epochs * len(batches), channels_last=settings.channels_last
-    )
-    if state is not None:
-        keeper.restore(state, module)
-        if resumed >= settings.epochs:
-            return Trained(folder, tuple(keeper.history), keeper.best, resumed)
-    if settings.compile:
-        module.network.compile()
-    with signals.noted(), _quiet(settings):
-        trainer = Trainer(
-            accelerator="gpu" if device == "cuda" else "cpu",
-            devices=settings.devices,
-            strategy="ddp" if settings.devices > 1 else "auto",
-            precision=devices.PRECISIONS[precision],  # type: ignore[arg-type]
-            max_epochs=settings.epochs,
-            gradient_clip_val=CLIP,
-            # some of CUDA's kernels have no repeatable form: as far as it goes
-            deterministic="warn"
-            if settings.deterministic and device == "cuda"
-            else settings.deterministic,
-            benchmark=not settings.deterministic,
-            plugins=[LightningEnvironment()],  # whatever SLURM's variables say
-            callbacks=[keeper],
-            use_distributed_sampler=False,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            default_root_dir=folder,
-        )
-        trainer.fit(
-            module,
-            *_loaders(fold, settings, batches, workers),
-            ckpt_path=folder / CHECKPOINT if state is not None else None,
-            weights_only=True,
-        )
-    return Trained(folder, tuple(keeper.history), keeper.best, resumed)
-
-
-def clear(folder: Path) -> None:
-    """Remove what a training leaves in its folder."""
-    for name in (CHECKPOINT, BEST, LAST, METRICS, CURVES):
-        remove(folder / name)
-        remove((folder / name).with_suffix(".json"))
-
-
-def _earlier(
-    folder: Path, what: Mapping[str, Any], warn: Callable[[str], None]
-) -> dict[str, Any] | None:
-    """Read the state of an interrupted or finished training; None where there is none."""
-    path = folder / CHECKPOINT
-    if not path.exists():
-        return None
-    try:
-        state = read_state(path)
-        found = state["identity"]
-    except _UNREADABLE as error:
-        raise RequestError(
-            f"{path}: is no checkpoint of this program, or damaged: --overwrite starts anew"
-        ) from error
-    different = [name for name, value in what.items() if found.get(name) != value]
-    if different:
-        raise RequestError(
-            f"{path}: the training there differs in {', '.join(different)} (such as"
-            f" {different[0]} {found.get(different[0])} instead of {what[different[0]]}):"
-            " --overwrite starts anew, another --results keeps both"
-        )
-    return state
-
-
-def _loaders(
-    fold: Fold, settings: Settings, batches: EpochBatches, workers: int
-) -> tuple[DataLoader[Any], DataLoader[Any]]:
-    plan = fold.plan
-    more: dict[str, Any] = {"num_workers": workers, "pin_memory": torch.cuda.is_available()}
-    if workers:
-        more |= {
-            "persistent_workers": True,
-            "multiprocessing_context": devices.worker_context(),
-            "worker_init_fn": worker_threads,
-        }
-
-    def patches(names: tuple[str, ...]) -> Patches:
-        seed = plan.seed + fold.number
-        return Patches(plan, fold.processed, names, seed, settings.augmentation)
-
-    shown = OwnSamples(patches(fold.validation))
-    mine = list(range(devices.rank(), len(shown), settings.devices)) or [0]
-    return (
-        DataLoader(Draws(patches(fold.training)), batch_sampler=batches, **more),
-        DataLoader(torch.utils.data.Subset(shown, mine), batch_size=plan.batch_size, **more),
-    )
-
-
-@contextmanager
-def _quiet(settings: Settings) -> Iterator[None]:
-    """Keep Lightning's remarks on things that are as they should be out of the log."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
-            if settings.deterministic:
-                torch.use_deterministic_algorithms(False)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
+from signal import SIGTERM
 from typing import Any, Protocol
 
 import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from interactivenet.io.atomic import replacing, write_text
+from interactivenet.errors import DataError
+from interactivenet.io.atomic import read_object, replacing, write_text
 from interactivenet.network import save_weights
+from interactivenet.signals import Interrupted, Signals
 from interactivenet.training.curves import save_curves
 from interactivenet.training.draws import EpochBatches
 from interactivenet.training.module import Segmenter
@@ -33,14 +34,6 @@ _STATE = "interactivenet"
 Row = Mapping[str, Any]
 
 
-class Interrupted(Exception):
-    """A signal ended the training, which was saved.  number: of the signal."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(f"ended by {signal.Signals(number).name}")
-        self.number = number
-
-
 class Observer(Protocol):
     """Is told how a training goes on."""
 
@@ -49,38 +42,6 @@ class Observer(Protocol):
 
     def epoch(self, row: Row) -> None:
         """An epoch was finished: a row of metrics.csv, with 'best' and 'seconds_left'."""
-
-
-class Signals:
-    """Notes SIGTERM and SIGINT while it is entered, instead of ending the process at once.
-
-    The second one of either ends it as usual.  received: number of the signal, 0 for none.
-    """
-
-    def __init__(self) -> None:
-        self.received = 0
-
-    @contextmanager
-    def noted(self) -> Iterator[Signals]:
-        """Note signals inside; outside of the main thread there are none to note."""
-        numbers = (signal.SIGTERM, signal.SIGINT)
-        before: dict[signal.Signals, Any] = {}
-        try:
-            for number in numbers:
-                before[number] = signal.signal(number, self._note)
-        except ValueError:  # not the main thread
-            pass
-        try:
-            yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _note(self, number: int, _: FrameType | None) -> None:
-        if self.received:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        self.received = number
 
 
 class Keeper(Callback):
@@ -112,10 +73,13 @@ class Keeper(Callback):
         self.history = [dict(row) for row in state["history"]]
         self._trained, self._before = state["batches"], state["seconds"]
         self._batches.resume(len(self.history), self._trained)
-        module.losses = list(torch.tensor(state["losses"]).unbind()) if state["losses"] else []
+        module.losses = [torch.tensor(loss) for loss in state["losses"]]
+        if self.history and not self._trained:  # weights of a finished epoch
+            self._complete(module)
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        """Start the clock."""
+        """Start the clock, and take the signals back from Lightning, which would exit with 0."""
+        self._signals.take()
         self._since = time.monotonic()
 
     def on_train_batch_end(
@@ -128,7 +92,7 @@ class Keeper(Callback):
         # the last batch's epoch is finished first
         if self._trained < len(self._batches) and self._ended(trainer):
             self._save(trainer)
-            raise Interrupted(self._signals.received or signal.SIGTERM)
+            raise Interrupted(self._signals.received or SIGTERM)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write what the epoch brought; where a signal came, end."""
@@ -138,17 +102,17 @@ class Keeper(Callback):
         pl_module.losses, pl_module.dices = [], []
         self._trained, self._before, self._since = 0, 0.0, time.monotonic()
         self._batches.epoch = len(self.history)
-        # the checkpoint last: whoever is killed before it does the epoch, and all of this, again
-        if trainer.is_global_zero:
-            self._write(pl_module, row)
         self._save(trainer)
+        # whoever is killed from here on completes this when the training goes on
+        if trainer.is_global_zero:
+            self._write(pl_module)
         ended = self._ended(trainer)
         seconds = [one["seconds"] for one in self.history[-10:]]
         left = sum(seconds) / len(seconds) * (self._epochs - row["epoch"])
         for observer in self._observers:
             observer.epoch({**row, "best": self.best is row, "seconds_left": left})
-        if ended and row["epoch"] < self._epochs:
-            raise Interrupted(self._signals.received or signal.SIGTERM)
+        if ended:
+            raise Interrupted(self._signals.received or SIGTERM)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]
@@ -168,7 +132,8 @@ class Keeper(Callback):
         return max(self.history, key=lambda row: row["dice_average"])
 
     def _row(self, trainer: Trainer, module: Segmenter) -> dict[str, Any]:
-        loss = torch.stack(module.losses).mean()
+        # those of before an interruption were read to the processor
+        loss = torch.stack([one.to(module.device) for one in module.losses]).mean()
         found = torch.cat(module.dices)
         sums = torch.stack([found.sum(), found.new_tensor(float(len(found)))])
         loss = trainer.strategy.reduce(loss, reduce_op="mean")
@@ -193,11 +158,11 @@ class Keeper(Callback):
         return trainer.strategy.reduce_boolean_decision(bool(self._signals.received), all=False)
 
     def _save(self, trainer: Trainer) -> None:
-        with replacing(self._folder / CHECKPOINT) as temporary:
-            trainer.save_checkpoint(temporary)
+        trainer.save_checkpoint(self._folder / CHECKPOINT)
 
-    def _write(self, module: Segmenter, row: Row) -> None:
+    def _write(self, module: Segmenter) -> None:
         """Write all but the checkpoint."""
+        row = self.history[-1]
         final = row["epoch"] == self._epochs
         if self.best is row:
             self._weights(BEST, module, row)
@@ -208,6 +173,15 @@ class Keeper(Callback):
             self._drawn = time.monotonic()
             title = f"{self._identity['task']}, fold {self._identity['fold']}"
             save_curves(self._folder / CURVES, self.history, title)
+
+    def _complete(self, module: Segmenter) -> None:
+        """Write again what a run that was killed, or was to be longer, did not come to."""
+        row = self.history[-1]
+        wanted = [name for name, due in ((BEST, self.best is row),
+                                         (LAST, row["epoch"] == self._epochs)) if due]  # fmt: skip
+        if any(_epoch_of(self._folder / name) != row["epoch"] for name in wanted):
+            self._write(module)
+        self._metrics()
 
     def _weights(self, name: str, module: Segmenter, row: Row) -> None:
         facts = {**self._identity, "epoch": row["epoch"], "epochs": self._epochs,
@@ -222,12 +196,30 @@ class Keeper(Callback):
         write_text(self._folder / METRICS, text.getvalue())
 
 
-def read_state(path: Path) -> dict[str, Any]:
-    """Read our part of a checkpoint.
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes checkpoints in their own folder, whole or not at all, and onto the disk."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint; raises DataError where the system refuses."""
+        with replacing(Path(path), durable=True) as temporary:
+            torch.save(checkpoint, temporary)
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Read our part of a checkpoint, and the module's state.
 
     Raises the errors of ``torch.load`` where it is damaged, KeyError where it is not ours.
     """
-    content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    state = content[_STATE]
-    assert isinstance(state, dict)
-    return state
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    return content[_STATE], content["state_dict"]
+
+
+def _epoch_of(weights: Path) -> int:
+    """Return the epoch of weights by the JSON beside them; 0 where there are none."""
+    try:
+        known = read_object(weights.with_suffix(".json")) if weights.exists() else {}
+    except DataError:
+        known = {}
+    return int(known.get("epoch", 0))

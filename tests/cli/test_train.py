@@ -99,12 +99,14 @@ def test_validation_metrics_are_those_of_the_stored_predictions(trained, root):
     folder = results / NAME / "fold_0" / "validation"
     table = json.loads((folder / "metrics.json").read_text())
     for checkpoint, content in table.items():
-        for row in content["objects"]:
-            found = read_label(folder / checkpoint / f"{row['case']}.nii.gz")
-            truth = read_label(cases[row["case"]].label)
+        assert len(content["cases"]) == 2
+        for name, case in content["cases"].items():
+            (row,) = case["objects"]
+            found = read_label(folder / checkpoint / f"{name}.nii.gz")
+            truth = read_label(cases[name].label)
             metrics = evaluate_pair(found.array[0] == 1, truth.array[0] == 1, found.spacing)
-            for name in ("dice", "nsd", "volume_prediction_ml", "volume_label_ml"):
-                assert row[name] == pytest.approx(metrics[name])
+            for metric in ("dice", "nsd", "volume_prediction_ml", "volume_label_ml"):
+                assert row[metric] == pytest.approx(metrics[metric])
 
 
 def test_what_is_said(trained):
@@ -112,7 +114,7 @@ def test_what_is_said(trained):
     assert "fold 0: 2 objects to train on, 2 to validate, 2 epochs" in said
     assert "million weights" in said and "about" in said and "cpu, fp32" in said
     assert "epoch 1/2: loss " in said and "epoch 2/2: loss " in said and "0 s left" in said
-    assert "best checkpoint, epoch" in said and "worst: phantom" in said
+    assert "missed" in said and "best checkpoint, epoch" in said and "worst: phantom" in said
 
 
 def test_mlflow_has_a_run_per_fold(trained):
@@ -153,6 +155,23 @@ def test_an_unreachable_server_costs_a_warning_only(root, tmp_path, monkeypatch)
     assert done.output.count("warning: MLflow at http://127.0.0.1:9") == 1
 
 
+def test_the_record_keeps_what_trained_the_weights(root, tmp_path):
+    for _ in range(2):
+        assert train(root, tmp_path, "--no-mlflow", "--no-validate").exit_code == 0
+    record = json.loads((tmp_path / NAME / "fold_0" / "run.json").read_text())
+    (first,) = record["earlier"]
+    assert record["resumed"] == 1 and first["resumed"] == 0 and first["status"] == "done"
+    assert train(root, tmp_path, "--no-mlflow", "--no-validate", "--overwrite").exit_code == 0
+    assert "earlier" not in json.loads((tmp_path / NAME / "fold_0" / "run.json").read_text())
+
+
+def test_a_damaged_note_of_mlflow_does_not_matter(root, tmp_path):
+    (tmp_path / NAME / "fold_0").mkdir(parents=True)
+    (tmp_path / NAME / "fold_0" / "mlflow.json").write_text("{")
+    assert train(root, tmp_path, "--no-validate").exit_code == 0
+    assert json.loads((tmp_path / NAME / "fold_0" / "mlflow.json").read_text())["run_id"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -165,6 +184,11 @@ def test_wrong_requests(root, tmp_path, options, message):
     done = train(root, tmp_path, **options)
     assert done.exit_code == 2 and message in done.output
     assert not list(tmp_path.iterdir())
+
+
+def test_one_fold_at_a_time_on_several_devices(root, tmp_path):
+    done = train(root, tmp_path, "--devices", "2", fold="all")
+    assert done.exit_code == 2 and "one fold at a time" in done.output
 
 
 def test_a_task_that_is_not_planned(root, tmp_path):
@@ -237,6 +261,24 @@ def test_killed_for_real_and_started_again(root, tmp_path, number, status):
     again.send_signal(signal.SIGTERM)
     again.communicate(timeout=60)
     assert not [path for path in folder.iterdir() if path.name.startswith(".") and "-" in path.name]
+
+
+def test_a_signal_during_validation(root, tmp_path):
+    done = train(root, tmp_path, "--no-mlflow", "--no-validate")
+    assert done.exit_code == 0, done.output
+    code = (
+        "import os, sys; from interactivenet import inference; from interactivenet.cli import main;"
+        "segment = inference.Predictor.segment\n"
+        "def signalled(*arguments): os.kill(os.getpid(), 15); return segment(*arguments)\n"
+        "inference.Predictor.segment = signalled; main(sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", code, *arguments(root, tmp_path, "--no-mlflow")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 143, ended.stderr
+    folder = tmp_path / NAME / "fold_0" / "validation"
+    assert len(list((folder / "best").iterdir())) == 1
+    assert train(root, tmp_path, "--no-mlflow").exit_code == 0
+    assert len(list((folder / "best").iterdir())) == 2
 
 
 def test_two_processes_for_one_fold(root, tmp_path):

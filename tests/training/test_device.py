@@ -70,6 +70,20 @@ def test_too_little_shared_memory_is_noticed(monkeypatch, tmp_path):
 
 def test_rank(monkeypatch):
     monkeypatch.delenv("LOCAL_RANK", raising=False)
-    assert device.rank() == 0
+    assert device.rank(4) == 0
     monkeypatch.setenv("LOCAL_RANK", "3")
-    assert device.rank() == 3
+    assert device.rank(4) == 3
+    assert device.rank(1) == 0  # whatever a cluster's environment says
+
+
+def test_more_cards_than_there_are(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    device.check_devices(2, "cuda")
+    device.check_devices(5, "cpu")
+    with pytest.raises(RequestError, match=r"--devices 3: .* has 2 CUDA devices"):
+        device.check_devices(3, "cuda")
+
+
+def test_half_precision_needs_cuda():
+    with pytest.raises(RequestError, match="--precision fp16: needs CUDA"):
+        device.choose_precision("fp16", "cpu")

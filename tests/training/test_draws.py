@@ -21,7 +21,7 @@ from interactivenet.training.draws import (
     draw_patch,
     draw_prompt,
     labelled_region,
-    worker_threads,
+    settle_worker,
 )
 from tests.sample_cases import make_plan, make_scan, stored_grid
 from tests.training.trained_task import first_fold
@@ -114,7 +114,7 @@ def test_draws_are_the_same_with_workers(planned_task):
     alone = list(DataLoader(Draws(made), batch_sampler=batches))
     more = {"num_workers": 1, "multiprocessing_context": worker_context()}
     helped = list(
-        DataLoader(Draws(made), batch_sampler=batches, worker_init_fn=worker_threads, **more)
+        DataLoader(Draws(made), batch_sampler=batches, worker_init_fn=settle_worker, **more)
     )
     assert len(alone) == len(helped) == len(batches)
     for (a, b), (c, d) in zip(alone, helped, strict=True):

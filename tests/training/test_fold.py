@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import threading
 from dataclasses import replace
@@ -15,10 +16,11 @@ from safetensors.torch import load_file
 from interactivenet.errors import DataError, RequestError
 from interactivenet.io.atomic import write_json
 from interactivenet.network import build_network, count_parameters, load_weights
+from interactivenet.signals import Interrupted
 from interactivenet.training import keeping
-from interactivenet.training.fold import Settings, read_fold, train_fold
-from interactivenet.training.keeping import Interrupted
+from interactivenet.training.fold import read_fold, read_splits
 from interactivenet.training.module import Segmenter, resolution_weights
+from interactivenet.training.run import Settings, train_fold
 from tests.training.trained_task import NAME, QUICK, first_fold, make_task
 
 EXACT = replace(QUICK, deterministic=True)
@@ -108,7 +110,7 @@ def test_a_signal_saves_and_the_same_command_goes_on(
     with pytest.raises(Interrupted) as ended:
         train_fold(fold, tmp_path, settings, [Stop(after, number)])
     assert ended.value.number == number
-    state = keeping.read_state(tmp_path / "checkpoint.ckpt")
+    state, _ = keeping.read_checkpoint(tmp_path / "checkpoint.ckpt")
     assert len(state["history"]) * 10 + state["batches"] == after
     trained = train_fold(fold, tmp_path, settings)
     assert trained.resumed == after // 10 and len(trained.history) == 3
@@ -147,26 +149,45 @@ def test_killed_while_writing(planned_task, uninterrupted, tmp_path, monkeypatch
 
 
 def test_killed_while_writing_the_checkpoint(planned_task, uninterrupted, tmp_path, monkeypatch):
-    from lightning.pytorch import Trainer
-
     fold, settings = first_fold(planned_task), replace(EXACT, epochs=3)
-    calls = []
+    calls, save = [], torch.save
 
-    def half(self, path, *_, **__):
-        calls.append(1)
+    def half(content, path):
+        calls.append(path)
         if len(calls) == 2:
             path.write_bytes(b"half a checkpoint")
             raise Killed
-        return save(self, path)
+        return save(content, path)
 
-    save = Trainer.save_checkpoint
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "save_checkpoint", half)
+        patch.setattr(torch, "save", half)
         with pytest.raises(Killed):
             train_fold(fold, tmp_path, settings)
-    assert len(keeping.read_state(tmp_path / "checkpoint.ckpt")["history"]) == 1
+    assert {path.parent for path in calls} == {tmp_path}  # and nowhere else
+    assert len(keeping.read_checkpoint(tmp_path / "checkpoint.ckpt")[0]["history"]) == 1
     assert train_fold(fold, tmp_path, settings).resumed == 1  # nothing lost but the epoch
     assert same(weights(tmp_path), weights(uninterrupted))
+
+
+def test_a_signal_in_validation_and_in_the_last_epoch(planned_task, tmp_path, monkeypatch):
+    """Lightning's own handling of SIGTERM would end the process with 0, and save nothing."""
+    fold = first_fold(planned_task)
+    fold = replace(fold, validation=fold.validation * 3, plan=replace(fold.plan, batch_size=1))
+    step = Segmenter.validation_step
+    for epoch in (1, 2):
+
+        def signalled(self, batch, index, epoch=epoch):
+            if self.current_epoch == epoch - 1 and index == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return step(self, batch, index)
+
+        monkeypatch.setattr(Segmenter, "validation_step", signalled)
+        with pytest.raises(Interrupted) as ended:
+            train_fold(fold, tmp_path, QUICK)
+        assert ended.value.number == signal.SIGTERM
+        assert len(rows(tmp_path)) == epoch  # the epoch was finished and kept
+    assert (tmp_path / "model_last.safetensors").exists()
+    assert train_fold(fold, tmp_path, QUICK).resumed == 2
 
 
 def test_finished_trainings_are_not_trained_again(planned_task, uninterrupted):
@@ -194,6 +215,50 @@ def test_another_training_is_not_continued(planned_task, tmp_path):
     other = replace(fold, plan=replace(fold.plan, batch_size=3))
     with pytest.raises(RequestError, match="differs in plan"):
         train_fold(other, tmp_path, QUICK)
+
+
+def test_other_data_under_the_same_names_are_not_continued(planned_task, tmp_path):
+    """A corrected label often leaves the plan as it was."""
+    root = tmp_path / "task"
+    shutil.copytree(planned_task, root)
+    fold = first_fold(root)
+    train_fold(fold, tmp_path / "out", replace(QUICK, epochs=1))
+    path = root / "processed" / NAME / "regions" / f"{fold.training[0]}.json"
+    path.write_text(path.read_text().replace('"label"', '"label" ', 1))
+    with pytest.raises(RequestError, match="differs in regions"):
+        train_fold(first_fold(root), tmp_path / "out", QUICK)
+    with pytest.raises(RequestError, match="differs in devices"):
+        train_fold(fold, tmp_path / "out", replace(QUICK, devices=2))
+
+
+def test_fewer_epochs_than_there_are(planned_task, tmp_path):
+    fold = first_fold(planned_task)
+    with pytest.raises(Interrupted):
+        train_fold(fold, tmp_path, replace(QUICK, epochs=5), [Stop(14)])
+    with pytest.raises(RequestError, match=r"--epochs 1: .* is of epoch 2 already"):
+        train_fold(fold, tmp_path, replace(QUICK, epochs=1))
+    with pytest.raises(Interrupted):
+        train_fold(fold, tmp_path, replace(QUICK, epochs=5), [Stop(6)])  # the end of epoch 2
+    assert not (tmp_path / "model_last.safetensors").exists()
+    trained = train_fold(fold, tmp_path, replace(QUICK, epochs=2))  # that is enough after all
+    assert (
+        trained.resumed == 2
+        and json.loads((tmp_path / "model_last.json").read_text())["epoch"] == 2
+    )
+    network = build_network(fold.plan.network, fold.plan.channels)
+    load_weights(tmp_path / "model_last.safetensors", network)
+
+
+def test_weights_without_a_checkpoint_are_not_thrown_away(planned_task, tmp_path):
+    fold = first_fold(planned_task)
+    train_fold(fold, tmp_path, replace(QUICK, epochs=1))
+    (tmp_path / "checkpoint.ckpt").unlink()
+    with pytest.raises(RequestError, match=r"has model_best\.safetensors but no checkpoint"):
+        train_fold(fold, tmp_path, QUICK)
+    assert (tmp_path / "model_last.safetensors").exists()
+    (tmp_path / "validation").mkdir()
+    train_fold(fold, tmp_path, replace(QUICK, epochs=1), overwrite=True)
+    assert not (tmp_path / "validation").exists()  # it was of the old weights
 
 
 def test_a_damaged_checkpoint_is_named(planned_task, tmp_path):
@@ -244,8 +309,6 @@ def empty(region):
 
 @pytest.mark.parametrize("change", [constant, filled, empty])
 def test_odd_regions_train(planned_task, tmp_path, change):
-    import shutil
-
     root = tmp_path / "task"
     shutil.copytree(planned_task, root)
     for path in (root / "processed" / NAME / "regions").glob("*.npz"):
@@ -268,6 +331,15 @@ def test_a_region_that_is_gone_is_named(planned_task, tmp_path):
     fold = first_fold(planned_task)
     with pytest.raises(DataError, match=r"no_such__1\.json"):
         train_fold(replace(fold, training=("no_such__1",)), tmp_path, QUICK)
+
+
+def test_errors_in_workers_are_one_line(planned_task, tmp_path):
+    root = tmp_path / "task"
+    shutil.copytree(planned_task, root)
+    for path in (root / "processed" / NAME / "regions").glob("*.npz"):
+        path.write_bytes(b"broken")
+    with pytest.raises(DataError, match=r"^[^\n]*\.npz: is no region[^\n]*$"):
+        train_fold(first_fold(root), tmp_path / "out", replace(QUICK, workers=1))
 
 
 def test_outside_of_the_main_thread(planned_task, tmp_path):
@@ -350,6 +422,9 @@ def test_unreadable_plans(tmp_path):
     write_json(tmp_path / "plans.json", {"schema_version": 1})
     with pytest.raises(DataError, match="schema_version is 1"):
         read_fold(tmp_path, 0)
+    write_json(tmp_path / "plans.json", {"schema_version": 2, "plan": {}, "splits": []})
+    with pytest.raises(RequestError, match="has no folds"):
+        read_splits(tmp_path)
 
 
 def test_settings_by_default():

@@ -2,7 +2,8 @@
 
 from interactivenet.cli import main
 from interactivenet.phantom import PhantomSettings, write_phantom_task
-from interactivenet.training.fold import Settings, read_fold
+from interactivenet.training.fold import read_fold
+from interactivenet.training.run import Settings
 
 NAME = "Task104_TRAIN"
 #: as fast as it gets

@@ -1,0 +1,74 @@
+"""Signals that ask a long stage to end: noted, and obeyed where nothing is lost."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+#: seconds in which a signal's repetitions are taken for the same one: a scheduler signals the
+#: whole group of processes, and launchers pass it on
+_SAME = 5.0
+_NUMBERS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Interrupted(Exception):
+    """A signal ended a stage, which can be started again.  number: of the signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"ended by {signal.Signals(number).name}")
+        self.number = number
+
+
+class Signals:
+    """Notes SIGTERM and SIGINT while :meth:`noted`, instead of ending the process at once.
+
+    One that comes again after 5 seconds ends it as usual.
+    received: number of the signal, 0 for none.
+    """
+
+    def __init__(self) -> None:
+        self.received = 0
+        self._at = 0.0
+
+    @contextmanager
+    def noted(self) -> Iterator[Signals]:
+        """Note signals inside; outside of the main thread there are none to note."""
+        before = {number: signal.getsignal(number) for number in _NUMBERS}
+        self.take()
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                _handle(number, handler)
+
+    def take(self) -> None:
+        """Handle the signals, whoever has handled them until now."""
+        for number in _NUMBERS:
+            _handle(number, self._note)
+
+    def check(self) -> None:
+        """Raise Interrupted where a signal has come."""
+        if self.received:
+            raise Interrupted(self.received)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        if self.received and time.monotonic() - self._at > _SAME:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        if not self.received:
+            self.received, self._at = number, time.monotonic()
+
+
+def ignore() -> None:
+    """Leave both signals to the parent process, which ends this one in time."""
+    for number in _NUMBERS:
+        _handle(number, signal.SIG_IGN)
+
+
+def _handle(number: signal.Signals, handler: Any) -> None:
+    with suppress(ValueError, TypeError):  # not the main thread; a handler that is not Python's
+        signal.signal(number, handler)

@@ -27,7 +27,7 @@ from interactivenet.cli.base import (
               help="Graphics cards (or CPU processes) for one fold.")  # fmt: skip
 @click.option(
     "--precision", type=click.Choice(["auto", "bf16", "fp16", "fp32"]), default="auto",
-    show_default=True, help="auto: bf16 on CUDA and on CPUs with AMX, fp32 elsewhere.",
+    show_default=True, help="auto: bf16 where the GPU or CPU multiplies in it, fp32 elsewhere.",
 )  # fmt: skip
 @click.option("--workers", type=click.IntRange(min=0),
               help="Processes that draw samples.  [default: by the machine]")  # fmt: skip

@@ -38,9 +38,14 @@ def test_precision(monkeypatch):
     cuda(monkeypatch, bf16=False)
     assert device.choose_precision("auto", "cuda") == "fp32"
     assert device.choose_precision("fp16", "cuda") == "fp16"
-    for amx, expected in ((True, "bf16"), (False, "fp32")):
-        monkeypatch.setattr(device, "has_amx", lambda amx=amx: amx)
-        assert device.choose_precision("auto", "cpu") == expected
+    instructions = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    for has in [(False, False), (True, False), (False, True)]:
+        for name, one in zip(instructions, has, strict=True):
+            monkeypatch.setattr(torch.cpu, name, lambda one=one: one)
+        assert device.choose_precision("auto", "cpu") == ("bf16" if any(has) else "fp32")
+    for name in instructions:
+        monkeypatch.delattr(torch.cpu, name)
+    assert device.choose_precision("auto", "cpu") == "fp32"
     assert set(device.PRECISIONS) == {"bf16", "fp16", "fp32"}
 
 

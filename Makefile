@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := interactivenet benchmarks tests
-BENCHMARKS := $(filter-out __init__ report encodings,$(basename $(notdir $(wildcard benchmarks/*.py))))
+BENCHMARKS := $(filter-out __init__ report encodings nnunet,$(basename $(notdir $(wildcard benchmarks/*.py))))
 DEMO := -t Task999_PHANTOM --raw demo/raw
 
 # the oracle of some tests, source only: needs a compiler and, with numpy 2, an older name

@@ -3,11 +3,13 @@
 Run with ``python -m benchmarks.training FOLDER``, the folder of real data sets (hippocampus_mr);
 without it nothing is measured. The network alone gets one batch again and again, with the loss,
 the gradient clipping and the optimiser's step; the loop draws points, computes maps, augments,
-and reports as ``interactivenet train`` does. Both take turns.
+and reports as ``interactivenet train`` does. Where the package nnunetv2 is installed, its trainer
+runs on the same network, patch and batch, too. They take turns.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 import tempfile
@@ -18,8 +20,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.nnunet import Nnunet
 from benchmarks.report import machine, print_table, write_result
-from interactivenet.training.device import PRECISIONS, choose_device, choose_precision
+from interactivenet.training.device import choose_device, choose_precision
 from interactivenet.training.draws import Draws, Patches
 from interactivenet.training.fold import Fold, read_fold
 from interactivenet.training.module import Segmenter
@@ -29,6 +32,8 @@ TASK = "Task001_HIPPOCAMPUS"
 ROUNDS = 3
 #: steps of the network alone in each round; an epoch of the loop has 25
 STEPS = 20
+DEVICE = choose_device("auto")
+PRECISION = choose_precision("auto", DEVICE)
 
 
 class Clock:
@@ -63,20 +68,25 @@ def main() -> None:
             where = ["--raw", folder, "--processed", folder / preset, "--preset", preset]
             _run("plan", "-t", TASK, *where)
             fold = read_fold(folder / preset / TASK, 0)
-            rows.append({"preset": preset, **compare(fold, folder / "results" / preset)})
+            nnunet = None
+            if importlib.util.find_spec("nnunetv2"):
+                nnunet = Nnunet(folder / TASK, folder / f"nnunet_{preset}", fold.plan, DEVICE)
+            rows.append({"preset": preset, **compare(fold, folder / "results" / preset, nnunet)})
     print_table(
         "Samples per second",
-        ("preset", "network alone", "loop", "overhead %", "draw, ms", "with validation"),
+        ("preset", "network alone", "loop", "overhead %", "draw, ms", "with validation",
+         "nnU-Net", "nnU-Net in our precision"),
         [
             (r["preset"], r["network_samples_per_s"], r["loop_samples_per_s"],
-             r["overhead_percent"], r["draw_ms"], r["epoch_samples_per_s"])
+             r["overhead_percent"], r["draw_ms"], r["epoch_samples_per_s"],
+             r.get("nnunet_samples_per_s", "-"), r.get("nnunet_mixed_samples_per_s", "-"))
             for r in rows
         ],
     )  # fmt: skip
     content = {
         "machine": machine("torch", "monai", "lightning"),
-        "device": choose_device("auto"),
-        "precision": choose_precision("auto", choose_device("auto")),
+        "device": DEVICE,
+        "precision": PRECISION,
         "rounds": ROUNDS,
         "statistic": "median",
         "rows": rows,
@@ -84,32 +94,40 @@ def main() -> None:
     print(f"\nwritten: {write_result('training', content).name}")
 
 
-def compare(fold: Fold, results: Path) -> dict[str, Any]:
-    """Time the network alone and the loop, in turns."""
+def compare(fold: Fold, results: Path, nnunet: Nnunet | None) -> dict[str, Any]:
+    """Time the network alone, the loop, and nnU-Net's loop where there is one, in turns."""
     plan = fold.plan
-    alone, loop, epoch = [], [], []
+    times: dict[str, list[float]] = {"network": [], "loop": [], "epoch": []}
+    if nnunet is not None:
+        times |= {"nnunet": [], "nnunet_mixed": []}
     network = NetworkAlone(fold)
     for number in range(ROUNDS):
-        alone.append(network.seconds_per_step())
+        times["network"].append(network.seconds_per_step())
         clock = Clock()
         train_fold(fold, results / str(number), Settings(epochs=2), [clock])
-        loop.append((clock.steps[-1] - clock.steps[0]) / (len(clock.steps) - 1))
-        epoch.append(clock.epochs[-1] / len(clock.steps))
+        times["loop"].append((clock.steps[-1] - clock.steps[0]) / (len(clock.steps) - 1))
+        times["epoch"].append(clock.epochs[-1] / len(clock.steps))
+        if nnunet is not None:
+            times["nnunet"].append(nnunet.seconds_per_step(mixed=False))
+            times["nnunet_mixed"].append(nnunet.seconds_per_step(mixed=PRECISION == "bf16"))
     draws = Draws(Patches(plan, fold.processed, fold.training, 0, Settings().augmentation))
     start = time.perf_counter()
     for number in range(50):
         draws[0, number, number % len(fold.training)]
     draw = (time.perf_counter() - start) / 50
-    least, looped, whole = (float(np.median(one)) for one in (alone, loop, epoch))
-    return {
+    seconds = {name: float(np.median(one)) for name, one in times.items()}
+    row = {
         "sample": [plan.channels, *plan.sample_shape],
         "batch": plan.batch_size,
         "features": list(plan.network.features),
-        "network_samples_per_s": round(plan.batch_size / least, 2),
-        "loop_samples_per_s": round(plan.batch_size / looped, 2),
-        "epoch_samples_per_s": round(plan.batch_size / whole, 2),
-        "overhead_percent": round(100 * (looped / least - 1), 1),
+        "weights": sum(one.numel() for one in network.module.network.parameters()),
+        "overhead_percent": round(100 * (seconds["loop"] / seconds["network"] - 1), 1),
         "draw_ms": round(1000 * draw, 1),
+    }
+    if nnunet is not None:
+        row["nnunet_weights"] = nnunet.parameters()
+    return row | {
+        f"{name}_samples_per_s": round(plan.batch_size / one, 2) for name, one in seconds.items()
     }
 
 
@@ -118,12 +136,11 @@ class NetworkAlone:
 
     def __init__(self, fold: Fold) -> None:
         plan = fold.plan
-        self.device = choose_device("auto")
-        self.module = Segmenter(plan, 1000).to(self.device)
+        self.module = Segmenter(plan, 1000).to(DEVICE)
         self.optimiser = self.module.configure_optimizers()
         shape = (plan.batch_size, plan.channels, *plan.sample_shape)
-        self.image = torch.randn(shape, device=self.device)
-        label = torch.rand((shape[0], 1, *shape[2:]), device=self.device) > 0.7
+        self.image = torch.randn(shape, device=DEVICE)
+        label = torch.rand((shape[0], 1, *shape[2:]), device=DEVICE) > 0.7
         self.label = label.to(torch.uint8)
 
     def seconds_per_step(self) -> float:
@@ -137,8 +154,7 @@ class NetworkAlone:
         return (time.perf_counter() - start) / STEPS
 
     def _step(self) -> None:
-        mixed = PRECISIONS[choose_precision("auto", self.device)] == "bf16-mixed"
-        with torch.autocast(self.device, torch.bfloat16, enabled=mixed):
+        with torch.autocast(DEVICE, torch.bfloat16, enabled=PRECISION == "bf16"):
             loss = self.module.training_step((self.image, self.label), 0)
         self.module.losses.clear()
         self.optimiser.zero_grad()
@@ -147,7 +163,7 @@ class NetworkAlone:
         self.optimiser.step()
 
     def _wait(self) -> None:
-        if self.device == "cuda":
+        if DEVICE == "cuda":
             torch.cuda.synchronize()
 
 

@@ -67,7 +67,7 @@ def train_and_validate(ctx: click.Context, request: Request) -> int:
     from interactivenet.io.lock import only_one
     from interactivenet.provenance import Run
     from interactivenet.signals import Interrupted, Signals
-    from interactivenet.training.device import rank
+    from interactivenet.training.device import choose_device, choose_precision, rank
     from interactivenet.training.fold import read_fold
     from interactivenet.training.run import train_fold
 
@@ -88,7 +88,8 @@ def train_and_validate(ctx: click.Context, request: Request) -> int:
         try:
             for line in describe(fold, settings):
                 say(line)
-            run.note(plan=fold.plan.digest, fold=fold.number)
+            precision = choose_precision(settings.precision, choose_device(settings.device))
+            run.note(plan=fold.plan.digest, fold=fold.number, precision=precision)
             run.inputs({"plans.json": sha256(fold.processed / "plans.json"), **fold.inputs})
             with run.step("train"), Shown(settings.epochs) as shown:
                 trained = train_fold(

@@ -60,7 +60,7 @@ def choose_precision(wish: str, device: str) -> str:
 
 
 def cpu_multiplies_bf16() -> bool:
-    """Whether this CPU has instructions for bfloat16 products (AMX, AVX512-BF16) that torch uses."""
+    """Whether this CPU multiplies in bfloat16 (AMX, AVX512-BF16), and torch uses it."""
     checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
     return any(getattr(torch.cpu, name, lambda: False)() for name in checks)
 

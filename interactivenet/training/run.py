@@ -85,15 +85,16 @@ class Trained:
 
 
 def identity(fold: Fold, settings: Settings) -> dict[str, Any]:
-    """Return what a training must agree in to be continued, as JSON data."""
-    device = devices.choose_device(settings.device)
+    """Return what a training must agree in to be continued, as JSON data.
+
+    Not the device, nor its precision: a queue may send the rest to another kind of machine.
+    """
     return {
         "task": fold.plan.task,
         "plan": fold.plan.digest,
         "fold": fold.number,
         "seed": fold.plan.seed,
         "regions": fold.digest,
-        "precision": devices.choose_precision(settings.precision, device),
         "devices": settings.devices,
     }
 

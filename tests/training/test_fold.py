@@ -207,6 +207,14 @@ def test_overwrite_starts_anew_and_more_epochs_go_on(planned_task, tmp_path):
     assert again.resumed == 0 and len(rows(tmp_path)) == 1
 
 
+def test_a_machine_of_another_kind_goes_on(planned_task, tmp_path):
+    """Whether it trains in bfloat16 is the machine's."""
+    fold = first_fold(planned_task)
+    train_fold(fold, tmp_path, replace(QUICK, epochs=1, precision="bf16"))
+    trained = train_fold(fold, tmp_path, replace(QUICK, epochs=2, precision="fp32"))
+    assert trained.resumed == 1 and np.isfinite(trained.history[1]["loss"])
+
+
 def test_another_training_is_not_continued(planned_task, tmp_path):
     train_fold(first_fold(planned_task), tmp_path, replace(QUICK, epochs=1))
     with pytest.raises(RequestError, match=r"differs in fold.*--overwrite"):

@@ -1,0 +1,114 @@
+"""nnU-Net v2's own trainer on the network, patch and batch of one of our plans.
+
+For ``benchmarks.training``, where the package nnunetv2 is installed beside InteractiveNet. Its
+network is the same but for the first convolution: it sees the scan alone, no map of points.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from interactivenet.plan import Plan
+
+DATASET = "Dataset001_Benchmark"
+STEPS = 20
+
+
+class Nnunet:
+    """A fold of nnU-Net's, prepared and ready to step.
+
+    raw: the raw task's folder; work: where nnU-Net may write; plan: what the network is taken from.
+    """
+
+    def __init__(self, raw: Path, work: Path, plan: Plan, device: str) -> None:
+        _settle(work)
+        with _quiet():
+            _convert(raw, work / "raw" / DATASET)
+            _prepare()
+            _adopt(plan, work / "preprocessed" / DATASET / "nnUNetPlans.json")
+            get = importlib.import_module("nnunetv2.run.run_training").get_trainer_from_args
+            self.trainer = get(DATASET, "3d_fullres", 0, device=torch.device(device))
+            self.trainer.on_train_start()
+            self.trainer.on_train_epoch_start()
+        self.device = device
+
+    def parameters(self) -> int:
+        """Return how many weights its network has."""
+        return sum(one.numel() for one in self.trainer.network.parameters())
+
+    def seconds_per_step(self, mixed: bool) -> float:
+        """Seconds from one batch to the next, on the mean; mixed: in bfloat16 on a CPU, too."""
+        # on a CPU it has no mixed precision of its own; around its step there is one
+        around = torch.autocast("cpu", torch.bfloat16, enabled=mixed and self.device == "cpu")
+        start = 0.0
+        for number in range(STEPS + 1):
+            if number == 1:  # the first one warms up
+                start = time.perf_counter()
+            batch = next(self.trainer.dataloader_train)
+            with around:
+                self.trainer.train_step(batch)
+        return (time.perf_counter() - start) / STEPS
+
+
+def _settle(work: Path) -> None:
+    folders = {name: work / name for name in ("raw", "preprocessed", "results")}
+    for folder in folders.values():
+        folder.mkdir(parents=True, exist_ok=True)
+    # no processes that draw samples, like ours on a CPU: the network needs the cores
+    settings = {"n_proc_DA": "0"} | {name: str(folder) for name, folder in folders.items()}
+    os.environ.update({f"nnUNet_{name}": value for name, value in settings.items()})
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with Path(os.devnull).open("w", encoding="utf-8") as sink, contextlib.redirect_stdout(sink):
+        yield
+
+
+def _convert(raw: Path, folder: Path) -> None:
+    for name in ("imagesTr", "labelsTr"):
+        shutil.copytree(raw / name, folder / name)
+    content = {
+        "channel_names": {"0": "MRI"},
+        "labels": {"background": 0, "object": 1},
+        "numTraining": len(list((folder / "labelsTr").iterdir())),
+        "file_ending": ".nii.gz",
+    }
+    (folder / "dataset.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def _prepare() -> None:
+    tools: Any = importlib.import_module("nnunetv2.experiment_planning.plan_and_preprocess_api")
+    number = [int(DATASET[7:10])]
+    tools.extract_fingerprints(number, num_processes=2)
+    tools.plan_experiments(number)
+    tools.preprocess(number, configurations=["3d_fullres"], num_processes=[2])
+
+
+def _adopt(plan: Plan, path: Path) -> None:
+    """Put our plan's patch, batch and network into nnU-Net's plans; its axes run the other way."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    configuration = content["configurations"]["3d_fullres"]
+    network = plan.network
+    configuration["patch_size"] = list(reversed(plan.sample_shape))
+    configuration["batch_size"] = plan.batch_size
+    stages = len(network.features)
+    configuration["architecture"]["arch_kwargs"] |= {
+        "n_stages": stages,
+        "features_per_stage": list(network.features),
+        "kernel_sizes": [list(reversed(one)) for one in network.kernels],
+        "strides": [list(reversed(one)) for one in network.strides],
+        "n_conv_per_stage": [2] * stages,
+        "n_conv_per_stage_decoder": [2] * (stages - 1),
+    }
+    path.write_text(json.dumps(content), encoding="utf-8")

@@ -36,6 +36,8 @@ class Nnunet:
             _convert(raw, work / "raw" / DATASET)
             _prepare()
             _adopt(plan, work / "preprocessed" / DATASET / "nnUNetPlans.json")
+            # no processes that draw samples, like ours on a CPU: the network needs the cores
+            os.environ.update({"nnUNet_n_proc_DA": "0"})
             get = importlib.import_module("nnunetv2.run.run_training").get_trainer_from_args
             self.trainer = get(DATASET, "3d_fullres", 0, device=torch.device(device))
             self.trainer.on_train_start()
@@ -64,14 +66,16 @@ def _settle(work: Path) -> None:
     folders = {name: work / name for name in ("raw", "preprocessed", "results")}
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
-    # no processes that draw samples, like ours on a CPU: the network needs the cores
-    settings = {"n_proc_DA": "0"} | {name: str(folder) for name, folder in folders.items()}
-    os.environ.update({f"nnUNet_{name}": value for name, value in settings.items()})
+    os.environ.update({f"nnUNet_{name}": str(folder) for name, folder in folders.items()})
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    with Path(os.devnull).open("w", encoding="utf-8") as sink, contextlib.redirect_stdout(sink):
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as sink,
+        contextlib.redirect_stdout(sink),
+        contextlib.redirect_stderr(sink),
+    ):
         yield
 
 

@@ -1,4 +1,10 @@
-"""A planned task of small phantoms, and folds of it to train."""
+"""A planned task of small phantoms, folds of it to train, and what a training left."""
+
+import csv
+from dataclasses import replace
+
+import torch
+from safetensors.torch import load_file
 
 from interactivenet.cli import main
 from interactivenet.phantom import PhantomSettings, write_phantom_task
@@ -8,6 +14,7 @@ from interactivenet.training.run import Settings
 NAME = "Task104_TRAIN"
 #: as fast as it gets
 QUICK = Settings(epochs=2, device="cpu", precision="fp32", workers=0)
+EXACT = replace(QUICK, deterministic=True)
 
 
 def make_task(root, **changes):
@@ -28,3 +35,17 @@ def make_task(root, **changes):
 
 def first_fold(root, number=0):
     return read_fold(root / "processed" / NAME, number)
+
+
+def rows(folder):
+    with (folder / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def weights(folder, which="last"):
+    return load_file(folder / f"model_{which}.safetensors")
+
+
+def same(one, other):
+    assert one.keys() == other.keys()
+    return all(torch.equal(one[name], other[name]) for name in one)

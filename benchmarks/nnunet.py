@@ -37,7 +37,7 @@ class Nnunet:
             _prepare()
             _adopt(plan, work / "preprocessed" / DATASET / "nnUNetPlans.json")
             # no processes that draw samples, like ours on a CPU: the network needs the cores
-            os.environ.update({"nnUNet_n_proc_DA": "0"})
+            _set(n_proc_DA=0)
             get = importlib.import_module("nnunetv2.run.run_training").get_trainer_from_args
             self.trainer = get(DATASET, "3d_fullres", 0, device=torch.device(device))
             self.trainer.on_train_start()
@@ -66,7 +66,11 @@ def _settle(work: Path) -> None:
     folders = {name: work / name for name in ("raw", "preprocessed", "results")}
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
-    os.environ.update({f"nnUNet_{name}": str(folder) for name, folder in folders.items()})
+    _set(n_proc_DA=1, **folders)
+
+
+def _set(**values: object) -> None:
+    os.environ.update({f"nnUNet_{name}": str(value) for name, value in values.items()})
 
 
 @contextlib.contextmanager

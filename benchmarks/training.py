@@ -32,6 +32,8 @@ TASK = "Task001_HIPPOCAMPUS"
 ROUNDS = 3
 #: steps of the network alone in each round; an epoch of the loop has 25
 STEPS = 20
+#: installed beside InteractiveNet, or not
+COMPARED = ["nnunetv2"] if importlib.util.find_spec("nnunetv2") else []
 DEVICE = choose_device("auto")
 PRECISION = choose_precision("auto", DEVICE)
 
@@ -69,7 +71,7 @@ def main() -> None:
             _run("plan", "-t", TASK, *where)
             fold = read_fold(folder / preset / TASK, 0)
             nnunet = None
-            if importlib.util.find_spec("nnunetv2"):
+            if COMPARED:
                 nnunet = Nnunet(folder / TASK, folder / f"nnunet_{preset}", fold.plan, DEVICE)
             rows.append({"preset": preset, **compare(fold, folder / "results" / preset, nnunet)})
     print_table(
@@ -84,7 +86,7 @@ def main() -> None:
         ],
     )  # fmt: skip
     content = {
-        "machine": machine("torch", "monai", "lightning"),
+        "machine": machine("torch", "monai", "lightning", *COMPARED),
         "device": DEVICE,
         "precision": PRECISION,
         "rounds": ROUNDS,

@@ -1,7 +1,8 @@
 """nnU-Net v2's own trainer on the network, patch and batch of one of our plans.
 
 For ``benchmarks.training``, where the package nnunetv2 is installed beside InteractiveNet. Its
-network is the same but for the first convolution: it sees the scan alone, no map of points.
+network is the same but for the first convolution: it sees the scan alone, no map of points. A
+torchvision that was built for another torch has to be uninstalled there; neither needs it.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from typing import Any
 
 import torch
 
+from interactivenet.network import count_parameters
 from interactivenet.plan import Plan
 
 DATASET = "Dataset001_Benchmark"
-STEPS = 20
 
 
 class Nnunet:
@@ -36,30 +37,31 @@ class Nnunet:
             _convert(raw, work / "raw" / DATASET)
             _prepare()
             _adopt(plan, work / "preprocessed" / DATASET / "nnUNetPlans.json")
-            # no processes that draw samples, like ours on a CPU: the network needs the cores
-            _set(n_proc_DA=0)
+            if device == "cpu":  # no processes that draw samples, like ours
+                _set(n_proc_DA=0)
             get = importlib.import_module("nnunetv2.run.run_training").get_trainer_from_args
             self.trainer = get(DATASET, "3d_fullres", 0, device=torch.device(device))
             self.trainer.on_train_start()
             self.trainer.on_train_epoch_start()
-        self.device = device
 
     def parameters(self) -> int:
         """Return how many weights its network has."""
-        return sum(one.numel() for one in self.trainer.network.parameters())
+        return count_parameters(self.trainer.network)
 
-    def seconds_per_step(self, mixed: bool) -> float:
-        """Seconds from one batch to the next, on the mean; mixed: in bfloat16 on a CPU, too."""
-        # on a CPU it has no mixed precision of its own; around its step there is one
-        around = torch.autocast("cpu", torch.bfloat16, enabled=mixed and self.device == "cpu")
+    def seconds_per_step(self, steps: int, mixed: bool = False) -> float:
+        """Seconds from one batch to the next, on the mean of some steps.
+
+        mixed: in bfloat16 on a CPU, where it has no mixed precision of its own.
+        """
+        around = torch.autocast("cpu", torch.bfloat16, enabled=mixed)
         start = 0.0
-        for number in range(STEPS + 1):
+        for number in range(steps + 1):
             if number == 1:  # the first one warms up
                 start = time.perf_counter()
             batch = next(self.trainer.dataloader_train)
             with around:
                 self.trainer.train_step(batch)
-        return (time.perf_counter() - start) / STEPS
+        return (time.perf_counter() - start) / steps
 
 
 def _settle(work: Path) -> None:
@@ -97,10 +99,10 @@ def _convert(raw: Path, folder: Path) -> None:
 
 def _prepare() -> None:
     tools: Any = importlib.import_module("nnunetv2.experiment_planning.plan_and_preprocess_api")
-    number = [int(DATASET[7:10])]
-    tools.extract_fingerprints(number, num_processes=2)
-    tools.plan_experiments(number)
-    tools.preprocess(number, configurations=["3d_fullres"], num_processes=[2])
+    numbers = [int(DATASET[7:10])]
+    tools.extract_fingerprints(numbers, num_processes=2)
+    tools.plan_experiments(numbers)
+    tools.preprocess(numbers, configurations=["3d_fullres"], num_processes=[2])
 
 
 def _adopt(plan: Plan, path: Path) -> None:

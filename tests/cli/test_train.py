@@ -77,6 +77,7 @@ def test_what_is_written(trained, root):
             assert (folder / "validation" / f"{picture}.png").stat().st_size > 5000
         record = json.loads((folder / "run.json").read_text())
         assert record["status"] == "done" and record["fold"] == fold and record["epochs"] == 2
+        assert record["precision"] == "fp32" and len(record["plan"]) == 64
         assert set(record["seconds"]) == {"train", "validate", "all"}
         regions = [name for name in record["inputs"] if name.startswith("regions/")]
         assert len(regions) == 4 and "plans.json" in record["inputs"]

@@ -21,11 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from interactivenet.inference import THRESHOLD, Predictor
+from interactivenet.inference import Predictor
 from interactivenet.io.atomic import read_json, write_json
+from interactivenet.model import Model
 from interactivenet.parallel import Workers
 from interactivenet.plan import Encoding
 from interactivenet.sample import make_focus
+from interactivenet.segmentation import THRESHOLD
 from interactivenet.simulate import Settings as Simulation
 from interactivenet.simulate import draw_points, find_objects, jitter
 from interactivenet.training.draws import labelled_region
@@ -97,7 +99,7 @@ def measure(options: argparse.Namespace, work: tuple[str, int]) -> dict[str, Any
 
 def score(fold: Fold, folder: Path, jitter_mm: float) -> list[float]:
     """Dice of the validation objects, each the mean over its draws of points."""
-    predictor = Predictor(fold.plan, [folder / LAST], mirrored=False)
+    predictor = Predictor(Model(fold.plan, (folder / LAST,)), mirrored=False)
     scores = []
     for name in fold.validation:
         region = labelled_region(fold.processed, name, fold.plan)

@@ -1,17 +1,17 @@
 """Predictor: load models once, segment many prompts.
 
 A sample goes through the network as it does in training: with the plan's padding up to the
-plan's sample shape. The foreground probabilities of all models and of all mirrored copies of
-the sample are averaged and go back to the grid of the case by linear interpolation.
+plan's sample shape. The foreground probabilities of a network's predictions of all mirrored
+copies of the sample are averaged; each network's go back to the grid of the case, by linear
+interpolation, and are averaged there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,65 +19,91 @@ from monai.inferers import sliding_window_inference
 from numpy.typing import NDArray
 from torch import Tensor
 
+from interactivenet.errors import DataError
+from interactivenet.model import Model
 from interactivenet.network import build_network, load_weights
 from interactivenet.plan import Plan
 from interactivenet.prompts import LabelNames, Prompt
 from interactivenet.sample import Sample, make_sample, padding_values, restored_part
 from interactivenet.scan import Scan, read_scan
+from interactivenet.segmentation import THRESHOLD, Claim, Segmentation, average, merge
 from interactivenet.task import Case
 from interactivenet.training.device import choose_device, choose_precision
-from interactivenet.volume import Geometry, box
+from interactivenet.uncertainty import agreement
+from interactivenet.volume import box
+
+__all__ = ["Answer", "Predictor", "Prepared", "Restore", "Segmentation"]
 
 #: of neighbouring windows, where a sample is larger than the plan's sample shape
 OVERLAP = 0.5
-#: a voxel belongs to the object from this probability on
-THRESHOLD = 0.5
+#: share of the graphics card's free memory that a batch may take
+_SHARE = 0.7
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+#: how results get back to the scan's grid: the probability linearly, or the label
+Restore = Literal["probability", "label"]
 
 
 @dataclass(frozen=True, eq=False)
-class Segmentation:
-    """The objects of a case.
+class Prepared:
+    """A case, read, and the sample of each of its prompts."""
 
-    label: (X, Y, Z) uint16 along RAS+, the value of each prompt's label, 0 elsewhere.
-    owner: (X, Y, Z) int16: 1 + the number of the prompt that the voxel belongs to, 0 for none.
-    source: the stored grid of the scan; ``io.images.write_label(path, label, source)``.
+    scan: Scan
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What the networks say of one sample.
+
+    probability: (K, X, Y, Z) float32 on its grid, of each of K networks.
+    agreement: of each network's mirrored predictions; single: of the unmirrored one alone.
     """
 
-    label: NDArray[np.uint16]
-    owner: NDArray[np.int16]
-    source: Geometry
+    probability: NDArray[np.float32]
+    agreement: tuple[float, ...]
+    single: tuple[float, ...]
 
 
 class Predictor:
     """Segments the objects that prompts point at.
 
-    models: files of weights; their probabilities are averaged.  mirrored: whether each sample is
-    also segmented mirrored along every combination of axes, as in nnU-Net.
-    device: 'auto', 'cpu' or 'cuda'.  precision: 'auto', 'bf16', 'fp16' or 'fp32'.
+    model: a trained model (see :func:`interactivenet.model.own_model` and
+        :func:`interactivenet.bundle.read_bundle`).
+    mirrored: whether each sample is also segmented mirrored along every combination of axes, as
+        in nnU-Net.  device: 'auto', 'cpu' or 'cuda'.  precision: 'auto', 'bf16', 'fp16', 'fp32'.
+    restore: 'probability' interpolates the probability on the scan's grid; 'label' gives each
+        voxel the nearest one's label: faster, and stepped where the target grid is coarser.
+    batch: mirrored copies or windows at once; None for what the memory holds.
     facts: what stands in each file of weights.
 
-    Raises DataError where weights cannot be read or are of another network.
+    Raises DataError where weights cannot be read, or are of another network or plan.
     """
 
     def __init__(
         self,
-        plan: Plan,
-        models: Sequence[Path],
+        model: Model,
         *,
         mirrored: bool = True,
         device: str = "auto",
         precision: str = "auto",
+        restore: Restore = "probability",
+        batch: int | None = None,
     ) -> None:
-        self.plan = plan
+        self.model, self.plan = model, model.plan
+        self.mirrored, self.restore = mirrored, restore
         self.device = choose_device(device)
-        self._dtype = _DTYPES[choose_precision(precision, self.device)]
+        self.precision = choose_precision(precision, self.device)
         self._flips = list(product((False, True), repeat=3)) if mirrored else [(False,) * 3]
-        self._networks = [build_network(plan.network, plan.channels) for _ in models]
+        self._networks = [build_network(self.plan.network, self.plan.channels)
+                          for _ in model.weights]  # fmt: skip
         self.facts: list[dict[str, Any]] = []
-        for path, network in zip(models, self._networks, strict=True):
-            self.facts.append(load_weights(path, network))
+        for path, network in zip(model.weights, self._networks, strict=True):
+            facts = load_weights(path, network)
+            if facts.get("plan", self.plan.digest) != self.plan.digest:
+                raise DataError(f"{path}: was trained with another plan than the one given")
+            self.facts.append(facts)
             network.eval().to(self.device)
+        self._batch = batch or _batch_size(self.plan, self.device)
 
     def segment(self, case: Scan | Case, prompts: Sequence[Prompt] | None = None) -> Segmentation:
         """Segment the prompts of a case, its own where none are given.
@@ -85,53 +111,112 @@ class Predictor:
         A voxel that several prompts claim belongs to the one with the highest probability.
         Raises DataError where a file cannot be used or a point lies outside the image.
         """
+        prepared = self.prepare(case, prompts)
+        claims = self.claims(prepared, self.answer(prepared))
+        return self.merged(prepared, [average(of_prompt) for of_prompt in claims])
+
+    def prepare(self, case: Scan | Case, prompts: Sequence[Prompt] | None = None) -> Prepared:
+        """Read a case, where files are given, and make the samples: what needs no network."""
         scan = case
         if isinstance(scan, Case):
             scan = read_scan(scan, len(self.plan.modalities), LabelNames(self.plan.labels))
-        shape = scan.image.grid.shape
-        label, owner = np.zeros(shape, np.uint16), np.zeros(shape, np.int16)
-        highest = np.zeros(shape, np.float32)
-        for number, prompt in enumerate(scan.prompts if prompts is None else prompts):
-            sample = make_sample(scan, prompt, self.plan)
-            values, start = restored_part(self.probability(sample), sample)
-            where = box(start, start + values.shape)
-            wins = (values >= THRESHOLD) & (values > highest[where])
-            highest[where][wins] = values[wins]
-            label[where][wins] = prompt.label
-            owner[where][wins] = number + 1
-        return Segmentation(label, owner, scan.image.source)
+        if prompts is not None:
+            scan = Scan(scan.name, scan.image, scan.label, tuple(prompts))
+        if not scan.prompts:
+            raise DataError(f"{scan.name}: has no prompts: expected the points of an object")
+        samples = tuple(make_sample(scan, prompt, self.plan) for prompt in scan.prompts)
+        return Prepared(scan, samples)
+
+    def answer(self, prepared: Prepared) -> list[Answer]:
+        """Ask the networks about every sample of a case."""
+        return [self._answer(sample) for sample in prepared.samples]
+
+    def claims(self, prepared: Prepared, answers: Sequence[Answer]) -> list[list[Claim]]:
+        """Bring answers back to the grid of the case: for each prompt, a claim of each network."""
+        found = []
+        for sample, answer in zip(prepared.samples, answers, strict=True):
+            nearest = self.restore == "label"
+            values, start = restored_part(answer.probability, sample, nearest=nearest)
+            first = (int(start[0]), int(start[1]), int(start[2]))
+            found.append(
+                [
+                    Claim(sample.prompt, one.astype(np.float16), first, agreed)
+                    for one, agreed in zip(values, answer.agreement, strict=True)
+                ]
+            )
+        return found
+
+    def merged(self, prepared: Prepared, claims: Sequence[Claim]) -> Segmentation:
+        """Merge one claim per prompt, postprocessed, into the case's segmentation."""
+        calibration = self.model.calibration(self.mirrored)
+        source = prepared.scan.image.source
+        return merge(claims, source, self.model.postprocessing, calibration)
+
+    def probability(self, sample: Sample) -> NDArray[np.float32]:
+        """Return the object's mean probability (X, Y, Z) float32 on the grid of a sample."""
+        return np.asarray(self._answer(sample).probability.mean(axis=0))
 
     @torch.inference_mode()
-    def probability(self, sample: Sample) -> NDArray[np.float32]:
-        """Return the object's probability (X, Y, Z) float32 on the grid of a sample."""
+    def _answer(self, sample: Sample) -> Answer:
         padded, inside = self._padded(sample.array)
         image = torch.from_numpy(padded)[None].to(self.device)
-        total = torch.zeros(image.shape[2:], device=self.device)
-        for network in self._networks:
-            for flips in self._flips:
-                axes = [2 + axis for axis, flipped in enumerate(flips) if flipped]
-                found = self._foreground(network, image.flip(axes))
-                total += found.flip([axis - 2 for axis in axes])
-        mean = total / (len(self._networks) * len(self._flips))
-        return np.asarray(mean[inside].cpu().numpy(), dtype=np.float32)
+        probabilities = np.empty((len(self._networks), *sample.grid.shape), np.float32)
+        agreed, single = [], []
+        for number, network in enumerate(self._networks):
+            total: Tensor | None = None
+            for found in self._members(network, image):
+                if total is None:
+                    single.append(agreement(found[inside].cpu().numpy(), THRESHOLD))
+                    total = torch.zeros_like(found)
+                total += found
+            assert total is not None
+            probabilities[number] = (total / len(self._flips))[inside].cpu().numpy()
+            agreed.append(agreement(probabilities[number], THRESHOLD))
+        return Answer(probabilities, tuple(agreed), tuple(single))
 
-    def _foreground(self, network: torch.nn.Module, image: Tensor) -> Tensor:
-        """Probability (X, Y, Z) of the object in an image (1, C, X, Y, Z)."""
+    def _members(self, network: torch.nn.Module, image: Tensor) -> Iterator[Tensor]:
+        """Yield the probability (X, Y, Z) of an image (1, C, X, Y, Z) from each mirrored copy.
+
+        The first is the image as it is.
+        """
+        whole = tuple(image.shape[2:]) == self.plan.sample_shape
+        done = 0
+        while done < len(self._flips):
+            # windows are batched of one copy at a time
+            now = self._flips[done : done + (self._batch if whole else 1)]
+            axes = [[2 + axis for axis in range(3) if flips[axis]] for flips in now]
+            try:
+                found = self._foreground(network, torch.cat([image.flip(a) for a in axes]))
+            except torch.OutOfMemoryError as error:
+                if self._batch == 1:
+                    raise DataError(
+                        "the graphics card's memory does not suffice for this object, even for"
+                        " one part at a time: --device cpu, or a plan with a smaller --memory-gb"
+                    ) from error
+                self._batch //= 2
+                torch.cuda.empty_cache()
+                continue
+            done += len(now)
+            for one, turned in zip(found, axes, strict=True):
+                yield one.flip([axis - 2 for axis in turned])
+
+    def _foreground(self, network: torch.nn.Module, images: Tensor) -> Tensor:
+        """Probability (B, X, Y, Z) of the object in images (B, C, X, Y, Z)."""
+        dtype = _DTYPES[self.precision]
 
         def forward(windows: Tensor) -> Tensor:
-            enabled = self._dtype != torch.float32
-            with torch.autocast(self.device, self._dtype, enabled=enabled):
+            with torch.autocast(self.device, dtype, enabled=dtype != torch.float32):
                 output = network(windows)
             return torch.softmax(output.float(), 1)[:, 1:]
 
         shape = self.plan.sample_shape
-        if tuple(image.shape[2:]) == shape:
-            return forward(image)[0, 0]
+        if tuple(images.shape[2:]) == shape:
+            return forward(images)[:, 0]
         found = sliding_window_inference(
-            image, shape, self.plan.batch_size, forward, overlap=OVERLAP, mode="gaussian"
+            images, shape, self._batch, forward, overlap=OVERLAP, mode="gaussian"
         )
         assert isinstance(found, Tensor)
-        return found[0, 0]
+        return found[:, 0]
 
     def _padded(self, array: NDArray[np.float32]) -> tuple[NDArray[np.float32], Any]:
         """Pad a sample to at least the plan's sample shape, and say where it is in it."""
@@ -143,3 +228,16 @@ class Predictor:
         padded[:] = padding_values(self.plan)[:, None, None, None]
         padded[inside] = array
         return padded, inside
+
+
+def _batch_size(plan: Plan, device: str) -> int:
+    """How many samples to segment at once: on a CPU more than one gain nothing.
+
+    On CUDA what the free memory holds. A sample's segmentation takes less than half of its
+    training, whose memory the plan has estimated.
+    """
+    if device == "cpu":
+        return 1
+    free, _ = torch.cuda.mem_get_info()
+    one = plan.estimated_gb / plan.batch_size / 2
+    return int(np.clip(_SHARE * free / 1e9 / max(one, 1e-3), 1, 8))

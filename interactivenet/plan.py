@@ -228,14 +228,18 @@ class Plan:
         file has another schema version, a field is unknown, missing or of a wrong type.
         """
         path = Path(path)
-        content = read_plans(path)["plan"]
+        return Plan.parse(read_plans(path)["plan"], path)
+
+    @staticmethod
+    def parse(content: Any, path: Path) -> Plan:
+        """Read a plan from JSON data; raises DataError, naming the field of the file, if broken."""
         from pydantic import TypeAdapter, ValidationError
 
         try:
             # via text: in JSON, lists are tuples' and strings are mappings' keys
             return TypeAdapter(Plan).validate_json(json.dumps(content))
         except ValidationError as error:
-            raise DataError(f"{path}: {_first(error.errors())}") from error
+            raise DataError(f"{path}: {first_fault(error.errors(), 'plan')}") from error
 
 
 def read_plans(path: Path) -> dict[str, Any]:
@@ -261,11 +265,11 @@ def read_plans(path: Path) -> dict[str, Any]:
     return content
 
 
-def _first(errors: Any) -> str:
-    """Say what is wrong with the first field that is."""
+def first_fault(errors: Any, section: str) -> str:
+    """Say what is wrong with the first field that is, of pydantic's errors in a section."""
     reasons = {"missing": "is missing", "unexpected_keyword_argument": "is unknown"}
     first = errors[0]
-    name = ".".join(map(str, first["loc"])) or "plan"
+    name = ".".join(map(str, first["loc"])) or section
     reason = reasons.get(first["type"]) or f"cannot be used: {first['msg']}"
     more = f" (and {len(errors) - 1} more faults)" if len(errors) > 1 else ""
     return f"field {name} {reason}{more}"

@@ -144,9 +144,14 @@ def resample_labels(
 
 
 def restore_box(
-    array: Array, start: ArrayLike, resampled: Sequence[int], original: Sequence[int]
+    array: Array,
+    start: ArrayLike,
+    resampled: Sequence[int],
+    original: Sequence[int],
+    *,
+    nearest: bool = False,
 ) -> tuple[Float32, NDArray[np.intp]]:
-    """Put part of a resampled volume back on the original voxels, linearly.
+    """Put part of a resampled volume back on the original voxels, linearly or from the nearest.
 
     array: (..., X, Y, Z), the part of the resampled volume that starts at voxel ``start`` (3,).
     resampled, original: (3,) shapes of the whole volume, after and before resampling.
@@ -166,6 +171,9 @@ def restore_box(
         inside = np.flatnonzero((at >= a - 0.5) & (at < a + size - 0.5))
         first[axis] = inside[0] if len(inside) else 0
         at = (at[inside] - a).clip(0, size - 1)
+        if nearest:
+            values = values.take(np.floor(at + 0.5).astype(np.intp), axis - 3)
+            continue
         below = np.minimum(at.astype(np.intp), max(size - 2, 0))
         share = (at - below).astype(np.float32)
         share = share.reshape([-1 if k == axis else 1 for k in range(3)])

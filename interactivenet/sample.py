@@ -141,8 +141,14 @@ def restore(probability: Array, sample: Sample) -> NDArray[np.float32]:
     return whole
 
 
-def restored_part(probability: Array, sample: Sample) -> tuple[NDArray[np.float32], Indices]:
-    """Like :func:`restore`, but only the box of the cut, and the voxel (3,) where it starts."""
+def restored_part(
+    probability: Array, sample: Sample, *, nearest: bool = False
+) -> tuple[NDArray[np.float32], Indices]:
+    """Like :func:`restore`, but only the box of the cut, and the voxel (3,) where it starts.
+
+    nearest: each voxel takes the nearest value instead; with a threshold afterwards this is
+    resampling the label back, not the probability.
+    """
     if probability.shape[-3:] != sample.grid.shape:
         raise ValueError(
             f"probability must have shape (..., {', '.join(map(str, sample.grid.shape))}),"
@@ -153,5 +159,6 @@ def restored_part(probability: Array, sample: Sample) -> tuple[NDArray[np.float3
         sample.start,
         sample.region_shape,
         tuple(sample.region_stop - sample.region_start),
+        nearest=nearest,
     )
     return values, np.asarray(start) + sample.region_start

@@ -1,7 +1,8 @@
 """Cross-validation: a trained fold's validation cases, segmented as new ones would be.
 
 Each checkpoint segments every case from its image and its points alone, on the case's own grid.
-What is stored chooses the postprocessing later.
+What every postprocessing would make of it is measured at once, for the choice that is made when
+all folds are there (cross_validation.py).
 """
 
 from __future__ import annotations
@@ -16,24 +17,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interactivenet.errors import DataError, one_line
 from interactivenet.evaluation import evaluate_pair
 from interactivenet.evaluation.overlays import save_overlay
-from interactivenet.inference import Predictor, Segmentation
+from interactivenet.inference import Predictor
 from interactivenet.io.atomic import read_object, remove, sha256, write_json, write_text
 from interactivenet.io.images import read_label, write_label
+from interactivenet.model import Model
 from interactivenet.parallel import map_cases
+from interactivenet.postprocess import CANDIDATES
 from interactivenet.prompts import LabelNames
 from interactivenet.scan import Scan, read_scan
+from interactivenet.segmentation import Segmentation, merge
 from interactivenet.signals import Signals
 from interactivenet.task import Case, Task
-from interactivenet.training.fold import Fold
-from interactivenet.training.keeping import BEST, LAST
+from interactivenet.training.fold import WEIGHTS, Fold
 
 VALIDATION, METRICS = "validation", "metrics.json"
-#: name of a checkpoint -> its weights
-CHECKPOINTS = {"best": BEST, "last": LAST}
+#: of what is measured of an object: what was measured otherwise is measured again
+MEASURES_VERSION = 2
+_WHICH = ("label", "name", "prompt")
 #: metrics of the table, in its order
 SHOWN = ("dice", "nsd", "hd95")
 
@@ -45,8 +50,9 @@ class Validated:
     """How well one checkpoint does on a fold's validation cases.
 
     checkpoint: 'best' or 'last'.  epoch: of its weights.  cases: name -> 'objects', a row for
-    each ('label', 'name', 'prompt', and the metrics, None where one is not defined), and
-    'error', why the case could not be segmented, or ''.
+    each ('label', 'name', 'prompt', and the metrics, None where one is not defined; 'agreement',
+    of the 'mirrored' members and of a 'single' one; 'postprocessed', name of a postprocessing
+    that changes something -> metrics), and 'error', why the case could not be segmented, or ''.
     """
 
     checkpoint: str
@@ -99,11 +105,12 @@ def validate_fold(
     path = target / METRICS
     known = read_object(path)
     results = []
-    for checkpoint, name in CHECKPOINTS.items():
+    for checkpoint, name in WEIGHTS.items():
         made_from = {
             "weights": sha256(folder / name),
             "regions": fold.digest,
             "tolerance_mm": tolerance_mm,
+            "measures": MEASURES_VERSION,
         }
         record = known.get(checkpoint, {})
         if record.get("made_from") != made_from:
@@ -112,7 +119,8 @@ def validate_fold(
         done = record["cases"]
         due = [case for case in fold.cases if not _done(target / checkpoint, case, done)]
         if due:
-            predictor = Predictor(fold.plan, [folder / name], device=device, precision=precision)
+            model = Model(fold.plan, (folder / name,), (fold.number,), checkpoint)
+            predictor = Predictor(model, device=device, precision=precision)
             record["epoch"] = predictor.facts[0]["epoch"]
             segmented = _segment(task, fold, predictor, target / checkpoint, due, tolerance_mm)
             for case, rows, error in track(segmented, len(due), f"validated {checkpoint}"):
@@ -135,17 +143,49 @@ def ranked(objects: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]
     return {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
 
 
-def measure(scan: Scan, found: Segmentation, tolerance_mm: float) -> list[dict[str, Any]]:
-    """Compare the segmentation of each prompt with its object; a row for each."""
+def measure(scan: Scan, owner: NDArray[np.int16], tolerance_mm: float) -> list[dict[str, Any]]:
+    """Compare the voxels of each prompt, as in ``Segmentation.owner``, with its object."""
     rows = []
-    spacing = scan.image.grid.spacing
     for number, prompt in enumerate(scan.prompts):
         truth = scan.objects.mask(prompt, scan.prompts, scan.image.grid)
-        metrics = evaluate_pair(found.owner == number + 1, truth, spacing, tolerance_mm)
+        spacing = scan.image.grid.spacing
+        metrics = evaluate_pair(owner == number + 1, truth, spacing, tolerance_mm)
         # JSON knows no NaN: a distance from nothing is null
         known = {name: None if np.isnan(value) else value for name, value in metrics.items()}
         rows.append({"label": prompt.label, "name": prompt.name, "prompt": number, **known})
     return rows
+
+
+def validate_case(
+    predictor: Predictor, scan: Scan, tolerance_mm: float
+) -> tuple[Segmentation, list[dict[str, Any]]]:
+    """Segment a labelled scan with one network, and measure it as it is and postprocessed.
+
+    Returns the segmentation as it is, and a row per object as in :class:`Validated`.
+    """
+    prepared = predictor.prepare(scan)
+    answers = predictor.answer(prepared)
+    claims = [one[0] for one in predictor.claims(prepared, answers)]
+    plain = merge(claims, scan.image.source)
+    measured = measure(scan, plain.owner, tolerance_mm)
+    rows = [
+        {**row, "agreement": {"mirrored": answer.agreement[0], "single": answer.single[0]},
+         "postprocessed": {}}
+        for row, answer in zip(measured, answers, strict=True)
+    ]  # fmt: skip
+    known = [(plain.owner, measured)]
+    for candidate in CANDIDATES[1:]:
+        owner = merge(claims, scan.image.source, candidate).owner
+        again = next((old for one, old in known if np.array_equal(one, owner)), None)
+        if again is None:
+            again = measure(scan, owner, tolerance_mm)
+            known.append((owner, again))
+        if again is not measured:
+            for row, other in zip(rows, again, strict=True):
+                row["postprocessed"][candidate.name] = {
+                    name: value for name, value in other.items() if name not in _WHICH
+                }
+    return plain, rows
 
 
 def _done(target: Path, case: str, known: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -173,8 +213,7 @@ def _segment(
         rows: list[dict[str, Any]] = []
         try:
             if scan is not None:
-                found = predictor.segment(scan)
-                rows = measure(scan, found, tolerance_mm)
+                found, rows = validate_case(predictor, scan, tolerance_mm)
                 write_label(target / f"{name}.nii.gz", found.label, found.source)
         except Exception as problem:  # one odd case must not end the others
             error = _why(problem)
@@ -198,7 +237,12 @@ def _read_case(cases: Mapping[str, Case], name: str, fold: Fold) -> Scan:
 
 def _table(results: Sequence[Validated]) -> str:
     text = io.StringIO()
-    rows = [{"checkpoint": one.checkpoint, **row} for one in results for row in one.objects]
+    rows = []
+    for one in results:
+        for row in one.objects:
+            agreement = row["agreement"]["mirrored"]
+            plain = {name: value for name, value in row.items() if name != "postprocessed"}
+            rows.append({"checkpoint": one.checkpoint, **plain, "agreement": agreement})
     if rows:
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()

@@ -130,6 +130,31 @@ class Geometry:
             )
         return np.asarray(turned)
 
+    def box_from_ras(self, array: Array, start: ArrayLike) -> tuple[Array, tuple[int, int, int]]:
+        """View part of a volume along RAS+ on this grid, and say where in it the part begins.
+
+        array: (..., x, y, z), the box that starts at voxel ``start`` (3,) of the RAS grid.
+        """
+        order, flipped = self._axes
+        first, size = np.asarray(start), np.array(array.shape[-3:])
+        mirrored = np.array(self.ras.shape) - first - size
+        begins = np.where(flipped, mirrored, first)
+        back = [order.index(axis) for axis in range(3)]
+        lead = array.ndim - 3
+        turned = _flipped(array, flipped)
+        turned = turned.transpose([*range(lead), *(lead + axis for axis in back)])
+        x, y, z = (int(begins[axis]) for axis in back)
+        return np.asarray(turned), (x, y, z)
+
+    def box_to_ras(self, array: Array, start: ArrayLike) -> tuple[Array, tuple[int, int, int]]:
+        """Undo :meth:`box_from_ras`."""
+        order, flipped = self._axes
+        turned = self.to_ras(array)
+        begins = np.asarray(start)[list(order)]
+        mirrored = np.array(self.ras.shape) - begins - np.array(turned.shape[-3:])
+        x, y, z = (int(one) for one in np.where(flipped, mirrored, begins))
+        return turned, (x, y, z)
+
     @cached_property
     def ras(self) -> Geometry:
         """The same lattice with its axes along RAS+; itself where they already are."""

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from interactivenet.errors import DataError
-from interactivenet.inference import Predictor
+from interactivenet.inference import Answer, Predictor
+from interactivenet.model import Model
 from interactivenet.network import build_network, save_weights
 from interactivenet.prompts import Prompt
 from interactivenet.sample import make_sample
@@ -22,7 +23,7 @@ def random_weights(path, plan, seed=0):
 
 
 def predictor(plan, *paths, **more):
-    return Predictor(plan, paths, device="cpu", precision="fp32", **more)
+    return Predictor(Model(plan, paths), device="cpu", precision="fp32", **more)
 
 
 class Threshold(torch.nn.Module):
@@ -89,15 +90,94 @@ def test_the_more_probable_prompt_wins(tmp_path, monkeypatch):
     plan = make_plan((1.0, 1.0, 1.0), labels={1: "a", 2: "b"})
     made = predictor(plan, random_weights(tmp_path / "w.safetensors", plan))
     values = iter([0.6, 0.9, 0.7, 0.4])
-    monkeypatch.setattr(
-        Predictor, "probability",
-        lambda self, sample: np.full(sample.grid.shape, next(values), np.float32),
-    )  # fmt: skip
+
+    def answer(self, sample):
+        probability = np.full((1, *sample.grid.shape), next(values), np.float32)
+        return Answer(probability, (0.9,), (0.8,))
+
+    monkeypatch.setattr(Predictor, "_answer", answer)
     found = made.segment(scan)
     assert set(np.unique(found.label)) <= {0, 2} and (found.label == 2).any()
     assert set(np.unique(found.owner)) <= {0, 2}
+    assert found.shares_labels and [one.volume_ml > 0 for one in found.objects] == [
+        False, True, False,
+    ]  # fmt: skip
     nothing = made.segment(scan, prompts[:1])
-    assert not nothing.label.any()
+    assert not nothing.label.any() and not nothing.shares_labels
+
+
+@pytest.mark.parametrize("batch", [3, 8])
+def test_a_batch_changes_nothing(tmp_path, batch):
+    scan = make_scan(stored_grid((24, 22, 20), (1.0, 1.0, 1.0)))
+    plan = make_plan((1.0, 1.0, 1.0), sample_shape=(24, 24, 24))
+    path = random_weights(tmp_path / "w.safetensors", plan)
+    sample = make_sample(scan, scan.prompts[0], plan)
+    one, many = (predictor(plan, path, batch=size) for size in (1, batch))
+    np.testing.assert_allclose(one.probability(sample), many.probability(sample), atol=1e-6)
+
+
+def test_too_little_memory_makes_smaller_batches(tmp_path, monkeypatch):
+    scan = make_scan(stored_grid((24, 22, 20), (1.0, 1.0, 1.0)))
+    plan = make_plan((1.0, 1.0, 1.0), sample_shape=(24, 24, 24))
+    made = predictor(plan, random_weights(tmp_path / "w.safetensors", plan), batch=8)
+    sample = make_sample(scan, scan.prompts[0], plan)
+    expected = made.probability(sample)
+    foreground, sizes = Predictor._foreground, []
+
+    def small(self, network, images):
+        sizes.append(len(images))
+        if len(images) > limit:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return foreground(self, network, images)
+
+    monkeypatch.setattr(Predictor, "_foreground", small)
+    limit = 2
+    np.testing.assert_allclose(made.probability(sample), expected, atol=1e-6)
+    assert sizes == [8, 4, 2, 2, 2, 2]
+    limit = 0
+    with pytest.raises(DataError, match="memory does not suffice for this object"):
+        made.probability(sample)
+
+
+def test_agreements_are_of_each_network(tmp_path):
+    scan = make_scan(stored_grid((24, 22, 20), (1.0, 1.0, 1.0)))
+    plan = make_plan((1.0, 1.0, 1.0), sample_shape=(24, 24, 24))
+    paths = [random_weights(tmp_path / f"{seed}.safetensors", plan, seed) for seed in (0, 1)]
+    both = predictor(plan, *paths)
+    (answer,) = both.answer(both.prepare(scan))
+    for number, path in enumerate(paths):
+        alone = predictor(plan, path)
+        (one,) = alone.answer(alone.prepare(scan))
+        assert one.agreement == answer.agreement[number : number + 1]
+        assert one.single == answer.single[number : number + 1]
+        np.testing.assert_array_equal(one.probability[0], answer.probability[number])
+        plain = predictor(plan, path, mirrored=False)
+        (once,) = plain.answer(plain.prepare(scan))
+        assert once.agreement == once.single == one.single
+    found = both.segment(scan).objects[0]
+    assert found.agreement == pytest.approx(np.mean(answer.agreement))
+
+
+def test_a_label_can_be_resampled_back(tmp_path):
+    """Every voxel of the scan gets the label of the nearest voxel of the target grid."""
+    source = stored_grid((30, 28, 24), (1.0, 1.0, 1.5), order=(1, 2, 0), flips=(-1, 1, 1))
+    scan = make_scan(source)
+    plan = make_plan((2.0, 2.0, 3.0))
+    label = knowing(plan, tmp_path, restore="label")
+    scan = make_scan(source, image=np.where(scan.label.array > 0, 1.0, -1.0).astype(np.float32))
+    found = label.segment(scan).label
+    sample = make_sample(scan, scan.prompts[0], plan)
+    mask = label.probability(sample) >= 0.5
+    voxels = np.argwhere(np.ones(source.ras.shape, bool))
+    exact = sample.grid.world_to_voxel(source.ras.voxel_to_world(voxels))
+    # not those between two voxels, nor beyond the content
+    low, high = sample.padding[:, 0], np.array(mask.shape) - sample.padding[:, 1]
+    clear = (np.abs(exact - np.floor(exact) - 0.5) > 1e-3).all(axis=1)
+    clear &= ((exact > low - 0.5) & (exact < high - 0.5)).all(axis=1)
+    assert clear.sum() > 500
+    expected = mask[tuple(np.rint(exact[clear]).astype(int).T)]
+    np.testing.assert_array_equal(found[tuple(voxels[clear].T)] > 0, expected)
+    assert expected.any() and not expected.all()
 
 
 def test_weights_of_another_plan_are_refused(tmp_path):
@@ -106,6 +186,24 @@ def test_weights_of_another_plan_are_refused(tmp_path):
     other = replace(plan, encoding=replace(plan.encoding, extent=True))
     with pytest.raises(DataError, match=r"w\.safetensors: are of another network"):
         predictor(other, path)
+
+
+def test_weights_trained_with_another_plan_are_refused(tmp_path):
+    plan = make_plan((1.0, 1.0, 1.0))
+    path = tmp_path / "w.safetensors"
+    network = build_network(plan.network, plan.channels)
+    save_weights(path, network, {"epoch": 1, "plan": plan.digest})
+    predictor(plan, path)
+    with pytest.raises(DataError, match=r"w\.safetensors: was trained with another plan"):
+        predictor(replace(plan, spacing=(1.0, 1.0, 2.0)), path)
+
+
+def test_a_case_without_prompts_is_refused(tmp_path):
+    scan = make_scan(stored_grid((24, 22, 20), (1.0, 1.0, 1.0)))
+    plan = make_plan((1.0, 1.0, 1.0))
+    made = predictor(plan, random_weights(tmp_path / "w.safetensors", plan))
+    with pytest.raises(DataError, match="case: has no prompts"):
+        made.segment(scan, [])
 
 
 def test_points_outside_are_refused(tmp_path):

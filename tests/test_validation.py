@@ -9,9 +9,10 @@ from click.testing import CliRunner
 
 from interactivenet.cli import main
 from interactivenet.evaluation import evaluate_pair
-from interactivenet.inference import Predictor, Segmentation
+from interactivenet.inference import Answer, Predictor, Prepared
 from interactivenet.io.images import read_label
 from interactivenet.phantom import PhantomSettings, write_phantom_task
+from interactivenet.segmentation import Claim
 from interactivenet.signals import Interrupted, Signals
 from interactivenet.task import Task
 from interactivenet.training.fold import read_fold
@@ -55,13 +56,19 @@ class Oracle:
     def __init__(self, *_, **__):
         pass
 
-    def segment(self, scan):
-        label = np.zeros(scan.image.grid.shape, np.uint16)
-        owner = np.zeros(label.shape, np.int16)
-        for number, prompt in enumerate(scan.prompts):
-            mask = scan.objects.mask(prompt, scan.prompts, scan.image.grid)
-            label[mask], owner[mask] = prompt.label, number + 1
-        return Segmentation(label, owner, scan.image.source)
+    def prepare(self, scan):
+        return Prepared(scan, ())
+
+    def answer(self, prepared):
+        return [Answer(None, (0.9,), (0.8,)) for _ in prepared.scan.prompts]
+
+    def claims(self, prepared, _):
+        scan = prepared.scan
+        masks = [scan.objects.mask(one, scan.prompts, scan.image.grid) for one in scan.prompts]
+        return [
+            [Claim(prompt, mask.astype(np.float16), (0, 0, 0), 0.9)]
+            for prompt, mask in zip(scan.prompts, masks, strict=True)
+        ]
 
 
 @pytest.fixture
@@ -111,14 +118,14 @@ def test_interrupted_it_keeps_what_is_done(trained, tmp_path, oracle, monkeypatc
     task, fold, results = copied(trained, tmp_path)
     signals = Signals()
     segmented = []
-    segment = Oracle.segment
+    prepare = Oracle.prepare
 
     def counted(self, scan):
         segmented.append(scan.name)
         signals.received = 15
-        return segment(self, scan)
+        return prepare(self, scan)
 
-    monkeypatch.setattr(Oracle, "segment", counted)
+    monkeypatch.setattr(Oracle, "prepare", counted)
     with pytest.raises(Interrupted):
         validate_fold(task, fold, results, signals=signals)
     assert segmented == [fold.cases[0]]
@@ -146,19 +153,19 @@ def test_other_weights_are_measured_anew(trained, tmp_path, oracle):
 
 def test_an_odd_case_costs_itself_only(trained, tmp_path, oracle, monkeypatch):
     task, fold, results = copied(trained, tmp_path)
-    segment = Oracle.segment
+    prepare = Oracle.prepare
 
     def failing(self, scan):
         if scan.name == fold.cases[0]:
             raise MemoryError("too large")
-        return segment(self, scan)
+        return prepare(self, scan)
 
-    monkeypatch.setattr(Oracle, "segment", failing)
+    monkeypatch.setattr(Oracle, "prepare", failing)
     best, _ = validate_fold(task, fold, results)
     assert list(best.failures) == [fold.cases[0]]
     assert "unexpected MemoryError: too large" in best.failures[fold.cases[0]]
     assert len(best.objects) == 2
-    monkeypatch.setattr(Oracle, "segment", segment)
+    monkeypatch.setattr(Oracle, "prepare", prepare)
     best, _ = validate_fold(task, fold, results)  # what failed is tried again
     assert not best.failures and len(best.objects) == 4
 

@@ -15,6 +15,8 @@ from interactivenet.preprocess import REGIONS
 from interactivenet.splits import Split
 
 PLANS = "plans.json"
+#: checkpoint -> its weights, in a fold's results
+WEIGHTS = {"best": "model_best.safetensors", "last": "model_last.safetensors"}
 
 
 @dataclass(frozen=True)

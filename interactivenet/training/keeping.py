@@ -20,10 +20,11 @@ from interactivenet.network import save_weights
 from interactivenet.signals import Interrupted, Signals
 from interactivenet.training.curves import save_curves
 from interactivenet.training.draws import EpochBatches
+from interactivenet.training.fold import WEIGHTS
 from interactivenet.training.module import Segmenter
 
 CHECKPOINT, METRICS, CURVES = "checkpoint.ckpt", "metrics.csv", "curves.png"
-BEST, LAST = "model_best.safetensors", "model_last.safetensors"
+BEST, LAST = WEIGHTS["best"], WEIGHTS["last"]
 #: weight of the past in the moving average of the validation Dice, as nnU-Net's
 _PAST = 0.9
 #: seconds after which the curves are drawn again

@@ -11,8 +11,9 @@ from pathlib import Path
 from interactivenet import __version__
 from interactivenet.errors import DataError, RequestError
 from interactivenet.io.atomic import read_json, sha256, write_bytes, write_json
-from interactivenet.model import Model, chosen
+from interactivenet.model import Model, chosen, own_model
 from interactivenet.plan import Plan
+from interactivenet.task import Roots
 
 BUNDLE = "bundle.json"
 BUNDLE_VERSION = 1
@@ -87,3 +88,30 @@ def read_bundle(folder: Path) -> Model:
         plan=plan, weights=tuple(files[number] for number in numbers), folds=tuple(numbers),
         name=f"{plan.task}, deployed, folds {', '.join(map(str, numbers))}, in {folder}", **choices,
     )  # fmt: skip
+
+
+def find_model(roots: Roots, task: str, wish: str | None = None) -> Model:
+    """Return the model that ``--model`` names, or the only one of a task.
+
+    wish: 'deployed' (``models/TASK`` of the results), 'own' (the task's finished folds), a
+    bundle's folder, or None. Where both are there and their weights differ, none is preferred:
+    raises RequestError, as where there is no model.
+    """
+    folder = roots.results / "models" / task
+    if wish == "own":
+        return own_model(roots, task)
+    if wish is not None:
+        return read_bundle(folder if wish == "deployed" else Path(wish))
+    if not (folder / BUNDLE).is_file():
+        return own_model(roots, task)
+    deployed = read_bundle(folder)
+    try:
+        own = own_model(roots, task)
+    except RequestError:  # not here: a bundle needs no task
+        return deployed
+    if (own.digests, own.choices()) != (deployed.digests, deployed.choices()):
+        raise RequestError(
+            f"{task} has a deployed model in {folder} and other folds of its own in"
+            f" {roots.results / task}: --model deployed or --model own says which is meant"
+        )
+    return deployed

@@ -54,33 +54,48 @@ def stems(folder: Path, suffixes: Sequence[str]) -> dict[str, list[Path]]:
 
 
 def find_cases(task: Path, subset: str, modalities: Sequence[str]) -> Subset:
-    """Match images, label and prompt file of every case of a subset, 'Tr' or 'Ts'.
+    """Match images, label and prompt file of every case of a task's subset, 'Tr' or 'Ts'."""
+    images, labels, prompts = (
+        task / f"{kind}{subset}" for kind in ("images", "labels", "interactions")
+    )
+    return match_cases(images, labels, prompts, modalities, labelled=subset == "Tr")
+
+
+def match_cases(
+    images: Path,
+    labels: Path | None,
+    interactions: Path,
+    modalities: Sequence[str],
+    *,
+    labelled: bool,
+) -> Subset:
+    """Match the files of three folders into cases; labelled: whether each needs a label.
 
     An image is named CASE_0000 for the first modality and so on. One modality alone may leave
     the suffix out; there, a name that ends in four digits is a case of its own where the label
     (or, failing that, the other cases) says so.
     """
-    images = stems(task / f"images{subset}", READABLE)
-    labels = stems(task / f"labels{subset}", READABLE)
-    prompts = stems(task / f"interactions{subset}", PROMPT_SUFFIXES)
-    grouped = _group(images, set(labels), set(prompts), len(modalities))
+    label_files = stems(labels, READABLE) if labels else {}
+    prompt_files = stems(interactions, PROMPT_SUFFIXES)
+    grouped = _group(stems(images, READABLE), set(label_files), set(prompt_files), len(modalities))
     result = Subset()
     for name, by_modality in sorted(grouped.items()):
-        problem = _problem(by_modality, modalities, labels.get(name, []), prompts.get(name, []))
-        if not problem and subset == "Tr" and name not in labels:
-            problem = f"has no label in labels{subset}"
+        of_case = label_files.get(name, []), prompt_files.get(name, [])
+        problem = _problem(by_modality, modalities, *of_case)
+        if not problem and labels and labelled and name not in label_files:
+            problem = f"has no label in {labels.name}"
         if problem:
             result.findings.append(Finding("error", name, problem))
             continue
         ordered = tuple(by_modality[index][0] for index in range(len(modalities)))
-        label = labels[name][0] if name in labels else None
-        interaction = prompts[name][0] if name in prompts else None
+        label = label_files[name][0] if name in label_files else None
+        interaction = prompt_files[name][0] if name in prompt_files else None
         result.cases.append(Case(name, ordered, label, interaction))
-    for kind, found in ((f"labels{subset}", labels), (f"interactions{subset}", prompts)):
+    for folder, found in ((labels, label_files), (interactions, prompt_files)):
         for name in sorted(set(found) - set(grouped)):
-            result.findings.append(
-                Finding("warning", name, f"{kind}/{found[name][0].name} belongs to no image")
-            )
+            assert folder is not None
+            what = f"{folder.name}/{found[name][0].name} belongs to no image"
+            result.findings.append(Finding("warning", name, what))
     return result
 
 

@@ -115,11 +115,13 @@ class Predictor:
         claims = self.claims(prepared, self.answer(prepared))
         return self.merged(prepared, [average(of_prompt) for of_prompt in claims])
 
+    def read(self, case: Case) -> Scan:
+        """Read a case; raises DataError, naming the file, where one cannot be used."""
+        return read_scan(case, len(self.plan.modalities), LabelNames(self.plan.labels))
+
     def prepare(self, case: Scan | Case, prompts: Sequence[Prompt] | None = None) -> Prepared:
         """Read a case, where files are given, and make the samples: what needs no network."""
-        scan = case
-        if isinstance(scan, Case):
-            scan = read_scan(scan, len(self.plan.modalities), LabelNames(self.plan.labels))
+        scan = self.read(case) if isinstance(case, Case) else case
         if prompts is not None:
             scan = Scan(scan.name, scan.image, scan.label, tuple(prompts))
         if not scan.prompts:

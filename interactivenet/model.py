@@ -61,10 +61,13 @@ class Model:
         }
 
 
-def own_model(roots: Roots, task: str, folds: Collection[int] | None = None) -> Model:
+def own_model(
+    roots: Roots, task: str, folds: Collection[int] | None = None, *, choice: bool = True
+) -> Model:
     """Return the model of a task's own finished folds: those that there are, or those named.
 
-    With what ``postprocessing.json`` chose; without one, the best checkpoint and nothing else.
+    With what ``postprocessing.json`` chose; without one, or with ``choice`` off, the best
+    checkpoint and nothing else.
     Raises RequestError where no fold is finished, or not all of those named.
     """
     processed = roots.processed_task(task)
@@ -85,18 +88,18 @@ def own_model(roots: Roots, task: str, folds: Collection[int] | None = None) -> 
             f" (interactivenet train -t {task} -f FOLD)"
         )
     path = results / CHOICE
-    choice = read_choice(path) if path.exists() else {}
-    if choice and choice["plan"] != plan.digest:
+    known = read_choice(path) if choice and path.exists() else {}
+    if known and known["plan"] != plan.digest:
         raise RequestError(
             f"{path}: was chosen for another plan: run 'interactivenet postprocess -t {task}' again"
         )
-    checkpoint = choice.get("checkpoint", "best")
+    checkpoint = known.get("checkpoint", "best")
     return Model(
         plan=plan,
         weights=tuple(results / f"fold_{number}" / WEIGHTS[checkpoint] for number in finished),
         folds=tuple(finished),
         name=f"{task}, own folds {', '.join(map(str, finished))}, in {results}",
-        **chosen(choice),
+        **chosen(known),
     )
 
 

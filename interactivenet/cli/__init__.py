@@ -12,6 +12,15 @@ _COMMANDS = {
     "simulate": ("interactivenet.cli.simulate:simulate", "Simulate margin points from labels."),
     "plan": ("interactivenet.cli.plan:plan", "Measure a task, plan its training, preprocess."),
     "train": ("interactivenet.cli.train:train", "Train the folds of a planned task."),
+    "postprocess": (
+        "interactivenet.cli.postprocess:postprocess",
+        "Choose checkpoint and postprocessing by cross-validation.",
+    ),
+    "predict": ("interactivenet.cli.predict:predict", "Segment the test cases with each fold."),
+    "ensemble": ("interactivenet.cli.ensemble:ensemble", "Average the folds' predictions."),
+    "test": ("interactivenet.cli.test:test", "Predict, ensemble and evaluate the test cases."),
+    "evaluate": ("interactivenet.cli.evaluate:evaluate", "Compare predictions with labels."),
+    "infer": ("interactivenet.cli.infer:infer", "Segment new cases."),
     "prompts": ("interactivenet.cli.prompts:prompts", "Convert prompt files between formats."),
 }
 

@@ -82,10 +82,15 @@ def _checked(
             f"prediction and label must share one shape (X, Y, Z), got {first.shape} and"
             f" {second.shape}"
         )
+    return (first, second), checked_spacing(spacing)
+
+
+def checked_spacing(spacing: ArrayLike) -> NDArray[np.float64]:
+    """Return a spacing (3,), mm; raises DataError where it is none."""
     sides = np.asarray(spacing, dtype=np.float64)
     if sides.shape != (3,) or not np.isfinite(sides).all() or (sides <= 0).any():
         raise DataError(f"spacing must be three positive lengths in mm, got {spacing!r}")
-    return (first, second), sides
+    return sides
 
 
 def _cropped(masks: tuple[Mask, Mask]) -> tuple[Mask, Mask]:

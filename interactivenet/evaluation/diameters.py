@@ -1,0 +1,66 @@
+"""The largest diameters of a mask, in mm, as radiologists measure a lesion.
+
+Between centres of outer voxel faces, those between a voxel of the mask and one outside of it:
+the vertices of the mask's marching-cubes surface, on which PyRadiomics measures its
+Maximum3DDiameter and Maximum2DDiameterSlice.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+from scipy.spatial import ConvexHull
+from scipy.spatial.distance import pdist
+
+from interactivenet.errors import DataError
+
+
+def largest_diameters(mask: ArrayLike, spacing: ArrayLike) -> tuple[float, float]:
+    """Measure the largest axial and the largest 3D diameter of a mask, mm; 0, 0 of an empty one.
+
+    mask: (X, Y, Z) along RAS+.  spacing: (3,) mm.
+    The axial diameter lies within a plane of voxels of constant Z, between faces across X or Y.
+    Raises DataError where the mask is no volume or the spacing no spacing.
+    """
+    inside, sides = np.asarray(mask) != 0, np.asarray(spacing, dtype=np.float64)
+    if inside.ndim != 3:
+        raise DataError(f"a mask must have shape (X, Y, Z), got {inside.shape}")
+    if sides.shape != (3,) or not np.isfinite(sides).all() or (sides <= 0).any():
+        raise DataError(f"spacing must be three positive lengths in mm, got {spacing!r}")
+    found = ndimage.find_objects(inside.view(np.uint8))
+    if not found:
+        return 0.0, 0.0
+    ends = [_ends(inside[found[0]], axis) for axis in range(3)]
+    across = np.concatenate(ends[:2])
+    axial = 0.0
+    for height in np.unique(across[:, 2]):
+        plane = across[across[:, 2] == height, :2]
+        # no diameter exceeds the diagonal of the box around it
+        if np.linalg.norm(np.ptp(plane, axis=0) * sides[:2]) > axial:
+            axial = max(axial, _farthest(plane, sides[:2]))
+    return axial, _farthest(np.concatenate(ends), sides)
+
+
+def _ends(mask: NDArray[np.bool_], axis: int) -> NDArray[np.float64]:
+    """Centres (N, 3), voxels, of the outermost faces of every line of voxels along an axis.
+
+    The faces between them lie on the segment from one to the other: none is farther from
+    anything than both of its ends.
+    """
+    lines = np.moveaxis(mask, axis, -1)
+    where = np.argwhere(lines.any(axis=-1))
+    chosen = lines[tuple(where.T)]
+    first = chosen.argmax(axis=-1) - 0.5
+    last = chosen.shape[-1] - chosen[:, ::-1].argmax(axis=-1) - 0.5
+    both = [np.insert(where.astype(np.float64), axis, end, axis=1) for end in (first, last)]
+    return np.concatenate(both)
+
+
+def _farthest(points: NDArray[np.float64], sides: NDArray[np.float64]) -> float:
+    """Distance, mm, of the two of the points (N, D), voxels, that lie farthest apart.
+
+    Both are corners of the convex hull, which has a volume: a voxel has faces on all sides.
+    """
+    corners = points[ConvexHull(points).vertices] * sides
+    return float(pdist(corners).max())

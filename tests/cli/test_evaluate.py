@@ -1,0 +1,88 @@
+"""``interactivenet evaluate``: what it writes, prints, warns of and refuses."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from interactivenet.cli.evaluate import evaluate
+from interactivenet.io.images import write_label
+from tests.raw_task import GRID, SHAPE, label_array, read, write_case
+
+
+@pytest.fixture
+def task(tmp_path):
+    folder = tmp_path / "task"
+    for number, name in enumerate(("a", "b", "c")):
+        write_case(folder, name, prompt=True)
+        found = np.roll(label_array(), number, axis=0)
+        write_label(folder / "found" / f"{name}.nii.gz", found, GRID)
+    return folder
+
+
+def run(task, *options, found="found", labels="labelsTr"):
+    arguments = ["-p", task / found, "-l", task / labels, "--jobs", 1, *options]
+    return CliRunner().invoke(evaluate, [str(one) for one in arguments])
+
+
+def test_folders(task):
+    subtypes = task / "subtypes.json"
+    subtypes.write_text(json.dumps({"a": "x", "b": "y", "c": "y"}))
+    done = run(
+        task, "--subtypes", subtypes, "--name", "1=tumour", "-i", task / "imagesTr",
+        "-in", task / "interactionsTr",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    out = task / "found" / "evaluation"
+    content = read(out / "metrics.json")
+    assert [row["dice"] for row in content["rows"]] == pytest.approx([1.0, 0.9, 0.8])
+    assert {row["name"] for row in content["rows"]} == {"tumour"}
+    assert content["summary"]["subtypes"]["y"]["cases"] == 2
+    assert {path.stem for path in (out / "figures" / "cases").iterdir()} == {"a", "b", "c"}
+    record = read(out / "run.json")
+    assert (record["stage"], record["status"], record["cases"]) == ("evaluate", "done", 3)
+    assert not (out / "failures.json").exists() and (out / "report.html").exists()
+    assert "0.900 ± 0.100" in done.output and "3 objects of 3 cases" in done.output
+    assert str(out / "report.html") in done.output
+    again = run(task, "--no-pictures")  # the evaluation's own folder is no prediction
+    assert again.exit_code == 0, again.output
+    assert "warning" not in again.output and not list((out / "figures" / "cases").iterdir())
+
+
+def test_missing_ones_and_odd_ones(task):
+    (task / "found" / "b.nii.gz").unlink()
+    write_label(task / "found" / "stranger.nii.gz", label_array(), GRID)
+    write_label(task / "found" / "c.nii.gz", np.zeros(SHAPE, np.uint8), GRID)
+    (task / "found" / "a.nii.gz").write_bytes(b"odd")
+    done = run(task, "-o", task / "out")
+    assert done.exit_code == 1, done.output
+    failures = read(task / "out" / "failures.json")["evaluate"]
+    assert set(failures) == {"a", "b"} and "has no prediction" in failures["b"]
+    assert "warning" in done.output and "stranger" in done.output
+    assert "1 missed" in done.output and "2 cases failed" in done.output
+
+
+def test_one_file(task):
+    shutil.copy(task / "labelsTr" / "b.nii.gz", task / "truth.nii.gz")
+    done = run(task, "--tolerance-mm", 0, found="found/b.nii.gz", labels="truth.nii.gz")
+    assert done.exit_code == 0, done.output
+    content = read(task / "found" / "b_evaluation" / "metrics.json")
+    [row] = content["rows"]
+    assert row["case"] == "b" and content["tolerance_mm"] == 0 and row["nsd"] < 1
+
+
+@pytest.mark.parametrize(
+    ("options", "found", "why"),
+    [
+        ((), "nowhere", "does not exist"),
+        ((), "imagesTr", "nothing to compare"),
+        (("--name", "x=tumour"), "found", "expected NAME or VALUE=NAME"),
+        (("--subtypes", "nowhere.json"), "found", "nowhere.json"),
+    ],
+)
+def test_refused(task, options, found, why):
+    done = run(task, *options, found=found)
+    assert done.exit_code == 2 and why in done.output
+    assert not (task / found / "evaluation").exists()

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from interactivenet.cli.base import Command, jobs_option
+from interactivenet.cli.base import Command, jobs_option, required
+from interactivenet.cli.predicting import network_options, roots_options
 
 _PATH = click.Path(path_type=Path)
 
 
 @click.command("evaluate", cls=Command)
-@click.option(
-    "-p", "--predictions", type=_PATH, required=True, help="Folder of label maps, or one."
-)
-@click.option("-l", "--labels", type=_PATH, required=True, help="Folder of true ones, or one.")
+@click.option("-p", "--predictions", type=_PATH, help="Folder of label maps, or one.")
+@click.option("-l", "--labels", type=_PATH, help="Folder of true ones, or one.")
 @click.option("-i", "--images", type=_PATH, help="Folder of CASE_0000 ... or CASE: for pictures.")
 @click.option("-in", "--interactions", type=_PATH, help="Folder of points: for pictures, objects.")
 @click.option("-o", "--output", type=_PATH, help="Where to.  [default: PREDICTIONS/evaluation]")
@@ -26,11 +26,20 @@ _PATH = click.Path(path_type=Path)
 @click.option("--pictures/--no-pictures", default=True, show_default=True,
               help="Draw every case's worst object, where there are images.")  # fmt: skip
 @jobs_option
+@click.option("--robustness", is_flag=True,
+              help="Instead: segment the cases of a task (-t) again with disturbed points.")  # fmt: skip
+@click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1),
+              help="Of each disturbance.")  # fmt: skip
+@click.option("-s", "--seed", default=0, show_default=True, type=click.IntRange(min=0),
+              help="Of the disturbances.")  # fmt: skip
+@roots_options
+@network_options
 @click.pass_context
 def evaluate(
     ctx: click.Context,
-    predictions: Path,
-    labels: Path,
+    /,
+    predictions: Path | None,
+    labels: Path | None,
     images: Path | None,
     interactions: Path | None,
     output: Path | None,
@@ -39,12 +48,39 @@ def evaluate(
     tolerance_mm: float,
     pictures: bool,
     jobs: int | None,
+    robustness: bool,
+    repeats: int,
+    seed: int,
+    task: str | None,
+    overwrite: bool,
+    raw: Path | None,
+    processed: Path | None,
+    results: Path | None,
+    **network: Any,
 ) -> None:
     """Compare predictions, of this or any other program, with labels of the same name.
 
     Writes metrics.json, metrics.csv, report.html, figures/ and run.json. Beside the predictions,
     CASE.json and objects/ are used where 'predict' wrote them.
+
+    With --robustness, -p and -l are not needed: a task's labelled test cases (without any, its
+    training cases, each by the fold that never saw it) are segmented from disturbed points. The
+    options from -t on belong to that alone.
     """
+    if robustness:
+        from interactivenet.cli.robustness import measure_robustness
+        from interactivenet.task import Roots
+
+        name = required(task, "-t / --task")
+        roots = Roots.choose(raw=raw, processed=processed, results=results)
+        measure_robustness(
+            ctx, roots, name, output=output, repeats=repeats, seed=seed, overwrite=overwrite,
+            network=network,
+        )  # fmt: skip
+        return
+    if predictions is None or labels is None:
+        missing = "-p / --predictions" if predictions is None else "-l / --labels"
+        raise click.UsageError(f"Missing option '{missing}'.")
     from interactivenet.case_files import Finding
     from interactivenet.cli.evaluation_shown import show_summary
     from interactivenet.cli.reporting import say, show_findings, track

@@ -100,8 +100,8 @@ def evaluate_cases(
     write_text((folder / METRICS).with_suffix(".csv"), _table(rows))
     _remove_stale(folder / FIGURES)
     drawn: dict[str, Path] = {}
-    if pictures:
-        drawings = _drawings(pairs, rows, folder / FIGURES / "cases", labels, tuple(modalities))
+    drawings = _drawings(pairs, rows, folder / FIGURES / "cases", labels, tuple(modalities))
+    if pictures and drawings:
         with Workers(
             jobs if len(drawings) > _FEW else 1, ("interactivenet.evaluation.cases",)
         ) as workers:
@@ -181,6 +181,8 @@ def _draw(drawing: _Drawing) -> str:
             if (one.label == row["label"] if row["prompt"] is None else number == row["prompt"])
         ]
         what = f"{pair.case} {row['name'] or row['label']}"
+        if row["prompt"] is not None:
+            what += f" #{row['prompt'] + 1}"
         save_overlay(
             drawing.path,
             image.array,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,8 @@ _PANELS = (
 _LOG_FROM = 20
 #: expected Dice is binned in steps of this; the mean of fewer objects says nothing
 _STEP, _BIN_LEAST = 0.1, 2
-#: fewer values are points without a box
-_BOX_LEAST = 3
+#: fewer values are points without a box; letters of a line of a title
+_BOX_LEAST, _WIDTH = 3, 44
 
 
 def save_figures(folder: Path, rows: Sequence[Row]) -> list[Path]:
@@ -85,7 +86,8 @@ def save_reliability(
     )  # fmt: skip
     axes.set_aspect("equal")
     error = float(np.abs(x - y).mean())
-    _title(axes, title or "Expected and measured Dice", f"mean absolute error {error:.3f}", len(x))
+    name = textwrap.fill(title or "Expected and measured Dice", _WIDTH)
+    _title(axes, name, f"mean absolute error {error:.3f}", len(x))
     axes.legend(loc="upper left", frameon=False, fontsize=9, handletextpad=0.4)
     _save(figure, path)
 
@@ -242,9 +244,9 @@ def _groups(rows: Sequence[Row], subtypes: bool = False) -> tuple[list[str], Cal
         return str(row["subtype"] or "none")
 
     def label(row: Row) -> str:
-        return str(row["name"])
+        return str(row["name"] or row["label"])
 
-    labels = {row["name"]: row["label"] for row in rows}
+    labels = {label(row): row["label"] for row in rows}
     known = any(row["subtype"] for row in rows)
     if len(labels) > 1 and not (subtypes and known):
         return sorted(map(str, labels), key=lambda name: (labels.get(name, 0), name)), label

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from interactivenet.case_files import SUFFIXED, stems
 from interactivenet.errors import DataError, RequestError
-from interactivenet.io.atomic import read_json, read_object
+from interactivenet.io.atomic import read_json
 from interactivenet.io.images import READABLE, suffix_of
 from interactivenet.io.prompt_files import PROMPT_SUFFIXES
 
@@ -106,7 +106,9 @@ def build_pairs(
 
 def read_subtypes(path: Path) -> dict[str, str]:
     """Read case -> subtype; raises DataError where the file is no such map."""
-    content = read_object(path) if path.exists() else read_json(path)
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected a JSON object, case -> subtype")
     for case, subtype in content.items():
         if not isinstance(subtype, (str, int)):
             raise DataError(f"{path}: the subtype of {case} is {subtype!r}, expected a word")

@@ -89,6 +89,8 @@ def write_report(
     )
     environment.filters["number"] = _number
     environment.filters["percent"] = lambda value: f"{100 * value:.0f} %"
+    # where labels have no names, their values tell them apart
+    rows = [{**row, "name": str(row["name"] or row["label"])} for row in rows]
     worst = sorted(rows, key=lambda row: (not _known(row["dice"]), row["dice"] or 0.0))
     columns = [
         column
@@ -158,7 +160,7 @@ def _number(value: Any, digits: int | None) -> str:
         return "–"
     if isinstance(value, str) or digits is None:
         return str(value)
-    return f"{value:.{digits}f}".replace("-", "−")
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: no -0.00
 
 
 def _pictures(pictures: Mapping[str, Path], cases: set[str]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from interactivenet.evaluation.pairs import Pair, build_pairs
 from interactivenet.io.images import read_label, write_label
 from interactivenet.io.prompt_files import write_prompts
 from interactivenet.prompts import LabelNames, Prompt
+from interactivenet.signals import Interrupted, Signals
 from interactivenet.volume import Geometry
 from tests.raw_task import GRID, POINTS, SHAPE, label_array, read, write_case, write_points
 
@@ -260,3 +261,11 @@ def test_refused(task, tmp_path):
     pairs = pairs_of(task)
     with pytest.raises(RequestError, match="several cases"):
         evaluate_cases([pairs[0], pairs[0]], tmp_path / "out")
+
+
+def test_a_signal_ends_it_between_cases(task, tmp_path):
+    signals = Signals()
+    signals.received = 15
+    with pytest.raises(Interrupted):
+        evaluate_cases(pairs_of(task), tmp_path / "out", signals=signals)
+    assert not (tmp_path / "out").exists()

@@ -172,6 +172,11 @@ def test_missing_values(tmp_path):
     assert '<td data-value="" class="n">–</td>' in html
 
 
+def test_every_case_failed(tmp_path):
+    html = write(tmp_path, [], failures={"one": "no prompt"})
+    assert listed(html) == [] and "<dt>one</dt>" in html and "None" not in html.split("<script")[0]
+
+
 def browse(folder, html, script):
     """Return the page as it stands after a script has run in it."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -27,7 +27,7 @@ _PATH = click.Path(path_type=Path)
               help="Draw every case's worst object, where there are images.")  # fmt: skip
 @jobs_option
 @click.option("--robustness", is_flag=True,
-              help="Instead: segment the cases of a task (-t) again with disturbed points.")  # fmt: skip
+              help="Instead: segment a task's cases (-t) with disturbed points.")  # fmt: skip
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1),
               help="Of each disturbance.")  # fmt: skip
 @click.option("-s", "--seed", default=0, show_default=True, type=click.IntRange(min=0),

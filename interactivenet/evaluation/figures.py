@@ -39,7 +39,7 @@ def save_figures(folder: Path, rows: Sequence[Row]) -> list[Path]:
 
     rows: one for each object; distances in mm, volumes in ml, None where undefined.
     """
-    draws = (_distributions, _volumes, _dice_volume, _reliability)
+    draws = (_distributions, _distributions_subtype, _volumes, _dice_volume, _reliability)
     paths = {folder / f"{draw.__name__[1:]}.png": draw for draw in draws}
     return [path for path, draw in paths.items() if draw(path, rows)]
 
@@ -100,8 +100,14 @@ def _reliability(path: Path, rows: Sequence[Row]) -> bool:
     return bool(chosen)
 
 
-def _distributions(path: Path, rows: Sequence[Row]) -> bool:
-    names, key = _groups(rows)
+def _distributions_subtype(path: Path, rows: Sequence[Row]) -> bool:
+    """Draw the subtypes, too, where the first figure shows the labels."""
+    both = len({row["label"] for row in rows}) > 1 and any(row["subtype"] for row in rows)
+    return both and _distributions(path, rows, subtypes=True)
+
+
+def _distributions(path: Path, rows: Sequence[Row], subtypes: bool = False) -> bool:
+    names, key = _groups(rows, subtypes)
     panels = [panel for panel in _PANELS if _with(rows, panel[0])]
     if not panels:
         return False
@@ -249,7 +255,7 @@ def _groups(rows: Sequence[Row], subtypes: bool = False) -> tuple[list[str], Cal
     labels = {label(row): row["label"] for row in rows}
     known = any(row["subtype"] for row in rows)
     if len(labels) > 1 and not (subtypes and known):
-        return sorted(map(str, labels), key=lambda name: (labels.get(name, 0), name)), label
+        return sorted(labels, key=lambda name: (labels[name], name)), label
     if known:
         return sorted({kind(row) for row in rows}), kind
     return [""], lambda row: ""

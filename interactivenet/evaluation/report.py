@@ -49,6 +49,7 @@ _OF_GROUPS = ("dice", "nsd", "hd95", "assd")
 _CAPTIONS = {
     "distributions": "Every object as a point; boxes from the first to the third quartile, with "
     "the median.",
+    "distributions_subtype": "The same by subtype.",
     "volumes": "Difference of predicted and label volume, with the 95 % limits of agreement.",
     "dice_volume": "Dice against the volume of the label.",
     "reliability": "Dice as expected without the label, against Dice as measured.",

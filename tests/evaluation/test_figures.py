@@ -87,3 +87,19 @@ def test_reliability_on_its_own(tmp_path):
     assert path.exists() and count(path, COLOURS[1]) == 0  # no mean of a single object
     save_reliability(path, [0.81, 0.82, None], [0.8, 0.9, 0.7])
     assert count(path, COLOURS[1]) > 50
+
+
+def test_labels_and_subtypes_have_a_figure_each(tmp_path):
+    rows = [
+        make_row(place, label=1 + place % 2, name=f"label {place % 2}", subtype="xyz"[place % 3])
+        for place in range(6)
+    ]
+    paths = save_figures(tmp_path, rows)
+    assert names(paths) == [EVERY[0], "distributions_subtype", *EVERY[1:]]
+    assert [count(path, COLOURS[2]) > 0 for path in paths[:2]] == [False, True]
+
+
+def test_labels_without_names_are_told_apart(tmp_path):
+    rows = [make_row(place, label=1 + place % 2, name="") for place in range(8)]
+    for path in save_figures(tmp_path, rows)[:3]:
+        assert count(path, COLOURS[1]) > 20, path.name

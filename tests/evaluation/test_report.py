@@ -92,6 +92,19 @@ def test_names_are_text(tmp_path):
     assert set(json.loads(stored)) == {NAUGHTY, closing}
 
 
+def test_labels_without_names_are_told_apart(tmp_path):
+    html = write(tmp_path, [make_row(label=label, name="") for label in (7, 12)])
+    for label in (7, 12):
+        assert re.search(rf'<td data-value="{label}"[^>]*>{label}</td>', html)
+    assert words(html).count("Label") == 1
+    assert 'data-key="name"' not in write(tmp_path, [make_row(name="")])
+
+
+def test_no_negative_zero(tmp_path):
+    html = write(tmp_path, [make_row(volume_difference_ml=-0.001), make_row(dice=0.1)])
+    assert "−0.00" not in html and "0.00" in html and "−1.50" in html
+
+
 def test_nothing_from_elsewhere(tmp_path):
     picture = make_picture(tmp_path / "a.png")
     html = write(tmp_path, [make_row()], figures=[picture], pictures={"one": picture})

@@ -32,7 +32,8 @@ def show_summary(evaluation: Evaluation) -> None:
                 _number(found[key], digits) for key in ("mean", "std", "median", "low", "high")
             )
             interval = f"{low} to {high}" if found["low"] is not None else "-"
-            table.add_row(heading, f"{mean} ± {sd}", median, interval, str(found["n"]))
+            spread = f"{mean} ± {sd}" if found["std"] is not None else mean
+            table.add_row(heading, spread, median, interval, str(found["n"]))
         console().print(table)
     counts = [
         f"{counted(everything['objects'], 'object')} of {counted(everything['cases'], 'case')}"

@@ -122,7 +122,6 @@ def infer(
                     signals, tracker,
                 )  # fmt: skip
             failures |= evaluation.failures
-            say(f"report: {evaluation.report}")
         elif labels is not None:
             say(f"{labels}: has a label of none of the cases: nothing to evaluate")
     say(f"{output}: {counted(total - len(failures), 'case')}")

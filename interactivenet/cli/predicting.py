@@ -121,11 +121,14 @@ def predictor_for(model: Model, how: Mapping[str, Any], device: str) -> Callable
 
 def describe_model(model: Model, how: Mapping[str, Any], device: str) -> list[str]:
     """Say what is about to segment."""
+    from interactivenet.training.device import choose_device
+
     members = 8 if how["mirrored"] else 1
     return [
         f"model: {model.name}",
         f"{model.checkpoint} checkpoint, postprocessing {model.postprocessing.name};"
-        f" {counted(members, 'prediction')} per fold and object; {device}, {how['precision']}",
+        f" {counted(members, 'prediction')} per fold and object; {choose_device(device)},"
+        f" {how['precision']}",
     ]
 
 

@@ -111,6 +111,5 @@ def test(
                      if case in {one.name for one in labelled}}, signals, tracker,
                 )  # fmt: skip
             failures |= evaluation.failures
-            say(f"report: {evaluation.report}")
     if failures:
         ctx.exit(1)

@@ -1,8 +1,9 @@
 """The largest diameters of a mask, in mm, as radiologists measure a lesion.
 
 Between centres of outer voxel faces, those between a voxel of the mask and one outside of it:
-the vertices of the mask's marching-cubes surface, on which PyRadiomics measures its
-Maximum3DDiameter and Maximum2DDiameterSlice.
+the vertices of the mask's marching-cubes surface. The 3D one is PyRadiomics' Maximum3DDiameter.
+The axial one is measured within a slice; PyRadiomics' Maximum2DDiameterSlice also compares faces
+that lie between two slices, one of either, and so is larger where a surface is stepped.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
 from interactivenet.errors import DataError
+from interactivenet.evaluation.metrics import checked_spacing
 
 
 def largest_diameters(mask: ArrayLike, spacing: ArrayLike) -> tuple[float, float]:
@@ -23,11 +25,9 @@ def largest_diameters(mask: ArrayLike, spacing: ArrayLike) -> tuple[float, float
     The axial diameter lies within a plane of voxels of constant Z, between faces across X or Y.
     Raises DataError where the mask is no volume or the spacing no spacing.
     """
-    inside, sides = np.asarray(mask) != 0, np.asarray(spacing, dtype=np.float64)
+    inside, sides = np.asarray(mask) != 0, checked_spacing(spacing)
     if inside.ndim != 3:
         raise DataError(f"a mask must have shape (X, Y, Z), got {inside.shape}")
-    if sides.shape != (3,) or not np.isfinite(sides).all() or (sides <= 0).any():
-        raise DataError(f"spacing must be three positive lengths in mm, got {spacing!r}")
     found = ndimage.find_objects(inside.view(np.uint8))
     if not found:
         return 0.0, 0.0

@@ -66,7 +66,7 @@ def measure_pair(
     if maps.objects is not None:
         wanted = [(one.label, one.name, number) for number, one in enumerate(maps.prompts)]
     both = (maps.label.array, maps.prediction.array)
-    values = {int(value) for one in both for value in np.unique(one)} - {0}
+    values = {int(value) for one in both for value in np.unique(one.ravel("K"))} - {0}
     rest = sorted(values - {label for label, *_ in wanted})
     if not rest and not wanted:
         rest = sorted(names) or [1]

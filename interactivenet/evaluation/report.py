@@ -90,8 +90,7 @@ def write_report(
     )
     environment.filters["number"] = _number
     environment.filters["percent"] = lambda value: f"{100 * value:.0f} %"
-    # where labels have no names, their values tell them apart
-    rows = [{**row, "name": str(row["name"] or row["label"])} for row in rows]
+    rows = [_shown(row) for row in rows]
     worst = sorted(rows, key=lambda row: (not _known(row["dice"]), row["dice"] or 0.0))
     columns = [
         column
@@ -122,6 +121,12 @@ def write_report(
         tolerance=f"{tolerance_mm:g}",
     )
     write_text(path, content)
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    """Name a label without name by its value, and count prompts from 1, as pictures do."""
+    prompt = None if row["prompt"] is None else row["prompt"] + 1
+    return {**row, "name": str(row["name"] or row["label"]), "prompt": prompt}
 
 
 def _here(rows: Sequence[Row], calibration: Mapping[str, Any] | None) -> dict[str, int] | None:

@@ -19,7 +19,7 @@ from tests.sample_cases import make_plan
 SCANS = {
     "vertebra_pir/ct": "vertebra_pir/images/ct_vertebra.nii.gz",
     "vertebra_pir/t2": "vertebra_pir/images/t2_vertebra.nii.gz",
-    "oblique dicom": "dicom/brain_mr_oblique",
+    "oblique dicom": "dicom/brain_mr_oblique/T1post",
     "mha": "tumour_singles/images/brain2.nrrd",
 }
 

@@ -100,6 +100,15 @@ def test_labels_without_names_are_told_apart(tmp_path):
     assert 'data-key="name"' not in write(tmp_path, [make_row(name="")])
 
 
+def test_prompts_are_counted_from_1_as_in_pictures(tmp_path):
+    html = write(tmp_path, [make_row(prompt=prompt) for prompt in (0, 1)])
+    assert 'data-key="prompt"' in html
+    assert [f'<td data-value="{n}" class="n">{n}</td>' in html for n in range(4)] == [
+        False, True, True, False
+    ]  # fmt: skip
+    assert 'data-key="prompt"' not in write(tmp_path, [make_row(prompt=None)])
+
+
 def test_no_negative_zero(tmp_path):
     html = write(tmp_path, [make_row(volume_difference_ml=-0.001), make_row(dice=0.1)])
     assert "−0.00" not in html and "0.00" in html and "−1.50" in html

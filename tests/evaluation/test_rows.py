@@ -68,3 +68,16 @@ def test_text():
     assert METRIC["volume_difference_ml"].text(-0.001) == "0.00"
     assert METRIC["volume_difference_ml"].text(1.5, signed=True) == "+1.50"
     assert METRIC["hd95"].heading == "HD95 (mm)"
+
+
+@pytest.mark.parametrize("where", [(0, 0, 0), (12, 12, 7), (3, 0, 7)])
+def test_what_lies_around_does_not_matter(where):
+    """Objects at the border of a scan, in a corner, and with nothing around them."""
+    label, prediction = np.zeros((8, 6, 5), bool), np.zeros((8, 6, 5), bool)
+    label[1:, :, :4] = True
+    prediction[:7, 1:] = True
+    alone = measure_object(prediction, label, SPACING)
+    inside = [np.zeros((20, 18, 12), bool) for _ in range(2)]
+    box = tuple(slice(start, start + n) for start, n in zip(where, label.shape, strict=True))
+    inside[0][box], inside[1][box] = prediction, label
+    assert measure_object(*inside, SPACING) == alone

@@ -58,6 +58,17 @@ def find_new_cases(
     return cases, failures
 
 
+def check_output(output: Path, inputs: Sequence[Path]) -> None:
+    """Raise RequestError where results would be written among what they are made from."""
+    for path in inputs:
+        folder = path if path.is_dir() else path.parent
+        if output.resolve() in (folder.resolve(), path.resolve()):
+            raise RequestError(
+                f"-o / --output {output}: holds what is read, which results could overwrite:"
+                " expected another folder"
+            )
+
+
 def check_scan(scan: Scan, any_points: bool) -> None:
     """Refuse a new scan whose points cannot be what was meant, as ``dataset`` does.
 

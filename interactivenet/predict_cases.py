@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -176,13 +177,13 @@ def _ask(
         return lambda: Done(name, kept=True, record=record)
     if isinstance(prepared, Exception) or prepared is None or predictor is None:
         error = prepared if isinstance(prepared, Exception) else DataError("was not read")
-        return lambda: Done(name, why(error))
+        return lambda: _failed(due, error)
     start = perf_counter()
     try:
         answers = predictor.answer(prepared)
     except Exception as problem:
-        failed = why(problem)
-        return lambda: Done(name, failed)
+        failure = problem
+        return lambda: _failed(due, failure)
     seconds = perf_counter() - start
 
     def write() -> Done:
@@ -199,9 +200,24 @@ def _ask(
                 )  # fmt: skip
             return Done(name, network_seconds=seconds, record=record)
         except Exception as problem:
-            return Done(name, why(problem))
+            return _failed(due, problem)
 
     return write
+
+
+def _failed(due: _Due, error: Exception) -> Done:
+    """Report a failure; results of other files or settings do not stay as if they were these."""
+    name = due.case.name
+    for output in due.open:
+        wanted = due.made_from.get(str(output.folder))
+        with suppress(DataError):
+            record = read_object(output.folder / f"{name}.json")
+            if wanted is not None and record and record.get("made_from") != wanted:
+                remove(output.folder / f"{name}.json")
+                remove(output.folder / f"{name}.npz")
+                remove(output.folder / f"{name}{output.suffix}")
+                remove(output.folder / OBJECTS / f"{name}{output.suffix}")
+    return Done(name, why(error))
 
 
 def _record_path(name: str, due: _Due) -> Path:

@@ -75,7 +75,7 @@ def infer(
         tracked,
     )
     from interactivenet.cli.reporting import counted, say
-    from interactivenet.new_cases import check_scan, find_new_cases
+    from interactivenet.new_cases import check_output, check_scan, find_new_cases
     from interactivenet.predict_cases import Done, Output, predict_cases
     from interactivenet.task import Roots
     from interactivenet.test_set import EVALUATION
@@ -86,6 +86,7 @@ def infer(
     if interactions is None or output is None:
         missing = "-in / --interactions" if interactions is None else "-o / --output"
         raise click.UsageError(f"Missing option '{missing}'.")
+    check_output(output, [*images, interactions, *([labels] if labels else [])])
     roots = Roots.choose(processed=processed, results=results)
     found = find_model(roots, name, model)
     how = how_of(**network)

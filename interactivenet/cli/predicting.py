@@ -206,7 +206,7 @@ def evaluate_output(
 
     calibration = model.calibration(mirrored)
     evaluation = evaluate_cases(
-        labelled_pairs(cases, output), folder,
+        labelled_pairs([case for case in cases if case.name not in failures], output), folder,
         labels=LabelNames(model.plan.labels), modalities=model.plan.modalities, title=title,
         calibration=asdict(calibration) if calibration else None, jobs=available_cores(),
         track=track, signals=signals, missing=failures,

@@ -10,10 +10,13 @@ from click.testing import CliRunner
 
 from interactivenet.bundle import write_bundle
 from interactivenet.cli import main
-from interactivenet.io.images import read_label, read_volume, write_volume
+from interactivenet.inference import Predictor
+from interactivenet.io.images import read_label, read_volume, write_label, write_volume
 from interactivenet.io.prompt_files import read_prompts, write_prompts
 from interactivenet.model import own_model
+from interactivenet.predict_cases import Output, predict_cases
 from interactivenet.prompts import LabelNames, Prompt
+from interactivenet.signals import Interrupted, Signals
 from interactivenet.task import Roots, Task
 from tests.training.trained_task import NAME, make_task
 
@@ -146,6 +149,24 @@ def test_what_is_done_is_kept_and_what_changed_is_not(root, tested, tmp_path, mo
     done = run(mine, *again)
     assert done.exit_code == 0 and "1 case done before" in done.output
     assert path.read_bytes() != before
+
+
+def test_a_result_of_other_files_does_not_stay(root, tested, tmp_path):
+    mine = copied_root(root, tmp_path)
+    shutil.rmtree(mine / "results")
+    shutil.copytree(tested[1], mine / "results")
+    case, other = Task.load(mine / "raw" / NAME).test
+    image = read_volume(case.images[0]).source
+    write_label(case.interaction, np.zeros(image.ras.shape, np.uint8), image)  # no points any more
+    done = run(mine, "test", "-t", NAME, "--no-mlflow", *CPU)
+    assert done.exit_code == 1 and "holds no points" in done.output
+    folder = mine / "results" / NAME
+    left = files(folder / "predictions")
+    assert not any(case.name in one for one in left)
+    assert f"ensemble/{other.name}.nii.gz" in left
+    content = json.loads((folder / "evaluation" / "metrics.json").read_text())
+    assert {row["case"] for row in content["rows"]} == {other.name}
+    assert list(content["failures"]) == [case.name]
 
 
 def test_missing_folds_are_named(root, tmp_path):
@@ -337,6 +358,60 @@ def test_of_two_models_none_wins_silently(root, tested, tmp_path):
                        (results / "models" / NAME, "deployed, folds 0,")):  # fmt: skip
         done = infer(root, *words, "--model", wish, results=results)
         assert done.exit_code == 0 and said in done.output, done.output
+
+
+@pytest.mark.parametrize("which", ["imagesTs", "interactionsTs", "labelsTs"])
+def test_nothing_is_written_among_what_is_read(root, tested, tmp_path, which):
+    raw = copied_root(root, tmp_path) / "raw" / NAME
+    before = {path: path.read_bytes() for path in raw.rglob("*.nii.gz")}
+    words = ["-i", raw / "imagesTs", "-in", raw / "interactionsTs", "-l", raw / "labelsTs"]
+    done = infer(root, *words, "-o", raw / which, results=tested[1])
+    assert done.exit_code == 2 and "holds what is read" in done.output
+    one = case_of(tmp_path).images[0]
+    done = infer(root, "-i", one, *words[2:4], "-o", raw / "imagesTs", results=tested[1])
+    assert done.exit_code == 2 and "holds what is read" in done.output
+    assert before == {path: path.read_bytes() for path in raw.rglob("*.nii.gz")}
+
+
+def test_mlflow_is_told(root, tested, tmp_path, monkeypatch):
+    from mlflow import MlflowClient
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    results = tmp_path / "results"
+    shutil.copytree(tested[1], results)
+    raw = root / "raw" / NAME
+    words = ["-i", raw / "imagesTs", "-in", raw / "interactionsTs", "-o", tmp_path / "out"]
+    done = infer(root, *words, "-l", raw / "labelsTs", "-m", results=results)
+    assert done.exit_code == 0, done.output
+    assert run(root, "test", "-t", NAME, *CPU, results=results).exit_code == 0
+    client = MlflowClient(f"sqlite:///{results / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name(NAME)
+    runs = {one.info.run_name: one for one in client.search_runs([experiment.experiment_id])}
+    assert set(runs) == {"inference", "test"}
+    for one in runs.values():
+        assert one.info.status == "FINISHED" and one.data.metrics["objects"] == 2
+        assert "dice_mean" in one.data.metrics and one.data.params["mirrored"] == "True"
+
+
+def test_interrupted_it_keeps_what_is_done(root, tmp_path):
+    roots = Roots(root / "raw", root / "processed", root / "results")
+    model = own_model(roots, NAME)
+    how = {"mirrored": False, "restore": "probability", "precision": "fp32"}
+    cases, output = Task.load(root / "raw" / NAME).test, Output(tmp_path, model.folds)
+    signals = Signals()
+    signals.received = 15
+    made = Predictor(model, device="cpu", **how)
+    done = []
+    with pytest.raises(Interrupted):
+        for one in predict_cases(cases, made, model, [output], how, signals=signals):
+            done.append(one.case)
+    assert done == [cases[0].name]
+    again = list(predict_cases(cases, made, model, [output], how))
+    assert [one.kept for one in again] == [True, False] and not any(one.error for one in again)
+    # a record is what marks a case done: without it, it is done again
+    (tmp_path / f"{cases[0].name}.json").write_text("{")
+    again = list(predict_cases(cases, made, model, [output], how))
+    assert [one.kept for one in again] == [False, True]
 
 
 def test_robustness(root, tested, tmp_path):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ from monai.inferers import sliding_window_inference
 from numpy.typing import NDArray
 from torch import Tensor
 
+from interactivenet.bundle import read_bundle
 from interactivenet.errors import DataError
 from interactivenet.model import Model
 from interactivenet.network import build_network, load_weights
@@ -67,8 +69,8 @@ class Answer:
 class Predictor:
     """Segments the objects that prompts point at.
 
-    model: a trained model (see :func:`interactivenet.model.own_model` and
-        :func:`interactivenet.bundle.read_bundle`).
+    model: a trained model (:func:`interactivenet.model.own_model` gives a task's), or the folder
+        of a deployed one.
     mirrored: whether each sample is also segmented mirrored along every combination of axes, as
         in nnU-Net.  device: 'auto', 'cpu' or 'cuda'.  precision: 'auto', 'bf16', 'fp16', 'fp32'.
     restore: 'probability' interpolates the probability on the scan's grid; 'label' gives each
@@ -81,7 +83,7 @@ class Predictor:
 
     def __init__(
         self,
-        model: Model,
+        model: Model | Path | str,
         *,
         mirrored: bool = True,
         device: str = "auto",
@@ -89,6 +91,8 @@ class Predictor:
         restore: Restore = "probability",
         batch: int | None = None,
     ) -> None:
+        if not isinstance(model, Model):
+            model = read_bundle(Path(model))
         self.model, self.plan = model, model.plan
         self.mirrored, self.restore = mirrored, restore
         self.device = choose_device(device)

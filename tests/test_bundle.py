@@ -8,6 +8,7 @@ import torch
 
 from interactivenet.bundle import read_bundle, write_bundle
 from interactivenet.errors import DataError, RequestError
+from interactivenet.inference import Predictor
 from interactivenet.model import Model
 from interactivenet.network import build_network, save_weights
 from interactivenet.postprocess import Postprocessing
@@ -40,6 +41,12 @@ def test_it_comes_back_from_another_place(model, tmp_path):
     assert back.choices() == model.choices()
     assert back.calibration(True) == model.calibration(True) and back.calibration(False) is None
     assert "patient_17" not in (moved / "bundle.json").read_text()
+
+
+def test_the_predictor_takes_its_folder(model, tmp_path):
+    write_bundle(model, tmp_path / "bundle")
+    made = Predictor(tmp_path / "bundle", device="cpu")
+    assert made.model.digests == model.digests and [one["epoch"] for one in made.facts] == [0, 2]
 
 
 def changed(folder, **changes):

@@ -153,7 +153,7 @@ def test_agreements_are_of_each_network(tmp_path):
         np.testing.assert_array_equal(one.probability[0], answer.probability[number])
         plain = predictor(plan, path, mirrored=False)
         (once,) = plain.answer(plain.prepare(scan))
-        assert once.agreement == once.single == one.single
+        assert once.agreement == once.single == pytest.approx(one.single)  # batches differ
     found = both.segment(scan).objects[0]
     assert found.agreement == pytest.approx(np.mean(answer.agreement))
 

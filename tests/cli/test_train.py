@@ -269,9 +269,9 @@ def test_a_signal_during_validation(root, tmp_path):
     assert done.exit_code == 0, done.output
     code = (
         "import os, sys; from interactivenet import inference; from interactivenet.cli import main;"
-        "segment = inference.Predictor.segment\n"
-        "def signalled(*arguments): os.kill(os.getpid(), 15); return segment(*arguments)\n"
-        "inference.Predictor.segment = signalled; main(sys.argv[1:])"
+        "answer = inference.Predictor.answer\n"
+        "def signalled(*arguments): os.kill(os.getpid(), 15); return answer(*arguments)\n"
+        "inference.Predictor.answer = signalled; main(sys.argv[1:])"
     )
     command = [sys.executable, "-c", code, *arguments(root, tmp_path, "--no-mlflow")]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)

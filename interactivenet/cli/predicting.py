@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-#: what each network option is called in the commands
-NETWORK = ("tta", "device", "precision", "restore")
-
 
 def roots_options(function: Function) -> Function:
     """Add ``-t``, ``--raw``, ``--processed``, ``--results`` and ``--overwrite``."""

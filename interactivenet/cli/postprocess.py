@@ -17,6 +17,7 @@ from interactivenet.cli.base import (
 
 if TYPE_CHECKING:
     from interactivenet.cross_validation import Choice
+    from interactivenet.task import Roots
 
 
 @click.command("postprocess", cls=Command)
@@ -56,14 +57,12 @@ def postprocess(
         ctx.exit(1)
 
 
-def make_choice(roots: object, task: str, folds: list[int] | None) -> Choice:
+def make_choice(roots: Roots, task: str, folds: list[int] | None) -> Choice:
     """Choose, write and show."""
     from interactivenet.cli.reporting import counted, say
     from interactivenet.cross_validation import choose, save_choice
     from interactivenet.evaluation.figures import save_reliability
-    from interactivenet.task import Roots
 
-    assert isinstance(roots, Roots)
     choice = choose(roots, task, folds)
     results = roots.results / task
     save_reliability(

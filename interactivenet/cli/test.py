@@ -65,12 +65,12 @@ def test(
     roots = Roots.choose(raw=raw, processed=processed, results=results)
     cases = read_test_set(roots, name)
     wanted = parse_folds(folds)
-    own_model(roots, name, wanted, choice=False)  # refused at once, before anything is written
+    # refused at once, before anything is written
+    numbers = own_model(roots, name, wanted, choice=False).folds
     how = how_of(**network)
     folder = roots.results / name
     target = folder / PREDICTIONS
-    ensemble = Output(predictions_folder(roots, name, None), (), True, probabilities)
-    numbers = own_model(roots, name, wanted, choice=False).folds
+    ensemble = Output(predictions_folder(roots, name, None), numbers, True, probabilities)
     single = [
         Output(predictions_folder(roots, name, number), (number,), nifti, probabilities)
         for number in numbers
@@ -89,8 +89,6 @@ def test(
             plan=model.plan.digest, seed=model.plan.seed, weights=model.digests,
             choices=model.choices(), **how,
         )  # fmt: skip
-        ensemble = Output(ensemble.folder, model.folds, True, probabilities)
-        # a fold's record is written even where nothing else of it is
         with run.step("predict"):
             done = predict_cases(
                 cases, predictor_for(model, how, network["device"]), model, [*single, ensemble],

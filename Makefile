@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CODE := interactivenet benchmarks tests
+CODE := interactivenet benchmarks tests entrypoints
 BENCHMARKS := $(filter-out __init__ report encodings nnunet,$(basename $(notdir $(wildcard benchmarks/*.py))))
 DEMO := -t Task999_PHANTOM --raw demo/raw
 

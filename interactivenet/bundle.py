@@ -1,55 +1,75 @@
 """Bundles: a trained model in one folder, to be used elsewhere without its task.
 
-``bundle.json`` holds the plan, what cross-validation chose, and the SHA-256 of each file of
-weights; nothing in it names a patient, and nothing is executed when it is read.
+``bundle.json`` holds the plan, what cross-validation chose, how it did, and the SHA-256 of each
+file of weights; nothing in it names a patient, and nothing is executed when it is read.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from interactivenet import __version__
 from interactivenet.errors import DataError, RequestError
-from interactivenet.io.atomic import read_json, sha256, write_bytes, write_json
+from interactivenet.io.atomic import read_json, sha256, write_bytes, write_json, write_text
 from interactivenet.model import Model, chosen, own_model
+from interactivenet.model_card import render_card
 from interactivenet.plan import Plan
+from interactivenet.provenance import libraries
 from interactivenet.task import Roots
 
-BUNDLE = "bundle.json"
+BUNDLE, CARD = "bundle.json", "MODEL_CARD.md"
 BUNDLE_VERSION = 1
+#: repeated from the plan, for whoever reads the file without knowing plans
+_OF_PLAN = ("task", "modalities", "labels", "encoding")
+#: what is known of a model beside what its use needs; null where it is not
+ABOUT = ("description", "training", "cross_validation")
 _FIELDS = {
-    "schema_version", "version", "plan", "weights", "checkpoint", "postprocessing", "uncertainty",
+    "schema_version", "version", "libraries", *_OF_PLAN, *ABOUT, "plan", "weights", "checkpoint",
+    "postprocessing", "uncertainty",
 }  # fmt: skip
 
 
-def write_bundle(model: Model, folder: Path) -> Path:
-    """Write a model into a folder and return the path of its ``bundle.json``.
+def bundle_content(model: Model, about: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the content of a model's ``bundle.json``.
 
-    The weights are copied as ``fold_K.safetensors``. The plan's notes stay behind: they may name
+    about: what is known of it, by the names in ABOUT. The plan's notes stay behind: they may name
     cases.
     """
-    weights = {}
-    for number, path, digest in zip(model.folds, model.weights, model.digests, strict=True):
-        name = f"fold_{number}.safetensors"
-        write_bytes(folder / name, path.read_bytes(), durable=True)
-        weights[name] = digest
-    plan = {**model.plan.as_json()["plan"], "notes": []}
+    plan = replace(model.plan, notes=()).as_json()["plan"]
+    names = [f"fold_{number}.safetensors" for number in model.folds]
     content = {
         "schema_version": BUNDLE_VERSION,
         "version": __version__,
-        "plan": plan,
-        "weights": weights,
+        **{name: plan[name] for name in _OF_PLAN},
+        **dict.fromkeys(ABOUT),
+        **(about or {}),
         **model.choices(),
+        "weights": dict(zip(names, model.digests, strict=True)),
+        "plan": plan,
+        "libraries": libraries(),
     }
+    return dict(json.loads(json.dumps(content)))  # as it reads back
+
+
+def write_bundle(model: Model, folder: Path, about: Mapping[str, Any] | None = None) -> Path:
+    """Write a model into a folder and return the path of its ``bundle.json``, written last.
+
+    The weights are copied as ``fold_K.safetensors``; about: as for :func:`bundle_content`.
+    """
+    content = bundle_content(model, about)
+    for name, path in zip(content["weights"], model.weights, strict=True):
+        write_bytes(folder / name, path.read_bytes(), durable=True)
+    write_text(folder / CARD, render_card(content))
     write_json(folder / BUNDLE, content)
     return folder / BUNDLE
 
 
-def read_bundle(folder: Path) -> Model:
-    """Read a bundle; raises RequestError where there is none, DataError where it is not whole.
-
-    Every field, the schema version and the SHA-256 of each file of weights are checked.
-    """
+def read_description(folder: Path) -> dict[str, Any]:
+    """Read a ``bundle.json`` without its weights; raises as :func:`read_bundle` does."""
     path = folder / BUNDLE
     if not path.is_file():
         raise RequestError(f"{folder}: holds no {BUNDLE}: expected the folder of a deployed model")
@@ -63,7 +83,22 @@ def read_bundle(folder: Path) -> Model:
     if odd := set(content) ^ _FIELDS:
         name = min(odd)
         raise DataError(f"{path}: field {name} is {'unknown' if name in content else 'missing'}")
+    return content
+
+
+def read_bundle(folder: Path) -> Model:
+    """Read a bundle; raises RequestError where there is none, DataError where it is not whole.
+
+    Every field, the schema version and the SHA-256 of each file of weights are checked.
+    """
+    path, content = folder / BUNDLE, read_description(folder)
     plan = Plan.parse(content["plan"], path)
+    known = json.loads(json.dumps(asdict(plan)))
+    for name in _OF_PLAN:
+        if content[name] != known[name]:
+            raise DataError(
+                f"{path}: field {name} is {content[name]!r}, but its plan says {known[name]!r}"
+            )
     weights = content["weights"]
     if not isinstance(weights, dict) or not weights:
         raise DataError(f"{path}: field weights must name at least one file")
@@ -88,6 +123,19 @@ def read_bundle(folder: Path) -> Model:
         plan=plan, weights=tuple(files[number] for number in numbers), folds=tuple(numbers),
         name=f"{plan.task}, deployed, folds {', '.join(map(str, numbers))}, in {folder}", **choices,
     )  # fmt: skip
+
+
+def verify_bundle(folder: Path) -> Model:
+    """Read a bundle, and its weights into the network that they are for.
+
+    Raises as :func:`read_bundle` does, and DataError for weights of another network or plan.
+    """
+    from interactivenet.network import load_network
+
+    model = read_bundle(folder)
+    for path in model.weights:
+        load_network(path, model.plan)
+    return model
 
 
 def find_model(roots: Roots, task: str, wish: str | None = None) -> Model:

@@ -14,7 +14,7 @@ from torch.nn import Module
 
 from interactivenet.errors import DataError, one_line
 from interactivenet.io.atomic import sha256, write_bytes, write_json
-from interactivenet.plan import Network
+from interactivenet.plan import Network, Plan
 from interactivenet.topology import CLASSES
 
 #: DynUNet holds all stages a second time below this name
@@ -62,6 +62,18 @@ def save_weights(path: Path, network: Module, facts: Mapping[str, Any]) -> None:
     }
     write_bytes(path, save(weights, {"interactivenet": json.dumps(facts)}), durable=True)
     write_json(path.with_suffix(".json"), {**facts, "sha256": sha256(path)})
+
+
+def load_network(path: Path, plan: Plan) -> tuple[DynUNet, dict[str, Any]]:
+    """Build a plan's network with the weights of a file; return it and what stands in the file.
+
+    Raises DataError where the file is missing, damaged, or of another network or plan.
+    """
+    network = build_network(plan.network, plan.channels)
+    facts = load_weights(path, network)
+    if facts.get("plan", plan.digest) != plan.digest:
+        raise DataError(f"{path}: was trained with another plan than the one given")
+    return network, facts
 
 
 def load_weights(path: Path, network: Module) -> dict[str, Any]:

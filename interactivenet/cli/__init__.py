@@ -20,6 +20,7 @@ _COMMANDS = {
     "ensemble": ("interactivenet.cli.ensemble:ensemble", "Average the folds' predictions."),
     "test": ("interactivenet.cli.test:test", "Predict, ensemble and evaluate the test cases."),
     "evaluate": ("interactivenet.cli.evaluate:evaluate", "Compare predictions with labels."),
+    "deploy": ("interactivenet.cli.deploy:deploy", "Write a trained task as a model to hand on."),
     "infer": ("interactivenet.cli.infer:infer", "Segment new cases."),
     "prompts": ("interactivenet.cli.prompts:prompts", "Convert prompt files between formats."),
 }

@@ -6,7 +6,8 @@ Masks (an image whose voxel value is the label), grand-challenge "Multiple point
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,13 @@ from interactivenet.io.images import (
     write_label,
 )
 from interactivenet.io.prompt_text import READERS, WRITERS, voxel_points_json, voxel_prompts
-from interactivenet.prompts import LabelNames, Prompt, from_named_points, to_named_points
+from interactivenet.prompts import (
+    LabelNames,
+    NamedPoint,
+    Prompt,
+    from_named_points,
+    to_named_points,
+)
 from interactivenet.volume import Geometry
 
 TEXT_SUFFIXES = (".mrk.json", ".json", ".fcsv", ".csv")
@@ -34,6 +41,7 @@ def read_prompts(
     *,
     image: tuple[Path, Geometry] | None = None,
     voxels: bool = False,
+    names: Mapping[str, str] | None = None,
 ) -> list[Prompt]:
     """Read the prompts of one case.
 
@@ -41,6 +49,8 @@ def read_prompts(
     image: path and stored grid of the case's image. A mask must share its grid.
     voxels: a JSON file's points are voxel indices of the image as stored (autoPET's clicks),
         not LPS mm; needs ``image``.
+    names: of points in text formats -> the names that are meant, '' to leave a point out; '*'
+        for all names that are not given.
     Raises DataError, naming the file.
     """
     path = Path(path)
@@ -55,8 +65,10 @@ def read_prompts(
         if voxels:
             if image is None:
                 raise DataError("holds voxel indices: the image that they belong to is needed")
-            return from_named_points(voxel_prompts(path, image[1]), labels)
-        return from_named_points(READERS[suffix](path), labels)
+            points = voxel_prompts(path, image[1])
+        else:
+            points = READERS[suffix](path)
+        return from_named_points(_renamed(points, names or {}), labels)
 
 
 def write_prompts(
@@ -87,6 +99,18 @@ def write_prompts(
             voxel_points_json(path, to_named_points(prompts), image)
             return []
         return _write_mask(path, prompts, image)
+
+
+def _renamed(points: Sequence[NamedPoint], names: Mapping[str, str]) -> list[NamedPoint]:
+    """Rename points; '' leaves one out, '*' is for all names that are not given."""
+    found = []
+    for point in points:
+        name = names.get(point.name.strip(), names.get("*"))
+        if name is None:
+            found.append(point)
+        elif name:
+            found.append(replace(point, name=name))
+    return found
 
 
 def _read_mask(

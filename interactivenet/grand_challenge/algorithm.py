@@ -1,0 +1,88 @@
+"""The algorithm: reads the case in ``/input``, segments it, writes into ``/output``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import click
+import numpy as np
+
+from interactivenet.errors import InteractiveNetError, RequestError, one_line
+
+#: where grand-challenge puts things; the variables are for trying it without a container
+_PLACES = {
+    "input": ("interactivenet_input", "/input"),
+    "output": ("interactivenet_output", "/output"),
+    "model": ("interactivenet_model", "/opt/ml/model"),
+}
+
+
+def run_algorithm(inputs: Path, output: Path, model: Path) -> list[Path]:
+    """Segment the case in ``inputs`` with the bundle in ``model``; return what was written.
+
+    ``model`` may hold the algorithm's settings (:mod:`.settings`). Results are
+    ``images/SLUG/NAME.mha`` of ``output``, compressed, on the first image's own grid; NAME is the
+    first image's. Raises RequestError and DataError.
+    """
+    from interactivenet.grand_challenge.inputs import find_inputs
+    from interactivenet.grand_challenge.settings import FILE, Settings
+    from interactivenet.inference import Predictor
+    from interactivenet.io.images import write_label
+    from interactivenet.io.prompt_files import read_prompts
+    from interactivenet.new_cases import check_scan
+    from interactivenet.prompts import LabelNames
+    from interactivenet.scan import Scan, read_scan
+    from interactivenet.task import Case
+
+    settings = Settings.load(model / FILE) if (model / FILE).exists() else Settings()
+    predictor = Predictor(model, mirrored=settings.mirrored)
+    plan = predictor.plan
+    settings.check(plan)
+    click.echo(f"model: {predictor.model.name}; {predictor.device}, {predictor.precision}")
+    found = find_inputs(inputs, plan.modalities, settings)
+    case = read_scan(Case(found.name, found.images), len(plan.modalities))
+    prompts = read_prompts(
+        found.points, LabelNames(plan.labels), image=(found.images[0], case.image.source),
+        voxels=settings.coordinates == "voxels", names=settings.names,
+    )  # fmt: skip
+    scan = Scan(found.name, case.image, None, tuple(prompts))
+    check_scan(scan, settings.any_points)
+    result = predictor.segment(scan)
+    for thing in result.objects:
+        worth = "" if thing.expected_dice is None else f", expected Dice {thing.expected_dice:.2f}"
+        click.echo(f"{thing.prompt.name or thing.prompt.label}: {thing.volume_ml:.2f} ml{worth}")
+    maps = {settings.output_slug(plan): result.label}
+    if settings.outputs:
+        values = {name: value for value, name in plan.labels.items()}
+        maps = {slug: (result.label == values[name]).astype(np.uint8)
+                for name, slug in settings.outputs.items()}  # fmt: skip
+    written = []
+    for slug, label in maps.items():
+        path = output / "images" / slug / f"{found.name}.mha"
+        write_label(path, label, result.source)
+        written.append(path)
+        click.echo(f"written: {path}")
+    return written
+
+
+def main() -> int:
+    """Run in the places of a container; return its exit status: 0, or 1 with a line on stderr."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # what grand-challenge finds on stderr it reports as a warning of the algorithm
+    warnings.showwarning = lambda message, *_, **__: click.echo(f"note: {one_line(str(message))}")
+    places = {name: Path(os.environ.get(variable) or place)
+              for name, (variable, place) in _PLACES.items()}  # fmt: skip
+    try:
+        if len(sys.argv) > 1:
+            raise RequestError(f"arguments {' '.join(sys.argv[1:])}: the algorithm takes none")
+        run_algorithm(places["input"], places["output"], places["model"])
+    except InteractiveNetError as error:
+        click.echo(f"Error: {one_line(error)}", err=True)
+        return 1
+    except Exception as error:
+        click.echo(f"Error: unexpected {type(error).__name__}: {one_line(error)}", err=True)
+        return 1
+    return 0

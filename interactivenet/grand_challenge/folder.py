@@ -1,0 +1,147 @@
+"""The folder that an algorithm is built, tried and uploaded from."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from interactivenet import __version__
+from interactivenet.bundle import read_bundle
+from interactivenet.errors import RequestError
+from interactivenet.grand_challenge.inputs import LIST
+from interactivenet.grand_challenge.settings import ANY_NAME, FILE, POINTS, Settings, slug
+from interactivenet.io.atomic import write_bytes, write_json, write_text
+from interactivenet.io.folders import replacing_folder
+from interactivenet.io.images import write_volume
+from interactivenet.io.prompt_files import write_prompts
+from interactivenet.phantom import PhantomSettings, make_phantom
+from interactivenet.plan import Plan
+from interactivenet.prompts import Prompt
+from interactivenet.simulate import find_objects, margin_points
+from interactivenet.volume import Array, Geometry
+
+MODEL, RECIPE = "model.tar.gz", "Dockerfile"
+_SCRIPTS = ("do_build.sh", "do_test_run.sh", "do_save.sh")
+#: labels of the example at most: more objects than that do not fit into it
+_EXAMPLES = 3
+
+
+def check_target(folder: Path) -> None:
+    """Raise RequestError where a folder is something else than an algorithm of ours."""
+    if folder.exists() and not (folder.is_dir() and (folder / MODEL).exists()):
+        if folder.is_dir() and not any(folder.iterdir()):
+            return
+        raise RequestError(f"{folder}: exists and holds no {MODEL}: expected a new folder")
+
+
+def write_algorithm(bundle: Path, folder: Path, settings: Settings, image: str) -> Path:
+    """Write the build context of an algorithm for grand-challenge.org, and an example to try.
+
+    bundle: folder of a deployed model.  folder: is replaced.  image: the container image that the
+    algorithm's is built on. Raises RequestError where settings and model do not fit.
+    """
+    plan = read_bundle(bundle).plan
+    settings.check(plan)
+    check_target(folder)
+    with replacing_folder(folder) as temporary:
+        _write_texts(temporary, plan, settings, image)
+        write_bytes(temporary / MODEL, _model(bundle, settings))
+        _write_example(temporary / "test" / "input", plan, settings)
+    return folder
+
+
+def _write_texts(folder: Path, plan: Plan, settings: Settings, image: str) -> None:
+    facts = {
+        "name": f"{slug(plan.task)}-algorithm",
+        "task": plan.task,
+        "version": __version__,
+        "image": image,
+        "images": [(one, settings.image_slugs(one)[0]) for one in plan.modalities],
+        "points": settings.points or POINTS,
+        "coordinates": "LPS mm" if settings.coordinates == "mm" else "voxel indices",
+        "outputs": list(settings.outputs.values()) or [settings.output_slug(plan)],
+        "about_points": _about_points(plan, settings),
+    }
+    texts = Environment(
+        loader=PackageLoader("interactivenet.grand_challenge"), undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )  # fmt: skip
+    for name in (RECIPE, *_SCRIPTS, "README.md"):
+        write_text(folder / name, texts.get_template(f"{name}.j2").render(facts))
+        if name in _SCRIPTS:
+            (folder / name).chmod(0o755)
+    write_text(folder / ".dockerignore", f"*\n!{RECIPE}\n")
+
+
+def _about_points(plan: Plan, settings: Settings) -> str:
+    names = ", ".join(plan.labels.values())
+    number = "Any number of points" if settings.any_points else "Six interior margin points"
+    more = "" if len(plan.labels) == 1 else f" Their names say which label is meant: {names}."
+    second = "a second object of the same label has '#2' after its points' name."
+    return f"{number} are expected of each object; {second}{more}"
+
+
+def _model(bundle: Path, settings: Settings) -> bytes:
+    """The bundle's files and the settings as a tar.gz, the same bytes every time."""
+    files = {path.name: path.read_bytes() for path in sorted(bundle.iterdir())
+             if path.suffix in (".json", ".md", ".safetensors")}  # fmt: skip
+    files[FILE] = (json.dumps(settings.as_json(), indent=2) + "\n").encode()
+    packed = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w") as tar,
+    ):
+        for name in sorted(files):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(files[name]), 0o644
+            tar.addfile(entry, io.BytesIO(files[name]))
+    return packed.getvalue()
+
+
+def _write_example(folder: Path, plan: Plan, settings: Settings) -> None:
+    """Make a synthetic case with points, laid out as grand-challenge does."""
+    names = list(plan.labels.values())[:_EXAMPLES]
+    phantom = PhantomSettings(
+        cases=1, test_cases=0, modalities=plan.modalities, labels=tuple(names),
+        shape=(64, 64, 32), spacing=plan.spacing, seed=1,
+    )  # fmt: skip
+    channels, label, grid = make_phantom(phantom, 0)
+    inputs = []
+    for modality, channel in zip(plan.modalities, channels, strict=True):
+        name = settings.image_slugs(modality)[0]
+        where = f"images/{name}"
+        file = f"{uuid.uuid5(uuid.NAMESPACE_URL, f'{plan.task}/{name}')}.mha"
+        write_volume(folder / where / file, grid.to_ras(channel), grid)
+        inputs.append(_socket(name, "Image", "Image", where))
+    points = settings.points or POINTS
+    prompts = list(_prompts(names, plan, grid.to_ras(label), grid, settings))
+    voxels = settings.coordinates == "voxels"
+    write_prompts(folder / f"{points}.json", prompts, image=grid, voxels=voxels)
+    inputs.append(_socket(points, "Multiple points", "Value", f"{points}.json"))
+    write_json(folder / LIST, inputs)
+
+
+def _prompts(
+    names: list[str], plan: Plan, label: Array, grid: Geometry, settings: Settings
+) -> Iterator[Prompt]:
+    rng = np.random.default_rng(1)
+    values = {name: value for value, name in plan.labels.items()}
+    for number, name in enumerate(names, start=1):
+        (thing,) = find_objects(label == number, per_component=False, largest_only=False)
+        voxels = margin_points(thing, grid.ras.spacing, rng)
+        # as the points' sender calls it
+        said = [old for old, new in settings.names.items() if new == name and old != ANY_NAME]
+        yield Prompt(values[name], grid.ras.voxel_to_world(voxels), (said or [name])[0])
+
+
+def _socket(slug: str, kind: str, super_kind: str, where: str) -> dict[str, object]:
+    what = {"slug": slug, "kind": kind, "super_kind": super_kind, "relative_path": where}
+    return {"interface": what, "socket": what}

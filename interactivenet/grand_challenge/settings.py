@@ -1,0 +1,117 @@
+"""What an algorithm's interfaces are called: one JSON beside the model, all of it optional."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from interactivenet.errors import DataError, RequestError
+from interactivenet.io.atomic import read_json
+from interactivenet.plan import Plan, first_fault
+
+#: its name in the model's folder
+FILE = "algorithm.json"
+#: slug of the points, where the settings name none
+POINTS = "interior-margin-points"
+#: stands for every name of a point that is not given
+ANY_NAME = "*"
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The interfaces of an algorithm, by their slugs.
+
+    images: modality -> slug; where not given, 'ct' or 'ct-image' for CT and so on, or, of one
+        modality, the only image there is.
+    points: slug of the points; by default POINTS, or the only value there is.
+    coordinates: of the points: 'mm' (LPS, what grand-challenge sends) or 'voxels' (indices of the
+        image as stored, autoPET's clicks).
+    names: a point's name -> the label that is meant, '' to leave it out; '*' for all other names.
+    any_points: whether other than six margin points per object are taken.
+    output: slug of the segmentation; by default the label's name and '-segmentation', or
+        'segmentation' for several labels.
+    outputs: label's name -> slug, to write one image of 0 and 1 for each label instead.
+    mirrored: whether to average over mirrored copies (8 times the work, better).
+    """
+
+    images: Mapping[str, str] = field(default_factory=dict)
+    points: str = ""
+    coordinates: Literal["mm", "voxels"] = "mm"
+    names: Mapping[str, str] = field(default_factory=dict)
+    any_points: bool = False
+    output: str = ""
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    mirrored: bool = True
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "strict": True}
+
+    def __post_init__(self) -> None:
+        slugs = [*self.images.values(), *self.outputs.values()]
+        for slug in (*slugs, self.points, self.output):
+            if slug and not _SLUG.fullmatch(slug):
+                raise ValueError(f"'{slug}' is no slug: expected small letters, digits and '-'")
+        if self.output and self.outputs:
+            raise ValueError("output and outputs exclude each other")
+        for name in ("images", "outputs"):
+            one = list(getattr(self, name).values())
+            if len(set(one)) < len(one) or "" in one:
+                raise ValueError(f"{name}: every slug must be another one")
+
+    @staticmethod
+    def load(path: Path) -> Settings:
+        """Read settings; raises RequestError where there are none, DataError naming the field."""
+        from pydantic import TypeAdapter, ValidationError
+
+        if not path.is_file():
+            raise RequestError(f"{path}: does not exist: expected the algorithm's settings, JSON")
+        content = read_json(path)
+        try:
+            return TypeAdapter(Settings).validate_json(json.dumps(content))
+        except ValidationError as error:
+            raise DataError(f"{path}: {first_fault(error.errors(), 'settings')}") from error
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings as JSON data."""
+        return {**asdict(self), "images": dict(self.images), "names": dict(self.names),
+                "outputs": dict(self.outputs)}  # fmt: skip
+
+    def check(self, plan: Plan) -> None:
+        """Raise RequestError where the settings name what the model does not have."""
+        labels = set(plan.labels.values())
+        known = {
+            "images": (set(self.images), set(plan.modalities), "modality"),
+            "outputs": (set(self.outputs), labels, "label"),
+            "names": ({name.partition("#")[0] for name in self.names.values()} - {""}, labels,
+                      "label"),
+        }  # fmt: skip
+        for name, (found, expected, what) in known.items():
+            if odd := sorted(found - expected):
+                raise RequestError(
+                    f"settings of the algorithm: {name} has the {what} '{odd[0]}', the model has"
+                    f" {', '.join(sorted(expected))}"
+                )
+        if self.outputs and set(self.outputs) != labels:
+            missing = ", ".join(sorted(labels - set(self.outputs)))
+            raise RequestError(f"settings of the algorithm: outputs lacks the label {missing}")
+
+    def image_slugs(self, modality: str) -> tuple[str, ...]:
+        """Return the slugs that an image of a modality may have, the first one the default."""
+        if modality in self.images:
+            return (self.images[modality],)
+        return (f"{slug(modality)}-image", slug(modality))
+
+    def output_slug(self, plan: Plan) -> str:
+        """Return the slug of the one segmentation."""
+        names = list(plan.labels.values())
+        return self.output or (f"{slug(names[0])}-segmentation" if len(names) == 1
+                               else "segmentation")  # fmt: skip
+
+
+def slug(name: str) -> str:
+    """Turn a name into a slug: small letters, digits and '-'."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "image"

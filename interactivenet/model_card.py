@@ -1,0 +1,132 @@
+"""The card of a deployed model: what it is, what it was made from, how it did, its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+#: metric of a bundle's cross-validation -> how the card calls it
+_METRICS = {
+    "dice": "Dice",
+    "nsd": "surface Dice, 2 mm",
+    "hd95": "95th percentile of the distance, mm",
+    "assd": "mean surface distance, mm",
+}
+
+_NOT_FOR = """\
+## What it must not be used for
+
+- **It is no medical device.** No diagnosis, no treatment and no plan of one may rest on its
+  outlines alone; a qualified person checks every one of them.
+- Not for other modalities, sequences, body regions, objects or age groups than it was trained on.
+  It will answer there as well, and nothing warns that the answer is worthless.
+- Not without points: it segments what six interior margin points enclose, whether or not that is
+  what is meant. Points of another object give that object, wrong points a wrong outline.
+- The figures above are of scans from where it was trained. Elsewhere they are to be measured
+  again before anything depends on them.
+"""
+
+
+def render_card(bundle: Mapping[str, Any]) -> str:
+    """Render ``MODEL_CARD.md`` (Mitchell et al. 2019) of the content of a ``bundle.json``."""
+    plan = bundle["plan"]
+    labels = ", ".join(f"{name} ({value})" for value, name in bundle["labels"].items())
+    sections = [
+        f"# {bundle['task']}",
+        str(bundle["description"] or "No description was given."),
+        "## What it is",
+        _table(
+            ("", ""),
+            [
+                ("segments", f"{labels}: one object for each six interior margin points"),
+                ("images", ", ".join(bundle["modalities"]) + ", in this order, on one grid"),
+                ("networks", f"{len(bundle['weights'])}, of one fold each; their mean counts"),
+                ("points become", _encoding(bundle["encoding"])),
+                ("voxels, mm (R, A, S)", _numbers(plan["spacing"])),
+                ("postprocessing", _postprocessing(bundle["postprocessing"])),
+                ("made with", f"InteractiveNet {bundle['version']}, preset {plan['preset']}"),
+            ],
+        ),
+        "## What it was trained on",
+        _training(bundle["training"]),
+        "## How it did in cross-validation",
+        _validation(bundle["cross_validation"]),
+        _NOT_FOR,
+    ]
+    return "\n\n".join(section.strip() for section in sections) + "\n"
+
+
+def _training(training: Mapping[str, Any] | None) -> str:
+    if not training:
+        return "Not known to this program: the model was not trained by it."
+    rows = [
+        ("cases", str(training["cases"])),
+        ("objects", str(training["objects"])),
+        ("folds, epochs", f"{training['folds']}, {training['epochs']}"),
+    ]
+    names = {
+        "spacing_mm": "voxel, mm (R, A, S)",
+        "shape": "voxels (R, A, S)",
+        "object_mm": "object, mm (R, A, S)",
+        "volume_ml": "object, ml",
+    }
+    for key, name in names.items():
+        found = training[key]
+        low, middle, high = (_numbers(found[which]) for which in ("min", "median", "max"))
+        rows.append((name, low if low == high else f"{low} to {high}, median {middle}"))
+    return _table(("", ""), rows)
+
+
+def _validation(found: Mapping[str, Any] | None) -> str:
+    if not found:
+        return "Not known: no cross-validation came with the model."
+    groups = [("all", found), *found["labels"].items(), *found["subtypes"].items()]
+    rows = []
+    for name, group in groups:
+        for metric, title in _METRICS.items():
+            one = group["metrics"].get(metric)
+            if one:
+                spread = "" if one["low"] is None else f"{one['low']:.3f} to {one['high']:.3f}"
+                deviation = "" if one["std"] is None else f"{one['std']:.3f}"
+                values = (f"{one['mean']:.3f}", deviation, f"{one['median']:.3f}", spread)
+                rows.append((name, title, str(one["n"]), *values))
+    head = ("objects", "metric", "n", "mean", "SD", "median", "95 % interval of the mean")
+    missed = f"{found['missed']} of {found['objects']} objects were missed altogether."
+    what = (
+        "Each object was segmented by a network that had not seen its case, from simulated or given"
+        " points, and compared on the scan's own grid with the outline that it was trained on."
+    )
+    return f"{what} {missed}\n\n{_table(head, rows)}"
+
+
+def _encoding(encoding: Mapping[str, Any]) -> str:
+    kind = encoding["kind"]
+    if kind == "geodesic":
+        kind = f"a geodesic map ({encoding['kernel']} kernel, {encoding['metric']} metric)"
+    elif kind == "none":
+        return "nothing but the box that is cut"
+    else:
+        kind = f"a {kind} map, sigma {encoding['sigma_mm']:g} mm"
+    return kind + (", and an ellipsoid of their extent" if encoding["extent"] else "")
+
+
+def _postprocessing(chosen: Mapping[str, Any]) -> str:
+    parts = ["fill holes"] * bool(chosen["fill_holes"])
+    if chosen["component"] != "all":
+        parts.append(f"{chosen['component']} component")
+    return ", ".join(parts) or "none"
+
+
+def _numbers(values: Any) -> str:
+    if isinstance(values, (int, float)):
+        return f"{values:.3g}"
+    return " x ".join(f"{value:.3g}" for value in values)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(_cell(one) for one in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

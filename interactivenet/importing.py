@@ -36,7 +36,8 @@ def _mark(source: Source, *settings: object) -> str:
         for path in (*case.images.values(), case.label):
             if path:
                 status = path.stat()
-                digest.update(repr((str(path), status.st_size, status.st_mtime_ns)).encode())
+                found = (case.subset, str(path), status.st_size, status.st_mtime_ns)
+                digest.update(repr(found).encode())
     return digest.hexdigest()[:8]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -76,6 +77,27 @@ def find_source(folder: Path, labels: LabelNames | None = None) -> Source:
             + (f": {reasons}" if reasons else "")
         )
     return source
+
+
+def some_of(source: Source, cases: int | None, test_cases: int, seed: int) -> Source:
+    """Take some cases of a source with a label, drawn by a seed, and make some of them test cases.
+
+    cases: for training; None for all that are left. Cases of the source that are for testing or
+    have no label are left out where anything is asked for. Raises RequestError where there are
+    fewer.
+    """
+    if cases is None and not test_cases:
+        return source
+    labelled = [case for case in source.cases if case.subset == "Tr" and case.label]
+    wanted = test_cases + (1 if cases is None else cases)
+    if len(labelled) < wanted:
+        raise RequestError(
+            f"{source.folder}: has {len(labelled)} cases with a label, {wanted} were asked for"
+        )
+    order = random.Random(seed).sample(labelled, len(labelled))
+    test, training = order[:test_cases], order[test_cases:][:cases]
+    chosen = [*training, *(replace(case, subset="Ts") for case in test)]
+    return replace(source, cases=tuple(sorted(chosen, key=lambda case: case.name)))
 
 
 def _without_repeated(source: Source) -> Source:

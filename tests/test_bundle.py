@@ -4,31 +4,24 @@ import json
 from dataclasses import replace
 
 import pytest
-import torch
 
-from interactivenet.bundle import read_bundle, write_bundle
+from interactivenet.bundle import read_bundle, read_description, verify_bundle, write_bundle
 from interactivenet.errors import DataError, RequestError
 from interactivenet.inference import Predictor
-from interactivenet.model import Model
-from interactivenet.network import build_network, save_weights
 from interactivenet.postprocess import Postprocessing
 from interactivenet.uncertainty import calibrate
+from tests.random_model import make_model
 from tests.sample_cases import make_plan
 
 
 @pytest.fixture
 def model(tmp_path):
     plan = replace(make_plan((1.0, 1.0, 1.5)), notes=("patient_17: was odd",))
-    paths = []
-    for number in (0, 2):
-        torch.manual_seed(number)
-        paths.append(tmp_path / f"fold_{number}" / "w.safetensors")
-        save_weights(paths[-1], build_network(plan.network, plan.channels), {"epoch": number})
     x = [0.5 + 0.01 * i for i in range(40)]
     calibration = calibrate(x, [one**2 for one in x], list(map(str, range(40))))
-    return Model(
-        plan, tuple(paths), (0, 2), "last", Postprocessing(True, "touched"),
-        {"mirrored": calibration}, "mine",
+    return make_model(
+        tmp_path, plan, postprocessing=Postprocessing(True, "touched"),
+        calibrations={"mirrored": calibration}, name="mine",
     )  # fmt: skip
 
 
@@ -67,6 +60,9 @@ def changed(folder, **changes):
         ({"weights": {"fold_7.safetensors": "0"}}, "fold_7.safetensors: cannot be read"),
         ({"postprocessing": {"fill_holes": 3}}, "field fill_holes"),
         ({"uncertainty": {"mirrored": {}}}, "is missing"),
+        ({"labels": {"1": "b"}}, "field labels is .*but its plan says"),
+        ({"encoding": {"kind": "gaussian"}}, "field encoding is .*but its plan says"),
+        ({"modalities": ["MR"]}, "field modalities is"),
     ],
 )  # fmt: skip
 def test_an_altered_bundle_is_refused(model, tmp_path, changes, message):
@@ -84,6 +80,33 @@ def test_an_altered_byte_is_refused(model, tmp_path):
     path.write_bytes(data)
     with pytest.raises(DataError, match=r"fold_2\.safetensors: was altered"):
         read_bundle(tmp_path / "bundle")
+
+
+def test_weights_of_another_plan_or_network_are_refused(model, tmp_path):
+    write_bundle(model, tmp_path / "bundle")
+    assert verify_bundle(tmp_path / "bundle").digests == model.digests
+    other = replace(model.plan.network, features=(8, 16, 24))
+    write_bundle(replace(model, plan=replace(model.plan, network=other)), tmp_path / "other")
+    with pytest.raises(DataError, match=r"fold_0\.safetensors: are of another network"):
+        verify_bundle(tmp_path / "other")
+
+
+def test_another_encoding_is_refused_by_name(model, tmp_path):
+    write_bundle(model, tmp_path / "bundle")
+    path = tmp_path / "bundle" / "bundle.json"
+    path.write_text(path.read_text().replace('"euclidean"', '"telepathic"'))
+    with pytest.raises(DataError, match=r"field encoding\.kind cannot be used"):
+        read_bundle(tmp_path / "bundle")
+
+
+def test_what_is_known_is_on_the_card(model, tmp_path):
+    write_bundle(model, tmp_path / "bundle", {"description": "Scans of phantoms | CC0"})
+    assert read_description(tmp_path / "bundle")["description"] == "Scans of phantoms | CC0"
+    card = (tmp_path / "bundle" / "MODEL_CARD.md").read_text()
+    for part in ("# Task001_A", "Scans of phantoms | CC0", "a (1)", "1 x 1 x 1.5",
+                 "fill holes, touched component", "no medical device", "Not known"):  # fmt: skip
+        assert part in card
+    assert "patient" not in card
 
 
 def test_no_bundle(tmp_path):

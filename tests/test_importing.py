@@ -343,3 +343,32 @@ def test_a_case_that_is_left_out_takes_no_other_with_it(tmp_path):
     assert list(read(tmp_path / "raw" / NAME / "failures.json")["convert"]) == ["scan"]
     training = read(tmp_path / "raw" / NAME / "dataset.json")["training"]
     assert [case["case"] for case in training] == ["scan_2019"]
+
+
+def plain(folder, count):
+    for number in range(count):
+        write_volume(folder / "images" / f"c{number}.nii.gz", image_array(0), GRID)
+        write_label(folder / "labels" / f"c{number}.nii.gz", label_array(), GRID)
+    return folder
+
+
+def test_some_of_the_cases_and_others_of_them_to_test(tmp_path):
+    source = plain(tmp_path / "plain", 9)
+    words = ["-m", "MR", "-l", "a", "-l", "b", "--cases", "4", "--test-cases", "2"]
+    done = convert(source, tmp_path / "raw", *words)
+    assert done.exit_code == 0, done.output
+
+    def drawn(raw):
+        content = json.loads((raw / NAME / "dataset.json").read_text())
+        return [{one["case"] for one in content[part]} for part in ("training", "test")]
+
+    training, test = drawn(tmp_path / "raw")
+    assert (len(training), len(test)) == (4, 2) and not training & test
+    again = convert(source, tmp_path / "raw", *words)
+    assert again.exit_code == 0 and "imported before" in again.output
+    assert convert(source, tmp_path / "other", *words, "--seed", "1").exit_code == 0
+    assert drawn(tmp_path / "other") != [training, test]
+    assert convert(source, tmp_path / "same", *words).exit_code == 0
+    assert drawn(tmp_path / "same") == [training, test]
+    done = convert(source, tmp_path / "third", *words[:-1], "6")
+    assert done.exit_code == 2 and "has 9 cases with a label, 10 were asked for" in done.output

@@ -8,6 +8,7 @@ from interactivenet import __version__
 from interactivenet.cli.base import LazyGroup
 
 _COMMANDS = {
+    "demo": ("interactivenet.cli.demo:demo", "Run every stage on a small task, within minutes."),
     "dataset": ("interactivenet.cli.dataset:dataset", "Check a raw task; import or make one."),
     "simulate": ("interactivenet.cli.simulate:simulate", "Simulate margin points from labels."),
     "plan": ("interactivenet.cli.plan:plan", "Measure a task, plan its training, preprocess."),
@@ -22,6 +23,10 @@ _COMMANDS = {
     "evaluate": ("interactivenet.cli.evaluate:evaluate", "Compare predictions with labels."),
     "deploy": ("interactivenet.cli.deploy:deploy", "Write a trained task as a model to hand on."),
     "infer": ("interactivenet.cli.infer:infer", "Segment new cases."),
+    "models": (
+        "interactivenet.cli.models:models",
+        "Pretrained models: list, download, install, show, remove, convert.",
+    ),
     "prompts": ("interactivenet.cli.prompts:prompts", "Convert prompt files between formats."),
 }
 

@@ -73,6 +73,11 @@ def dataset(
 @click.option("-l", "--label", "labels", multiple=True, metavar="NAME", help=_LABEL_HELP)
 @click.option("--merge-labels", metavar="NAME", help="Make all labels one, of this name.")
 @click.option("--copy", is_flag=True, help="Copy files instead of hard-linking them.")
+@click.option("--cases", type=click.IntRange(min=1),
+              help="Take so many of the cases with a label, drawn by --seed.")  # fmt: skip
+@click.option("--test-cases", default=0, type=click.IntRange(min=0),
+              help="And so many others of them as test cases.")  # fmt: skip
+@click.option("--seed", default=0, show_default=True)
 @raw_option
 @jobs_option
 @click.pass_context
@@ -84,6 +89,9 @@ def convert(
     labels: tuple[str, ...],
     merge_labels: str | None,
     copy: bool,
+    cases: int | None,
+    test_cases: int,
+    seed: int,
     raw: Path | None,
     jobs: int | None,
 ) -> None:
@@ -99,13 +107,14 @@ def convert(
     from interactivenet.importing import RECORD, import_cases
     from interactivenet.io.atomic import read_object
     from interactivenet.prompts import LabelNames
-    from interactivenet.sources import find_source
+    from interactivenet.sources import find_source, some_of
     from interactivenet.task import Roots, check_task_name, record_failures
 
     name = required(task, "-t / --task")
     check_task_name(name)
     target = Roots.choose(raw=raw).raw / name
     found = find_source(source, LabelNames.parse(labels) if labels else None)
+    found = some_of(found, cases, test_cases, seed)
     if merge_labels is not None and labels:
         raise RequestError("give -l or --merge-labels, not both: merged labels have one name")
     names = LabelNames({1: merge_labels}) if merge_labels is not None else found.labels
@@ -120,8 +129,8 @@ def convert(
     if not names.names:
         raise RequestError(f"{source} does not name its labels: give -l for each")
     say(f"{found.kind} dataset, {len(found.cases)} cases -> {target}")
-    cases = import_cases(found, target, copy=copy, merge_labels=merge_labels is not None)
-    if not sum(1 for _ in track(cases, len(found.cases), "imported")):
+    imported = import_cases(found, target, copy=copy, merge_labels=merge_labels is not None)
+    if not sum(1 for _ in track(imported, len(found.cases), "imported")):
         say(f"{target} was imported before: it is only checked again")
     left_out = read_object(target / RECORD).get("left_out", {})
     show_findings([Finding("error", case, why) for case, why in left_out.items()])

@@ -1,0 +1,79 @@
+"""``interactivenet demo``: the whole way, from scans to a deployed model, within minutes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from interactivenet.cli.base import Command
+
+
+@click.command("demo", cls=Command)
+@click.option("-o", "--output", default="demo", show_default=True, metavar="FOLDER",
+              type=click.Path(path_type=Path, file_okay=False),
+              help="Where everything goes.")  # fmt: skip
+@click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Your own scans (images/ and labels/, a Decathlon or nnU-Net dataset); some of"
+              " them are taken, and none is altered.  [default: synthetic scans]")  # fmt: skip
+@click.option("-m", "--modality", "modalities", multiple=True, metavar="NAME",
+              help="Of --data: CT, where it is CT; for each modality.")  # fmt: skip
+@click.option("-l", "--label", "labels", multiple=True, metavar="NAME",
+              help="Of --data: a label, as for 'dataset convert'.")  # fmt: skip
+@click.option("--merge-labels", default="", metavar="NAME", help="Of --data: make all labels one.")
+@click.option("--cases", default=24, show_default=True, type=click.IntRange(min=2),
+              help="To train with.")  # fmt: skip
+@click.option("--test-cases", default=6, show_default=True, type=click.IntRange(min=1))
+@click.option("-e", "--epochs", default=40, show_default=True, type=click.IntRange(min=1))
+@click.pass_context
+def demo(
+    ctx: click.Context,
+    output: Path,
+    data: Path | None,
+    modalities: tuple[str, ...],
+    labels: tuple[str, ...],
+    merge_labels: str,
+    cases: int,
+    test_cases: int,
+    epochs: int,
+) -> None:
+    """Run every stage on a small task: make or import it, train, test, deploy, infer.
+
+    Each command is printed as one would type it in the demo's folder. Started again, the demo
+    goes on where it was.
+    """
+    from interactivenet import demo as stages
+    from interactivenet.cli.reporting import say
+
+    if data is None and (modalities or labels or merge_labels):
+        raise click.UsageError("-m, -l and --merge-labels belong to --data.")
+    settings = stages.Settings(
+        data="" if data is None else str(data.resolve()), modalities=modalities, labels=labels,
+        merge_labels=merge_labels, cases=cases, test_cases=test_cases, epochs=epochs,
+    )  # fmt: skip
+    steps = stages.steps(settings)
+    stages.begin(output, settings)
+    say(f"$ cd {output}")
+    worst = 0
+    for number, step in enumerate(steps, start=1):
+        say(f"\n[{number}/{len(steps)}] {step.why}\n$ {stages.typed(step)}")
+        if step.made and (output / step.made).exists():
+            say(f"{step.made} is there already")
+            continue
+        status = stages.run(step, output)
+        if status not in (0, 1):  # 1: some cases failed, and the others go on
+            say(f"the demo ends here, with status {status}: the same command goes on")
+            ctx.exit(status if status > 0 else 128 - status)
+        worst = max(worst, status)
+    found = stages.outcome(output)
+    results = output / "results"
+    say("\nDone.")
+    if found:
+        between = f" ({found['min']:.3f} to {found['max']:.3f})" if found["n"] > 1 else ""
+        say(f"Dice of the test cases: {found['mean']:.3f}{between}, n = {found['n']}")
+    say(f"the report, to be opened in a browser: {results / stages.TASK}/evaluation/report.html")
+    say(f"the deployed model and its card: {results / 'models' / stages.TASK}")
+    say(f"segmentations of new scans: {output / 'new_segmentations'}")
+    say("next: your own scans, interactivenet demo --data FOLDER -o FOLDER; then step by step, with"
+        " more epochs and without --preset tiny: README.md, 'Your own data'")  # fmt: skip
+    ctx.exit(worst)

@@ -1,0 +1,207 @@
+"""The algorithm segments what infer would, wherever grand-challenge puts the inputs."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from click.testing import CliRunner
+
+from interactivenet.cli import main
+from interactivenet.errors import DataError, RequestError
+from interactivenet.grand_challenge.algorithm import run_algorithm
+from interactivenet.io.images import read_label, write_volume
+from interactivenet.io.prompt_files import write_prompts
+from interactivenet.prompts import Prompt
+from tests.random_model import make_bundle
+from tests.sample_cases import make_plan, make_scan, stored_grid
+
+ENTRY = Path(__file__).parents[2] / "entrypoints" / "grand_challenge.py"
+GRIDS = {
+    "oblique": stored_grid((22, 24, 20), (1.0, 1.2, 1.5), angles=(0.2, -0.1, 0.3)),
+    "turned": stored_grid((22, 24, 20), (1.0, 1.2, 1.5), (2, 0, 1), (-1, 1, -1)),
+}
+PLAN = replace(
+    make_plan((1.0, 1.0, 1.5)), modalities=("CT", "PET"), labels={1: "tumour", 2: "node"},
+    normalisation=make_plan((1.0, 1.0, 1.5)).normalisation * 2,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return make_bundle(tmp_path_factory.mktemp("model"), PLAN)
+
+
+def lay_out(folder, grid, *, listed=True, word="interface", ct="ct-image", pet="pet-image",
+            points="interior-margin-points", voxels=False, names=("tumour", "node")):  # fmt: skip
+    """Write a case with two objects as grand-challenge does; returns the images and points."""
+    scan = make_scan(grid)
+    first = scan.prompts[0].points
+    inner = grid.ras.nearest_voxel((first + first.mean(axis=0)) / 2)
+    prompts = [Prompt(1, first, names[0]), Prompt(2, grid.ras.voxel_to_world(inner), names[1])]
+    rng = np.random.default_rng(1)
+    images, entries = [], []
+    for slug in (ct, pet):
+        values = rng.normal(0, 1, grid.ras.shape).astype(np.float32)
+        images.append(folder / "images" / slug / f"0000-{slug}.mha")
+        write_volume(images[-1], values, grid)
+        entries.append((slug, "Image", "Image", f"images/{slug}"))
+    path = folder / f"{points}.json"
+    write_prompts(path, prompts, image=grid, voxels=voxels)
+    entries.append((points, "Multiple points", "Value", f"{points}.json"))
+    if listed:
+        keys = ("slug", "kind", "super_kind", "relative_path")
+        content = [{word: dict(zip(keys, entry, strict=True))} for entry in entries]
+        (folder / "inputs.json").write_text(json.dumps(content))
+    return images, path
+
+
+def infer(images, points, bundle, output):
+    words = ["infer", "-t", PLAN.task, "-in", points, "-o", output, "--model", bundle,
+             "--device", "cpu", "--results", output / "none"]  # fmt: skip
+    words += [word for path in images for word in ("-i", path)]
+    done = CliRunner().invoke(main, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    (found,) = output.glob("*.nii.gz")
+    return read_label(found).array[0]
+
+
+def settings(bundle, target, **content):
+    """A copy of the bundle, by links, with settings."""
+    target.mkdir()
+    for path in bundle.iterdir():
+        (target / path.name).symlink_to(path)
+    (target / "algorithm.json").write_text(json.dumps(content))
+    return target
+
+
+@pytest.mark.parametrize(
+    ("name", "listed"), [("oblique", "interface"), ("turned", "socket"), ("turned", None)]
+)
+def test_the_entry_writes_what_infer_does_on_the_input_s_grid(name, listed, bundle, tmp_path):
+    grid = GRIDS[name]
+    images, points = lay_out(tmp_path / "in", grid, listed=bool(listed), word=listed or "")
+    places = {"interactivenet_input": "in", "interactivenet_output": "out"}
+    done = subprocess.run(
+        [sys.executable, ENTRY], capture_output=True, text=True, cwd="/",
+        env=os.environ | {"interactivenet_model": str(bundle)}
+        | {key: str(tmp_path / value) for key, value in places.items()},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    path = tmp_path / "out" / "images" / "segmentation" / "0000-ct-image.mha"
+    assert [one for one in (tmp_path / "out").rglob("*") if one.is_file()] == [path]
+    written, source = sitk.ReadImage(str(path)), sitk.ReadImage(str(images[0]))
+    for what in ("GetSize", "GetSpacing", "GetOrigin", "GetDirection"):
+        assert getattr(written, what)() == getattr(source, what)()
+    assert written.GetPixelID() == sitk.sitkUInt8
+    found = read_label(path).array[0]
+    assert set(np.unique(found)) == {0, 1, 2}
+    assert np.array_equal(found, infer(images, points, bundle, tmp_path / "inferred"))
+    assert b"CompressedData = True" in path.read_bytes()[:600]
+
+
+def test_one_image_per_label(bundle, tmp_path):
+    lay_out(tmp_path / "in", GRIDS["turned"])
+    (whole,) = run_algorithm(tmp_path / "in", tmp_path / "whole", bundle)
+    model = settings(bundle, tmp_path / "model", outputs={"tumour": "gtv", "node": "nodes"})
+    parts = run_algorithm(tmp_path / "in", tmp_path / "parts", model)
+    expected = read_label(whole).array
+    for value, slug, path in zip((1, 2), ("gtv", "nodes"), parts, strict=True):
+        assert path.parent == tmp_path / "parts" / "images" / slug
+        assert np.array_equal(read_label(path).array, expected == value)
+
+
+def test_clicks_in_voxels_with_names_of_their_own(bundle, tmp_path):
+    lay_out(tmp_path / "mm", GRIDS["turned"])
+    (expected,) = run_algorithm(tmp_path / "mm", tmp_path / "a", bundle)
+    lay_out(tmp_path / "in", GRIDS["turned"], listed=False, ct="ct", pet="pet",
+            points="lesion-clicks", voxels=True, names=("tumor", "something"))  # fmt: skip
+    path = tmp_path / "in" / "lesion-clicks.json"
+    content = json.loads(path.read_text())
+    content["points"].append({"name": "background", "point": [1, 1, 1]})
+    path.write_text(json.dumps(content))
+    names = {"tumor": "tumour", "background": "", "*": "node"}
+    model = settings(bundle, tmp_path / "model", coordinates="voxels", names=names,
+                     output="tumor-lesion-segmentation")  # fmt: skip
+    (found,) = run_algorithm(tmp_path / "in", tmp_path / "b", model)
+    assert found == tmp_path / "b" / "images" / "tumor-lesion-segmentation" / "0000-ct.mha"
+    assert np.array_equal(read_label(found).array, read_label(expected).array)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"imagse": {}}, r"algorithm\.json: field imagse is unknown"),
+        ({"images": {"MR": "mr"}}, "images has the modality 'MR', the model has CT, PET"),
+        ({"images": {"CT": "a b"}}, "'a b' is no slug"),
+        ({"images": {"CT": "other"}}, r"there is no image for modality CT: expected other, found"
+         " ct-image, pet-image"),
+        ({"outputs": {"tumour": "a"}}, "outputs lacks the label node"),
+        ({"output": "a", "outputs": {"tumour": "b"}}, "exclude each other"),
+        ({"names": {"x": "cyst"}}, "names has the label 'cyst'"),
+        ({"points": "clicks"}, "there is no value for the points: expected clicks, found inter"),
+        ({"coordinates": "inches"}, "field coordinates cannot be used"),
+    ],
+)  # fmt: skip
+def test_settings_that_do_not_fit_are_named(content, message, bundle, tmp_path):
+    lay_out(tmp_path / "in", GRIDS["turned"])
+    model = settings(bundle, tmp_path / "model", **content)
+    with pytest.raises((DataError, RequestError), match=message):
+        run_algorithm(tmp_path / "in", tmp_path / "out", model)
+    assert not (tmp_path / "out").exists()
+
+
+def spoil_list(folder):
+    (folder / "inputs.json").write_text('{"interface": 1}')
+
+
+def climb(folder):
+    path = folder / "inputs.json"
+    path.write_text(path.read_text().replace("images/ct-image", "../../etc"))
+
+
+def second_image(folder):
+    (folder / "images" / "ct-image" / "more.mha").write_bytes(b"")
+
+
+def five_points(folder):
+    path = folder / "interior-margin-points.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"points": content["points"][1:]}))
+
+
+def other_grid(folder):
+    grid = stored_grid((22, 24, 21), (1.0, 1.2, 1.5))
+    (path,) = (folder / "images" / "pet-image").iterdir()
+    write_volume(path, np.zeros(grid.ras.shape, np.float32), grid)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (spoil_list, "is no list of interfaces"),
+        (climb, r"\.\./\.\./etc lies outside"),
+        (second_image, "has 2 files"),
+        (five_points, "has 5 points, expected 6"),
+        (other_grid, "grid differs"),
+    ],
+)
+def test_inputs_that_cannot_be_used_are_named(spoil, message, bundle, tmp_path):
+    lay_out(tmp_path / "in", GRIDS["turned"])
+    spoil(tmp_path / "in")
+    with pytest.raises((DataError, RequestError), match=message):
+        run_algorithm(tmp_path / "in", tmp_path / "out", bundle)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_entry_fails_with_one_line(tmp_path):
+    places = {f"interactivenet_{name}": str(tmp_path / name) for name in ("input", "model")}
+    done = subprocess.run([sys.executable, ENTRY], capture_output=True, text=True,
+                          env=os.environ | places)  # fmt: skip
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert "holds no bundle.json" in done.stderr

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 #: metric of a bundle's cross-validation -> how the card calls it
@@ -123,8 +123,8 @@ def _numbers(values: Any) -> str:
     return " x ".join(f"{value:.3g}" for value in values)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---" for _ in head], *rows]
     return "\n".join("| " + " | ".join(_cell(one) for one in line) + " |" for line in lines)
 
 

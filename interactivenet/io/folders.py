@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from interactivenet.errors import DataError
+
+#: leftovers of killed jobs go after this many seconds: until then another job may write them
+_STALE = 3600.0
 
 
 @contextmanager
@@ -19,18 +22,40 @@ def replacing_folder(target: Path) -> Iterator[Path]:
     What was at ``target`` goes when the new one is complete; on any failure it stays as it was,
     and nothing is left behind. Raises DataError, naming the folder, where the system refuses.
     """
-    mark = f"{os.getpid()}-{secrets.token_hex(4)}-{target.name}"
-    temporary, old = target.with_name(f".{mark}"), target.with_name(f".old-{mark}")
+    mark = secrets.token_hex(4)
+    making = target.with_name(f".{target.name}.making-{mark}")
+    old = target.with_name(f".{target.name}.old-{mark}")
     try:
-        temporary.mkdir(parents=True)
-        yield temporary
+        making.mkdir(parents=True)
+        _clear(target)
+        yield making
         if target.exists():
             target.rename(old)
-        temporary.rename(target)
+        making.rename(target)
     except OSError as error:
         raise DataError(f"{target}: cannot be written: {error.strerror or error}") from error
     finally:
         if old.exists() and not target.exists():  # it was moved away, and the new one did not come
             old.rename(target)
-        for folder in (temporary, old):
-            shutil.rmtree(folder, ignore_errors=True)
+        _remove(making)
+        _remove(old)
+
+
+def _clear(target: Path) -> None:
+    """Put back what a job that was killed between two renames had moved away; remove the rest."""
+    if not target.exists():
+        for old in target.parent.glob(f".{target.name}.old-*"):
+            old.rename(target)
+            break
+    for kind in ("making", "old"):
+        for left in target.parent.glob(f".{target.name}.{kind}-*"):
+            with suppress(OSError):  # another job was quicker
+                if time.time() - left.stat().st_mtime > _STALE:
+                    _remove(left)
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,138 @@
+"""What a user sees of pretrained models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from interactivenet.cli.reporting import console, say
+from interactivenet.registry import PUBLISHED, Local, find_local, local_models
+
+_UNKNOWN = "-"
+
+
+def in_words(size: int) -> str:
+    """Return '3 kB', '12.3 MB' or '1.2 GB' of bytes."""
+    if size < 10**6:
+        return f"{-(-size // 1000)} kB"
+    return f"{size / 10**6:.1f} MB" if size < 10**9 else f"{size / 10**9:.1f} GB"
+
+
+def listed_json(models: Path) -> str:
+    """Return what is installed and what is published as JSON text."""
+    found = local_models(models)
+    installed = [_as_json(local) for local in found]
+    names = {local.name for local in found}
+    published = [
+        {
+            "name": name,
+            "about": one.about,
+            "modalities": list(one.modalities),
+            "labels": {"1": one.label},
+            "installed": name in names,
+            "command": _command(name),
+        }
+        for name, one in PUBLISHED.items()
+    ]
+    content = {"folder": str(models), "installed": installed, "published": published}
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def show_list(models: Path) -> None:
+    """Print a table of the installed models, and one of those that can be downloaded."""
+    found = local_models(models)
+    if found:
+        table = _table("installed", "modalities", "labels", "folds", "Dice", "size")
+        for local in found:
+            table.add_row(Text(local.name), *map(Text, _cells(local)), Text(in_words(local.size)))
+        console().print(table)
+        for local in found:
+            if local.fault:
+                say(f"{local.name}: cannot be used: {_harmless(local.fault)}")
+    else:
+        say(f"{models}: no model is installed")
+    names = {local.name for local in found}
+    table = _table("published", "what for", "how to get it")
+    for name, one in PUBLISHED.items():
+        how = "installed" if name in names else _command(name)
+        table.add_row(Text(name), Text(one.about), Text(how))
+    console().print(table)
+
+
+def show_model(models: Path, name: str) -> None:
+    """Print what is known of one model, with its card; raises RequestError where it is unknown."""
+    if name in PUBLISHED and not (models / name).is_dir():
+        one = PUBLISHED[name]
+        say(f"{name}: {one.about}; segments: {one.label}; images: {', '.join(one.modalities)}")
+        say(f"not installed: '{_command(name)}'")
+        return
+    local = find_local(models, name)
+    say(f"{name}: in {local.folder}, {in_words(local.size)}")
+    if local.description is None:
+        say(f"cannot be used: {_harmless(local.fault)}")
+        return
+    modalities, labels, folds, dice = _cells(local)
+    say(f"modalities: {modalities}; labels: {labels}; folds: {folds}; Dice: {dice}")
+    card = local.folder / "MODEL_CARD.md"
+    if card.is_file():
+        say("")
+        say(_harmless(card.read_text(encoding="utf-8", errors="replace").rstrip()))
+
+
+def _command(name: str) -> str:
+    return f"interactivenet models download {name}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _cells(local: Local) -> tuple[str, str, str, str]:
+    """Return modalities, labels, folds and Dice of a model as text."""
+    content = local.description
+    if content is None:
+        return (_UNKNOWN,) * 4
+    labels = content.get("labels")
+    named = labels.values() if isinstance(labels, Mapping) else ()
+    return (
+        _harmless(", ".join(map(str, content.get("modalities") or ()))) or _UNKNOWN,
+        _harmless(", ".join(map(str, named))) or _UNKNOWN,
+        str(len(content.get("weights") or ())),
+        _dice(content),
+    )
+
+
+def _harmless(text: str) -> str:
+    """Return text, which may be a stranger's, without what would speak to the terminal."""
+    return "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text)
+
+
+def _dice(content: Mapping[str, Any]) -> str:
+    try:
+        dice = content["cross_validation"]["metrics"]["dice"]
+        spread = "" if dice["std"] is None else f" ± {float(dice['std']):.3f}"
+        return f"{float(dice['mean']):.3f}{spread}"
+    except (KeyError, TypeError, ValueError):  # models that were converted have none
+        return _UNKNOWN
+
+
+def _as_json(local: Local) -> dict[str, Any]:
+    content = local.description or {}
+    known = ("task", "modalities", "labels", "cross_validation", "version")
+    return {
+        "name": local.name,
+        "folder": str(local.folder),
+        "bytes": local.size,
+        "usable": local.description is not None,
+        "fault": local.fault or None,
+        **{name: content.get(name) for name in known},
+        "folds": len(content.get("weights") or ()),
+    }

@@ -1,0 +1,199 @@
+"""A trained task becomes a bundle that does the same, elsewhere, without its task."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from interactivenet.bundle import BUNDLE, CARD, read_bundle
+from interactivenet.cli import main
+from interactivenet.grand_challenge.algorithm import run_algorithm
+from interactivenet.io.images import read_label
+from interactivenet.task import Task
+from tests.training.trained_task import NAME, make_task
+
+CPU = ["--device", "cpu", "--precision", "fp32"]
+
+
+def run(root, *words, raw=False):
+    where = ["--processed", root / "processed", "--results", root / "results"]
+    where += ["--raw", root / "raw"] * raw
+    return CliRunner().invoke(main, [str(word) for word in (*words, *where)])
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Two trained folds, their prediction of a test case, and the deployed model."""
+    root = make_task(tmp_path_factory.mktemp("deploying"), cases=4, test_cases=1)
+    train = ["train", "-t", NAME, "-f", "all", "-e", "2", "--workers", "0", "--no-mlflow", *CPU]
+    for words in (train, ["test", "-t", NAME, "--no-mlflow", *CPU]):
+        done = run(root, *words, raw=True)
+        assert done.exit_code == 0, done.output
+    words = ["deploy", "-t", NAME, "--zip", "--description", "Phantoms, CC0"]
+    done = run(root, *words)
+    assert done.exit_code == 0, done.output
+    return root
+
+
+def bundle_of(root):
+    return root / "results" / "models" / NAME
+
+
+def case_of(root):
+    return Task.load(root / "raw" / NAME).test[0]
+
+
+def test_what_is_written(root):
+    folder = bundle_of(root)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [BUNDLE, CARD, "fold_0.safetensors", "fold_1.safetensors"]
+    )
+    content = json.loads((folder / BUNDLE).read_text())
+    assert content["task"] == NAME and content["labels"] == {"1": "tumour"}
+    found = content["cross_validation"]
+    assert found["cases"] == found["objects"] == 4 and found["metrics"]["dice"]["n"] == 4
+    assert content["training"]["cases"] == 4 and content["training"]["epochs"] == 2
+    assert {"torch", "monai", "python"} <= content["libraries"].keys()
+    card = (folder / CARD).read_text()
+    assert "Phantoms, CC0" in card and f"{found['metrics']['dice']['mean']:.3f}" in card
+
+
+def test_no_case_is_named_anywhere(root):
+    names = [case.name for case in (*Task.load(root / "raw" / NAME).training, case_of(root))]
+    for path in bundle_of(root).iterdir():
+        data = path.read_bytes()
+        assert not any(name.encode() in data for name in names), path
+        assert str(root).encode() not in data, path
+
+
+def test_again_keeps_it_and_a_change_replaces_it(root, tmp_path):
+    for part in ("processed", "results"):
+        shutil.copytree(root / part, tmp_path / part)
+    before = (bundle_of(tmp_path) / BUNDLE).stat().st_mtime_ns
+    words = ["deploy", "-t", NAME, "--description"]
+    done = run(tmp_path, *words, "Phantoms, CC0")
+    assert done.exit_code == 0 and "just this already" in done.output
+    assert (bundle_of(tmp_path) / BUNDLE).stat().st_mtime_ns == before
+    assert run(tmp_path, *words, "other").exit_code == 0
+    assert "other" in (bundle_of(tmp_path) / CARD).read_text()
+    path = bundle_of(tmp_path) / "fold_1.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])  # damaged: written again
+    done = run(tmp_path, *words, "other")
+    assert done.exit_code == 0 and "written" in done.output
+    assert len(read_bundle(bundle_of(tmp_path)).weights) == 2
+
+
+def test_a_moved_bundle_gives_the_voxels_of_predict(root, tmp_path):
+    """From another folder, in another process, with raw, processed and results gone."""
+    moved = shutil.copytree(bundle_of(root), tmp_path / "elsewhere" / "model")
+    case = case_of(root)
+    image, points = tmp_path / case.images[0].name, tmp_path / case.interaction.name
+    shutil.copy(case.images[0], image)
+    shutil.copy(case.interaction, points)
+    words = ["infer", "-t", NAME, "-i", image, "-in", points, "-o", "out", "--model", moved, *CPU]
+    done = subprocess.run(
+        [sys.executable, "-m", "interactivenet", *map(str, words)], cwd=tmp_path / "elsewhere",
+        capture_output=True, text=True, env={k: v for k, v in os.environ.items()
+                                             if not k.startswith("interactivenet_")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (found,) = (tmp_path / "elsewhere" / "out").glob("*.nii.gz")
+    predicted = root / "results" / NAME / "predictions" / "ensemble" / f"{case.name}.nii.gz"
+    assert np.array_equal(read_label(found).array, read_label(predicted).array)
+    assert read_label(found).source.is_same_lattice(read_label(predicted).source)
+    assert not (tmp_path / "elsewhere" / "results").exists()
+
+
+def test_the_zip_is_installed_elsewhere(root, tmp_path):
+    file = root / "results" / "models" / f"{NAME}.zip"
+    before = file.read_bytes()
+    done = run(root, "deploy", "-t", NAME, "--zip", "--description", "Phantoms, CC0")
+    assert done.exit_code == 0, done.output
+    assert file.read_bytes() == before
+    words = ["models", "install", str(file), "--results", str(tmp_path)]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    mine, theirs = bundle_of(root), tmp_path / "models" / NAME
+    assert {path.name: path.read_bytes() for path in mine.iterdir()} == {
+        path.name: path.read_bytes() for path in theirs.iterdir()
+    }
+
+
+def test_what_cannot_be_deployed(root, tmp_path):
+    done = run(tmp_path, "deploy", "-t", NAME)
+    assert done.exit_code == 2 and "does not exist" in done.output
+    done = run(root, "deploy", "-t", NAME, "--folds", "0,7")
+    assert done.exit_code == 2 and "finished: 0" in done.output
+    done = run(root, "deploy", "-t", NAME, "--settings", tmp_path / "a.json")
+    assert done.exit_code == 2 and "belongs to --grand-challenge" in done.output
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "precious").touch()
+    done = run(root, "deploy", "-t", NAME, "--grand-challenge", tmp_path / "mine")
+    assert done.exit_code == 2 and "expected a new folder" in done.output
+    assert (tmp_path / "mine" / "precious").exists()
+
+
+def test_a_grand_challenge_algorithm_of_an_installed_model(root, tmp_path):
+    """It needs nothing but the bundle; its example is segmented as infer would."""
+    shutil.copytree(bundle_of(root), bundle_of(tmp_path))
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps({"output": "gtv", "points": "clicks", "mirrored": False}))
+    folder = tmp_path / "algorithm"
+    words = ["deploy", "-t", NAME, "--grand-challenge", folder, "--image", "registry/net:1"]
+    done = run(tmp_path, *words, "--settings", settings)
+    assert done.exit_code == 0, done.output
+    files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    (image,) = [one for one in files if one.endswith(".mha")]
+    assert files == sorted([
+        ".dockerignore", "Dockerfile", "README.md", "do_build.sh", "do_save.sh", "do_test_run.sh",
+        "model.tar.gz", image, "test/input/clicks.json", "test/input/inputs.json",
+    ])  # fmt: skip
+    assert "ARG IMAGE=registry/net:1" in (folder / "Dockerfile").read_text()
+    for name in ("do_build.sh", "do_test_run.sh", "do_save.sh"):
+        assert os.access(folder / name, os.X_OK)
+        subprocess.run(["bash", "-n", folder / name], check=True)
+    with tarfile.open(folder / "model.tar.gz") as tar:
+        tar.extractall(tmp_path / "model", filter="data")
+    (written,) = run_algorithm(folder / "test" / "input", tmp_path / "out", tmp_path / "model")
+    assert written.parent == tmp_path / "out" / "images" / "gtv"
+    words = ["infer", "-t", NAME, "-i", folder / image, "-in", folder / "test/input/clicks.json",
+             "-o", tmp_path / "inferred", "--no-tta", *CPU]  # fmt: skip
+    done = run(tmp_path, *words)
+    assert done.exit_code == 0, done.output
+    (inferred,) = (tmp_path / "inferred").glob("*.nii.gz")
+    assert np.array_equal(read_label(written).array, read_label(inferred).array)
+    before = (folder / "model.tar.gz").read_bytes()
+    assert run(tmp_path, "deploy", "-t", NAME, "--grand-challenge", folder, "--settings",
+               settings).exit_code == 0  # fmt: skip
+    assert (folder / "model.tar.gz").read_bytes() == before
+
+
+def test_docker_commands_of_the_algorithm(root, tmp_path):
+    """The scripts call the builder and the runner as they should, here a stand-in."""
+    folder = tmp_path / "algorithm"
+    done = run(root, "deploy", "-t", NAME, "--grand-challenge", folder)
+    assert done.exit_code == 0, done.output
+    docker = tmp_path / "docker"
+    docker.write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n'
+        'if [ "$1" = run ]; then mkdir -p test/output/images/tumour-segmentation;'
+        " touch test/output/images/tumour-segmentation/a.mha; fi\n"
+    )
+    docker.chmod(0o755)
+    environment = os.environ | {"DOCKER": str(docker)}
+    for name in ("do_test_run.sh", "do_save.sh"):
+        subprocess.run([folder / name], check=True, env=environment, cwd="/", capture_output=True)
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert [call.split()[0] for call in calls] == ["build", "run", "build", "save"]
+    for part in ("--network none", "--cap-drop ALL", ":/input:ro", ":/opt/ml/model:ro"):
+        assert part in calls[1]
+    assert sorted(p.name for p in Path(folder / "test" / "model").iterdir()) == sorted(
+        [BUNDLE, CARD, "algorithm.json", "fold_0.safetensors", "fold_1.safetensors"]
+    )

@@ -3,7 +3,9 @@
 A sample goes through the network as it does in training: with the plan's padding up to the
 plan's sample shape. The foreground probabilities of a network's predictions of all mirrored
 copies of the sample are averaged; each network's go back to the grid of the case, by linear
-interpolation, and are averaged there.
+interpolation, and are averaged there. Converted weights (:class:`~interactivenet.plan.Legacy`)
+follow their own rules: a sample goes through whole, and the logits of all mirrored copies and
+networks are averaged, so that every network's answer is the answer of all.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import numpy as np
 import torch
 from monai.inferers import sliding_window_inference
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor
 
 from interactivenet.bundle import read_bundle
@@ -166,26 +169,33 @@ class Predictor:
     def _answer(self, sample: Sample) -> Answer:
         padded, inside = self._padded(sample.array)
         image = torch.from_numpy(padded)[None].to(self.device)
-        probabilities = np.empty((len(self._networks), *sample.grid.shape), np.float32)
+        scores = np.empty((len(self._networks), *sample.grid.shape), np.float32)
         agreed, single = [], []
         for number, network in enumerate(self._networks):
             total: Tensor | None = None
             for found in self._members(network, image):
                 if total is None:
-                    single.append(agreement(found[inside].cpu().numpy(), THRESHOLD))
+                    first = self._probabilities(found[inside].cpu().numpy())
+                    single.append(agreement(first, THRESHOLD))
                     total = torch.zeros_like(found)
                 total += found
             assert total is not None
-            probabilities[number] = (total / len(self._flips))[inside].cpu().numpy()
-            agreed.append(agreement(probabilities[number], THRESHOLD))
-        return Answer(probabilities, tuple(agreed), tuple(single))
+            scores[number] = (total / len(self._flips))[inside].cpu().numpy()
+            agreed.append(agreement(self._probabilities(scores[number]), THRESHOLD))
+        if self.plan.legacy is not None:
+            scores[:] = scores.mean(axis=0)
+        return Answer(self._probabilities(scores), tuple(agreed), tuple(single))
+
+    def _probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Turn what :meth:`_foreground` returns, or a mean of it, into probabilities."""
+        return scores if self.plan.legacy is None else np.asarray(expit(scores))
 
     def _members(self, network: torch.nn.Module, image: Tensor) -> Iterator[Tensor]:
-        """Yield the probability (X, Y, Z) of an image (1, C, X, Y, Z) from each mirrored copy.
+        """Yield the score (X, Y, Z) of an image (1, C, X, Y, Z) from each mirrored copy.
 
         The first is the image as it is.
         """
-        whole = tuple(image.shape[2:]) == self.plan.sample_shape
+        whole = self._whole(image)
         done = 0
         while done < len(self._flips):
             # windows are batched of one copy at a time
@@ -207,16 +217,23 @@ class Predictor:
                 yield one.flip([axis - 2 for axis in turned])
 
     def _foreground(self, network: torch.nn.Module, images: Tensor) -> Tensor:
-        """Probability (B, X, Y, Z) of the object in images (B, C, X, Y, Z)."""
+        """Score (B, X, Y, Z) of the object in images (B, C, X, Y, Z): its probability.
+
+        Of converted weights, by how much its logit exceeds the background's: the mean's sigmoid
+        is the softmax of the mean logits.
+        """
         dtype = _DTYPES[self.precision]
 
         def forward(windows: Tensor) -> Tensor:
             with torch.autocast(self.device, dtype, enabled=dtype != torch.float32):
                 output = network(windows)
+            if self.plan.legacy is not None:
+                margin: Tensor = output[:, 1:].float() - output[:, :1].float()
+                return margin
             return torch.softmax(output.float(), 1)[:, 1:]
 
         shape = self.plan.sample_shape
-        if tuple(images.shape[2:]) == shape:
+        if self._whole(images):
             return forward(images)[:, 0]
         found = sliding_window_inference(
             images, shape, self._batch, forward, overlap=OVERLAP, mode="gaussian"
@@ -224,9 +241,15 @@ class Predictor:
         assert isinstance(found, Tensor)
         return found[:, 0]
 
+    def _whole(self, images: Tensor) -> bool:
+        """Whether images (B, C, X, Y, Z) go through the network at once, not in windows."""
+        return self.plan.legacy is not None or tuple(images.shape[2:]) == self.plan.sample_shape
+
     def _padded(self, array: NDArray[np.float32]) -> tuple[NDArray[np.float32], Any]:
         """Pad a sample to at least the plan's sample shape, and say where it is in it."""
         shape = np.array(array.shape[1:])
+        if self.plan.legacy is not None:  # as it is: instance norm sees all there is
+            return array, box((0, 0, 0), shape)
         size = np.maximum(shape, self.plan.sample_shape)
         start = (size - shape) // 2
         inside = box(start, start + shape)

@@ -1,7 +1,7 @@
 """The plan: every decision about a task, derived from its fingerprint, in one file.
 
 Data only: whoever makes samples, networks or bundles needs this module and nothing behind it.
-All triples run along the R, A and S axes.
+All triples run along R, A and S; with :class:`Legacy`, along a scan's axes as its file stores them.
 """
 
 from __future__ import annotations
@@ -164,6 +164,25 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Legacy:
+    """The rules of weights that the original program (0.2.x) has trained, see ``legacy/sample.py``.
+
+    relaxation: of the points' box's size, added on either side; least: or these voxels, if more.
+    grow: whether the box first grows by margin points' depth: the boxes that training has cut.
+    """
+
+    relaxation: float
+    least: int = 8
+    grow: bool = False
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.relaxation < 10 and 1 <= self.least < 1000):
+            raise ValueError(f"{self} is out of its range")
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that is decided about a task before training.
 
@@ -173,6 +192,7 @@ class Plan:
         are trained in patches and predicted by sliding window.
     memory_gb: what a training step was allowed; estimated_gb: what it should take.
     padding: what stands in the channels beyond the scan; 0 is the mean of a normalised image.
+    legacy: None but for converted weights; then ``cut`` and ``padding`` have no say.
     """
 
     task: str
@@ -192,6 +212,7 @@ class Plan:
     estimated_gb: float
     padding: float = 0.0
     notes: tuple[str, ...] = field(default=())
+    legacy: Legacy | None = None
 
     __pydantic_config__: ClassVar[Any] = _STRICT
 
@@ -200,10 +221,9 @@ class Plan:
             raise ValueError("normalisation needs one entry per modality")
         if min(self.spacing) <= 0 or not math.isfinite(sum(self.spacing)):
             raise ValueError(f"spacing must be positive, got {self.spacing}")
-        if any(n % d for n, d in zip(self.sample_shape, self.network.divisor, strict=True)):
-            raise ValueError(
-                f"sample_shape {self.sample_shape} is not divisible by {self.network.divisor}"
-            )
+        divisor = self.network.divisor
+        if any(n % d for n, d in zip(self.sample_shape, divisor, strict=True)):
+            raise ValueError(f"sample_shape {self.sample_shape} is not divisible by {divisor}")
 
     @property
     def channels(self) -> int:
@@ -213,12 +233,16 @@ class Plan:
     @property
     def digest(self) -> str:
         """SHA-256 of all that is decided here; the notes do not count."""
-        decided = {name: value for name, value in asdict(self).items() if name != "notes"}
+        decided = {name: value for name, value in self._fields().items() if name != "notes"}
         return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
         """Return the plan as JSON data, schema version included."""
-        return {"schema_version": SCHEMA_VERSION, "plan": asdict(self)}
+        return {"schema_version": SCHEMA_VERSION, "plan": self._fields()}
+
+    def _fields(self) -> dict[str, Any]:
+        # plans from before 'legacy' stay what they are
+        return {k: v for k, v in asdict(self).items() if k != "legacy" or v is not None}
 
     @staticmethod
     def load(path: Path | str) -> Plan:
@@ -243,7 +267,7 @@ class Plan:
 
 
 def read_plans(path: Path) -> dict[str, Any]:
-    """Read a plans.json as plain data: 'plan', and perhaps 'splits', 'coverage', 'fingerprint'.
+    """Read a plans.json as plain data: 'plan', and perhaps more of ``_SECTIONS``.
 
     Raises RequestError where there is no such file, DataError where it is of another version.
     """

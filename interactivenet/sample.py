@@ -37,6 +37,8 @@ class Sample:
     region_shape: (3,) voxels of the region on the target grid.
     start, stop: (3,) voxels of the region that the sample holds.
     padding: (3, 2) voxels before and after them that hold ``Plan.padding``, and 0 in the map.
+    as_stored: whether all this runs along the axes of ``source`` and not along RAS+; only of
+        plans with :class:`~interactivenet.plan.Legacy`.
     """
 
     case: str
@@ -51,6 +53,7 @@ class Sample:
     start: Indices
     stop: Indices
     padding: Indices
+    as_stored: bool = False
 
     @property
     def content(self) -> Box:
@@ -66,6 +69,10 @@ def make_sample(case: Scan | Case, prompt: Prompt, plan: Plan) -> Sample:
     scan = case
     if isinstance(scan, Case):
         scan = read_scan(scan, len(plan.modalities), LabelNames(plan.labels))
+    if plan.legacy is not None:
+        from interactivenet.legacy.sample import make_legacy_sample  # which imports this module
+
+        return make_legacy_sample(scan, prompt, plan)
     return make_focus(make_region(scan, prompt, plan), prompt.points, plan)
 
 
@@ -161,4 +168,8 @@ def restored_part(
         tuple(sample.region_stop - sample.region_start),
         nearest=nearest,
     )
-    return values, np.asarray(start) + sample.region_start
+    start = np.asarray(start) + sample.region_start
+    if sample.as_stored:
+        values, (x, y, z) = sample.source.box_to_ras(values, start)
+        start = np.array([x, y, z], dtype=np.intp)
+    return values, start

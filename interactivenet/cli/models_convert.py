@@ -1,0 +1,50 @@
+"""``interactivenet models convert``: a published model of the original program as a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from interactivenet.cli.base import Command, results_option, task_option
+
+
+@click.command("convert", cls=Command)
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@task_option
+@click.option("-l", "--label", default="tumour", show_default=True, metavar="NAME",
+              help="How its label is called.")  # fmt: skip
+@click.option("-m", "--modality", metavar="NAME",
+              help="How its image is called.  [default: CT or MR]")  # fmt: skip
+@click.option("--grow", is_flag=True,
+              help="Let the points' box first grow by the depth of margin points, so that cuts are"
+              " as large as those that the model was trained on.")  # fmt: skip
+@results_option
+@click.option("--overwrite", is_flag=True, help="Replace a model that is there.")
+def convert(
+    source: Path,
+    task: str | None,
+    label: str,
+    modality: str | None,
+    grow: bool,
+    results: Path | None,
+    overwrite: bool,
+) -> None:
+    """Turn SOURCE, a model published by InteractiveNet 0.2.x, into a model of this version.
+
+    SOURCE is its folder or zip: plans.json, postprocessings.json and model/FOLD/data/model.pth.
+    Nothing of it is executed. Inference then follows the rules of the original program. Without
+    -t, the task is called as SOURCE is.
+    """
+    from interactivenet.cli.reporting import say
+    from interactivenet.errors import RequestError
+    from interactivenet.legacy.converting import convert_model
+    from interactivenet.legacy.published import task_name
+    from interactivenet.task import Roots
+
+    name = task_name(source, task)
+    target = Roots.choose(results=results).results / "models" / name
+    if target.exists() and not overwrite:
+        raise RequestError(f"{target} exists: --overwrite replaces it, or choose another name: -t")
+    convert_model(source, target, name=name, label=label, modality=modality, grow=grow, note=say)
+    say(f"{target}: use it with 'interactivenet infer -t {name} ...'")

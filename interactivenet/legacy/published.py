@@ -1,0 +1,207 @@
+"""A published model of the original program (0.2.x) as it lies in a folder or a zip."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from interactivenet.errors import DataError, RequestError
+from interactivenet.io.atomic import read_json
+from interactivenet.legacy.inert import printable
+from interactivenet.plan import Floats, Ints, first_fault
+from interactivenet.task import check_task_name
+
+PLANS, POSTPROCESSINGS = "plans.json", "postprocessings.json"
+#: most bytes of a JSON file
+MAX_JSON_BYTES = 16 << 20
+_STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
+Kind = TypeVar("Kind")
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What the original measured; triples run along the axes as stored, sizes are in voxels."""
+
+    anisotropic: Annotated[bool, Field(alias="Anisotropic")]
+    ct: Annotated[bool, Field(alias="CT")]
+    clipping: Annotated[tuple[float, float] | tuple[()], Field(alias="Clipping")]
+    mean: Annotated[float, Field(alias="Intensity_mean")]
+    std: Annotated[float, Field(alias="Intensity_std")]
+    size: Annotated[Floats, Field(alias="Median size")]
+    box: Annotated[Floats, Field(alias="Median size bbox")]
+    resampled: Annotated[Floats, Field(alias="Median size resampled")]
+    final: Annotated[Floats, Field(alias="Median final shape")]
+    resampling: Annotated[Literal["Median", "Anisotropic"], Field(alias="Resampling")]
+    spacing: Annotated[Floats, Field(alias="Target spacing")]
+    in_mask: Annotated[bool, Field(alias="In mask")]
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+
+    def __post_init__(self) -> None:
+        if self.ct != bool(self.clipping):
+            raise ValueError(f"CT is {self.ct}, but Clipping is {list(self.clipping)}")
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What the original decided."""
+
+    kernels: tuple[Ints, ...]
+    strides: tuple[Ints, ...]
+    deep_supervision: Annotated[int, Field(alias="deep supervision")]
+    weights: Annotated[tuple[float, ...], Field(alias="deep supervision weights")]
+    divisor: Annotated[Ints, Field(alias="divisible by")]
+    padding: float
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    folds: Annotated[int, Field(alias="number of folds")]
+    #: names patients: read over, never kept
+    splits: Any = None
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+
+    def __post_init__(self) -> None:
+        sizes = [one for axis in (*self.kernels, *self.strides) for one in axis]
+        if not 3 <= len(self.kernels) == len(self.strides) <= 10 or not all(
+            1 <= one <= 7 for one in sizes
+        ):
+            raise ValueError("kernels and strides must be of 3 to 10 stages, each from 1 to 7 wide")
+        if not 1 <= self.deep_supervision < len(self.strides) - 1:
+            raise ValueError(f"deep supervision is {self.deep_supervision}, beyond the stages")
+
+
+@dataclass(frozen=True)
+class Plans:
+    """The content of ``plans.json``."""
+
+    fingerprint: Annotated[Fingerprint, Field(alias="Fingerprint")]
+    decided: Annotated[Decided, Field(alias="Plans")]
+    #: names patients: read over, never kept
+    cases: Annotated[Any, Field(alias="Cases")] = None
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen for a fold; whether the published weights are the best checkpoint's."""
+
+    using_checkpoint: bool
+    postprocessing: Literal[
+        False, "fillholes", "largestcomponent", "fillholes_and_largestcomponent"
+    ]
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+
+
+@dataclass(frozen=True)
+class Published:
+    """A model, read but for its weights: fold -> its choice, and its ``model.pth``."""
+
+    plans: Plans
+    choices: dict[int, Choice]
+    weights: dict[int, Path]
+
+
+def task_name(source: Path, name: str | None = None) -> str:
+    """Return the task's name: the one given, else that of the folder or zip.
+
+    Raises RequestError where it is not of the form TaskXXX_NAME.
+    """
+    if name is None:
+        source = source.resolve()
+        name = source.name if source.is_dir() else source.name.removesuffix(".zip")
+        try:
+            check_task_name(name)
+        except RequestError as error:
+            raise RequestError(f"{source}: names no task: {error}: give one with -t") from error
+    check_task_name(name)
+    return name
+
+
+@contextmanager
+def published_folder(source: Path) -> Iterator[Path]:
+    """Give the folder of a published model, of a zip the unpacked one, while it is needed.
+
+    Its files are in the source itself or in a single folder inside. Raises RequestError where
+    there is no such source, DataError where it holds no such model.
+    """
+    if source.is_dir():
+        yield _root(source, source)
+    elif source.is_file():
+        from interactivenet.io.archives import unzip
+
+        with tempfile.TemporaryDirectory() as folder:
+            unzip(source, Path(folder))
+            try:
+                yield _root(Path(folder), source)
+            except DataError as error:  # of a file that will be gone: where it is in the zip
+                raise DataError(str(error).replace(folder, str(source))) from error
+    else:
+        raise RequestError(f"{source} does not exist: expected the folder or zip of a model")
+
+
+def read_published(folder: Path) -> Published:
+    """Read a published model's JSON files and find its weights.
+
+    Raises DataError, naming the file and the field, for anything that is not understood.
+    """
+    plans = _read(folder / PLANS, Plans)
+    path = folder / POSTPROCESSINGS
+    choices: dict[int, Choice] = {}
+    for fold, choice in _read(path, dict[str, Choice]).items():
+        choices[_fold(fold, path)] = choice
+    weights: dict[int, Path] = {}
+    model = folder / "model"
+    for one in sorted(model.iterdir()) if model.is_dir() else []:
+        if not one.name.startswith("."):
+            weights[_fold(one.name, model)] = one / "data" / "model.pth"
+    if not weights:
+        raise DataError(f"{model}: holds no fold, expected model/0/data/model.pth")
+    if set(weights) != set(choices):
+        raise DataError(
+            f"{path}: is of the folds {_listed(choices)}, but {model} holds {_listed(weights)}"
+        )
+    return Published(plans, choices, weights)
+
+
+def _root(folder: Path, source: Path) -> Path:
+    if (folder / PLANS).is_file():
+        return folder
+    inside = [one for one in sorted(folder.iterdir()) if (one / PLANS).is_file()]
+    if len(inside) != 1:
+        raise DataError(
+            f"{source}: holds {len(inside)} models of the original program, expected one: {PLANS},"
+            f" {POSTPROCESSINGS}, model/FOLD/data/model.pth"
+        )
+    return inside[0]
+
+
+def _read(path: Path, kind: type[Kind]) -> Kind:
+    if path.is_file() and path.stat().st_size > MAX_JSON_BYTES:
+        raise DataError(f"{path}: has {path.stat().st_size} bytes, expected up to {MAX_JSON_BYTES}")
+    try:
+        text = json.dumps(read_json(path))
+    except RecursionError as error:
+        raise DataError(f"{path}: is nested too deeply") from error
+    try:
+        return TypeAdapter(kind).validate_json(text)
+    except ValidationError as error:
+        fault = printable(first_fault(error.errors(), "top"))
+        raise DataError(f"{path}: {fault}") from error
+
+
+def _fold(name: str, where: Path) -> int:
+    if not (name.isascii() and name.isdigit() and len(name) <= 3) or str(int(name)) != name:
+        raise DataError(f"{where}: holds {name[:40]!r}, expected a fold's number")
+    return int(name)
+
+
+def _listed(folds: dict[int, Any]) -> str:
+    return ", ".join(map(str, sorted(folds))) or "none"

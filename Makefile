@@ -6,7 +6,6 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := interactivenet benchmarks tests entrypoints
 BENCHMARKS := $(filter-out __init__ report encodings nnunet,$(basename $(notdir $(wildcard benchmarks/*.py))))
-DEMO := -t Task999_PHANTOM --raw demo/raw
 
 # the oracle of some tests, source only: needs a compiler and, with numpy 2, an older name
 NUMPY_2 := -DNPY_IN_ARRAY=NPY_ARRAY_IN_ARRAY
@@ -42,14 +41,9 @@ format: setup ## Sort imports and format the code
 	$(BIN)/ruff check --select I --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-demo: setup ## Make a data set of phantoms in demo/, simulate prompts, check, plan, train a fold
-	@rm -rf demo
-	@mkdir -p demo/raw
-	$(BIN)/interactivenet dataset phantom $(DEMO)
-	$(BIN)/interactivenet simulate $(DEMO)
-	$(BIN)/interactivenet dataset $(DEMO)
-	$(BIN)/interactivenet plan $(DEMO) --processed demo/processed --preset tiny -v
-	$(BIN)/interactivenet train $(DEMO) --processed demo/processed --results demo/results -f 0 -e 20
+demo: setup ## Run every stage on a small task, in demo/ (DATA=FOLDER: on your own scans)
+	$(BIN)/interactivenet demo $(if $(DATA),--data "$(DATA)") \
+	  -o "demo/$(if $(DATA),$(notdir $(DATA:/=)),phantoms)" $(ARGS)
 
 bench: setup ## Run every benchmark into benchmarks/results/ (some minutes)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'

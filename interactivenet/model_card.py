@@ -42,7 +42,7 @@ def render_card(bundle: Mapping[str, Any]) -> str:
                 ("images", ", ".join(bundle["modalities"]) + ", in this order, on one grid"),
                 ("networks", f"{len(bundle['weights'])}, of one fold each; their mean counts"),
                 ("points become", _encoding(bundle["encoding"])),
-                ("voxels, mm (R, A, S)", _numbers(plan["spacing"])),
+                (f"voxels, mm ({_axes(plan)})", _numbers(plan["spacing"])),
                 ("postprocessing", _postprocessing(bundle["postprocessing"])),
                 ("made with", f"InteractiveNet {bundle['version']}, preset {plan['preset']}"),
             ],
@@ -97,6 +97,10 @@ def _validation(found: Mapping[str, Any] | None) -> str:
         " points, and compared on the scan's own grid with the outline that it was trained on."
     )
     return f"{what} {missed}\n\n{_table(head, rows)}"
+
+
+def _axes(plan: Mapping[str, Any]) -> str:
+    return "axes as stored" if plan.get("legacy") else "R, A, S"
 
 
 def _encoding(encoding: Mapping[str, Any]) -> str:

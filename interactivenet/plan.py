@@ -149,6 +149,12 @@ class Network:
     def __post_init__(self) -> None:
         if not len(self.kernels) == len(self.strides) == len(self.features) >= 3:
             raise ValueError("kernels, strides and features need one entry for each of >= 3 stages")
+        sizes = [one for triple in (*self.kernels, *self.strides) for one in triple]
+        # far beyond what planning makes: a stranger's plan must not take all memory
+        if len(self.features) > 12 or not 1 <= min(self.features) <= max(self.features) <= 1024:
+            raise ValueError(f"features {self.features}: expected up to 12 stages of 1 to 1024")
+        if not 1 <= min(sizes) <= max(sizes) <= 7:
+            raise ValueError(f"kernels {self.kernels}, strides {self.strides}: expected 1 to 7")
 
     @property
     def divisor(self) -> Ints:
@@ -219,8 +225,8 @@ class Plan:
     def __post_init__(self) -> None:
         if len(self.normalisation) != len(self.modalities):
             raise ValueError("normalisation needs one entry per modality")
-        if min(self.spacing) <= 0 or not math.isfinite(sum(self.spacing)):
-            raise ValueError(f"spacing must be positive, got {self.spacing}")
+        if not 1e-3 <= min(self.spacing) <= max(self.spacing) <= 1e3:
+            raise ValueError(f"spacing must be from 0.001 to 1000 mm, got {self.spacing}")
         divisor = self.network.divisor
         if any(n % d for n, d in zip(self.sample_shape, divisor, strict=True)):
             raise ValueError(f"sample_shape {self.sample_shape} is not divisible by {divisor}")

@@ -24,7 +24,7 @@ from interactivenet.cli.base import Command
 @click.option("--cases", default=24, show_default=True, type=click.IntRange(min=2),
               help="To train with.")  # fmt: skip
 @click.option("--test-cases", default=6, show_default=True, type=click.IntRange(min=1))
-@click.option("-e", "--epochs", default=40, show_default=True, type=click.IntRange(min=1))
+@click.option("-e", "--epochs", default=50, show_default=True, type=click.IntRange(min=1))
 @click.pass_context
 def demo(
     ctx: click.Context,

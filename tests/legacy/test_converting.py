@@ -202,7 +202,7 @@ SPOILED = [
     (plan_with("Fingerprint", "Clipping", drop=True), r"field Fingerprint\.Clipping is missing"),
     (plan_with("Fingerprint", "More", 1), r"field Fingerprint\.More is unknown"),
     (plan_with("Fingerprint", "Target spacing", [1, 1]), r"Target spacing\.2 is missing"),
-    (plan_with("Fingerprint", "Target spacing", [1, 1, 0]), "spacing must be positive"),
+    (plan_with("Fingerprint", "Target spacing", [1, 1, 0]), "spacing must be from"),
     (plan_with("Fingerprint", "CT", 1), r"field Fingerprint\.CT cannot be used"),
     (plan_with("Fingerprint", "CT", True), "CT is True, but Clipping is"),
     (plan_with("Fingerprint", "Resampling", "Mean"), r"field Fingerprint\.Resampling cannot"),

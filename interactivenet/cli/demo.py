@@ -21,10 +21,10 @@ from interactivenet.cli.base import Command
 @click.option("-l", "--label", "labels", multiple=True, metavar="NAME",
               help="Of --data: a label, as for 'dataset convert'.")  # fmt: skip
 @click.option("--merge-labels", default="", metavar="NAME", help="Of --data: make all labels one.")
-@click.option("--cases", default=24, show_default=True, type=click.IntRange(min=2),
-              help="To train with.")  # fmt: skip
-@click.option("--test-cases", default=6, show_default=True, type=click.IntRange(min=1))
-@click.option("-e", "--epochs", default=50, show_default=True, type=click.IntRange(min=1))
+@click.option("--cases", type=click.IntRange(min=2),
+              help="To train with.  [default: 24, of --data 20]")  # fmt: skip
+@click.option("--test-cases", type=click.IntRange(min=1), help="[default: 6, of --data 4]")
+@click.option("-e", "--epochs", type=click.IntRange(min=1), help="[default: 50, of --data 30]")
 @click.pass_context
 def demo(
     ctx: click.Context,
@@ -33,9 +33,9 @@ def demo(
     modalities: tuple[str, ...],
     labels: tuple[str, ...],
     merge_labels: str,
-    cases: int,
-    test_cases: int,
-    epochs: int,
+    cases: int | None,
+    test_cases: int | None,
+    epochs: int | None,
 ) -> None:
     """Run every stage on a small task: make or import it, train, test, deploy, infer.
 
@@ -49,7 +49,8 @@ def demo(
         raise click.UsageError("-m, -l and --merge-labels belong to --data.")
     settings = stages.Settings(
         data="" if data is None else str(data.resolve()), modalities=modalities, labels=labels,
-        merge_labels=merge_labels, cases=cases, test_cases=test_cases, epochs=epochs,
+        merge_labels=merge_labels, cases=cases or (20 if data else 24),
+        test_cases=test_cases or (4 if data else 6), epochs=epochs or (30 if data else 50),
     )  # fmt: skip
     steps = stages.steps(settings)
     stages.begin(output, settings)

@@ -21,6 +21,8 @@ _CONTEXT, _CONTEXT_MM = 0.3, 10.0
 #: points further than this from a plane are drawn faintly, mm
 _NEAR_MM = 3.0
 _INCHES = 3.0
+#: what is shown of the values below and above the object's, as a share of their range
+_REACH = 1.0
 
 
 def save_overlay(
@@ -62,8 +64,7 @@ def save_overlay(
     top = 1 - 0.6 / (_INCHES * len(shown) + 0.6)
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=top, wspace=0.03, hspace=0.03)
     for row, channel in enumerate(shown):
-        low, high = np.percentile(channel, (1, 99)).tolist()
-        window = (low, high if high > low else low + 1)
+        window = _window(channel, masks)
         for column, plane in enumerate(PLANES):
             _draw(axes[row, column], plane, channel, spacing, masks, voxels, centre, window)
         if row < len(names):
@@ -81,6 +82,20 @@ def save_overlay(
     )  # fmt: skip
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=110, facecolor="black", metadata={"Software": None})
+
+
+def _window(channel: Array, masks: dict[str, NDArray[np.bool_]]) -> tuple[float, float]:
+    """Choose the values (low, high) that are black and white: around those of the object.
+
+    Bone and air beside a tumour in CT would leave nothing of its contrast.
+    """
+    low, high = np.percentile(channel, (1, 99)).tolist()
+    inside = np.logical_or.reduce(list(masks.values()))
+    if inside.any():
+        least, most = np.percentile(channel[inside], (1, 99)).tolist()
+        reach = _REACH * (most - least)
+        low, high = max(channel.min(), least - reach), min(channel.max(), most + reach)
+    return low, high if high > low else low + 1
 
 
 def _draw(

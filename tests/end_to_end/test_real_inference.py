@@ -1,19 +1,19 @@
 """Real scans in odd orientations and formats: results lie where SimpleITK finds the scan."""
 
+import shutil
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
-import torch
 from click.testing import CliRunner
 
-from interactivenet.bundle import write_bundle
 from interactivenet.cli import main
+from interactivenet.grand_challenge.algorithm import run_algorithm
 from interactivenet.io.images import read_volume
 from interactivenet.io.prompt_files import write_prompts
-from interactivenet.model import Model
-from interactivenet.network import build_network, save_weights
 from interactivenet.plan import Normalisation
 from interactivenet.prompts import Prompt
+from tests.random_model import make_bundle
 from tests.sample_cases import make_plan
 
 SCANS = {
@@ -24,17 +24,9 @@ SCANS = {
 }
 
 
-def bundle(folder):
-    """A deployed model with random weights."""
-    plan = make_plan(
-        (1.5, 1.5, 2.0), task="Task001_A", normalisation=(Normalisation("zscore"),),
-        modalities=("MR",),
-    )  # fmt: skip
-    torch.manual_seed(0)
-    network = build_network(plan.network, plan.channels)
-    save_weights(folder / "w.safetensors", network, {"plan": plan.digest})
-    write_bundle(Model(plan, (folder / "w.safetensors",), (0,)), folder / "bundle")
-    return folder / "bundle"
+PLAN = make_plan(
+    (1.5, 1.5, 2.0), task="Task001_A", normalisation=(Normalisation("zscore"),), modalities=("MR",)
+)
 
 
 @pytest.mark.parametrize("name", list(SCANS))
@@ -54,9 +46,9 @@ def test_geometry_is_that_of_the_scan(name, shared_data, tmp_path):
     offsets = np.concatenate([np.diag([8, 8, 3]), -np.diag([8, 8, 3])])
     points = grid.voxel_to_world(np.rint(centre + offsets))
     write_prompts(tmp_path / "points.json", [Prompt(1, points, "a")])
-    out = tmp_path / "out"
+    out, bundle = tmp_path / "out", make_bundle(tmp_path, PLAN, folds=(0,))
     words = ["infer", "-t", "Task001_A", "-i", path, "-in", tmp_path / "points.json", "-o", out,
-             "--model", bundle(tmp_path), "--no-tta", "--device", "cpu"]  # fmt: skip
+             "--model", bundle, "--no-tta", "--device", "cpu"]  # fmt: skip
     for suffix in ("nii.gz", "mha"):
         done = CliRunner().invoke(main, [str(word) for word in (*words, "--format", suffix)])
         assert done.exit_code == 0, done.output
@@ -66,6 +58,17 @@ def test_geometry_is_that_of_the_scan(name, shared_data, tmp_path):
         np.testing.assert_allclose(found.GetSpacing(), scan.GetSpacing(), rtol=1e-5)
         np.testing.assert_allclose(found.GetDirection(), scan.GetDirection(), atol=1e-5)
         np.testing.assert_allclose(found.GetOrigin(), scan.GetOrigin(), atol=1e-3)
+    # grand-challenge's algorithm writes the same voxels in the same place
+    inputs = tmp_path / "input"
+    (inputs / "images" / "mr-image").mkdir(parents=True)
+    sitk.WriteImage(scan, str(inputs / "images" / "mr-image" / "a.mha"))
+    shutil.copy(tmp_path / "points.json", inputs / "interior-margin-points.json")
+    (bundle / "algorithm.json").write_text('{"mirrored": false}')
+    (path,) = run_algorithm(inputs, tmp_path / "output", bundle)
+    same = sitk.ReadImage(str(path))
+    for what in ("GetSize", "GetSpacing", "GetDirection", "GetOrigin"):
+        assert getattr(same, what)() == getattr(scan, what)()
+    assert np.array_equal(sitk.GetArrayFromImage(same), sitk.GetArrayFromImage(found))
     # what was segmented lies around the points, in the patient
     mask = sitk.GetArrayFromImage(found)
     assert mask.any()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interactivenet.errors import DataError, RequestError
-from interactivenet.io.atomic import read_object, remove, write_json
+from interactivenet.io.atomic import digest, read_object, remove, write_json
 from interactivenet.io.web import CHUNK, TIMEOUT, Broken, Remote, is_final, open_remote, why
 
 if TYPE_CHECKING:
@@ -43,14 +43,7 @@ def parse_checksum(text: str) -> str:
 
 def checksum_of(path: Path, kind: str) -> str:
     """Return 'KIND:HEX' of a file; kind: 'md5' or 'sha256'. Raises DataError if unreadable."""
-    made = hashlib.new(kind, usedforsecurity=False)
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(2**20):
-                made.update(chunk)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return f"{kind}:{made.hexdigest()}"
+    return f"{kind}:{digest(path, kind)}"
 
 
 def fetch(

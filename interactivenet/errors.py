@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+#: characters of a message
+_LONGEST = 2000
+
 
 class InteractiveNetError(Exception):
     """Any failure that the user can understand and mend."""
@@ -20,8 +23,14 @@ class DataError(InteractiveNetError):
 
 
 def one_line(error: BaseException | str) -> str:
-    """Return the message of an error with all white space folded into single spaces."""
-    return " ".join(str(error).split())
+    """Return the message of an error on one line of bounded length, harmless to a terminal.
+
+    White space is folded into single spaces; what a stranger's file may have put into it, such
+    as escape sequences, becomes '?'.
+    """
+    line = " ".join(str(error)[: 4 * _LONGEST].split())
+    line = "".join(one if one.isprintable() else "?" for one in line)
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from torch import Tensor
 from interactivenet.bundle import read_bundle
 from interactivenet.errors import DataError
 from interactivenet.model import Model
-from interactivenet.network import build_network, load_weights
+from interactivenet.network import load_network
 from interactivenet.plan import Plan
 from interactivenet.prompts import LabelNames, Prompt
 from interactivenet.sample import Sample, make_sample, padding_values, restored_part
@@ -101,15 +101,12 @@ class Predictor:
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
         self._flips = list(product((False, True), repeat=3)) if mirrored else [(False,) * 3]
-        self._networks = [build_network(self.plan.network, self.plan.channels)
-                          for _ in model.weights]  # fmt: skip
+        self._networks: list[torch.nn.Module] = []
         self.facts: list[dict[str, Any]] = []
-        for path, network in zip(model.weights, self._networks, strict=True):
-            facts = load_weights(path, network)
-            if facts.get("plan", self.plan.digest) != self.plan.digest:
-                raise DataError(f"{path}: was trained with another plan than the one given")
+        for path in model.weights:
+            network, facts = load_network(path, self.plan)
             self.facts.append(facts)
-            network.eval().to(self.device)
+            self._networks.append(network.eval().to(self.device))
         self._batch = batch or _batch_size(self.plan, self.device)
 
     def segment(self, case: Scan | Case, prompts: Sequence[Prompt] | None = None) -> Segmentation:
@@ -182,6 +179,11 @@ class Predictor:
             assert total is not None
             scores[number] = (total / len(self._flips))[inside].cpu().numpy()
             agreed.append(agreement(self._probabilities(scores[number]), THRESHOLD))
+        if not np.isfinite(scores).all():
+            raise DataError(
+                f"{sample.case}: the network's answer is not finite: the scan's values are far from"
+                " those that it was trained on, or --precision does not hold them"
+            )
         if self.plan.legacy is not None:
             scores[:] = scores.mean(axis=0)
         return Answer(self._probabilities(scores), tuple(agreed), tuple(single))

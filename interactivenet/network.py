@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from monai.networks.nets import DynUNet
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
@@ -69,22 +70,32 @@ def load_network(path: Path, plan: Plan) -> tuple[DynUNet, dict[str, Any]]:
 
     Raises DataError where the file is missing, damaged, or of another network or plan.
     """
-    network = build_network(plan.network, plan.channels)
-    facts = load_weights(path, network)
+    try:
+        with torch.device("meta"):  # without memory: the file's tensors are the weights
+            network = build_network(plan.network, plan.channels)
+    except (AssertionError, ValueError, RuntimeError) as error:
+        raise DataError(f"{path}: the plan's network cannot be: {one_line(error)}") from error
+    facts = load_weights(path, network, assign=True)
     if facts.get("plan", plan.digest) != plan.digest:
         raise DataError(f"{path}: was trained with another plan than the one given")
     return network, facts
 
 
-def load_weights(path: Path, network: Module) -> dict[str, Any]:
+def load_weights(path: Path, network: Module, *, assign: bool = False) -> dict[str, Any]:
     """Read weights into a network and return the facts that were written with them.
 
+    assign: the file's tensors take the place of the network's, which may be on no device.
     Raises DataError where the file is missing, damaged, or of another network.
     """
     try:
         with safe_open(str(path), framework="pt") as file:
             facts = json.loads((file.metadata() or {})["interactivenet"])
-        found = network.load_state_dict(load_file(str(path)), strict=False)
+        # copies, for files align tensors as they like, and kernels do not
+        weights = {name: one.clone() for name, one in load_file(str(path)).items()}
+        for name, one in weights.items():
+            if one.dtype != torch.float32 or not bool(one.isfinite().all()):
+                raise DataError(f"{path}: {name} has values that are not finite float32")
+        found = network.load_state_dict(weights, strict=False, assign=assign)
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: cannot be read as weights: {one_line(error)}") from error
     except (KeyError, ValueError) as error:
@@ -95,5 +106,6 @@ def load_weights(path: Path, network: Module) -> dict[str, Any]:
     if missing or found.unexpected_keys:
         name = (missing or found.unexpected_keys)[0]
         raise DataError(f"{path}: are of another network: {name} is in only one of the two")
-    assert isinstance(facts, dict)
+    if not isinstance(facts, dict):
+        raise DataError(f"{path}: are no weights of InteractiveNet")
     return facts

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.io.atomic import read_json
+from interactivenet.prompts import LabelNames
 
 SCHEMA_VERSION = 2
 #: what a plans.json may hold beside its schema version
@@ -46,6 +47,12 @@ class Cut:
     fraction: Sides
 
     __pydantic_config__: ClassVar[Any] = _STRICT
+
+    def __post_init__(self) -> None:
+        for name, most in (("mm", 1e4), ("fraction", 1e2)):
+            sides = np.array(getattr(self, name))
+            if not (sides.min() >= 0 and sides.max() <= most):
+                raise ValueError(f"{name} must be from 0 to {most:g}, got {getattr(self, name)}")
 
     def margins(self, extent: ArrayLike) -> NDArray[np.float64]:
         """Margins (3, 2), mm, of a box of points with the given extent (3,), mm."""
@@ -76,8 +83,13 @@ class Normalisation:
 
     def __post_init__(self) -> None:
         numbers = (self.low, self.high, self.mean, self.std)
-        if self.kind == "ct" and (None in numbers or not self.std or self.std <= 0):
-            raise ValueError(f"ct needs low, high, mean and a positive std, got {numbers}")
+        if self.kind != "ct":
+            return
+        if self.low is None or self.high is None or self.mean is None or self.std is None:
+            raise ValueError(f"ct needs low, high, mean and std, got {numbers}")
+        usable = max(abs(self.low), abs(self.high), abs(self.mean), self.std) < 1e12
+        if not (usable and self.low < self.high and self.std > 1e-6):
+            raise ValueError(f"ct needs low < high, and a positive std, got {numbers}")
 
 
 @dataclass(frozen=True)
@@ -115,7 +127,7 @@ class Encoding:
                 raise ValueError(f"{name} must be one of {get_args(known)}, got {found!r}")
         right = {
             "lamb": 0 <= self.lamb <= 1,
-            "iterations": self.iterations >= 1,
+            "iterations": 1 <= self.iterations <= 1000,
             "bound": self.bound is None or self.bound > 0,
             "weight": 0 <= self.weight <= 1,
             "contrast": 0 <= self.contrast <= 1000,
@@ -153,8 +165,10 @@ class Network:
         # far beyond what planning makes: a stranger's plan must not take all memory
         if len(self.features) > 12 or not 1 <= min(self.features) <= max(self.features) <= 1024:
             raise ValueError(f"features {self.features}: expected up to 12 stages of 1 to 1024")
-        if not 1 <= min(sizes) <= max(sizes) <= 7:
-            raise ValueError(f"kernels {self.kernels}, strides {self.strides}: expected 1 to 7")
+        if not 1 <= min(sizes) <= max(sizes) <= 64:
+            raise ValueError(f"kernels {self.kernels}, strides {self.strides}: expected 1 to 64")
+        if not 1 <= self.deep_supervision <= len(self.features) - 2:
+            raise ValueError(f"deep_supervision {self.deep_supervision}: expected a lower stage")
 
     @property
     def divisor(self) -> Ints:
@@ -223,10 +237,26 @@ class Plan:
     __pydantic_config__: ClassVar[Any] = _STRICT
 
     def __post_init__(self) -> None:
-        if len(self.normalisation) != len(self.modalities):
+        if not len(self.normalisation) == len(self.modalities) >= 1:
             raise ValueError("normalisation needs one entry per modality")
-        if not 1e-3 <= min(self.spacing) <= max(self.spacing) <= 1e3:
-            raise ValueError(f"spacing must be from 0.001 to 1000 mm, got {self.spacing}")
+        try:
+            LabelNames(self.labels)
+        except RequestError as error:
+            raise ValueError(str(error)) from error
+        right = {
+            "labels": bool(self.labels),
+            "sample_shape": all(1 <= n <= 4096 for n in self.sample_shape)
+            and math.prod(self.sample_shape) <= 2**30,
+            "batch_size": 1 <= self.batch_size <= 10000,
+            "estimated_gb": 0 < self.estimated_gb < 1e5,
+            "padding": abs(self.padding) <= 1e6,
+            "legacy": self.legacy is None or self.channels == 2,
+        }
+        for name, fine in right.items():
+            if not fine:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, out of its range")
+        if not 1e-2 <= min(self.spacing) <= max(self.spacing) <= 1e3:
+            raise ValueError(f"spacing must be from 0.01 to 1000 mm, got {self.spacing}")
         divisor = self.network.divisor
         if any(n % d for n, d in zip(self.sample_shape, divisor, strict=True)):
             raise ValueError(f"sample_shape {self.sample_shape} is not divisible by {divisor}")

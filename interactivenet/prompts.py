@@ -173,7 +173,8 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-_RUNNING = re.compile(r"(.+)-\d+")  # 3D Slicer's numbering of the points of a list
+#: numbering of the points of a list: 3D Slicer's F-1, and Point 1
+_RUNNING = re.compile(r"(.+?)[-_ ]\d+")
 
 
 def _known(name: str, labels: LabelNames | None) -> str:

@@ -8,11 +8,14 @@ same ones.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from interactivenet.errors import DataError
 from interactivenet.plan import Normalisation, Plan
 from interactivenet.prompts import Prompt
 from interactivenet.resample import (
@@ -29,6 +32,9 @@ from interactivenet.topology import divisible
 from interactivenet.volume import Array, Geometry, box
 
 Indices = NDArray[np.intp]
+
+#: of a region: 8 GB in float32
+_MOST_VOXELS = 2**31
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +86,7 @@ def make_region(scan: Scan, prompt: Prompt, plan: Plan) -> Region:
     stop = np.clip(np.ceil(high + sides[:, 1] / spacing), 0, shape).astype(np.intp)
 
     size = new_shape(tuple(stop - start), tuple(spacing), tuple(target))
+    check_size(size, plan.spacing)
     orders = orders_for(tuple(spacing), tuple(target))
     # the kernel's context: only along axes that are resampled
     reach = np.where(np.array(size) == stop - start, 0, CONTEXT)
@@ -102,6 +109,15 @@ def make_region(scan: Scan, prompt: Prompt, plan: Plan) -> Region:
         grid=resampled_geometry(grid, start, stop, size), source=scan.image.source,
         start=start, stop=stop, coverage=coverage,
     )  # fmt: skip
+
+
+def check_size(shape: Sequence[int], spacing: Sequence[float]) -> None:
+    """Raise DataError for a grid of more voxels than any memory holds."""
+    if (count := math.prod(int(n) for n in shape)) > _MOST_VOXELS:
+        raise DataError(
+            f"{count:.3g} voxels of {' x '.join(f'{mm:g}' for mm in spacing)} mm are needed for the"
+            " surroundings of the points: expected a coarser spacing of the plan"
+        )
 
 
 def normalise(

@@ -143,7 +143,11 @@ def _check(entries: Sequence[zipfile.ZipInfo], path: Path, limit: int) -> None:
                 raise DataError(
                     f"{path}: entry {_name(above)!r} is a file, and the folder of {_name(entry)!r}"
                 )
-    total = sum(entry.file_size for entry in entries)
+    total, size = sum(entry.file_size for entry in entries), path.stat().st_size
+    if total > max(_SMALL, _RATIO * size):
+        raise DataError(
+            f"{path}: grows from {size} to {total} bytes, expected {_RATIO} times at most"
+        )
     if total > limit:
         raise DataError(f"{path}: holds {total} bytes, expected {limit} at most")
 

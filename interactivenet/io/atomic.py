@@ -13,6 +13,9 @@ from typing import Any
 
 from interactivenet.errors import DataError
 
+#: no JSON of ours is nearly as large
+_JSON_BYTES = 2**28
+
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
@@ -43,8 +46,17 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file in hex; raises DataError, naming it, where unreadable."""
+    return digest(path, "sha256")
+
+
+def digest(path: Path, kind: str) -> str:
+    """Return the digest of a file in hex; kind: of hashlib. Raises as :func:`sha256` does."""
+    made = hashlib.new(kind, usedforsecurity=False)
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            while chunk := file.read(2**20):
+                made.update(chunk)
+        return made.hexdigest()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
@@ -84,6 +96,8 @@ def read_object(path: Path) -> dict[str, Any]:
 def read_json(path: Path) -> Any:
     """Read a JSON file; raises DataError, naming it, where it is missing or not JSON."""
     try:
+        if (size := path.stat().st_size) > _JSON_BYTES:
+            raise DataError(f"{path}: has {size} bytes, expected JSON of up to {_JSON_BYTES}")
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -50,7 +50,7 @@ def read_prompts(
     voxels: a JSON file's points are voxel indices of the image as stored (autoPET's clicks),
         not LPS mm; needs ``image``.
     names: of points in text formats -> the names that are meant, '' to leave a point out; '*'
-        for all names that are not given.
+        for all that are not given and mean no label. What follows a '#' stays.
     Raises DataError, naming the file.
     """
     path = Path(path)
@@ -68,7 +68,7 @@ def read_prompts(
             points = voxel_prompts(path, image[1])
         else:
             points = READERS[suffix](path)
-        return from_named_points(_renamed(points, names or {}), labels)
+        return from_named_points(_renamed(points, names or {}, labels), labels)
 
 
 def write_prompts(
@@ -101,15 +101,21 @@ def write_prompts(
         return _write_mask(path, prompts, image)
 
 
-def _renamed(points: Sequence[NamedPoint], names: Mapping[str, str]) -> list[NamedPoint]:
-    """Rename points; '' leaves one out, '*' is for all names that are not given."""
+def _renamed(
+    points: Sequence[NamedPoint], names: Mapping[str, str], labels: LabelNames | None
+) -> list[NamedPoint]:
+    """Rename points as :func:`read_prompts` says."""
+    meant = {old.strip().casefold(): new for old, new in names.items()}
     found = []
     for point in points:
-        name = names.get(point.name.strip(), names.get("*"))
+        base, mark, number = point.name.strip().partition("#")
+        name = meant.get(base.casefold())
+        if name is None and (labels is None or labels.value_of(base) is None):
+            name = meant.get("*")
         if name is None:
             found.append(point)
         elif name:
-            found.append(replace(point, name=name))
+            found.append(replace(point, name=f"{name}{mark}{number}"))
     return found
 
 

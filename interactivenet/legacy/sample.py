@@ -15,9 +15,9 @@ from nibabel.nifti1 import Nifti1Header
 from numpy.typing import NDArray
 
 from interactivenet.encoding import encode
-from interactivenet.errors import DataError
 from interactivenet.plan import Legacy, Normalisation, Plan
 from interactivenet.prompts import Prompt
+from interactivenet.region import check_size
 from interactivenet.resample import resample, resample_labels, resampled_geometry
 from interactivenet.sample import Sample
 from interactivenet.scan import Scan
@@ -41,12 +41,11 @@ def make_legacy_sample(scan: Scan, prompt: Prompt, plan: Plan) -> Sample:
     Raises DataError where a point lies outside the image.
     """
     assert plan.legacy is not None
-    if len(plan.modalities) != 1:
-        raise DataError(f"{plan.task}: legacy plans have one modality, got {plan.modalities}")
     source = scan.image.source
     spacing, target = stored_spacing(source, plan), np.array(plan.spacing)
     shape, ratio = np.array(source.shape), spacing / target
     size = np.maximum((ratio * shape).astype(np.intp), 1)
+    check_size(size.tolist(), plan.spacing)
     coarse = bool(coarse_axes(spacing).any() or coarse_axes(target).any())
 
     old = source.nearest_voxel(prompt.points)

@@ -210,7 +210,7 @@ SPOILED = [
     (plan_with("Plans", "divisible by", [8, 8, 8]), r"divisible by \(8, 8, 8\), but its strides"),
     (plan_with("Plans", "deep supervision", 3), "deep supervision is 3"),
     (plan_with("Plans", "padding", [0.1] * 3), r"field Plans\.padding cannot be used"),
-    (plan_with("Plans", "padding", -0.1), "out of its range"),
+    (plan_with("Plans", "padding", -0.1), "fraction must be from 0"),
     (plan_with("Plans", "seed", None), r"field Plans\.seed cannot be used"),
     (plan_with("Plans", "\x1b[31m", 1), r"field Plans\.\?\[31m is unknown"),
     (plan_with("Plans", "kernels", [[3, 3, 3]] * 4), "has shape"),

@@ -43,7 +43,7 @@ format: setup ## Sort imports and format the code
 
 demo: setup ## Run every stage on a small task, in demo/ (DATA=FOLDER: on your own scans)
 	$(BIN)/interactivenet demo $(if $(DATA),--data "$(DATA)") \
-	  -o "demo/$(if $(DATA),$(notdir $(DATA:/=)),phantoms)" $(ARGS)
+	  -o "demo/$(if $(DATA),$(notdir $(abspath $(DATA))),phantoms)" $(ARGS)
 
 bench: setup ## Run every benchmark into benchmarks/results/ (some minutes)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'

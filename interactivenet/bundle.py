@@ -6,7 +6,9 @@ file of weights; nothing in it names a patient, and nothing is executed when it 
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -29,7 +31,7 @@ _OF_PLAN = ("task", "modalities", "labels", "encoding")
 ABOUT = ("description", "training", "cross_validation")
 _FIELDS = {
     "schema_version", "version", "libraries", *_OF_PLAN, *ABOUT, "plan", "weights", "checkpoint",
-    "postprocessing", "uncertainty",
+    "postprocessing", "uncertainty", "digest",
 }  # fmt: skip
 
 
@@ -52,7 +54,14 @@ def bundle_content(model: Model, about: Mapping[str, Any] | None = None) -> dict
         "plan": plan,
         "libraries": libraries(),
     }
-    return dict(json.loads(json.dumps(content)))  # as it reads back
+    content = json.loads(json.dumps(content))  # as it reads back
+    return {**content, "digest": _digest(content)}
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    """SHA-256 of all fields but 'digest'."""
+    fields = {name: value for name, value in content.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def write_bundle(model: Model, folder: Path, about: Mapping[str, Any] | None = None) -> Path:
@@ -69,7 +78,10 @@ def write_bundle(model: Model, folder: Path, about: Mapping[str, Any] | None = N
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """Read a ``bundle.json`` without its weights; raises as :func:`read_bundle` does."""
+    """Read a ``bundle.json`` without its weights, the types of its fields checked.
+
+    Raises as :func:`read_bundle` does.
+    """
     path = folder / BUNDLE
     if not path.is_file():
         raise RequestError(f"{folder}: holds no {BUNDLE}: expected the folder of a deployed model")
@@ -83,6 +95,19 @@ def read_description(folder: Path) -> dict[str, Any]:
     if odd := set(content) ^ _FIELDS:
         name = min(odd)
         raise DataError(f"{path}: field {name} is {'unknown' if name in content else 'missing'}")
+    kinds: dict[str, tuple[type, ...]] = {
+        "description": (str, type(None)), "training": (dict, type(None)),
+        "cross_validation": (dict, type(None)), "labels": (dict,), "modalities": (list,),
+        "weights": (dict,), "libraries": (dict,), "plan": (dict,),
+    }  # fmt: skip
+    for name, kind in kinds.items():
+        if not isinstance(content[name], kind):
+            found = type(content[name]).__name__
+            raise DataError(f"{path}: field {name} is a {found}, expected {kind[0].__name__}")
+    for name in content["weights"]:
+        number = name.removeprefix("fold_").removesuffix(".safetensors")
+        if name != f"fold_{number}.safetensors" or not re.fullmatch("[0-9]{1,4}", number):
+            raise DataError(f"{path}: field weights names {name}, expected fold_K.safetensors")
     return content
 
 
@@ -100,29 +125,40 @@ def read_bundle(folder: Path) -> Model:
                 f"{path}: field {name} is {content[name]!r}, but its plan says {known[name]!r}"
             )
     weights = content["weights"]
-    if not isinstance(weights, dict) or not weights:
+    if not weights:
         raise DataError(f"{path}: field weights must name at least one file")
     files = {}
     for name, digest in weights.items():
-        number = name.removeprefix("fold_").removesuffix(".safetensors")
-        if name != f"fold_{number}.safetensors" or not (number.isascii() and number.isdigit()):
-            raise DataError(f"{path}: field weights names {name}, expected fold_K.safetensors")
         found = sha256(folder / name)
         if found != digest:
             raise DataError(
                 f"{folder / name}: was altered: its SHA-256 is {found[:12]}..., {BUNDLE} says"
                 f" {str(digest)[:12]}..."
             )
-        files[int(number)] = folder / name
+        files[int(name[len("fold_") : -len(".safetensors")])] = folder / name
     try:
         choices = chosen(content)
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
+    if content["digest"] != (found := _digest(content)):
+        raise DataError(
+            f"{path}: was altered: its digest is {found[:12]}..., it says"
+            f" {str(content['digest'])[:12]}..."
+        )
     numbers = sorted(files)
     return Model(
         plan=plan, weights=tuple(files[number] for number in numbers), folds=tuple(numbers),
         name=f"{plan.task}, deployed, folds {', '.join(map(str, numbers))}, in {folder}", **choices,
     )  # fmt: skip
+
+
+def bundle_files(folder: Path) -> list[Path]:
+    """Return the files of a bundle, and nothing else that may lie in its folder.
+
+    Raises as :func:`read_description` does.
+    """
+    names = [BUNDLE, CARD, *read_description(folder)["weights"]]
+    return [folder / name for name in sorted(names) if (folder / name).is_file()]
 
 
 def verify_bundle(folder: Path) -> Model:

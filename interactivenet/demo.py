@@ -7,6 +7,7 @@ Each stage runs as the command that is printed, in the demo's folder, where the 
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -62,6 +63,14 @@ class Step:
     why: str
     words: tuple[str, ...]
     made: str = ""
+
+
+def chosen_counts(data: Path) -> tuple[int, int]:
+    """Say how many cases of a folder to train with and to test: few, and all where it has fewer."""
+    source = find_source(data.resolve())
+    labelled = sum(case.subset == "Tr" and case.label is not None for case in source.cases)
+    test = max(1, min(4, labelled // 5))
+    return max(2, min(20, labelled - test)), test
 
 
 def steps(settings: Settings) -> list[Step]:
@@ -124,7 +133,7 @@ def begin(folder: Path, settings: Settings) -> None:
 
 def typed(step: Step) -> str:
     """Write a command as one would type it."""
-    return " ".join(["interactivenet", *(f"'{one}'" if " " in one else one for one in step.words)])
+    return shlex.join(["interactivenet", *step.words])
 
 
 def run(step: Step, folder: Path) -> int:
@@ -165,7 +174,10 @@ def _import(settings: Settings) -> tuple[str, ...]:
     folder = Path(settings.data).resolve()
     named = LabelNames.parse(settings.labels) if settings.labels else None
     source = find_source(folder, named)
-    source = some_of(source, settings.cases, settings.test_cases, 0)
+    try:
+        source = some_of(source, settings.cases, settings.test_cases, 0)
+    except RequestError as error:
+        raise RequestError(f"{error}: --cases and --test-cases say how many to take") from error
     modalities = settings.modalities
     if not modalities and not all(source.modalities):
         count = len(source.modalities)

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interactivenet.bundle import BUNDLE, bundle_content, read_bundle, write_bundle
+from interactivenet.bundle import (
+    BUNDLE,
+    CARD,
+    bundle_content,
+    read_bundle,
+    read_description,
+    write_bundle,
+)
 from interactivenet.errors import DataError, RequestError
 from interactivenet.evaluation.summary import summarise
-from interactivenet.io.atomic import read_json, read_object
+from interactivenet.io.atomic import read_object, write_bytes
 from interactivenet.io.folders import replacing_folder
 from interactivenet.model import CHOICE, Model, read_choice
+from interactivenet.model_card import render_card
 from interactivenet.plan import read_plans
 from interactivenet.task import Roots
 from interactivenet.training.fold import PLANS
 
 #: of the fingerprint, what a model card tells; numbers only, no case is named
 _MEASURED = ("spacing_mm", "shape", "object_mm", "volume_ml")
+
+#: of a bundle, what only tells who wrote it
+_OF_WRITER = ("version", "libraries", "digest")
 
 
 def describe(roots: Roots, model: Model, description: str = "") -> dict[str, Any]:
@@ -51,12 +63,48 @@ def describe(roots: Roots, model: Model, description: str = "") -> dict[str, Any
     }  # fmt: skip
 
 
-def deploy(model: Model, folder: Path, about: Mapping[str, Any]) -> bool:
-    """Write a model's bundle in place of what is in ``folder``; False where it is just that."""
+@dataclass(frozen=True)
+class Deployed:
+    """What became of a bundle.
+
+    changed: False where just that was there.  aside: where files of the one before are kept that
+    it does not have: a card that a person had completed, and what is no part of a bundle.
+    """
+
+    changed: bool
+    aside: tuple[Path, ...] = ()
+
+
+def deploy(model: Model, folder: Path, about: Mapping[str, Any], aside: Path) -> Deployed:
+    """Write a model's bundle in place of what is in ``folder``.
+
+    A description is kept where ``about`` has none.  aside: folder for what would be lost.
+    """
+    before: dict[str, Any] = {}
+    with suppress(DataError, RequestError):
+        before = read_description(folder)
+    if before and not about["description"]:
+        about = {**about, "description": before["description"]}
+    content = bundle_content(model, about)
     with suppress(DataError, RequestError):
         read_bundle(folder)  # its weights are whole
-        if read_json(folder / BUNDLE) == bundle_content(model, about):
-            return False
+        if all(before[name] == content[name] for name in content if name not in _OF_WRITER):
+            return Deployed(False)
+    kept = _set_aside(folder, before, aside)
     with replacing_folder(folder) as temporary:
         write_bundle(model, temporary, about)
-    return True
+    return Deployed(True, kept)
+
+
+def _set_aside(folder: Path, before: Mapping[str, Any], aside: Path) -> tuple[Path, ...]:
+    """Copy what a new bundle would not have out of the folder of the old one."""
+    if not folder.is_dir():
+        return ()
+    own = {BUNDLE, *before.get("weights", ())}
+    if before and (folder / CARD).exists():
+        written = render_card(before)
+        own |= {CARD} if (folder / CARD).read_text(encoding="utf-8") == written else set()
+    found = [path for path in sorted(folder.iterdir()) if path.name not in own and path.is_file()]
+    for path in found:
+        write_bytes(aside / path.name, path.read_bytes())
+    return tuple(aside / path.name for path in found)

@@ -22,6 +22,10 @@ class DataError(InteractiveNetError):
     """A file or a case cannot be used; other cases are not concerned by it."""
 
 
+class NoPoints(DataError):
+    """A file of points holds none."""
+
+
 def one_line(error: BaseException | str) -> str:
     """Return the message of an error on one line of bounded length, harmless to a terminal.
 
@@ -40,6 +44,6 @@ def naming(path: Path | str) -> Iterator[None]:
         yield
     except DataError as error:
         message = str(error)
-        raise DataError(
+        raise type(error)(
             message if message.startswith(f"{path}: ") else f"{path}: {message}"
         ) from error

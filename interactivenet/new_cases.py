@@ -12,6 +12,7 @@ from interactivenet.io.images import READABLE, suffix_of
 from interactivenet.io.prompt_files import PROMPT_SUFFIXES
 from interactivenet.objects import Objects
 from interactivenet.prompt_checks import check_prompt
+from interactivenet.prompts import MARGIN_POINTS
 from interactivenet.scan import Scan
 from interactivenet.task import Case
 
@@ -83,6 +84,11 @@ def check_scan(scan: Scan, any_points: bool) -> None:
     if not scan.prompts:
         raise DataError(f"{scan.name}: has no points")
     for prompt in scan.prompts:
+        if not any_points and len(prompt.points) > MARGIN_POINTS:
+            raise DataError(
+                f"{scan.name}: prompt of label {prompt.label} has {len(prompt.points)} points,"
+                f" expected {MARGIN_POINTS}: a second object's points have '#2' after their names"
+            )
         check_prompt(prompt, scan.image.grid, objects, add, margin=not any_points)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from interactivenet.errors import DataError, RequestError
+from interactivenet.errors import DataError, NoPoints, RequestError
 from interactivenet.volume import Geometry
 
 #: a full set of interior margin points: two per axis
@@ -136,7 +136,7 @@ def from_named_points(points: Sequence[NamedPoint], labels: LabelNames | None) -
     carry the name, and label 1 in place of the value.
     """
     if not points:
-        raise DataError("holds no points")
+        raise NoPoints("holds no points")
     numbered = labels is not None or _one_numbered_name(points)
     named: list[tuple[str, int, tuple[float, float, float]]] = []
     seen: set[tuple[str, int]] = set()

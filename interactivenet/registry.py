@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 ZENODO = "https://zenodo.org"
 #: in the folder of models, what is not yet installed
 DOWNLOADS = ".downloads"
+#: an installation works in a folder of this name; one that is older, s, was killed
+_SCRATCH, _STALE = ".installing-", 6 * 3600.0
 INSTALLED, SAME = "installed", "the same is there"
 #: makes a bundle of a model of the original program: (its folder, the bundle's folder)
 Convert = Callable[[Path, Path], object]
@@ -109,7 +112,9 @@ def find_remote(
         if not url.startswith(f"{urlsplit(address).scheme}://"):
             raise DataError(f"{address}: leads to {url}, expected the same kind of address")
         return Remote(url, name, known or parse_checksum(str(file["checksum"])), int(file["size"]))
-    except (KeyError, TypeError, ValueError, AttributeError, RequestError) as error:
+    except (
+        KeyError, TypeError, ValueError, OverflowError, AttributeError, RequestError
+    ) as error:  # fmt: skip
         raise DataError(f"{address}: its answer is not understood: {error!r}") from error
 
 
@@ -192,16 +197,14 @@ def local_models(models: Path) -> list[Local]:
 
 def find_local(models: Path, name: str) -> Local:
     """Describe one installed model; raises RequestError, naming those there are, if it is none."""
-    folder = models / name
-    if not name or name[0] == "." or folder.name != name or not folder.is_dir():
-        there = ", ".join(one.name for one in local_models(models)) or "none"
-        raise RequestError(f"{models}: has no model '{name}'; installed: {there}")
-    return _described(folder)
+    return _described(_existing(models, name))
 
 
 def remove(models: Path, name: str) -> None:
     """Remove an installed model; raises RequestError where there is none, DataError if it stays."""
-    folder = find_local(models, name).folder
+    folder = _existing(models, name)
+    for left in models.glob(f".{name}.old-*"):  # of a job that was killed: it must not come back
+        shutil.rmtree(left, ignore_errors=True)
     try:
         if folder.is_symlink():  # what it leads to is somebody else's
             folder.unlink()
@@ -211,10 +214,18 @@ def remove(models: Path, name: str) -> None:
         raise DataError(f"{folder}: cannot be removed: {error.strerror or error}") from error
 
 
+def _existing(models: Path, name: str) -> Path:
+    folder = models / name
+    if not name or name[0] == "." or folder.name != name or not folder.is_dir():
+        there = ", ".join(one.name for one in _visible(models)) if models.is_dir() else ""
+        raise RequestError(f"{models}: has no model '{name}'; installed: {there or 'none'}")
+    return folder
+
+
 def is_legacy(folder: Path) -> bool:
     """Whether the folder holds a model of the original program."""
     content: Any = None
-    with suppress(DataError, RecursionError, ValueError):  # the latter two: a hostile file
+    with suppress(DataError):
         content = read_json(folder / "plans.json")
     return isinstance(content, dict) and "Fingerprint" in content
 
@@ -224,13 +235,15 @@ def _unpacked(path: Path, models: Path) -> Iterator[tuple[Path, Path]]:
     """Give the folder of a model, out of a zip or a folder in it, and a folder to work in."""
     try:
         models.mkdir(parents=True, exist_ok=True)
-        scratch = tempfile.TemporaryDirectory(prefix=".installing-", dir=models)
+        scratch = tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=models)
     except OSError as error:
         raise DataError(f"{models}: cannot be written: {error.strerror or error}") from error
     with scratch:
+        _sweep(models, Path(scratch.name))
         folder = path
         if not path.is_dir():
-            folder = Path(scratch.name) / path.stem  # a name that a conversion may go by
+            # a name that a conversion may go by
+            folder = Path(scratch.name) / (path.stem.strip(".") or "model")
             folder.mkdir()
             unzip(path, folder)
         if not _holds_model(folder):
@@ -240,6 +253,14 @@ def _unpacked(path: Path, models: Path) -> Iterator[tuple[Path, Path]]:
                 raise DataError(f"{path}: holds {found}, expected a model: bundle.json and weights")
             folder = inside[0]
         yield folder, Path(scratch.name)
+
+
+def _sweep(models: Path, own: Path) -> None:
+    """Remove what installations that were killed have left."""
+    for left in models.glob(f"{_SCRATCH}*"):
+        with suppress(OSError):
+            if left != own and time.time() - left.stat().st_mtime > _STALE:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _holds_model(folder: Path) -> bool:
@@ -284,12 +305,11 @@ def _described(folder: Path) -> Local:
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     try:
         if is_legacy(folder):
-            raise DataError(f"of the original program: 'interactivenet models convert {folder}'")
+            raise DataError(
+                "of the original program: move it, and 'interactivenet models convert' it"
+            )
         content = read_description(folder)
-        weights = content["weights"]
-        if not isinstance(weights, dict) or not weights:
-            raise DataError(f"{folder}: names no weights")
-        if missing := [name for name in weights if not (folder / name).is_file()]:
+        if missing := [name for name in content["weights"] if not (folder / name).is_file()]:
             raise DataError(f"{folder / missing[0]}: is missing")
     except InteractiveNetError as error:
         content, fault = None, str(error)

@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from interactivenet.bundle import read_bundle, read_description, verify_bundle, write_bundle
 from interactivenet.errors import DataError, RequestError
@@ -63,6 +65,9 @@ def changed(folder, **changes):
         ({"labels": {"1": "b"}}, "field labels is .*but its plan says"),
         ({"encoding": {"kind": "gaussian"}}, "field encoding is .*but its plan says"),
         ({"modalities": ["MR"]}, "field modalities is"),
+        ({"libraries": 5}, "field libraries is a int, expected dict"),
+        ({"libraries": {}}, r"bundle\.json: was altered"),
+        ({"cross_validation": {"cases": 9}}, r"bundle\.json: was altered"),
     ],
 )  # fmt: skip
 def test_an_altered_bundle_is_refused(model, tmp_path, changes, message):
@@ -80,6 +85,25 @@ def test_an_altered_byte_is_refused(model, tmp_path):
     path.write_bytes(data)
     with pytest.raises(DataError, match=r"fold_2\.safetensors: was altered"):
         read_bundle(tmp_path / "bundle")
+
+
+def test_a_fold_left_out_is_noticed(model, tmp_path):
+    write_bundle(model, tmp_path / "bundle")
+    (name, digest), _ = json.loads((tmp_path / "bundle/bundle.json").read_text())["weights"].items()
+    changed(tmp_path / "bundle", weights={name: digest})
+    with pytest.raises(DataError, match="was altered"):
+        read_bundle(tmp_path / "bundle")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(model, tmp_path, value):
+    weights = load_file(model.weights[0])
+    next(iter(weights.values())).view(-1)[0] = value
+    with safe_open(model.weights[0], framework="pt") as file:
+        save_file(weights, model.weights[0], file.metadata())
+    write_bundle(model, tmp_path / "bundle")
+    with pytest.raises(DataError, match="has values that are not finite"):
+        verify_bundle(tmp_path / "bundle")
 
 
 def test_weights_of_another_plan_or_network_are_refused(model, tmp_path):

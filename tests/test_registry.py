@@ -1,11 +1,13 @@
 """Only whole bundles are installed, and nothing is overwritten unasked."""
 
+import json
 import shutil
 import zipfile
 
 import pytest
 
 from interactivenet import registry
+from interactivenet.bundle import _digest
 from interactivenet.errors import DataError, RequestError
 from interactivenet.registry import INSTALLED, SAME, install, local_models, remove
 from tests.model_server import make_task_bundle, make_zip
@@ -90,7 +92,8 @@ def spoil(folder, how):
         (folder / "bundle.json").unlink()
     elif how == "task":
         path = folder / "bundle.json"
-        path.write_text(path.read_text().replace("Task001_A", "../../x"))
+        content = json.loads(path.read_text().replace("Task001_A", "../../x"))
+        path.write_text(json.dumps(content | {"digest": _digest(content)}))
 
 
 SPOILED = {

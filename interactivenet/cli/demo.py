@@ -47,10 +47,11 @@ def demo(
 
     if data is None and (modalities or labels or merge_labels):
         raise click.UsageError("-m, -l and --merge-labels belong to --data.")
+    count, test_count = stages.chosen_counts(data) if data else (24, 6)
     settings = stages.Settings(
         data="" if data is None else str(data.resolve()), modalities=modalities, labels=labels,
-        merge_labels=merge_labels, cases=cases or (20 if data else 24),
-        test_cases=test_cases or (4 if data else 6), epochs=epochs or (30 if data else 50),
+        merge_labels=merge_labels, cases=cases or count, test_cases=test_cases or test_count,
+        epochs=epochs or (30 if data else 50),
     )  # fmt: skip
     steps = stages.steps(settings)
     stages.begin(output, settings)

@@ -49,7 +49,7 @@ def deploy(
     and holds no patient's name. With --grand-challenge a model that is deployed already (or was
     installed) needs nothing of its task.
     """
-    from interactivenet.bundle import BUNDLE, CARD
+    from interactivenet.bundle import BUNDLE, CARD, bundle_files, read_bundle
     from interactivenet.cli.postprocess import make_choice
     from interactivenet.cli.predicting import stage
     from interactivenet.cli.reporting import counted, say
@@ -63,6 +63,8 @@ def deploy(
 
     name = required(task, "-t / --task")
     check_task_name(name)
+    if not image.strip():
+        raise click.UsageError("--image is empty: expected the name of an image.")
     if settings is not None and algorithm is None:
         raise click.UsageError("--settings belongs to --grand-challenge.")
     roots = Roots.choose(processed=processed, results=results)
@@ -74,11 +76,13 @@ def deploy(
 
         check_target(algorithm)
         chosen = Settings() if settings is None else Settings.load(settings)
+    archive = folder.with_name(f"{name}.zip")
     try:
         numbers = own_model(roots, name, wanted, choice=False).folds
     except RequestError:
-        if not (folder / BUNDLE).exists() or wanted is not None:
+        if not (folder / BUNDLE).exists() or wanted is not None or description:
             raise
+        read_bundle(folder)
         say(f"{folder}: deployed before, and there is no trained fold of the task: left as it is")
     else:
         with stage(ctx, "deploy", roots.results / name / "deploy") as (run, _):
@@ -86,12 +90,18 @@ def deploy(
                 make_choice(roots, name, wanted)
             model = own_model(roots, name, wanted)
             run.note(plan=model.plan.digest, weights=model.digests, choices=model.choices())
-            changed = write(model, folder, describe(roots, model, description))
-        what = "written" if changed else "has just this already: kept"
+            about = describe(roots, model, description)
+            found = write(model, folder, about, roots.results / name / "deploy" / "before")
+        for path in found.aside:
+            say(f"{path}: was in the bundle before, and is not in the new one")
+        what = "written" if found.changed else "has just this already: kept"
         say(f"{folder}: {counted(len(numbers), 'fold')}, {what}; read and complete its {CARD}")
+        if found.changed and archive.exists() and not zipped:
+            archive.unlink()
+            say(f"{archive}: was of the model before, and is removed (--zip writes it)")
     if zipped:
-        zip_folder(folder, folder.with_name(f"{name}.zip"), name)
-        say(f"{folder}.zip: 'interactivenet models install {name}.zip' elsewhere")
+        zip_folder(folder, archive, name, bundle_files(folder))
+        say(f"{archive}: 'interactivenet models install {archive.name}' elsewhere")
     if algorithm is not None:
         from interactivenet.grand_challenge.folder import write_algorithm
 

@@ -120,7 +120,7 @@ def _dice(content: Mapping[str, Any]) -> str:
         dice = content["cross_validation"]["metrics"]["dice"]
         spread = "" if dice["std"] is None else f" ± {float(dice['std']):.3f}"
         return f"{float(dice['mean']):.3f}{spread}"
-    except (KeyError, TypeError, ValueError):  # models that were converted have none
+    except (KeyError, TypeError, ValueError, OverflowError):  # a converted model has none
         return _UNKNOWN
 
 

@@ -93,7 +93,7 @@ def _window(channel: Array, masks: dict[str, NDArray[np.bool_]]) -> tuple[float,
     inside = np.logical_or.reduce(list(masks.values()))
     if inside.any():
         least, most = np.percentile(channel[inside], (1, 99)).tolist()
-        reach = _REACH * (most - least)
+        reach = _REACH * max(most - least, (high - low) / 10)
         low, high = max(channel.min(), least - reach), min(channel.max(), most + reach)
     return low, high if high > low else low + 1
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
 import click
 import numpy as np
 
-from interactivenet.errors import InteractiveNetError, RequestError, one_line
+from interactivenet.errors import InteractiveNetError, NoPoints, RequestError, one_line
 
 #: where grand-challenge puts things; the variables are for trying it without a container
 _PLACES = {
@@ -35,6 +37,7 @@ def run_algorithm(inputs: Path, output: Path, model: Path) -> list[Path]:
     from interactivenet.new_cases import check_scan
     from interactivenet.prompts import LabelNames
     from interactivenet.scan import Scan, read_scan
+    from interactivenet.segmentation import merge
     from interactivenet.task import Case
 
     settings = Settings.load(model / FILE) if (model / FILE).exists() else Settings()
@@ -44,13 +47,22 @@ def run_algorithm(inputs: Path, output: Path, model: Path) -> list[Path]:
     click.echo(f"model: {predictor.model.name}; {predictor.device}, {predictor.precision}")
     found = find_inputs(inputs, plan.modalities, settings)
     case = read_scan(Case(found.name, found.images), len(plan.modalities))
-    prompts = read_prompts(
-        found.points, LabelNames(plan.labels), image=(found.images[0], case.image.source),
-        voxels=settings.coordinates == "voxels", names=settings.names,
-    )  # fmt: skip
+    try:
+        prompts = read_prompts(
+            found.points, LabelNames(plan.labels), image=(found.images[0], case.image.source),
+            voxels=settings.coordinates == "voxels", names=settings.names,
+        )  # fmt: skip
+    except NoPoints:
+        if not settings.any_points:
+            raise
+        prompts = []
+        click.echo(f"{found.points}: holds no points: nothing is segmented")
     scan = Scan(found.name, case.image, None, tuple(prompts))
-    check_scan(scan, settings.any_points)
-    result = predictor.segment(scan)
+    if prompts:
+        check_scan(scan, settings.any_points)
+        result = predictor.segment(scan)
+    else:
+        result = merge([], case.image.source)
     for thing in result.objects:
         worth = "" if thing.expected_dice is None else f", expected Dice {thing.expected_dice:.2f}"
         click.echo(f"{thing.prompt.name or thing.prompt.label}: {thing.volume_ml:.2f} ml{worth}")
@@ -72,7 +84,14 @@ def main() -> int:
     """Run in the places of a container; return its exit status: 0, or 1 with a line on stderr."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     # what grand-challenge finds on stderr it reports as a warning of the algorithm
+    logging.basicConfig(stream=sys.stdout, level=logging.WARNING)
     warnings.showwarning = lambda message, *_, **__: click.echo(f"note: {one_line(str(message))}")
+    with tempfile.TemporaryDirectory() as cache:  # there may be no home to write to
+        os.environ.setdefault("MPLCONFIGDIR", cache)
+        return _run()
+
+
+def _run() -> int:
     places = {name: Path(os.environ.get(variable) or place)
               for name, (variable, place) in _PLACES.items()}  # fmt: skip
     try:

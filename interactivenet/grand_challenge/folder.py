@@ -14,7 +14,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from interactivenet import __version__
-from interactivenet.bundle import read_bundle
+from interactivenet.bundle import bundle_files, read_bundle
 from interactivenet.errors import RequestError
 from interactivenet.grand_challenge.inputs import LIST
 from interactivenet.grand_challenge.settings import ANY_NAME, FILE, POINTS, Settings, slug
@@ -35,11 +35,18 @@ _EXAMPLES = 3
 
 
 def check_target(folder: Path) -> None:
-    """Raise RequestError where a folder is something else than an algorithm of ours."""
-    if folder.exists() and not (folder.is_dir() and (folder / MODEL).exists()):
-        if folder.is_dir() and not any(folder.iterdir()):
-            return
-        raise RequestError(f"{folder}: exists and holds no {MODEL}: expected a new folder")
+    """Raise RequestError where a folder holds anything else than an algorithm of ours."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise RequestError(f"{folder}: is a file: expected a new folder")
+    known = {MODEL, RECIPE, *_SCRIPTS, "README.md", ".dockerignore", "test"}
+    for path in folder.iterdir():
+        if path.name not in known and not path.name.endswith("-algorithm.tar.gz"):
+            raise RequestError(
+                f"{folder}: holds {path.name}, which is no part of an algorithm: expected a new"
+                " folder"
+            )
 
 
 def write_algorithm(bundle: Path, folder: Path, settings: Settings, image: str) -> Path:
@@ -91,8 +98,7 @@ def _about_points(plan: Plan, settings: Settings) -> str:
 
 def _model(bundle: Path, settings: Settings) -> bytes:
     """The bundle's files and the settings as a tar.gz, the same bytes every time."""
-    files = {path.name: path.read_bytes() for path in sorted(bundle.iterdir())
-             if path.suffix in (".json", ".md", ".safetensors")}  # fmt: skip
+    files = {path.name: path.read_bytes() for path in bundle_files(bundle)}
     files[FILE] = (json.dumps(settings.as_json(), indent=2) + "\n").encode()
     packed = io.BytesIO()
     with (

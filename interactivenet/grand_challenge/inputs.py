@@ -50,6 +50,11 @@ def find_inputs(folder: Path, modalities: tuple[str, ...], settings: Settings) -
                 " which"
             )
         found.append(_one_file(images[fitting[0]]))
+    if len({path.resolve() for path in found}) < len(found):
+        raise RequestError(
+            f"{folder}: one image for several of the modalities {', '.join(modalities)}: 'images'"
+            " of the settings says which is which"
+        )
     wanted = settings.points or POINTS
     fitting = [wanted] if wanted in values else []
     if not fitting and not settings.points:
@@ -69,12 +74,17 @@ def _listed(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
     values: dict[str, Path] = {}
     try:
         for entry in content:
-            socket = entry["socket"] if "socket" in entry else entry["interface"]
-            kind, place = str(socket["super_kind"]), folder / str(socket["relative_path"])
+            socket = entry.get("socket") or entry["interface"]
+            slug, kind, where = (socket[key] for key in ("slug", "super_kind", "relative_path"))
+            if not all(isinstance(one, str) and one.isprintable() for one in (slug, kind, where)):
+                raise TypeError
+            if slug in images or slug in values:
+                raise DataError(f"{path}: holds {slug} twice")
+            place = folder / where
             if not place.resolve().is_relative_to(folder.resolve()):
-                raise DataError(f"{path}: {socket['relative_path']} lies outside of {folder}")
-            (images if kind == "Image" else values)[str(socket["slug"])] = place
-    except (TypeError, KeyError) as error:
+                raise DataError(f"{path}: {where} lies outside of {folder}")
+            (images if kind == "Image" else values)[slug] = place
+    except (TypeError, KeyError, AttributeError) as error:
         raise DataError(
             f"{path}: is no list of interfaces, expected"
             ' [{"interface": {"slug", "kind", "super_kind", "relative_path"}}]'

@@ -58,9 +58,11 @@ class Settings:
         if self.output and self.outputs:
             raise ValueError("output and outputs exclude each other")
         for name in ("images", "outputs"):
-            one = list(getattr(self, name).values())
-            if len(set(one)) < len(one) or "" in one:
-                raise ValueError(f"{name}: every slug must be another one")
+            if "" in getattr(self, name).values():
+                raise ValueError(f"{name}: a slug is empty")
+        for new in self.names.values():
+            if "#" in new:
+                raise ValueError(f"names: '{new}': the number of an object is not renamed")
 
     @staticmethod
     def load(path: Path) -> Settings:
@@ -86,14 +88,23 @@ class Settings:
         known = {
             "images": (set(self.images), set(plan.modalities), "modality"),
             "outputs": (set(self.outputs), labels, "label"),
-            "names": ({name.partition("#")[0] for name in self.names.values()} - {""}, labels,
-                      "label"),
+            "names": (set(self.names.values()) - {""}, labels, "label"),
         }  # fmt: skip
         for name, (found, expected, what) in known.items():
             if odd := sorted(found - expected):
                 raise RequestError(
                     f"settings of the algorithm: {name} has the {what} '{odd[0]}', the model has"
                     f" {', '.join(sorted(expected))}"
+                )
+        inputs = [*(self.image_slugs(one)[0] for one in plan.modalities), self.points or POINTS]
+        for what, slugs in (
+            ("images and points", inputs),
+            ("outputs", list(self.outputs.values())),
+        ):
+            if twice := [one for one in slugs if slugs.count(one) > 1]:
+                raise RequestError(
+                    f"settings of the algorithm: {what} have the slug '{twice[0]}' twice: 'images',"
+                    " 'points' and 'outputs' say what is called how"
                 )
         if self.outputs and set(self.outputs) != labels:
             missing = ", ".join(sorted(labels - set(self.outputs)))

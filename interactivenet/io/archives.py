@@ -31,8 +31,10 @@ _CHUNK = 2**20
 _DAMAGED = (zipfile.BadZipFile, EOFError, zlib.error, struct.error, ValueError, RuntimeError)
 
 
-def zip_folder(folder: Path, path: Path, inside: str) -> None:
+def zip_folder(folder: Path, path: Path, inside: str, files: Sequence[Path] | None = None) -> None:
     """Write all regular files of a folder as ``inside/...`` of a zip; hidden ones are left out.
+
+    files: those that are wanted, of the folder; None for all.
 
     Equal files give equal zips: sorted, undated, with fixed permissions. Weights are stored, the
     rest is deflated. Raises DataError, naming the file, where one is unreadable or a link.
@@ -41,7 +43,7 @@ def zip_folder(folder: Path, path: Path, inside: str) -> None:
         replacing(path) as temporary,
         zipfile.ZipFile(temporary, "w") as archive,
     ):
-        for file in sorted(folder.rglob("*")):
+        for file in sorted(folder.rglob("*") if files is None else files):
             relative = file.relative_to(folder)
             if any(part.startswith(".") for part in relative.parts):
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import time
@@ -22,20 +23,21 @@ def replacing_folder(target: Path) -> Iterator[Path]:
     What was at ``target`` goes when the new one is complete; on any failure it stays as it was,
     and nothing is left behind. Raises DataError, naming the folder, where the system refuses.
     """
-    mark = secrets.token_hex(4)
+    target, mark = target.absolute(), secrets.token_hex(4)
     making = target.with_name(f".{target.name}.making-{mark}")
     old = target.with_name(f".{target.name}.old-{mark}")
     try:
         making.mkdir(parents=True)
         _clear(target)
         yield making
-        if target.exists():
+        if os.path.lexists(target):
             target.rename(old)
+            os.utime(old, follow_symlinks=False)  # its age is that of a leftover
         making.rename(target)
     except OSError as error:
         raise DataError(f"{target}: cannot be written: {error.strerror or error}") from error
     finally:
-        if old.exists() and not target.exists():  # it was moved away, and the new one did not come
+        if os.path.lexists(old) and not os.path.lexists(target):  # the new one did not come
             old.rename(target)
         _remove(making)
         _remove(old)
@@ -55,7 +57,7 @@ def _clear(target: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    if folder.is_symlink():
+    if folder.is_symlink() or folder.is_file():
         folder.unlink(missing_ok=True)
     else:
         shutil.rmtree(folder, ignore_errors=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from interactivenet.errors import DataError
+from interactivenet.errors import DataError, NoPoints
 from interactivenet.io.atomic import read_json, write_json, write_text
 from interactivenet.prompts import NamedPoint
 from interactivenet.volume import Geometry
@@ -193,7 +193,7 @@ def _points_of(content: Any) -> list[tuple[str, Any]]:
     ):
         raise DataError('holds no list of points: expected "points": [{"name", "point"}, ...]')
     if not entries:
-        raise DataError("holds no points")
+        raise NoPoints("holds no points")
     return [(str(entry.get("name") or ""), entry["point"]) for entry in entries]
 
 

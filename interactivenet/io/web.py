@@ -85,7 +85,7 @@ def get_json(url: str, timeout: float = TIMEOUT, limit: int = 10**7) -> Any:
         raise RequestError(f"{remote.shown}: {error}") from error
     except OSError as error:  # all of requests' errors are
         raise RequestError(f"{remote.shown}: {why(error, timeout)}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{remote.shown}: does not answer with JSON: {one_line(error)}") from error
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet import __version__
-from interactivenet.errors import DataError
+from interactivenet.errors import DataError, RequestError
 from interactivenet.io.atomic import sha256
 from interactivenet.legacy.published import (
     PLANS,
@@ -70,6 +70,10 @@ def convert_model(
     from interactivenet.network import save_weights
 
     name, labels = task_name(source, name), LabelNames({1: label})
+    if source.resolve().is_relative_to(target.resolve()) or target.resolve().is_relative_to(
+        source.resolve()
+    ):
+        raise RequestError(f"{target}: would take the place of {source}: move that elsewhere first")
     tell = note or (lambda _: None)
     with published_folder(source) as folder, tempfile.TemporaryDirectory() as made:
         found = read_published(folder)

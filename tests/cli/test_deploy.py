@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,26 @@ def test_again_keeps_it_and_a_change_replaces_it(root, tmp_path):
     assert len(read_bundle(bundle_of(tmp_path)).weights) == 2
 
 
+def test_what_a_person_has_written_is_not_lost(root, tmp_path):
+    for part in ("processed", "results"):
+        shutil.copytree(root / part, tmp_path / part)
+    folder, archive = bundle_of(tmp_path), tmp_path / "results" / "models" / f"{NAME}.zip"
+    card = (folder / CARD).read_text()
+    (folder / CARD).write_text(card + "\nAsk the radiologists.\n")
+    (folder / "LICENSE").write_text("mine")
+    assert "just this already" in run(tmp_path, "deploy", "-t", NAME, "--zip").output
+    with zipfile.ZipFile(archive) as found:
+        assert f"{NAME}/LICENSE" not in found.namelist()
+    done = run(tmp_path, "deploy", "-t", NAME, "--description", "another")
+    assert done.exit_code == 0, done.output
+    before = tmp_path / "results" / NAME / "deploy" / "before"
+    assert "radiologists" in (before / CARD).read_text()
+    assert (before / "LICENSE").read_text() == "mine" and "LICENSE: was in" in done.output
+    assert not archive.exists() and "is removed" in done.output
+    assert run(tmp_path, "deploy", "-t", NAME).exit_code == 0  # the description stays
+    assert "another" in (folder / CARD).read_text()
+
+
 def test_a_moved_bundle_gives_the_voxels_of_predict(root, tmp_path):
     """From another folder, in another process, with raw, processed and results gone."""
     moved = shutil.copytree(bundle_of(root), tmp_path / "elsewhere" / "model")
@@ -135,9 +156,18 @@ def test_what_cannot_be_deployed(root, tmp_path):
     assert done.exit_code == 2 and "belongs to --grand-challenge" in done.output
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "precious").touch()
+    (tmp_path / "mine" / "model.tar.gz").touch()
     done = run(root, "deploy", "-t", NAME, "--grand-challenge", tmp_path / "mine")
     assert done.exit_code == 2 and "expected a new folder" in done.output
     assert (tmp_path / "mine" / "precious").exists()
+
+
+def test_a_damaged_model_is_not_handed_on(root, tmp_path):
+    shutil.copytree(bundle_of(root), bundle_of(tmp_path))
+    with (bundle_of(tmp_path) / "fold_0.safetensors").open("ab") as file:
+        file.write(b"x")
+    done = run(tmp_path, "deploy", "-t", NAME, "--zip")
+    assert done.exit_code == 2 and "was altered" in done.output
 
 
 def test_a_grand_challenge_algorithm_of_an_installed_model(root, tmp_path):

@@ -56,7 +56,9 @@ def lay_out(folder, grid, *, listed=True, word="interface", ct="ct-image", pet="
     entries.append((points, "Multiple points", "Value", f"{points}.json"))
     if listed:
         keys = ("slug", "kind", "super_kind", "relative_path")
-        content = [{word: dict(zip(keys, entry, strict=True))} for entry in entries]
+        other = "interface" if word == "socket" else "socket"
+        content = [{word: {"pk": 7, **dict(zip(keys, entry, strict=True))}, other: None,
+                    "image": None, "value": None, "file": None} for entry in entries]  # fmt: skip
         (folder / "inputs.json").write_text(json.dumps(content))
     return images, path
 
@@ -89,7 +91,7 @@ def test_the_entry_writes_what_infer_does_on_the_input_s_grid(name, listed, bund
     places = {"interactivenet_input": "in", "interactivenet_output": "out"}
     done = subprocess.run(
         [sys.executable, ENTRY], capture_output=True, text=True, cwd="/",
-        env=os.environ | {"interactivenet_model": str(bundle)}
+        env=os.environ | {"interactivenet_model": str(bundle), "HOME": "/proc/1/none"}
         | {key: str(tmp_path / value) for key, value in places.items()},
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
@@ -146,6 +148,9 @@ def test_clicks_in_voxels_with_names_of_their_own(bundle, tmp_path):
         ({"names": {"x": "cyst"}}, "names has the label 'cyst'"),
         ({"points": "clicks"}, "there is no value for the points: expected clicks, found inter"),
         ({"coordinates": "inches"}, "field coordinates cannot be used"),
+        ({"images": {"CT": "pet-image"}}, "images and points have the slug 'pet-image' twice"),
+        ({"points": "ct-image"}, "have the slug 'ct-image' twice"),
+        ({"names": {"x": "tumour#2"}}, "the number of an object is not renamed"),
     ],
 )  # fmt: skip
 def test_settings_that_do_not_fit_are_named(content, message, bundle, tmp_path):
@@ -154,6 +159,27 @@ def test_settings_that_do_not_fit_are_named(content, message, bundle, tmp_path):
     with pytest.raises((DataError, RequestError), match=message):
         run_algorithm(tmp_path / "in", tmp_path / "out", model)
     assert not (tmp_path / "out").exists()
+
+
+def listed_twice(folder):
+    path = folder / "inputs.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps([*content, content[0]]))
+
+
+def null_path(folder):
+    path = folder / "inputs.json"
+    path.write_text(path.read_text().replace('"images/ct-image"', "null"))
+
+
+def twelve_points(folder):
+    path = folder / "interior-margin-points.json"
+    path.write_text(path.read_text().replace("node", "tumour"))
+
+
+def no_points(folder):
+    path = folder / "interior-margin-points.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"points": []}))
 
 
 def spoil_list(folder):
@@ -189,6 +215,10 @@ def other_grid(folder):
         (second_image, "has 2 files"),
         (five_points, "has 5 points, expected 6"),
         (other_grid, "grid differs"),
+        (listed_twice, "holds ct-image twice"),
+        (null_path, "is no list of interfaces"),
+        (twelve_points, "has 12 points, expected 6: a second object's points have '#2'"),
+        (no_points, "holds no points"),
     ],
 )
 def test_inputs_that_cannot_be_used_are_named(spoil, message, bundle, tmp_path):
@@ -197,6 +227,31 @@ def test_inputs_that_cannot_be_used_are_named(spoil, message, bundle, tmp_path):
     with pytest.raises((DataError, RequestError), match=message):
         run_algorithm(tmp_path / "in", tmp_path / "out", bundle)
     assert not (tmp_path / "out").exists()
+
+
+def test_one_file_is_not_two_modalities(bundle, tmp_path):
+    lay_out(tmp_path / "in", GRIDS["turned"])
+    path = tmp_path / "in" / "inputs.json"
+    path.write_text(path.read_text().replace("images/pet-image", "images/ct-image"))
+    with pytest.raises(RequestError, match="one image for several of the modalities CT, PET"):
+        run_algorithm(tmp_path / "in", tmp_path / "out", bundle)
+
+
+def test_other_names_never_take_a_label_s(bundle, tmp_path):
+    lay_out(tmp_path / "in", GRIDS["turned"], names=("tumour", "Node"))
+    (expected,) = run_algorithm(tmp_path / "in", tmp_path / "a", bundle)
+    model = settings(bundle, tmp_path / "model", names={"*": "tumour"})
+    (found,) = run_algorithm(tmp_path / "in", tmp_path / "b", model)
+    assert np.array_equal(read_label(found).array, read_label(expected).array)
+
+
+def test_no_clicks_give_an_empty_map_where_any_number_is_taken(bundle, tmp_path):
+    lay_out(tmp_path / "in", GRIDS["turned"])
+    no_points(tmp_path / "in")
+    model = settings(bundle, tmp_path / "model", any_points=True)
+    (found,) = run_algorithm(tmp_path / "in", tmp_path / "out", model)
+    written = read_label(found)
+    assert not written.array.any() and written.source.is_same_lattice(GRIDS["turned"])
 
 
 def test_the_entry_fails_with_one_line(tmp_path):

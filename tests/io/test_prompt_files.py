@@ -242,3 +242,26 @@ def test_a_mask_never_loses_a_prompt_silently(tmp_path):
         write_prompts(path, [Prompt(1, np.array([[9.0, 1, 1]]))], image=grid)
     with pytest.raises(DataError, match="a grid is needed"):
         write_prompts(tmp_path / "other.nii.gz", [point])
+
+
+def test_points_are_renamed_and_objects_kept_apart(tmp_path):
+    labels = LabelNames({1: "tumour", 2: "node"})
+    names = {"Lesion": "tumour", "background": "", "*": "node"}
+    given = ["lesion#1", "lesion#2", "background", "TUMOUR#3", "2", "thing"]
+    path = tmp_path / "points.json"
+    content = {"points": [{"name": n, "point": [i, 0, 0]} for i, n in enumerate(given)],
+               "type": "Multiple points", "version": {"major": 1, "minor": 0}}  # fmt: skip
+    path.write_text(json.dumps(content))
+    found = read_prompts(path, labels, names=names)
+    where = [(one.label, one.points[:, 0].tolist()) for one in found]
+    assert where == [(1, [0]), (1, [-1]), (1, [-3]), (2, [-4, -5])]
+
+
+@pytest.mark.parametrize("form", ["Point {}", "F-{}", "P_{}"])
+def test_numbered_names_of_a_viewer_are_the_only_label(tmp_path, form):
+    path = tmp_path / "points.json"
+    content = {"points": [{"name": form.format(i), "point": [i, 0, 0]} for i in range(1, 7)],
+               "type": "Multiple points", "version": {"major": 1, "minor": 0}}  # fmt: skip
+    path.write_text(json.dumps(content))
+    (found,) = read_prompts(path, LabelNames({1: "tumour"}))
+    assert len(found.points) == 6 and found.label == 1

@@ -226,10 +226,8 @@ def test_points_outside_and_several_modalities_are_refused():
     far = Prompt(1, scan.prompts[0].points + 500)
     with pytest.raises(DataError, match="points outside the image"):
         make_sample(scan, far, legacy_plan((1.0, 1.0, 1.0)))
-    with pytest.raises(ValueError, match="legacy is .* out of its range"):
-        replace(
-            legacy_plan((1.0, 1.0, 1.0)), modalities=("A", "B"), normalisation=(ZSCORE, ZSCORE)
-        )
+    with pytest.raises(ValueError, match=r"legacy is .* out of its range"):
+        replace(legacy_plan((1.0, 1.0, 1.0)), modalities=("A", "B"), normalisation=(ZSCORE, ZSCORE))
 
 
 def test_plans_without_it_stay_what_they_are(tmp_path):

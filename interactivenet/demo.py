@@ -6,6 +6,7 @@ Each stage runs as the command that is printed, in the demo's folder, where the 
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import signal
@@ -23,13 +24,17 @@ import numpy as np
 from interactivenet.errors import RequestError
 from interactivenet.io.atomic import read_object, write_json
 from interactivenet.io.images import read_label
+from interactivenet.plan import Plan
 from interactivenet.prompts import LabelNames
 from interactivenet.sources import find_source, some_of
 from interactivenet.test_set import EVALUATION
+from interactivenet.training.fold import PLANS
 
 TASK, NEW = "Task999_DEMO", "Task998_NEW"
 #: what the demo in a folder was begun with
 RECORD = "demo.json"
+#: of a sample: more take a CPU too long; what is aimed at where there are more, as a share
+_VOXELS, _MARGIN = 80_000, 0.5
 #: variables that would lead the stages elsewhere
 _ROOTS = ("interactivenet_raw", "interactivenet_processed", "interactivenet_results")
 #: of the phantoms: CT, whose contrasts a small network learns within minutes
@@ -99,8 +104,7 @@ def steps(settings: Settings) -> list[Step]:
         *first,
         Step("place six interior margin points in every object", ("simulate", *task)),
         Step("check images, labels and points", ("dataset", *task)),
-        Step("measure, plan and preprocess",
-             ("plan", *task, "--preset", settings.preset, "-f", str(settings.folds))),
+        Step("measure, plan and preprocess", _plan(settings)),
         Step("train and validate every fold", ("train", *task, "-f", "all", "-e",
                                                str(settings.epochs))),
         Step("choose the postprocessing, segment the test cases, write the report",
@@ -110,6 +114,26 @@ def steps(settings: Settings) -> list[Step]:
         Step(what, ("infer", *task, "-i", images, "-in", points, "-l", labels, "-o",
                     "new_segmentations", "--model", "deployed")),
     ]  # fmt: skip
+
+
+def coarser(settings: Settings, folder: Path) -> Step | None:
+    """Return a command that plans again with larger voxels, where a CPU would take hours.
+
+    None where the planned sample is small enough. The finest axes become coarser first.
+    """
+    plan = Plan.load(folder / "data" / "processed" / TASK / PLANS)
+    if math.prod(plan.sample_shape) <= _VOXELS:
+        return None
+    spacing = np.array(plan.spacing)
+    extent = spacing * plan.sample_shape
+    finest, coarsest = float(spacing.min()), float(extent.max())
+    for _ in range(40):  # by halves: of this least spacing, the sample has just as many voxels
+        middle = (finest + coarsest) / 2
+        many = np.prod(extent / np.maximum(spacing, middle)) > _VOXELS * _MARGIN
+        finest, coarsest = (middle, coarsest) if many else (finest, middle)
+    found = [f"{mm:.3g}" for mm in np.maximum(spacing, coarsest).tolist()]
+    why = f"plan again, with voxels of {' x '.join(found)} mm: a demo for the CPU, not for use"
+    return Step(why, (*_plan(settings), "--spacing", *found))
 
 
 def begin(folder: Path, settings: Settings) -> None:
@@ -168,6 +192,10 @@ def outcome(folder: Path) -> dict[str, Any]:
     content = read_object(folder / "results" / TASK / EVALUATION / "metrics.json")
     found = content.get("summary", {}).get("all", {}).get("metrics", {}).get("dice", {})
     return dict(found)
+
+
+def _plan(settings: Settings) -> tuple[str, ...]:
+    return ("plan", "-t", TASK, "--preset", settings.preset, "-f", str(settings.folds))
 
 
 def _import(settings: Settings) -> tuple[str, ...]:

@@ -8,14 +8,17 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from interactivenet import demo
 from interactivenet.cli import main
 from interactivenet.errors import RequestError
+from interactivenet.io.atomic import write_json
 from interactivenet.io.images import write_label, write_volume
 from tests.raw_task import GRID, image_array, label_array
+from tests.sample_cases import make_plan
 
 SMALL = ["--cases", "4", "--test-cases", "1", "-e", "1"]
 
@@ -90,3 +93,20 @@ def test_a_signal_reaches_the_stage_that_runs(tmp_path):
     assert "the same command goes on" in said[-1] and time.monotonic() - start < 60
     fold = tmp_path / "demo" / "results" / "Task999_DEMO" / "fold_0"
     assert (fold / "checkpoint.ckpt").exists()
+
+
+def test_large_samples_are_planned_with_larger_voxels(tmp_path):
+    folder = tmp_path / "data" / "processed" / "Task999_DEMO"
+    for shape, spacing, again in (
+        ((144, 120, 72), (0.9766, 0.9766, 3.27), True),
+        ((40, 40, 40), (1.0, 1.0, 1.0), False),
+    ):
+        plan = make_plan(spacing, sample_shape=shape)
+        write_json(folder / "plans.json", plan.as_json())
+        step = demo.coarser(demo.Settings(), tmp_path)
+        assert (step is not None) == again
+        if step:
+            found = np.array([float(word) for word in step.words[-3:]])
+            voxels = np.prod(np.array(shape) * spacing / found)
+            assert (found >= spacing).all() and 30_000 < voxels < 80_000
+            assert step.words[:3] == ("plan", "-t", "Task999_DEMO")

@@ -57,16 +57,23 @@ def demo(
     stages.begin(output, settings)
     say(f"$ cd {output}")
     worst = 0
-    for number, step in enumerate(steps, start=1):
+
+    def do(step: stages.Step, number: int) -> None:
+        nonlocal worst
         say(f"\n[{number}/{len(steps)}] {step.why}\n$ {stages.typed(step)}")
         if step.made and (output / step.made).exists():
             say(f"{step.made} is there already")
-            continue
+            return
         status = stages.run(step, output)
         if status not in (0, 1):  # 1: some cases failed, and the others go on
             say(f"the demo ends here, with status {status}: the same command goes on")
             ctx.exit(status if status > 0 else 128 - status)
         worst = max(worst, status)
+
+    for number, step in enumerate(steps, start=1):
+        do(step, number)
+        if step.words[0] == "plan" and (again := stages.coarser(settings, output)):
+            do(again, number)
     found = stages.outcome(output)
     results = output / "results"
     say("\nDone.")

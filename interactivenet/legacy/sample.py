@@ -8,6 +8,7 @@ out its last voxel, padding before normalising. Nothing here is for new plans.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import ceil
 
 import numpy as np
@@ -59,8 +60,7 @@ def make_legacy_sample(scan: Scan, prompt: Prompt, plan: Plan) -> Sample:
         voxels, size, np.array(plan.network.divisor), least, plan.legacy, depth
     )
 
-    image = source.from_ras(scan.image.array)[0].astype(np.float32)
-    whole = resample_whole(image, size, anisotropic=coarse)
+    whole = _whole(scan, tuple(size.tolist()), coarse)
     part = np.pad(whole[box(low, high)], padding)
     seeds = np.zeros(part.shape, dtype=bool)
     seeds[tuple((voxels - low + padding[:, 0]).T)] = True
@@ -143,6 +143,13 @@ def legacy_normalise(part: Float32, how: Normalisation) -> tuple[Float32, Float3
         values = part[known].astype(np.float64)
         normalised[known] = (values - values.mean()) / (values.std() or 1.0)
     return normalised, normalised
+
+
+@lru_cache(maxsize=1)
+def _whole(scan: Scan, size: tuple[int, ...], coarse: bool) -> Float32:
+    """The scan's image, resampled: once for all of its prompts."""
+    image = scan.image.source.from_ras(scan.image.array)[0].astype(np.float32)
+    return resample_whole(image, np.array(size), anisotropic=coarse)
 
 
 def resample_whole(image: Float32, size: Indices, *, anisotropic: bool) -> Float32:

@@ -9,14 +9,10 @@ from __future__ import annotations
 import math
 import os
 import shlex
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -26,6 +22,7 @@ from interactivenet.io.atomic import read_object, write_json
 from interactivenet.io.images import read_label
 from interactivenet.plan import Plan
 from interactivenet.prompts import LabelNames
+from interactivenet.signals import passed_on
 from interactivenet.sources import find_source, some_of
 from interactivenet.test_set import EVALUATION
 from interactivenet.training.fold import PLANS
@@ -164,27 +161,9 @@ def run(step: Step, folder: Path) -> int:
     """Run a command in the demo's folder and return its exit status; signals reach it."""
     env = {name: value for name, value in os.environ.items() if name not in _ROOTS}
     words = [sys.executable, "-m", "interactivenet", *step.words]
-    with _passing_on() as running:
-        process = subprocess.Popen(words, cwd=folder, env=env)
-        running.append(process)
-        return process.wait()
-
-
-@contextmanager
-def _passing_on() -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Pass SIGTERM and SIGINT on to the processes in the list, whose end is waited for."""
-    running: list[subprocess.Popen[bytes]] = []
-
-    def pass_on(number: int, _: FrameType | None) -> None:
-        for process in running:
-            process.send_signal(number)
-
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield running
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with passed_on() as running:
+        running.append(subprocess.Popen(words, cwd=folder, env=env))
+        return running[0].wait()
 
 
 def outcome(folder: Path) -> dict[str, Any]:

@@ -26,6 +26,14 @@ class NoPoints(DataError):
     """A file of points holds none."""
 
 
+def harmless(text: str, keep: str = "") -> str:
+    """Return a stranger's text without what would speak to a terminal: '?' in place of it.
+
+    keep: characters that stay, though they are not printable.
+    """
+    return "".join(one if one.isprintable() or one in keep else "?" for one in text)
+
+
 def one_line(error: BaseException | str) -> str:
     """Return the message of an error on one line of bounded length, harmless to a terminal.
 
@@ -33,7 +41,7 @@ def one_line(error: BaseException | str) -> str:
     as escape sequences, becomes '?'.
     """
     line = " ".join(str(error)[: 4 * _LONGEST].split())
-    line = "".join(one if one.isprintable() else "?" for one in line)
+    line = harmless(line)
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."
 
 

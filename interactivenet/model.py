@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -11,7 +10,8 @@ from typing import Any
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.io.atomic import read_object, sha256
-from interactivenet.plan import Plan, first_fault
+from interactivenet.io.typed import typed
+from interactivenet.plan import Plan
 from interactivenet.postprocess import Postprocessing
 from interactivenet.task import Roots
 from interactivenet.training.fold import PLANS, WEIGHTS, read_splits
@@ -138,20 +138,15 @@ def chosen(content: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     return {
         "checkpoint": content["checkpoint"],
-        "postprocessing": _typed(Postprocessing, content, "postprocessing"),
-        "calibrations": _typed(dict[str, Calibration], content, "uncertainty"),
+        "postprocessing": _field(Postprocessing, content, "postprocessing"),
+        "calibrations": _field(dict[str, Calibration], content, "uncertainty"),
     }
 
 
-def _typed(kind: Any, content: Mapping[str, Any], name: str) -> Any:
-    from pydantic import TypeAdapter, ValidationError
-
+def _field(kind: Any, content: Mapping[str, Any], name: str) -> Any:
     if name not in content:
         raise ValueError(f"field {name} is missing")
-    try:
-        return TypeAdapter(kind).validate_json(json.dumps(content[name]))
-    except ValidationError as error:
-        raise ValueError(first_fault(error.errors(), name)) from error
+    return typed(kind, content[name], name)
 
 
 def parse_folds(text: str | None) -> list[int] | None:

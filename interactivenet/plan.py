@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.io.atomic import read_json
+from interactivenet.io.typed import typed
 from interactivenet.prompts import LabelNames
 
 SCHEMA_VERSION = 2
@@ -293,13 +294,12 @@ class Plan:
     @staticmethod
     def parse(content: Any, path: Path) -> Plan:
         """Read a plan from JSON data; raises DataError, naming the field of the file, if broken."""
-        from pydantic import TypeAdapter, ValidationError
-
         try:
-            # via text: in JSON, lists are tuples' and strings are mappings' keys
-            return TypeAdapter(Plan).validate_json(json.dumps(content))
-        except ValidationError as error:
-            raise DataError(f"{path}: {first_fault(error.errors(), 'plan')}") from error
+            plan = typed(Plan, content, "plan")
+        except ValueError as error:
+            raise DataError(f"{path}: {error}") from error
+        assert isinstance(plan, Plan)
+        return plan
 
 
 def read_plans(path: Path) -> dict[str, Any]:
@@ -323,13 +323,3 @@ def read_plans(path: Path) -> dict[str, Any]:
     if "plan" not in content:
         raise DataError(f"{path}: field plan is missing")
     return content
-
-
-def first_fault(errors: Any, section: str) -> str:
-    """Say what is wrong with the first field that is, of pydantic's errors in a section."""
-    reasons = {"missing": "is missing", "unexpected_keyword_argument": "is unknown"}
-    first = errors[0]
-    name = ".".join(map(str, first["loc"])) or section
-    reason = reasons.get(first["type"]) or f"cannot be used: {first['msg']}"
-    more = f" (and {len(errors) - 1} more faults)" if len(errors) > 1 else ""
-    return f"field {name} {reason}{more}"

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from subprocess import Popen
 from types import FrameType
 from typing import Any
 
@@ -61,6 +62,25 @@ class Signals:
             signal.raise_signal(number)
         if not self.received:
             self.received, self._at = number, time.monotonic()
+
+
+@contextmanager
+def passed_on() -> Iterator[list[Popen[bytes]]]:
+    """Pass both signals on to the processes in the list, whose end is waited for inside."""
+    running: list[Popen[bytes]] = []
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        for process in running:
+            process.send_signal(number)
+
+    before = {number: signal.getsignal(number) for number in _NUMBERS}
+    for number in _NUMBERS:
+        _handle(number, pass_on)
+    try:
+        yield running
+    finally:
+        for number, handler in before.items():
+            _handle(number, handler)
 
 
 def ignore() -> None:

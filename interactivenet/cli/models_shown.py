@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from interactivenet.cli.reporting import console, say
+from interactivenet.errors import harmless
 from interactivenet.registry import PUBLISHED, Local, find_local, local_models
 
 _UNKNOWN = "-"
@@ -53,7 +54,7 @@ def show_list(models: Path) -> None:
         console().print(table)
         for local in found:
             if local.fault:
-                say(f"{local.name}: cannot be used: {_harmless(local.fault)}")
+                say(f"{local.name}: cannot be used: {harmless(local.fault)}")
     else:
         say(f"{models}: no model is installed")
     names = {local.name for local in found}
@@ -74,14 +75,14 @@ def show_model(models: Path, name: str) -> None:
     local = find_local(models, name)
     say(f"{name}: in {local.folder}, {in_words(local.size)}")
     if local.description is None:
-        say(f"cannot be used: {_harmless(local.fault)}")
+        say(f"cannot be used: {harmless(local.fault)}")
         return
     modalities, labels, folds, dice = _cells(local)
     say(f"modalities: {modalities}; labels: {labels}; folds: {folds}; Dice: {dice}")
     card = local.folder / "MODEL_CARD.md"
     if card.is_file():
         say("")
-        say(_harmless(card.read_text(encoding="utf-8", errors="replace").rstrip()))
+        say(harmless(card.read_text(encoding="utf-8", errors="replace").rstrip(), "\n\t"))
 
 
 def _command(name: str) -> str:
@@ -103,16 +104,11 @@ def _cells(local: Local) -> tuple[str, str, str, str]:
     labels = content.get("labels")
     named = labels.values() if isinstance(labels, Mapping) else ()
     return (
-        _harmless(", ".join(map(str, content.get("modalities") or ()))) or _UNKNOWN,
-        _harmless(", ".join(map(str, named))) or _UNKNOWN,
+        harmless(", ".join(map(str, content.get("modalities") or ()))) or _UNKNOWN,
+        harmless(", ".join(map(str, named))) or _UNKNOWN,
         str(len(content.get("weights") or ())),
         _dice(content),
     )
-
-
-def _harmless(text: str) -> str:
-    """Return text, which may be a stranger's, without what would speak to the terminal."""
-    return "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text)
 
 
 def _dice(content: Mapping[str, Any]) -> str:

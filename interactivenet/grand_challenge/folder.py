@@ -9,6 +9,7 @@ import tarfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,7 +19,7 @@ from interactivenet.bundle import bundle_files, read_bundle
 from interactivenet.errors import RequestError
 from interactivenet.grand_challenge.inputs import LIST
 from interactivenet.grand_challenge.settings import ANY_NAME, FILE, POINTS, Settings, slug
-from interactivenet.io.atomic import write_bytes, write_json, write_text
+from interactivenet.io.atomic import replacing, write_json, write_text
 from interactivenet.io.folders import replacing_folder
 from interactivenet.io.images import write_volume
 from interactivenet.io.prompt_files import write_prompts
@@ -60,7 +61,7 @@ def write_algorithm(bundle: Path, folder: Path, settings: Settings, image: str) 
     check_target(folder)
     with replacing_folder(folder) as temporary:
         _write_texts(temporary, plan, settings, image)
-        write_bytes(temporary / MODEL, _model(bundle, settings))
+        _write_model(temporary / MODEL, bundle, settings)
         _write_example(temporary / "test" / "input", plan, settings)
     return folder
 
@@ -96,20 +97,25 @@ def _about_points(plan: Plan, settings: Settings) -> str:
     return f"{number} are expected of each object; {second}{more}"
 
 
-def _model(bundle: Path, settings: Settings) -> bytes:
-    """The bundle's files and the settings as a tar.gz, the same bytes every time."""
-    files = {path.name: path.read_bytes() for path in bundle_files(bundle)}
-    files[FILE] = (json.dumps(settings.as_json(), indent=2) + "\n").encode()
-    packed = io.BytesIO()
+def _write_model(path: Path, bundle: Path, settings: Settings) -> None:
+    """Write the bundle's files and the settings as a tar.gz, the same bytes every time."""
+    text = (json.dumps(settings.as_json(), indent=2) + "\n").encode()
+
+    def add(tar: tarfile.TarFile, name: str, size: int, file: IO[bytes]) -> None:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode = size, 0o644
+        tar.addfile(entry, file)
+
     with (
-        gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1, mtime=0) as zipped,
+        replacing(path) as temporary,
+        temporary.open("wb") as raw,
+        gzip.GzipFile("", "wb", 1, raw, mtime=0) as zipped,
         tarfile.open(fileobj=zipped, mode="w") as tar,
     ):
-        for name in sorted(files):
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(files[name]), 0o644
-            tar.addfile(entry, io.BytesIO(files[name]))
-    return packed.getvalue()
+        for one in bundle_files(bundle):
+            with one.open("rb") as file:
+                add(tar, one.name, one.stat().st_size, file)
+        add(tar, FILE, len(text), io.BytesIO(text))
 
 
 def _write_example(folder: Path, plan: Plan, settings: Settings) -> None:

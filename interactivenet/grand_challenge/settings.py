@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -11,7 +10,8 @@ from typing import Any, ClassVar, Literal
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.io.atomic import read_json
-from interactivenet.plan import Plan, first_fault
+from interactivenet.io.typed import typed
+from interactivenet.plan import Plan
 
 #: its name in the model's folder
 FILE = "algorithm.json"
@@ -67,15 +67,15 @@ class Settings:
     @staticmethod
     def load(path: Path) -> Settings:
         """Read settings; raises RequestError where there are none, DataError naming the field."""
-        from pydantic import TypeAdapter, ValidationError
-
         if not path.is_file():
             raise RequestError(f"{path}: does not exist: expected the algorithm's settings, JSON")
         content = read_json(path)
         try:
-            return TypeAdapter(Settings).validate_json(json.dumps(content))
-        except ValidationError as error:
-            raise DataError(f"{path}: {first_fault(error.errors(), 'settings')}") from error
+            settings = typed(Settings, content, "settings")
+        except ValueError as error:
+            raise DataError(f"{path}: {error}") from error
+        assert isinstance(settings, Settings)
+        return settings
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings as JSON data."""

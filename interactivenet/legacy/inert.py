@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from interactivenet.errors import DataError, one_line
+from interactivenet.errors import DataError, harmless, one_line
 
 #: most opcodes of a pickle, and most bytes
 MAX_OPCODES, MAX_PICKLE_BYTES = 2_000_000, 256 << 20
@@ -53,7 +53,7 @@ class Stored:
 
 def printable(text: str) -> str:
     """Return a stranger's text for a message: short, and nothing that speaks to the terminal."""
-    return "".join(one if one.isprintable() else "?" for one in text[:120])
+    return harmless(text[:120])
 
 
 class Machine:

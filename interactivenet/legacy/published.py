@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.io.atomic import read_json
-from interactivenet.legacy.inert import printable
-from interactivenet.plan import Floats, Ints, first_fault
+from interactivenet.io.typed import typed
+from interactivenet.plan import Floats, Ints
 from interactivenet.task import check_task_name
 
 PLANS, POSTPROCESSINGS = "plans.json", "postprocessings.json"
@@ -187,14 +186,11 @@ def _read(path: Path, kind: type[Kind]) -> Kind:
     if path.is_file() and path.stat().st_size > MAX_JSON_BYTES:
         raise DataError(f"{path}: has {path.stat().st_size} bytes, expected up to {MAX_JSON_BYTES}")
     try:
-        text = json.dumps(read_json(path))
+        return cast(Kind, typed(kind, read_json(path), "top"))
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
     except RecursionError as error:
         raise DataError(f"{path}: is nested too deeply") from error
-    try:
-        return TypeAdapter(kind).validate_json(text)
-    except ValidationError as error:
-        fault = printable(first_fault(error.errors(), "top"))
-        raise DataError(f"{path}: {fault}") from error
 
 
 def _fold(name: str, where: Path) -> int:

@@ -18,37 +18,27 @@ from interactivenet.cli import main
 from interactivenet.grand_challenge.algorithm import run_algorithm
 from interactivenet.io.images import read_label
 from interactivenet.task import Task
-from tests.training.trained_task import NAME, make_task
-
-CPU = ["--device", "cpu", "--precision", "fp32"]
-
-
-def run(root, *words, raw=False):
-    where = ["--processed", root / "processed", "--results", root / "results"]
-    where += ["--raw", root / "raw"] * raw
-    return CliRunner().invoke(main, [str(word) for word in (*words, *where)])
+from tests.cli.trained_command import CPU, case_of, run
+from tests.training.trained_task import NAME
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    """Two trained folds, their prediction of a test case, and the deployed model."""
-    root = make_task(tmp_path_factory.mktemp("deploying"), cases=4, test_cases=1)
-    train = ["train", "-t", NAME, "-f", "all", "-e", "2", "--workers", "0", "--no-mlflow", *CPU]
-    for words in (train, ["test", "-t", NAME, "--no-mlflow", *CPU]):
-        done = run(root, *words, raw=True)
-        assert done.exit_code == 0, done.output
-    words = ["deploy", "-t", NAME, "--zip", "--description", "Phantoms, CC0"]
-    done = run(root, *words)
+def root(trained, tested, tmp_path_factory):
+    """Two trained folds, their predictions of the test cases, and the deployed model."""
+    root = tmp_path_factory.mktemp("deploying")
+    for part, source in (("raw", trained), ("processed", trained), ("results", tested[1].parent)):
+        shutil.copytree(source / part, root / part)
+    done = deploy(root, "--zip", "--description", "Phantoms, CC0")
     assert done.exit_code == 0, done.output
     return root
 
 
+def deploy(root, *words):
+    return run(root, "deploy", "-t", NAME, *words, raw=False)
+
+
 def bundle_of(root):
     return root / "results" / "models" / NAME
-
-
-def case_of(root):
-    return Task.load(root / "raw" / NAME).test[0]
 
 
 def test_what_is_written(root):
@@ -60,7 +50,7 @@ def test_what_is_written(root):
     assert content["task"] == NAME and content["labels"] == {"1": "tumour"}
     found = content["cross_validation"]
     assert found["cases"] == found["objects"] == 4 and found["metrics"]["dice"]["n"] == 4
-    assert content["training"]["cases"] == 4 and content["training"]["epochs"] == 2
+    assert content["training"]["cases"] == 4 and content["training"]["epochs"] == 3
     assert {"torch", "monai", "python"} <= content["libraries"].keys()
     card = (folder / CARD).read_text()
     assert "Phantoms, CC0" in card and f"{found['metrics']['dice']['mean']:.3f}" in card
@@ -78,15 +68,14 @@ def test_again_keeps_it_and_a_change_replaces_it(root, tmp_path):
     for part in ("processed", "results"):
         shutil.copytree(root / part, tmp_path / part)
     before = (bundle_of(tmp_path) / BUNDLE).stat().st_mtime_ns
-    words = ["deploy", "-t", NAME, "--description"]
-    done = run(tmp_path, *words, "Phantoms, CC0")
+    done = deploy(tmp_path, "--description", "Phantoms, CC0")
     assert done.exit_code == 0 and "just this already" in done.output
     assert (bundle_of(tmp_path) / BUNDLE).stat().st_mtime_ns == before
-    assert run(tmp_path, *words, "other").exit_code == 0
+    assert deploy(tmp_path, "--description", "other").exit_code == 0
     assert "other" in (bundle_of(tmp_path) / CARD).read_text()
     path = bundle_of(tmp_path) / "fold_1.safetensors"
     path.write_bytes(path.read_bytes()[:-1])  # damaged: written again
-    done = run(tmp_path, *words, "other")
+    done = deploy(tmp_path, "--description", "other")
     assert done.exit_code == 0 and "written" in done.output
     assert len(read_bundle(bundle_of(tmp_path)).weights) == 2
 
@@ -98,16 +87,16 @@ def test_what_a_person_has_written_is_not_lost(root, tmp_path):
     card = (folder / CARD).read_text()
     (folder / CARD).write_text(card + "\nAsk the radiologists.\n")
     (folder / "LICENSE").write_text("mine")
-    assert "just this already" in run(tmp_path, "deploy", "-t", NAME, "--zip").output
+    assert "just this already" in deploy(tmp_path, "--zip").output
     with zipfile.ZipFile(archive) as found:
         assert f"{NAME}/LICENSE" not in found.namelist()
-    done = run(tmp_path, "deploy", "-t", NAME, "--description", "another")
+    done = deploy(tmp_path, "--description", "another")
     assert done.exit_code == 0, done.output
     before = tmp_path / "results" / NAME / "deploy" / "before"
     assert "radiologists" in (before / CARD).read_text()
     assert (before / "LICENSE").read_text() == "mine" and "LICENSE: was in" in done.output
     assert not archive.exists() and "is removed" in done.output
-    assert run(tmp_path, "deploy", "-t", NAME).exit_code == 0  # the description stays
+    assert deploy(tmp_path).exit_code == 0  # the description stays
     assert "another" in (folder / CARD).read_text()
 
 
@@ -135,7 +124,7 @@ def test_a_moved_bundle_gives_the_voxels_of_predict(root, tmp_path):
 def test_the_zip_is_installed_elsewhere(root, tmp_path):
     file = root / "results" / "models" / f"{NAME}.zip"
     before = file.read_bytes()
-    done = run(root, "deploy", "-t", NAME, "--zip", "--description", "Phantoms, CC0")
+    done = deploy(root, "--zip", "--description", "Phantoms, CC0")
     assert done.exit_code == 0, done.output
     assert file.read_bytes() == before
     words = ["models", "install", str(file), "--results", str(tmp_path)]
@@ -148,16 +137,16 @@ def test_the_zip_is_installed_elsewhere(root, tmp_path):
 
 
 def test_what_cannot_be_deployed(root, tmp_path):
-    done = run(tmp_path, "deploy", "-t", NAME)
+    done = deploy(tmp_path)
     assert done.exit_code == 2 and "does not exist" in done.output
-    done = run(root, "deploy", "-t", NAME, "--folds", "0,7")
+    done = deploy(root, "--folds", "0,7")
     assert done.exit_code == 2 and "finished: 0" in done.output
-    done = run(root, "deploy", "-t", NAME, "--settings", tmp_path / "a.json")
+    done = deploy(root, "--settings", tmp_path / "a.json")
     assert done.exit_code == 2 and "belongs to --grand-challenge" in done.output
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "precious").touch()
     (tmp_path / "mine" / "model.tar.gz").touch()
-    done = run(root, "deploy", "-t", NAME, "--grand-challenge", tmp_path / "mine")
+    done = deploy(root, "--grand-challenge", tmp_path / "mine")
     assert done.exit_code == 2 and "expected a new folder" in done.output
     assert (tmp_path / "mine" / "precious").exists()
 
@@ -166,7 +155,7 @@ def test_a_damaged_model_is_not_handed_on(root, tmp_path):
     shutil.copytree(bundle_of(root), bundle_of(tmp_path))
     with (bundle_of(tmp_path) / "fold_0.safetensors").open("ab") as file:
         file.write(b"x")
-    done = run(tmp_path, "deploy", "-t", NAME, "--zip")
+    done = deploy(tmp_path, "--zip")
     assert done.exit_code == 2 and "was altered" in done.output
 
 
@@ -176,8 +165,8 @@ def test_a_grand_challenge_algorithm_of_an_installed_model(root, tmp_path):
     settings = tmp_path / "settings.json"
     settings.write_text(json.dumps({"output": "gtv", "points": "clicks", "mirrored": False}))
     folder = tmp_path / "algorithm"
-    words = ["deploy", "-t", NAME, "--grand-challenge", folder, "--image", "registry/net:1"]
-    done = run(tmp_path, *words, "--settings", settings)
+    words = ["--grand-challenge", folder, "--image", "registry/net:1", "--settings", settings]
+    done = deploy(tmp_path, *words)
     assert done.exit_code == 0, done.output
     files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     (image,) = [one for one in files if one.endswith(".mha")]
@@ -195,12 +184,12 @@ def test_a_grand_challenge_algorithm_of_an_installed_model(root, tmp_path):
     assert written.parent == tmp_path / "out" / "images" / "gtv"
     words = ["infer", "-t", NAME, "-i", folder / image, "-in", folder / "test/input/clicks.json",
              "-o", tmp_path / "inferred", "--no-tta", *CPU]  # fmt: skip
-    done = run(tmp_path, *words)
+    done = run(tmp_path, *words, raw=False)
     assert done.exit_code == 0, done.output
     (inferred,) = (tmp_path / "inferred").glob("*.nii.gz")
     assert np.array_equal(read_label(written).array, read_label(inferred).array)
     before = (folder / "model.tar.gz").read_bytes()
-    assert run(tmp_path, "deploy", "-t", NAME, "--grand-challenge", folder, "--settings",
+    assert deploy(tmp_path, "--grand-challenge", folder, "--settings",
                settings).exit_code == 0  # fmt: skip
     assert (folder / "model.tar.gz").read_bytes() == before
 
@@ -208,7 +197,7 @@ def test_a_grand_challenge_algorithm_of_an_installed_model(root, tmp_path):
 def test_docker_commands_of_the_algorithm(root, tmp_path):
     """The scripts call the builder and the runner as they should, here a stand-in."""
     folder = tmp_path / "algorithm"
-    done = run(root, "deploy", "-t", NAME, "--grand-challenge", folder)
+    done = deploy(root, "--grand-challenge", folder)
     assert done.exit_code == 0, done.output
     docker = tmp_path / "docker"
     docker.write_text(

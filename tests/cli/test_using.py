@@ -1,80 +1,25 @@
-"""Trained folds are used: postprocess, predict, ensemble, test, infer, evaluate --robustness."""
+"""Trained folds are used: postprocess, predict, ensemble, test, evaluate --robustness."""
 
 import json
 import shutil
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
-from click.testing import CliRunner
 
-from interactivenet.bundle import write_bundle
-from interactivenet.cli import main
 from interactivenet.inference import Predictor
 from interactivenet.io.images import read_label, read_volume, write_label, write_volume
-from interactivenet.io.prompt_files import read_prompts, write_prompts
 from interactivenet.model import own_model
 from interactivenet.predict_cases import Output, predict_cases
-from interactivenet.prompts import LabelNames, Prompt
 from interactivenet.signals import Interrupted, Signals
 from interactivenet.task import Roots, Task
-from tests.training.trained_task import NAME, make_task
-
-CPU = ["--device", "cpu", "--precision", "fp32"]
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    """Two trained folds of four phantoms, and two test cases; not to be changed."""
-    root = make_task(tmp_path_factory.mktemp("using"), cases=4, test_cases=2)
-    words = ["train", "-t", NAME, "-f", "all", "-e", "3", "--workers", "0", "--no-mlflow", *CPU]
-    done = run(root, *words, raw=True)
-    assert done.exit_code == 0, done.output
-    return root
+from tests.cli.trained_command import CPU, case_of, copied, copied_root, files, infer, run
+from tests.training.trained_task import NAME
 
 
-@pytest.fixture(scope="module")
-def tested(root, tmp_path_factory):
-    """What ``test`` prints, and its results."""
-    results = copied(root, tmp_path_factory.mktemp("tested"))
-    done = run(root, "test", "-t", NAME, "--no-mlflow", *CPU, results=results)
-    assert done.exit_code == 0, done.output
-    return done.output, results
-
-
-def run(root, *words, results=None, raw=True):
-    where = ["--processed", root / "processed", "--results", results or root / "results"]
-    where += ["--raw", root / "raw"] * raw
-    return CliRunner().invoke(main, [str(word) for word in (*words, *where)])
-
-
-def copied(root, target):
-    shutil.copytree(root / "results", target / "results")
-    return target / "results"
-
-
-def copied_root(root, target):
-    for part in ("raw", "processed", "results"):
-        shutil.copytree(root / part, target / part)
-    return target
-
-
-def files(folder):
-    return sorted(
-        one.relative_to(folder).as_posix()
-        for one in folder.rglob("*")
-        if one.is_file() and one.name != ".lock"
-    )
-
-
-def case_of(root):
-    return Task.load(root / "raw" / NAME).test[0]
-
-
-def test_everything_is_written(root, tested):
+def test_everything_is_written(trained, tested):
     said, results = tested
     folder = results / NAME
-    names = [case.name for case in Task.load(root / "raw" / NAME).test]
+    names = [case.name for case in Task.load(trained / "raw" / NAME).test]
     expected = [f"{name}{end}" for name in names for end in (".json", ".nii.gz")]
     for one in ("fold_0", "fold_1", "ensemble"):
         assert files(folder / "predictions" / one) == sorted(expected)
@@ -89,12 +34,12 @@ def test_everything_is_written(root, tested):
     assert "own folds 0, 1" in said and "report:" in said and "*  none" in said
 
 
-def test_what_is_reported_is_what_is_stored(root, tested):
+def test_what_is_reported_is_what_is_stored(trained, tested):
     from interactivenet.evaluation import evaluate_pair
 
     _, results = tested
     rows = json.loads((results / NAME / "evaluation" / "metrics.json").read_text())["rows"]
-    for case in Task.load(root / "raw" / NAME).test:
+    for case in Task.load(trained / "raw" / NAME).test:
         (row,) = [row for row in rows if row["case"] == case.name]
         found = read_label(results / NAME / "predictions" / "ensemble" / f"{case.name}.nii.gz")
         truth = read_label(case.label)
@@ -107,14 +52,14 @@ def test_what_is_reported_is_what_is_stored(root, tested):
         assert stored["objects"][0]["volume_ml"] == pytest.approx(metrics["volume_prediction_ml"])
 
 
-def test_single_stages_give_the_same_voxels(root, tested, tmp_path):
+def test_single_stages_give_the_same_voxels(trained, tested, tmp_path):
     _, results = tested
-    other = copied(root, tmp_path)
+    other = copied(trained, tmp_path)
     for words in (
         ["postprocess"], ["predict", "-w", *CPU, "-f", "1"], ["predict", "-w", *CPU],
         ["ensemble", "--no-mlflow"],
     ):  # fmt: skip
-        done = run(root, *words, "-t", NAME, results=other, raw=words[0] != "postprocess")
+        done = run(trained, *words, "-t", NAME, results=other, raw=words[0] != "postprocess")
         assert done.exit_code == 0, done.output
     for path in sorted((results / NAME / "predictions").rglob("*.nii.gz")):
         same = other / path.relative_to(results)
@@ -126,9 +71,9 @@ def test_single_stages_give_the_same_voxels(root, tested, tmp_path):
     assert list((other / NAME / "predictions" / "fold_0").glob("*.npz"))
 
 
-def test_what_is_done_is_kept_and_what_changed_is_not(root, tested, tmp_path, monkeypatch):
+def test_what_is_done_is_kept_and_what_changed_is_not(trained, tested, tmp_path, monkeypatch):
     _, results = tested
-    mine = copied_root(root, tmp_path)
+    mine = copied_root(trained, tmp_path)
     shutil.rmtree(mine / "results")
     shutil.copytree(results, mine / "results")
     again = ["test", "-t", NAME, "--no-mlflow", *CPU]
@@ -151,8 +96,8 @@ def test_what_is_done_is_kept_and_what_changed_is_not(root, tested, tmp_path, mo
     assert path.read_bytes() != before
 
 
-def test_a_result_of_other_files_does_not_stay(root, tested, tmp_path):
-    mine = copied_root(root, tmp_path)
+def test_a_result_of_other_files_does_not_stay(trained, tested, tmp_path):
+    mine = copied_root(trained, tmp_path)
     shutil.rmtree(mine / "results")
     shutil.copytree(tested[1], mine / "results")
     case, other = Task.load(mine / "raw" / NAME).test
@@ -169,31 +114,31 @@ def test_a_result_of_other_files_does_not_stay(root, tested, tmp_path):
     assert list(content["failures"]) == [case.name]
 
 
-def test_missing_folds_are_named(root, tmp_path):
-    results = copied(root, tmp_path)
+def test_missing_folds_are_named(trained, tmp_path):
+    results = copied(trained, tmp_path)
     (results / NAME / "fold_1" / "model_last.safetensors").unlink()
-    done = run(root, "postprocess", "-t", NAME, results=results, raw=False)
+    done = run(trained, "postprocess", "-t", NAME, results=results, raw=False)
     assert done.exit_code == 2
     assert "fold 1 of 2 is not trained to its end" in done.output and "--folds 0" in done.output
-    done = run(root, "postprocess", "-t", NAME, "--folds", "0", results=results, raw=False)
+    done = run(trained, "postprocess", "-t", NAME, "--folds", "0", results=results, raw=False)
     assert done.exit_code == 0, done.output
     choice = json.loads((results / NAME / "postprocessing.json").read_text())
     assert choice["folds"] == [0] and len(choice["table"]) == 16
     assert {row["fold"] for row in choice["objects"]} == {0}
-    done = run(root, "predict", "-t", NAME, "-f", "1", *CPU, results=results)
+    done = run(trained, "predict", "-t", NAME, "-f", "1", *CPU, results=results)
     assert done.exit_code == 2 and "finished: 0" in done.output
 
 
-def test_a_validation_of_other_weights_chooses_nothing(root, tmp_path):
-    results = copied(root, tmp_path)
+def test_a_validation_of_other_weights_chooses_nothing(trained, tmp_path):
+    results = copied(trained, tmp_path)
     path = results / NAME / "fold_0" / "model_best.safetensors"
     shutil.copy(results / NAME / "fold_1" / "model_best.safetensors", path)
-    done = run(root, "postprocess", "-t", NAME, results=results, raw=False)
+    done = run(trained, "postprocess", "-t", NAME, results=results, raw=False)
     assert done.exit_code == 2 and "lacks the validation" in done.output
 
 
-def test_ensembles_need_probabilities_of_what_is_there(root, tmp_path):
-    mine = copied_root(root, tmp_path)
+def test_ensembles_need_probabilities_of_what_is_there(trained, tmp_path):
+    mine = copied_root(trained, tmp_path)
     done = run(mine, "ensemble", "-t", NAME, "--no-mlflow")
     assert done.exit_code == 2 and "predict -t" in done.output
     assert run(mine, "predict", "-t", NAME, "-w", "--no-nifti", *CPU).exit_code == 0
@@ -209,181 +154,17 @@ def test_ensembles_need_probabilities_of_what_is_there(root, tmp_path):
     assert list(failures["ensemble"]) == [case.name]
 
 
-def infer(root, *words, results, **more):
-    return run(root, "infer", "-t", NAME, *CPU, *words, results=results, raw=False, **more)
-
-
-def test_new_cases_get_the_same_voxels(root, tested, tmp_path):
-    _, results = tested
-    raw = root / "raw" / NAME
-    out = tmp_path / "out"
-    words = ["-i", raw / "imagesTs", "-in", raw / "interactionsTs", "-o", out]
-    done = infer(root, *words, "-l", raw / "labelsTs", results=results)
-    assert done.exit_code == 0, done.output
-    assert "own folds 0, 1" in done.output
-    for case in Task.load(raw).test:
-        mine = out / f"{case.name}.nii.gz"
-        same = results / NAME / "predictions" / "ensemble" / mine.name
-        assert mine.read_bytes() == same.read_bytes()
-    assert (out / "evaluation" / "report.html").exists()
-    again = infer(root, *words, results=results)
-    assert again.exit_code == 0 and "2 cases done before" in again.output
-
-
-def test_one_file_of_another_format(root, tested, tmp_path):
-    """Points as LPS JSON, an image as MHA in another orientation: the same object."""
-    _, results = tested
-    case = case_of(root)
-    nifti = sitk.ReadImage(str(case.images[0]))
-    turned = sitk.PermuteAxes(nifti, (2, 0, 1))[::-1, :, ::-1]
-    path = tmp_path / "scan.mha"
-    sitk.WriteImage(turned, str(path))
-    image = read_volume(case.images[0]).source
-    prompts = read_prompts(case.interaction, LabelNames({1: "tumour"}), image=(path, image))
-    write_prompts(tmp_path / "points.json", prompts)
-    out = tmp_path / "out"
-    done = infer(
-        root, "-i", path, "-in", tmp_path / "points.json", "-o", out, "--format", "mha",
-        results=results,
-    )  # fmt: skip
-    assert done.exit_code == 0, done.output
-    found = sitk.ReadImage(str(out / "scan.mha"))
-    assert found.GetSize() == turned.GetSize()
-    np.testing.assert_allclose(found.GetOrigin(), turned.GetOrigin(), atol=1e-5)
-    np.testing.assert_allclose(found.GetSpacing(), turned.GetSpacing(), atol=1e-6)
-    np.testing.assert_allclose(found.GetDirection(), turned.GetDirection(), atol=1e-6)
-    # the same voxels in the patient, by SimpleITK alone
-    ensemble = results / NAME / "predictions" / "ensemble" / f"{case.name}.nii.gz"
-    expected = sitk.Resample(
-        sitk.ReadImage(str(ensemble)), found, sitk.Transform(), sitk.sitkNearestNeighbor
-    )
-    one, other = (sitk.GetArrayFromImage(image) > 0 for image in (found, expected))
-    assert other.any() and (one != other).mean() < 1e-3
-
-
-@pytest.mark.parametrize("fault", ["points", "five", "outside", "modality", "flat"])
-def test_an_odd_case_costs_itself(root, tested, tmp_path, fault):
-    _, results = tested
-    raw = root / "raw" / NAME
-    images, points = tmp_path / "images", tmp_path / "points"
-    shutil.copytree(raw / "imagesTs", images)
-    shutil.copytree(raw / "interactionsTs", points)
-    case = case_of(root)
-    image = read_volume(case.images[0]).source
-    (prompt,) = read_prompts(case.interaction, image=(case.images[0], image))
-    mine = points / case.interaction.name
-    mine.unlink()
-    expected = {
-        "points": "has no points", "five": "has 5 points, expected 6",
-        "outside": "lie outside the image", "flat": "points lie in one plane",
-        "modality": "modality 0001, but 1 were named",
-    }[fault]  # fmt: skip
-    changed = np.array(prompt.points)
-    if fault == "five":
-        changed = changed[:5]
-    elif fault == "outside":
-        changed[0] += 500
-    elif fault == "flat":
-        changed[:, 2] = changed[0, 2]
-    if fault != "points":
-        write_prompts(points / f"{case.name}.json", [Prompt(1, changed, "tumour")])
-    if fault == "modality":
-        (path,) = images.glob(f"{case.name}*")
-        shutil.copy(path, images / f"{case.name}_0001.nii.gz")
-        path.rename(images / f"{case.name}_0000.nii.gz")
-    out = tmp_path / "out"
-    done = infer(root, "-i", images, "-in", points, "-o", out, results=results)
-    assert done.exit_code == 1 and expected in done.output, done.output
-    assert len(list(out.glob("*.nii.gz"))) == 1
-    assert list(json.loads((out / "failures.json").read_text())["infer"]) == [case.name]
-    if fault == "five":
-        done = infer(
-            root, "-i", images, "-in", points, "-o", out, "--any-points", results=results
-        )  # fmt: skip
-        assert done.exit_code == 0 and len(list(out.glob("*.nii.gz"))) == 2
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["-i", "nowhere", "-in", "points", "-o", "out"], "nowhere: does not exist"),
-        (["-i", "points", "-in", "points"], "Missing option '-o / --output'"),
-        (["-in", "points", "-o", "out"], "Missing option '-i / --images'"),
-        (["-i", "a.nii.gz", "-i", "b.nii.gz", "-in", "points", "-o", "o"], "2 given for one case"),
-        (["-i", "empty", "-in", "points", "-o", "out"], "holds no images"),
-        (["-i", "empty", "-in", "points/x.json", "-o", "out"], "is one file, but"),
-    ],
-)  # fmt: skip
-def test_wrong_requests(root, tested, tmp_path, monkeypatch, words, message):
-    monkeypatch.chdir(tmp_path)
-    for folder in ("points", "empty"):
-        (tmp_path / folder).mkdir()
-    for file in ("a.nii.gz", "b.nii.gz", "points/x.json"):
-        (tmp_path / file).write_bytes(b"")
-    done = infer(root, *words, results=tested[1])
-    assert done.exit_code == 2 and message in done.output, done.output
-
-
-def test_a_deployed_model_needs_no_task(root, tested, tmp_path):
-    _, results = tested
-    roots = Roots(root / "raw", root / "processed", results)
-    place = tmp_path / "results" / "models" / NAME
-    write_bundle(own_model(roots, NAME), place)
-    raw = root / "raw" / NAME
-    words = ["-i", raw / "imagesTs", "-in", raw / "interactionsTs", "-o", tmp_path / "out"]
-    nothing = tmp_path / "nothing"
-    done = infer(nothing, *words, results=tmp_path / "results")
-    assert done.exit_code == 0, done.output
-    assert "deployed, folds 0, 1" in done.output
-    for path in (tmp_path / "out").glob("*.nii.gz"):
-        same = results / NAME / "predictions" / "ensemble" / path.name
-        assert same.read_bytes() == path.read_bytes()
-
-
-def test_of_two_models_none_wins_silently(root, tested, tmp_path):
-    results = copied(root, tmp_path)
-    shutil.copy(tested[1] / NAME / "postprocessing.json", results / NAME)
-    roots = Roots(root / "raw", root / "processed", results)
-    whole = own_model(roots, NAME)
-    raw = root / "raw" / NAME
-    words = ["-i", raw / "imagesTs", "-in", raw / "interactionsTs", "-o", tmp_path / "out"]
-    write_bundle(whole, results / "models" / NAME)
-    same = infer(root, *words, results=results)
-    assert same.exit_code == 0 and "deployed, folds 0, 1" in same.output
-    shutil.rmtree(results / "models")
-    write_bundle(whole.fold(0), results / "models" / NAME)
-    done = infer(root, *words, results=results)
-    assert done.exit_code == 2 and "--model deployed or --model own" in done.output
-    for wish, said in (("deployed", "deployed, folds 0,"), ("own", "own folds 0, 1"),
-                       (results / "models" / NAME, "deployed, folds 0,")):  # fmt: skip
-        done = infer(root, *words, "--model", wish, results=results)
-        assert done.exit_code == 0 and said in done.output, done.output
-
-
-@pytest.mark.parametrize("which", ["imagesTs", "interactionsTs", "labelsTs"])
-def test_nothing_is_written_among_what_is_read(root, tested, tmp_path, which):
-    raw = copied_root(root, tmp_path) / "raw" / NAME
-    before = {path: path.read_bytes() for path in raw.rglob("*.nii.gz")}
-    words = ["-i", raw / "imagesTs", "-in", raw / "interactionsTs", "-l", raw / "labelsTs"]
-    done = infer(root, *words, "-o", raw / which, results=tested[1])
-    assert done.exit_code == 2 and "holds what is read" in done.output
-    one = case_of(tmp_path).images[0]
-    done = infer(root, "-i", one, *words[2:4], "-o", raw / "imagesTs", results=tested[1])
-    assert done.exit_code == 2 and "holds what is read" in done.output
-    assert before == {path: path.read_bytes() for path in raw.rglob("*.nii.gz")}
-
-
-def test_mlflow_is_told(root, tested, tmp_path, monkeypatch):
+def test_mlflow_is_told(trained, tested, tmp_path, monkeypatch):
     from mlflow import MlflowClient
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     results = tmp_path / "results"
     shutil.copytree(tested[1], results)
-    raw = root / "raw" / NAME
+    raw = trained / "raw" / NAME
     words = ["-i", raw / "imagesTs", "-in", raw / "interactionsTs", "-o", tmp_path / "out"]
-    done = infer(root, *words, "-l", raw / "labelsTs", "-m", results=results)
+    done = infer(trained, *words, "-l", raw / "labelsTs", "-m", results=results)
     assert done.exit_code == 0, done.output
-    assert run(root, "test", "-t", NAME, *CPU, results=results).exit_code == 0
+    assert run(trained, "test", "-t", NAME, *CPU, results=results).exit_code == 0
     client = MlflowClient(f"sqlite:///{results / 'mlflow.db'}")
     experiment = client.get_experiment_by_name(NAME)
     runs = {one.info.run_name: one for one in client.search_runs([experiment.experiment_id])}
@@ -393,11 +174,11 @@ def test_mlflow_is_told(root, tested, tmp_path, monkeypatch):
         assert "dice_mean" in one.data.metrics and one.data.params["mirrored"] == "True"
 
 
-def test_interrupted_it_keeps_what_is_done(root, tmp_path):
-    roots = Roots(root / "raw", root / "processed", root / "results")
+def test_interrupted_it_keeps_what_is_done(trained, tmp_path):
+    roots = Roots(trained / "raw", trained / "processed", trained / "results")
     model = own_model(roots, NAME)
     how = {"mirrored": False, "restore": "probability", "precision": "fp32"}
-    cases, output = Task.load(root / "raw" / NAME).test, Output(tmp_path, model.folds)
+    cases, output = Task.load(trained / "raw" / NAME).test, Output(tmp_path, model.folds)
     signals = Signals()
     signals.received = 15
     made = Predictor(model, device="cpu", **how)
@@ -414,11 +195,11 @@ def test_interrupted_it_keeps_what_is_done(root, tmp_path):
     assert [one.kept for one in again] == [False, True]
 
 
-def test_robustness(root, tested, tmp_path):
+def test_robustness(trained, tested, tmp_path):
     _, results = tested
     out = tmp_path / "robust"
     words = ["evaluate", "--robustness", "-t", NAME, "-o", out, "--repeats", "2", "--no-tta", *CPU]
-    done = run(root, *words, results=results)
+    done = run(trained, *words, results=results)
     assert done.exit_code == 0, done.output
     assert "as placed" in done.output and "moved 5 mm" in done.output
     content = json.loads((out / "robustness.json").read_text())
@@ -434,18 +215,18 @@ def test_robustness(root, tested, tmp_path):
         assert row["mean"] == pytest.approx(mean)
         assert row["cost"] == pytest.approx(np.mean(list(placed.values())) - mean)
     before = (out / "robustness.json").read_bytes()
-    assert run(root, *words, results=results).exit_code == 0
+    assert run(trained, *words, results=results).exit_code == 0
     assert (out / "robustness.json").read_bytes() == before
 
 
-def test_other_commands_say_what_is_missing(root, tmp_path):
-    done = run(root, "evaluate", "-p", tmp_path)
+def test_other_commands_say_what_is_missing(trained, tmp_path):
+    done = run(trained, "evaluate", "-p", tmp_path)
     assert done.exit_code == 2 and "Missing option '-l / --labels'" in done.output
-    done = run(root, "evaluate", "--robustness")
+    done = run(trained, "evaluate", "--robustness")
     assert done.exit_code == 2 and "Missing option '-t / --task'" in done.output
-    done = run(root, "predict", "-t", NAME, "--no-nifti")
+    done = run(trained, "predict", "-t", NAME, "--no-nifti")
     assert done.exit_code == 2 and "nothing would be written" in done.output
-    done = run(root, "test", "-t", NAME, "--folds", "x")
+    done = run(trained, "test", "-t", NAME, "--folds", "x")
     assert done.exit_code == 2 and "expected all, or numbers" in done.output
-    done = run(root, "test", "-t", NAME, results=tmp_path / "none")
+    done = run(trained, "test", "-t", NAME, results=tmp_path / "none")
     assert done.exit_code == 2 and "has no trained fold" in done.output

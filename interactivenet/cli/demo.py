@@ -66,7 +66,8 @@ def demo(
             return
         status = stages.run(step, output)
         if status not in (0, 1):  # 1: some cases failed, and the others go on
-            say(f"the demo ends here, with status {status}: the same command goes on")
+            why = "the line above says why" if status == 2 else "the same command goes on"
+            say(f"the demo ends here, with status {status}: {why}")
             ctx.exit(status if status > 0 else 128 - status)
         worst = max(worst, status)
 

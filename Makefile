@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CODE := interactivenet benchmarks tests entrypoints
+CODE := interactivenet benchmarks tests entrypoints docker
 BENCHMARKS := $(filter-out __init__ report encodings nnunet,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
 # the oracle of some tests, source only: needs a compiler and, with numpy 2, an older name
@@ -12,13 +12,22 @@ NUMPY_2 := -DNPY_IN_ARRAY=NPY_ARRAY_IN_ARRAY
 GEODISTK := CFLAGS=$(NUMPY_2) CXXFLAGS=$(NUMPY_2) $(BIN)/python -m pip install --quiet \
   --no-build-isolation --no-deps -c constraints.txt GeodisTK
 
+# the image; BUILD_ARGS for the builder (--build-arg BASE_IMAGE=...)
+DOCKER ?= docker
+APPTAINER ?= apptainer
+IMAGE ?= interactivenet
+BUILD_ARGS ?=
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' interactivenet/__init__.py)
+ARCHIVE := dist/interactivenet-$(VERSION).tar.gz
+SIF := dist/interactivenet-$(VERSION).sif
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format demo bench clean
+.PHONY: help setup test lint format demo bench image image-test image-save sif clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with the pinned versions (PYTHON=python3.12 to choose another)
 
@@ -50,6 +59,23 @@ bench: setup ## Run every benchmark into benchmarks/results/ (some minutes)
 	@set -e; for name in $(BENCHMARKS); do \
 	  echo "$(BIN)/python -m benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name; \
 	done
+
+image: ## Build the container image (TORCH_INDEX=ADDRESS for another build of torch)
+	$(DOCKER) build -f docker/Dockerfile --tag $(IMAGE) --build-arg VERSION=$(VERSION) \
+	  --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" \
+	  $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) $(BUILD_ARGS) .
+
+image-test: setup ## Build an image and a SIF, and run every stage in them (as root: may install an engine)
+	CONTAINERS=1 $(BIN)/python -m pytest -v tests/container $(ARGS)
+
+image-save: ## Write the image as one file, to be carried elsewhere
+	@mkdir -p $(dir $(ARCHIVE))
+	$(DOCKER) save $(IMAGE) | gzip -1 > $(ARCHIVE).part
+	mv $(ARCHIVE).part $(ARCHIVE)
+
+sif: ## Make an Apptainer image of what image-save wrote
+	@test -f $(ARCHIVE) || { echo "$(ARCHIVE): does not exist: 'make image image-save' writes it" >&2; exit 2; }
+	$(APPTAINER) build --force $(SIF_ARGS) --build-arg ARCHIVE=$(ARCHIVE) $(SIF) apptainer/interactivenet.def
 
 clean: ## Remove caches, build output and the demo; .venv stays
 	rm -rf demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -7,6 +7,7 @@ order, and at most a few cases are in memory at once.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -16,10 +17,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
+from functools import cache, partial
 from types import TracebackType
 from typing import TypeVar
 
+from interactivenet.cgroup import read_limits
 from interactivenet.errors import RequestError
 
 Item = TypeVar("Item")
@@ -27,10 +29,22 @@ Result = TypeVar("Result")
 
 
 def available_cores() -> int:
-    """Return how many cores this process may use."""
+    """Return how many cores this process may use, at least 1.
+
+    What counts is the affinity, and the quota of CPU time, rounded up: docker run --cpus 2 shows
+    all cores of the machine, and threads on each of them would only wait for each other.
+    """
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    quota = _quota()
+    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+
+
+@cache
+def _quota() -> float | None:
+    return read_limits().cores
 
 
 def map_cases(

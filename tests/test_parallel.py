@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from interactivenet import parallel
+from interactivenet.cgroup import Limits
 from interactivenet.errors import RequestError
 from interactivenet.parallel import Workers, map_cases
 
@@ -97,3 +99,29 @@ def _alive(process):
             return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.parametrize(
+    ("allowed", "quota", "cores"),
+    [(64, None, 64), (64, 2.0, 2), (64, 2.1, 3), (64, 0.2, 1), (4, 8.0, 4), (1, None, 1)],
+)
+def test_cores_by_affinity_and_quota(monkeypatch, allowed, quota, cores):
+    """docker run --cpus 2, --cpuset-cpus."""
+    monkeypatch.setattr(parallel.os, "sched_getaffinity", lambda _: set(range(allowed)))
+    monkeypatch.setattr(parallel, "read_limits", lambda: Limits(cores=quota))
+    parallel._quota.cache_clear()
+    try:
+        assert parallel.available_cores() == cores
+    finally:
+        parallel._quota.cache_clear()
+
+
+def test_the_quota_is_read_once(monkeypatch):
+    read = []
+    monkeypatch.setattr(parallel, "read_limits", lambda: read.append(1) or Limits())
+    parallel._quota.cache_clear()
+    try:
+        assert parallel.available_cores() == parallel.available_cores()
+        assert len(read) == 1
+    finally:
+        parallel._quota.cache_clear()

@@ -27,6 +27,7 @@ _COMMANDS = {
         "interactivenet.cli.models:models",
         "Pretrained models: list, download, install, show, remove, convert.",
     ),
+    "doctor": ("interactivenet.cli.doctor:doctor", "Check this installation or container."),
     "prompts": ("interactivenet.cli.prompts:prompts", "Convert prompt files between formats."),
 }
 

@@ -21,10 +21,11 @@ _SHARED_MEMORY = Path("/dev/shm")
 
 
 def choose_device(wish: str) -> str:
-    """Return 'cuda' or 'cpu'; wish: one of them, or 'auto'.
+    """Return 'cuda' or 'cpu'; wish: one of them, or 'auto'. Raises RequestError without CUDA.
 
-    Raises RequestError where CUDA is asked for and there is none.
+    Every use of the network begins here: torch gets no more threads than there are cores for it.
     """
+    _limit_threads()
     if wish == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if wish == "cuda" and not torch.cuda.is_available():
@@ -33,6 +34,13 @@ def choose_device(wish: str) -> str:
             " (docker run --gpus all, apptainer exec --nv)"
         )
     return wish
+
+
+def _limit_threads() -> None:
+    """Keep torch from a thread for each core of the machine where a container has fewer."""
+    cores = available_cores()
+    if torch.get_num_threads() > cores:
+        torch.set_num_threads(cores)
 
 
 def check_devices(devices: int, device: str) -> None:

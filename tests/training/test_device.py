@@ -92,3 +92,16 @@ def test_more_cards_than_there_are(monkeypatch):
 def test_half_precision_needs_cuda():
     with pytest.raises(RequestError, match="--precision fp16: needs CUDA"):
         device.choose_precision("fp16", "cpu")
+
+
+@pytest.mark.parametrize(("threads", "cores", "left"), [(64, 2, 2), (2, 64, 2), (3, 3, 3)])
+def test_torch_gets_no_more_threads_than_cores(monkeypatch, threads, cores, left):
+    """As in docker run --cpus 2 on a large machine."""
+    before = torch.get_num_threads()
+    monkeypatch.setattr(device, "available_cores", lambda: cores)
+    try:
+        torch.set_num_threads(threads)
+        device.choose_device("cpu")
+        assert torch.get_num_threads() == left
+    finally:
+        torch.set_num_threads(before)

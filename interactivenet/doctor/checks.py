@@ -1,0 +1,39 @@
+"""What was found on one subject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from interactivenet.errors import one_line
+
+Status = Literal["ok", "note", "problem"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found on a subject, in one line.
+
+    status: 'problem' where a command will fail, 'note' where it will be slow, or do less.
+    remedy: what to do about it; '' where there is nothing to do.
+    """
+
+    subject: str
+    status: Status
+    found: str
+    remedy: str = ""
+
+
+def isolated(subject: str, checks: Callable[[], list[Check]]) -> list[Check]:
+    """Return the checks; one that fails itself is a problem, and costs no other one."""
+    try:
+        return checks()
+    except Exception as error:
+        what = f"could not be checked: unexpected {type(error).__name__}: {one_line(error)}"
+        return [Check(subject, "problem", what, "please report it")]
+
+
+def gigabytes(size: int) -> str:
+    """Return '0.1 GB' of bytes."""
+    return f"{size / 1e9:.1f} GB"

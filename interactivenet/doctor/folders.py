@@ -1,0 +1,205 @@
+"""Can the folders be read and written, and do the things work there that the commands need?"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from interactivenet.doctor.checks import Check, gigabytes, isolated
+from interactivenet.task import Roots
+
+#: bytes: less is not enough for a checkpoint; less than the second is soon used up
+_LEAST_FREE, _GOOD_FREE = 10**8, 5 * 10**9
+#: signs of a container that others have made
+_CONTAINERS = ("/.dockerenv", "/run/.containerenv", "/.singularity.d")
+
+
+@dataclass(frozen=True)
+class FolderFacts:
+    """What can be done in a folder; '' for what can be done, else why not.
+
+    kind: 'missing', then the rest is of the nearest folder above it that is there.  locks: 'no'
+    where the file system has none, which the commands bear.  free: bytes.
+    """
+
+    path: Path
+    kind: Literal["folder", "missing", "other"]
+    place: Path
+    read: str = ""
+    write: str = ""
+    rename: str = ""
+    locks: str = ""
+    free: int = 0
+
+
+def check_folders(roots: Roots) -> list[Check]:
+    """Check the three roots, the temporary folder and the home folder."""
+    inside = any(Path(sign).exists() for sign in _CONTAINERS)
+    found = []
+    for name, path in (
+        ("raw", roots.raw), ("processed", roots.processed), ("results", roots.results)
+    ):  # fmt: skip
+
+        def check(name: str = name, path: Path = path) -> list[Check]:
+            return [judge_folder(name, read_folder(path), container=inside)]
+
+        found += isolated(name, check)
+    found += isolated("temporary files", lambda: [_temporary()])
+    return [*found, *isolated("home", lambda: [_home()])]
+
+
+def read_folder(path: Path) -> FolderFacts:
+    """Try in a folder what the commands do there; leaves nothing behind."""
+    place = path.absolute()
+    while not _there(place) and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        return FolderFacts(path, "other", place)
+    kind: Literal["folder", "missing"] = "folder" if place == path.absolute() else "missing"
+    read = write = rename = locks = ""
+    free = 0
+    try:
+        with os.scandir(place) as entries:
+            next(entries, None)
+    except OSError as error:
+        read = _why(error)
+    try:
+        free = shutil.disk_usage(place).free
+        with tempfile.TemporaryDirectory(prefix=".doctor-", dir=place) as folder:
+            rename = _try_rename(Path(folder))
+            locks = _try_locks(Path(folder))
+    except OSError as error:
+        write = _why(error)
+    return FolderFacts(path, kind, place, read, write, rename, locks, free)
+
+
+def judge_folder(name: str, facts: FolderFacts, *, container: bool = False) -> Check:
+    """Judge one of the folders of tasks.
+
+    name: as its option, and its environment variable, have it.
+    """
+    path = facts.path
+    another = f"another folder by --{name} or interactivenet_{name}"
+    remedy = f"make it writable for this user, or {another}"
+    if container:
+        # raw and processed stand together in the image, in /data
+        top = path.absolute().parent if path.name == name != "results" else path.absolute()
+        mount = f"docker run -v FOLDER:{top} --user $(id -u):$(id -g)"
+        remedy = f"mount one that this user may write to ({mount}), or {another}"
+    if facts.kind == "other":
+        return Check(name, "problem", f"{facts.place} is no folder", another)
+    if facts.kind == "missing":
+        if facts.write:
+            what = f"{path} is not there and cannot be made: {facts.place}: {facts.write}"
+            return Check(name, "problem", what, remedy)
+        found = f"{path} is not there: will be made"
+    elif facts.read:
+        return Check(name, "problem", f"{path} cannot be read: {facts.read}", remedy)
+    elif facts.write:
+        what = f"{path} cannot be written: {facts.write}"
+        if name == "raw":
+            return Check(name, "note", f"{what}; that is enough for all but making a task")
+        return Check(name, "problem", what, remedy)
+    else:
+        found = str(path)
+    found = f"{found}, {gigabytes(facts.free)} free"
+    if facts.rename:
+        what = f"{found}: files cannot be renamed there: {facts.rename}"
+        return Check(name, "problem", what, another)
+    return _judge_room(name, _judge_locks(name, found, facts.locks, another), facts.free, another)
+
+
+def _judge_locks(name: str, found: str, locks: str, remedy: str) -> Check:
+    if locks == "no":
+        what = f"{found}; the file system has no locks: two runs at once are not noticed, and"
+        return Check(name, "note", f"{what} MLflow's database may break", f"{remedy}; --no-mlflow")
+    if locks:
+        return Check(name, "problem", f"{found}: files cannot be locked there: {locks}", remedy)
+    return Check(name, "ok", found)
+
+
+def _judge_room(name: str, check: Check, free: int, remedy: str) -> Check:
+    if check.status == "problem" or free >= _GOOD_FREE or name == "raw":
+        return check
+    if free < _LEAST_FREE:
+        return Check(name, "problem", f"{check.found}: the disk is full", f"make room, or {remedy}")
+    if check.status == "ok":
+        return Check(name, "note", f"{check.found}: soon full", f"make room, or {remedy}")
+    return check
+
+
+def _there(path: Path) -> bool:
+    """Whether something is there; what may not be looked at is taken for missing."""
+    try:
+        return path.exists() or path.is_symlink()
+    except OSError:
+        return False
+
+
+def _try_rename(folder: Path) -> str:
+    """Put a file in the place of another one, as every result gets its name."""
+    try:
+        (folder / "old").write_bytes(b"old")
+        (folder / "new").write_bytes(b"new")
+        (folder / "new").replace(folder / "old")
+        return "" if (folder / "old").read_bytes() == b"new" else "the old file stays"
+    except OSError as error:
+        return _why(error)
+
+
+def _try_locks(folder: Path) -> str:
+    """Lock a file as filelock does, and see that it cannot be locked again meanwhile.
+
+    Not by filelock itself, which makes do with another kind of lock where this one is missing.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows, whose own locks need no try
+        return ""
+    path = folder / "lock"
+    with path.open("w") as first, path.open("w") as second:
+        try:
+            fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            missing = error.errno in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
+            return "no" if missing else _why(error)
+        try:
+            fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return ""
+        return "no"  # granted twice: it is none
+
+
+def _temporary() -> Check:
+    try:
+        folder = Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        remedy = "TMPDIR, or docker run --tmpfs /tmp"
+        return Check("temporary files", "problem", _why(error), remedy)
+    free = shutil.disk_usage(folder).free
+    found = f"{folder}, {gigabytes(free)} free"
+    if free < _LEAST_FREE:
+        return Check("temporary files", "note", f"{found}: nearly full", "make room, or TMPDIR")
+    return Check("temporary files", "ok", found)
+
+
+def _home() -> Check:
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user without a passwd entry and HOME
+        what = "this user has no home folder, without which MLflow cannot be imported"
+        return Check("home", "note", what, "docker run -e HOME=/tmp")
+    facts = read_folder(home)
+    if facts.kind == "folder" and not facts.write:
+        return Check("home", "ok", str(home))
+    why = facts.write or ("is not there" if facts.kind == "missing" else "is no folder")
+    return Check("home", "note", f"{home} cannot be written: {why}; it is not needed")
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or str(error)

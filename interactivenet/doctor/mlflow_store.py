@@ -1,0 +1,82 @@
+"""Can MLflow record runs? Whatever is wrong with it, a training goes on: notes, no problems."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+from interactivenet.doctor.checks import Check
+from interactivenet.doctor.folders import read_folder
+from interactivenet.tracking import DATABASE, _database, _public, _said
+
+#: seconds
+_PATIENCE = 3
+#: bytes up to which a database is checked through, which takes below a second
+_SMALL = 2 * 10**8
+_REMEDY = "mend it, or set MLFLOW_TRACKING_URI, or --no-mlflow"
+
+
+def check_store(results: Path) -> list[Check]:
+    """Look at the store that a training would use, without making or changing it."""
+    address = os.environ.get("MLFLOW_TRACKING_URI", "")  # as tracking.start chooses it
+    address = address or f"sqlite:///{(results / DATABASE).absolute().as_posix()}"
+    database = _database(address)
+    if database is not None:
+        return [judge_store(address, _database_fault(database), made=database.exists())]
+    if re.match(r"https?://", address):
+        return [judge_store(address, _server_fault(address))]
+    if re.match(r"file:|/|\.", address):
+        folder = Path(re.sub(r"^file:(//)?", "", address))
+        facts = read_folder(folder)
+        fault = "is no folder" if facts.kind == "other" else facts.read or facts.write
+        return [judge_store(address, fault, made=facts.kind == "folder")]
+    return [Check("mlflow", "ok", f"{_public(address)}: not tried")]
+
+
+def judge_store(address: str, fault: str, *, made: bool = True) -> Check:
+    """Say whether runs can be recorded at an address, without its password.
+
+    fault: why not; '' where they can.  made: whether the store is there already.
+    """
+    found = _public(address)
+    if fault:
+        return Check("mlflow", "note", f"{found}: {fault}; trainings go on without it", _REMEDY)
+    return Check("mlflow", "ok", found if made else f"{found}: will be made")
+
+
+def _database_fault(path: Path) -> str:
+    folder = read_folder(path.parent)
+    if folder.kind == "other":
+        return f"{folder.place} is no folder"
+    if folder.write:  # a journal stands beside the database
+        return f"{folder.place} cannot be written: {folder.write}"
+    if not path.exists():
+        return ""
+    try:
+        with path.open("r+b"):  # changes nothing
+            pass
+        where = f"file:{quote(str(path.absolute()))}?mode=ro"
+        with closing(sqlite3.connect(where, uri=True, timeout=_PATIENCE)) as database:
+            database.execute("select version_num from alembic_version").fetchone()
+            if path.stat().st_size <= _SMALL:
+                (said,) = database.execute("pragma quick_check(1)").fetchone()
+                return "" if said == "ok" else f"is damaged: {said}"
+    except OSError as error:
+        return f"cannot be written: {error.strerror or error}"
+    except sqlite3.Error as error:
+        return f"cannot be used: {_said(error)}"
+    return ""
+
+
+def _server_fault(address: str) -> str:
+    import requests
+
+    try:
+        answer = requests.get(f"{address.rstrip('/')}/health", timeout=_PATIENCE)
+    except (requests.RequestException, ValueError) as error:
+        return f"does not answer: {_said(error)}"
+    return "" if answer.ok else f"answers with status {answer.status_code}"

@@ -1,0 +1,73 @@
+"""The same image as a SIF, run by an ordinary user."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tests.container.conftest import REPOSITORY, TASK, given_away
+
+#: of the user in tests/container/apptainer.sh; where Apptainer is installed, of who runs the tests
+USER = 1000 if os.getuid() == 0 else os.getuid()
+ISOLATED = ("--containall", "--no-home", "--net", "--network", "none")
+
+
+def run(*words, check=True, **env):
+    done = subprocess.run(
+        ["apptainer", *map(str, words)], env=os.environ | env, capture_output=True, text=True
+    )
+    assert not check or done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+@pytest.fixture(scope="module")
+def sif(apptainer, engine, image):
+    """The path of the SIF, built by ``make image-save sif``, whose build runs its %test."""
+    folder = apptainer / "build"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name in ("apptainer", "Makefile"):
+        copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy
+        copy(REPOSITORY / name, folder / name)
+    (folder / "interactivenet").mkdir()
+    shutil.copy(REPOSITORY / "interactivenet" / "__init__.py", folder / "interactivenet")
+    quickly = '--fakeroot --mksquashfs-args "-comp zstd -Xcompression-level 3"'
+    done = engine.script(
+        "env", "APPTAINER_AS_ROOT=1", "make", "-C", folder, "image-save", "sif",
+        f"DOCKER={engine.command}", f"IMAGE={image}", f"SIF_ARGS={quickly}",
+    )  # fmt: skip
+    (path,) = (folder / "dist").glob("*.sif")
+    return path, done.stdout + done.stderr
+
+
+def test_its_own_test_passes(sif):
+    path, log = sif
+    assert "no problems" in log
+    assert "no problems" in run("test", path).stdout
+
+
+def test_it_says_what_it_is_for(sif):
+    assert "-B data:/data" in run("run-help", sif[0]).stdout
+    assert "Apache-2.0" in run("inspect", "--labels", sif[0]).stdout
+
+
+def test_an_ordinary_user_plans(sif, apptainer, planned):
+    root = apptainer / "task"
+    shutil.rmtree(root, ignore_errors=True)
+    shutil.copytree(planned.root / "data" / "raw", root / "data" / "raw")
+    given_away(root / "results", USER)
+    for one in (root, *root.rglob("*")):
+        os.chown(one, USER, USER)
+    where = ("-B", f"{root}/data:/data", "-B", f"{root}/results:/results")
+    words = ("plan", "-t", TASK, "--preset", "tiny", "-f", "2")
+    run("run", *ISOLATED, *where, sif[0], *words)
+    made = root / "data" / "processed" / TASK / "plans.json"
+    assert made.stat().st_uid == USER
+    ours = planned.root / "data" / "processed" / TASK / "plans.json"
+    assert made.read_bytes() == ours.read_bytes()
+
+
+def test_it_says_how_to_mount(sif):
+    done = run("run", *ISOLATED, sif[0], "plan", "-t", TASK, check=False)
+    assert done.returncode == 2 and "-B FOLDER:/data" in done.stderr

@@ -1,0 +1,74 @@
+"""The image, started as users start it."""
+
+import json
+
+from tests.container.conftest import EPOCHS, HARDENED, TASK, USER
+
+
+def test_it_says_what_it_is(engine, image):
+    (found,) = json.loads(engine("image", "inspect", image).stdout)
+    config = found["Config"]
+    assert config["User"] not in ("", "root", "0")
+    assert set(config["Volumes"]) == {"/data", "/results"}
+    labels = config["Labels"]
+    assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
+    version = engine("run", "--rm", image, "--version").stdout.split()[-1]
+    assert labels["org.opencontainers.image.version"] == version
+
+
+def test_without_arguments_it_prints_the_help(engine, image):
+    done = engine("run", "--rm", *HARDENED, image)
+    assert done.stdout.startswith("Usage: interactivenet") and "plan" in done.stdout
+    assert done.stderr == ""
+
+
+def test_it_says_how_to_mount(engine, image, tmp_path):
+    for options, words, expected in [
+        ((), "plan -t X", "-v FOLDER:/data"),
+        (("-v", f"{tmp_path}:/data"), "train -t X -f 0", "-v FOLDER:/results"),
+        (("-v", f"{tmp_path}:/data:ro"), "simulate -t X", "mounted read-only"),
+        (("-v", f"{tmp_path}:/data"), "simulate -t X", "--user"),
+    ]:
+        done = engine("run", "--rm", *HARDENED, *options, image, *words.split(), check=False)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stdout + done.stderr
+        assert expected in done.stderr
+
+
+def test_the_kernels_are_in_it(engine, image):
+    """Compiled kernels are loaded, not made: so they are on another day, in another layer."""
+    program = (
+        "from interactivenet.encoding import kernels, precompile; precompile.precompile();"
+        "print({n: (sum(f.stats.cache_hits.values()), sum(f.stats.cache_misses.values()))"
+        " for n, f in vars(kernels).items() if getattr(f, 'stats', None) and f.stats.cache_path})"
+    )
+    words = ("--entrypoint", "python", image, "-c", program)
+    assert "{'settle': (2, 0), 'scan': (2, 0)}" in engine("run", "--rm", *HARDENED, *words).stdout
+
+
+def test_a_stopped_training_goes_on(trained):
+    """'docker stop' waits 10 s and kills then, which is status 137."""
+    assert trained.status == 143, trained.log
+    assert trained.checkpoint and 0 < trained.epochs < EPOCHS
+    assert f"continued after epoch {trained.epochs}" in trained.again
+    for number in (0, 1):
+        rows = (trained.stages.results / f"fold_{number}" / "metrics.csv").read_text().splitlines()
+        assert [int(row.split(",")[0]) for row in rows[1:]] == list(range(1, EPOCHS + 1))
+
+
+def test_the_whole_chain(tested):
+    folder = tested.results / "evaluation"
+    found = json.loads((folder / "metrics.json").read_text())
+    assert found["summary"]["all"]["metrics"]["dice"]["n"] == 2
+    assert found["summary"]["all"]["metrics"]["dice"]["mean"] > 0.4  # it has learnt something
+    assert (folder / "report.html").exists()
+    models = tested.root / "results" / "models"
+    assert (models / TASK / "bundle.json").exists() and (models / f"{TASK}.zip").exists()
+    run = json.loads((tested.results / "fold_0" / "run.json").read_text())
+    assert run["status"] == "done"
+    assert (tested.root / "results" / "mlflow.db").stat().st_size > 0
+
+
+def test_what_is_written_belongs_to_the_user(tested):
+    files = [one for part in ("data", "results") for one in (tested.root / part).rglob("*")]
+    assert len(files) > 50
+    assert {(one.stat().st_uid, one.stat().st_gid) for one in files} == {(USER, USER)}

@@ -135,3 +135,41 @@ def test_starts_cold_without_home_beside_unwritable_source(tmp_path):
     assert [folder.name for folder in (tmp_path / "temporary").iterdir()] == [
         f"interactivenet-{os.getuid()}"
     ]
+
+
+@pytest.mark.parametrize(
+    ("features", "given", "expected"),
+    [
+        (compiling._COMMON, {}, ("x86-64-v3", "")),
+        ((*compiling._COMMON, "avx512f"), {}, ("x86-64-v3", "")),
+        (compiling._COMMON[1:], {}, (None, None)),  # an old processor: numba looks at it itself
+        ((), {}, (None, None)),  # another architecture
+        (compiling._COMMON, {"NUMBA_CPU_NAME": "generic"}, ("generic", "")),
+    ],
+)
+def test_kernels_are_for_the_common_processors(monkeypatch, features, given, expected):
+    names = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with monkeypatch.context() as patch:
+        patch.setattr(compiling.numba.config, "reload_config", lambda: None)
+        compiling.choose_processor(dict.fromkeys(features, True) | {"sse2": True, "adx": False})
+        found = tuple(os.environ.pop(name, None) for name in names)
+    assert found == expected
+
+
+def test_kernels_compiled_elsewhere_are_loaded(tmp_path):
+    """What one process has compiled another one loads: numba compares processors by name."""
+    program = (
+        "from interactivenet.encoding import kernels, precompile; precompile.precompile();"
+        "print(sum(sum(f.stats.cache_misses.values()) for f in (kernels.settle, kernels.scan)))"
+    )
+    env = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"):
+        env.pop(name, None)
+    for _ in range(2):  # the first may take over the kernels of the tree, or compile
+        words = [sys.executable, "-c", program]
+        done = subprocess.run(words, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0"

@@ -1,0 +1,53 @@
+# What the three jobs share, sourced by them: `stage WORDS` runs `interactivenet WORDS` in the
+# container and ends it in time.  submit.sh exports the variables.
+# shellcheck shell=bash
+#
+# What ends a job early:
+#   scancel, scontrol requeue, preemption: SLURM sends SIGTERM to every process of the job, SIGKILL
+#     KillWait (30 s) later, and knows by itself whether the job goes back into the queue.
+#   the time limit: SIGUSR1, to this shell alone and some minutes before (#SBATCH --signal). The
+#     program is asked to end, then this script puts the job back into the queue.
+# The program finishes the current step, saves and ends with 143; the same line goes on from there.
+# So a trap only has to keep this shell alive meanwhile: where it ends, SLURM kills the rest.
+
+program='' asked=''
+trap 'asked=TERM; to_program' TERM
+trap 'asked=${asked:-USR1}; to_program' USR1
+
+to_program() { # a program that got SIGTERM already takes a second one at once for the same
+  [ -z "$program" ] || kill -TERM "$program" 2>/dev/null
+}
+
+stage() {
+  local status words=(exec)
+  [ -z "$NV" ] || words+=("$NV")
+  # nothing of this machine gets in but what is named here
+  words+=(--cleanenv --no-mount "home,cwd" -B "$DATA:/data" -B "$RESULTS:/results")
+  words+=(--env "OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}")
+  [ -z "${MLFLOW_TRACKING_URI:-}" ] || words+=(--env "MLFLOW_TRACKING_URI=$MLFLOW_TRACKING_URI")
+
+  [ -z "$asked" ] || back_to_queue
+  printf '%s %s, start %s: interactivenet %s\n' "$(date '+%F %T')" "$(hostname -s)" \
+    $((${SLURM_RESTART_COUNT:-0} + 1)) "$*"
+  # in the background, since bash obeys a trap only between commands, or in wait
+  apptainer "${words[@]}" "$SIF" interactivenet "$@" &
+  program=$!
+  while kill -0 "$program" 2>/dev/null; do wait "$program"; done # a signal ends wait, too
+  wait "$program"
+  status=$?
+  program=''
+  [ "$status" -ne 143 ] || back_to_queue
+  [ "$status" -eq 0 ] || echo "interactivenet $1: exit status $status"
+  return "$status"
+}
+
+back_to_queue() { # only what the time limit ended: scancel has to be the end
+  local job=$SLURM_JOB_ID
+  if [ "$asked" = USR1 ]; then
+    # the last task of an array has the array's own number, which would restart every fold
+    [ -z "${SLURM_ARRAY_TASK_ID:-}" ] || job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+    echo "the time limit is near: job $job goes back into the queue"
+    scontrol requeue "$job" || echo "it cannot: submit.sh again goes on"
+  fi
+  exit 143
+}

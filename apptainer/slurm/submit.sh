@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Plan, train every fold and test a task on a SLURM cluster, as jobs that wait for each other:
+# plan, then an array with a task for each fold, then test.
+#
+#   SIF=interactivenet.sif DATA=data RESULTS=results TASK=Task101_SARCOMA \
+#     ./submit.sh [plan] [train] [test] [-- OPTIONS OF SBATCH]
+#
+#   ./submit.sh                                       all three
+#   ./submit.sh -- --partition=gpu --account=radiology
+#   ./submit.sh test                                  that one alone, at once
+#
+# The same line again is the remedy for whatever went wrong: finished work is skipped, and a
+# training goes on from its checkpoint.
+#
+# Variables, and what they are where they are not set:
+: "${SIF:=interactivenet.sif}" # the image
+: "${DATA:=data}"              # folder with raw/TASK, checked by 'interactivenet dataset'; the plan
+#                                writes processed/TASK beside it
+: "${RESULTS:=results}"        # folder for weights, predictions, reports; the jobs' logs in slurm/
+: "${TASK:=}"                  # TaskXXX_NAME
+: "${FOLDS:=5}"                # how many: 5 trains folds 0 to 4
+: "${EPOCHS:=500}"             # of each fold
+: "${PLAN_ARGS=}"              # further options of each stage, such as '--preset small --seed 1'
+: "${TRAIN_ARGS=}"
+: "${TEST_ARGS=}"
+: "${STAGES:=postprocess test}" # what the last job does; 'postprocess deploy' without test cases,
+#                                'postprocess test deploy' for a model to hand on
+: "${GRES=gpu:1}"              # the graphics card of a fold and of test, as sbatch's --gres takes
+#                                it; GRES= on processors
+: "${NV=${GRES:+--nv}}"        # how apptainer passes that on: --rocm for AMD's, NV= for none
+
+# MLFLOW_TRACKING_URI, where set, is passed on. Time limits, memory and cores stand in the .sbatch
+# files; what follows -- outweighs them, for all jobs.
+set -euo pipefail
+
+refuse() {
+  echo "submit.sh: $*" >&2
+  exit 2
+}
+
+whole() { # NAME: make the path in this variable absolute
+  local path=${!1}
+  [[ $path == /* ]] || path=$PWD/$path
+  [[ $path != *[:,]* ]] || refuse "$1=$path: apptainer binds no path with a colon or a comma"
+  printf -v "$1" %s "$path"
+}
+
+wanted=''
+while (($#)); do
+  case $1 in
+    plan | train | test) wanted+=" $1 " ;;
+    -h | --help)
+      sed -n '2,/^set/{/^set/!{s/^# \{0,1\}//;p}}' "$0"
+      exit
+      ;;
+    --)
+      shift
+      break
+      ;;
+    *) refuse "$1: expected plan, train or test (sbatch's own options follow --)" ;;
+  esac
+  shift
+done
+
+command -v sbatch >/dev/null || refuse "sbatch: not found on PATH; expected a login node of SLURM"
+[ -n "$TASK" ] || refuse "TASK is not set: expected a name such as Task101_SARCOMA"
+for name in SIF DATA RESULTS; do whole "$name"; done
+[ -e "$SIF" ] || refuse "SIF=$SIF: no such image"
+[ -d "$DATA/raw/$TASK" ] || refuse "TASK=$TASK: there is no folder $DATA/raw/$TASK"
+[ -f "$DATA/raw/$TASK/dataset.json" ] ||
+  refuse "$DATA/raw/$TASK: has no dataset.json; 'interactivenet dataset' checks the task first"
+for name in FOLDS EPOCHS; do
+  [[ ${!name} =~ ^[1-9][0-9]*$ ]] || refuse "$name=${!name}: expected a whole number, at least 1"
+done
+for name in $STAGES; do
+  [[ $name =~ ^(postprocess|test|deploy)$ ]] ||
+    refuse "STAGES: $name is none of postprocess, test, deploy"
+done
+mkdir -p "$RESULTS/slurm" || refuse "RESULTS=$RESULTS: cannot be written"
+
+SCRIPTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+export SCRIPTS SIF DATA RESULTS TASK FOLDS EPOCHS PLAN_ARGS TRAIN_ARGS TEST_ARGS STAGES NV
+before='' submitted=()
+for job in plan train test; do
+  [[ -z $wanted || $wanted == *" $job "* ]] || continue
+  # --export: a site's SBATCH_EXPORT=NONE would drop the variables above
+  options=(--parsable --export=ALL --job-name="$TASK-$job")
+  log=${RESULTS//%/%%}/slurm/$job-%j.out
+  if [ "$job" = train ]; then
+    options+=(--array="0-$((FOLDS - 1))")
+    log=${RESULTS//%/%%}/slurm/train-%A_%a.out
+  fi
+  [ -z "$GRES" ] || [ "$job" = plan ] || options+=(--gres="$GRES")
+  # a job whose turn cannot come is removed, instead of waiting for ever
+  [ -z "$before" ] || options+=(--dependency="afterok:$before" --kill-on-invalid-dep=yes)
+  id=$(sbatch "${options[@]}" --output="$log" "$@" "$SCRIPTS/$job.sbatch") || {
+    [ -z "$before" ] || scancel "${submitted[@]}"
+    refuse "SLURM does not take the job for $job, and says why above; no job is left behind"
+  }
+  id=${id%%;*} # of a federation: ID;CLUSTER
+  echo "$job: job $id${before:+, after $before}"
+  before=$id
+  submitted+=("$id")
+done
+echo "logs: $RESULTS/slurm"

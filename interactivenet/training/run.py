@@ -126,6 +126,8 @@ def train_fold(
     if earlier is None and not rank:
         clear(folder)
     resumed = len(earlier[0]["history"]) if earlier else 0
+    if 0 < resumed < settings.epochs and not rank:
+        warn(f"goes on after epoch {resumed}, the last one that an earlier run has finished")
     workers, warning = devices.choose_workers(settings.workers, device, fold.plan)
     if warning:
         warn(warning)

@@ -39,7 +39,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 test: setup ## Run the tests (ARGS='-k nifti' to choose some)
-	$(BIN)/python -m pytest -n auto -q $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup -q $(ARGS)
 
 lint: setup ## Check style, format and types
 	$(BIN)/ruff check $(CODE)
@@ -75,7 +75,9 @@ image-save: ## Write the image as one file, to be carried elsewhere
 
 sif: ## Make an Apptainer image of what image-save wrote
 	@test -f $(ARCHIVE) || { echo "$(ARCHIVE): does not exist: 'make image image-save' writes it" >&2; exit 2; }
-	$(APPTAINER) build --force $(SIF_ARGS) --build-arg ARCHIVE=$(ARCHIVE) $(SIF) apptainer/interactivenet.def
+	gunzip -c $(ARCHIVE) > $(SIF).tar
+	$(APPTAINER) build --force $(SIF_ARGS) --build-arg ARCHIVE=$(SIF).tar $(SIF) apptainer/interactivenet.def
+	rm $(SIF).tar
 
 clean: ## Remove caches, build output and the demo; .venv stays
 	rm -rf demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -208,3 +208,23 @@ def apptainer(image):
         os.environ["PATH"] = f"{folder / 'bin'}{os.pathsep}{before}"
     yield shared
     os.environ["PATH"] = before
+
+
+@pytest.fixture(scope="session")
+def sif(apptainer, engine, image):
+    """The path of the SIF, built by ``make image-save sif``, whose build runs its %test."""
+    folder = apptainer / "build"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name in ("apptainer", "Makefile"):
+        copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy
+        copy(REPOSITORY / name, folder / name)
+    (folder / "interactivenet").mkdir()
+    shutil.copy(REPOSITORY / "interactivenet" / "__init__.py", folder / "interactivenet")
+    quickly = '--fakeroot --mksquashfs-args "-comp zstd -Xcompression-level 3"'
+    done = engine.script(
+        "env", "APPTAINER_AS_ROOT=1", "make", "-C", folder, "image-save", "sif",
+        f"DOCKER={engine.command}", f"IMAGE={image}", f"SIF_ARGS={quickly}",
+    )  # fmt: skip
+    (path,) = (folder / "dist").glob("*.sif")
+    return path, done.stdout + done.stderr

@@ -4,9 +4,7 @@ import os
 import shutil
 import subprocess
 
-import pytest
-
-from tests.container.conftest import REPOSITORY, TASK, given_away
+from tests.container.conftest import TASK, given_away
 
 #: of the user in tests/container/apptainer.sh; where Apptainer is installed, of who runs the tests
 USER = 1000 if os.getuid() == 0 else os.getuid()
@@ -19,26 +17,6 @@ def run(*words, check=True, **env):
     )
     assert not check or done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
     return done
-
-
-@pytest.fixture(scope="module")
-def sif(apptainer, engine, image):
-    """The path of the SIF, built by ``make image-save sif``, whose build runs its %test."""
-    folder = apptainer / "build"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    for name in ("apptainer", "Makefile"):
-        copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy
-        copy(REPOSITORY / name, folder / name)
-    (folder / "interactivenet").mkdir()
-    shutil.copy(REPOSITORY / "interactivenet" / "__init__.py", folder / "interactivenet")
-    quickly = '--fakeroot --mksquashfs-args "-comp zstd -Xcompression-level 3"'
-    done = engine.script(
-        "env", "APPTAINER_AS_ROOT=1", "make", "-C", folder, "image-save", "sif",
-        f"DOCKER={engine.command}", f"IMAGE={image}", f"SIF_ARGS={quickly}",
-    )  # fmt: skip
-    (path,) = (folder / "dist").glob("*.sif")
-    return path, done.stdout + done.stderr
 
 
 def test_its_own_test_passes(sif):

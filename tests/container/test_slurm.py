@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.container.conftest import wanted
 from tests.raw_task import read
 
 ROOT = Path(__file__).parents[2]
@@ -26,16 +27,6 @@ PLAN = "--preset tiny"
 SMALL = ["--cpus-per-task=1", "--mem=1500"]
 EPOCHS = 6
 
-pytestmark = [
-    pytest.mark.skipif(
-        not (os.environ.get("CI") or os.environ.get("CONTAINERS") == "1"),
-        reason="starts a SLURM as root: `make image-test` runs it (CONTAINERS=1)",
-    ),
-    pytest.mark.xdist_group("containers"),
-]
-
-#: stands in for Apptainer: refuses other options than ours, and runs the program that is installed
-#: here on the bound folders, with no variable but those that are passed
 APPTAINER = """#!{python}
 import argparse, os, sys
 parser = argparse.ArgumentParser("apptainer", allow_abbrev=False)
@@ -78,6 +69,7 @@ def apptainer_on_path(tmp_path_factory):
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory):
     """A running SLURM: a function that calls one of its commands and returns what it says."""
+    wanted()
     folder = tmp_path_factory.mktemp("slurm")
     script = Path(__file__).with_name("slurm.sh")
     with subprocess.Popen(
@@ -220,6 +212,31 @@ def test_chain_whose_folds_are_interrupted(slurm, submit, jobs, until, tmp_path)
         assert lines == [str(number) for number in range(1, EPOCHS + 1)]
         assert read(results / TASK / f"fold_{fold}/run.json")["resumed"] == len(before[fold])
     assert "--nv" not in (results / f"slurm/plan-{chain['plan']}.out").read_text()
+    assert (results / TASK / "evaluation/report.html").exists()
+
+
+def test_chain_in_the_container(slurm, data, submit, until, jobs, sif, apptainer):
+    """The same with the real Apptainer, which hands the signals to the program inside."""
+    root = apptainer / "of slurm"
+    shutil.rmtree(root, ignore_errors=True)
+    shutil.copytree(data / "raw", root / "my data" / "raw")
+    image, results = root / "interactive net.sif", root / "my results"
+    os.link(sif[0], image)
+    chain = submit(
+        SIF=image, DATA=root / "my data", RESULTS=results, EPOCHS=3, PATH=os.environ["PATH"],
+        APPTAINER_AS_ROOT=1,
+    )  # fmt: skip
+    folds = [f"{chain['train']}_{fold}" for fold in (0, 1)]
+    eventually(lambda: epochs(results, 0), 150, lambda: jobs(folds[0]))
+    slurm("scontrol", "requeue", folds[0])
+    until("PENDING", folds[0])
+    restart(slurm, folds[0])
+    until("COMPLETED", chain["plan"], *folds, chain["test"], seconds=200)
+    log = (results / f"slurm/train-{chain['train']}_0.out").read_text()
+    assert "ended by SIGTERM: saved; the same command goes on" in log
+    assert "goes on after epoch" in log
+    for fold in (0, 1):
+        assert epochs(results, fold) == [1, 2, 3]
     assert (results / TASK / "evaluation/report.html").exists()
 
 

@@ -97,7 +97,7 @@ def missing(
         path = _folder(words, option, environment)
         if path is None:
             continue
-        if not _lasts(path, mounts):
+        if not lasts(path, mounts):
             return _how_to_mount(command, option, path, written)
         if written and (why := _unwritable(path)):
             return f"{command} writes into {path}: {why}"
@@ -125,7 +125,7 @@ def _value(words: Sequence[str], option: str) -> str | None:
     return None
 
 
-def _lasts(path: Path, mounts: Sequence[Mount]) -> bool:
+def lasts(path: Path, mounts: Sequence[Mount]) -> bool:
     """Whether what lies there outlives the container: it is mounted, and not by accident."""
     around = [mount for mount in mounts if path.is_relative_to(mount.point)]
     if not around:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from interactivenet.doctor.checks import Check, gigabytes, isolated
+from interactivenet.mounts import lasts, read_mounts
 from interactivenet.task import Roots
 
 #: bytes: less is not enough for a checkpoint; less than the second is soon used up
@@ -40,13 +41,15 @@ class FolderFacts:
 def check_folders(roots: Roots) -> list[Check]:
     """Check the three roots, the temporary folder and the home folder."""
     inside = any(Path(sign).exists() for sign in _CONTAINERS)
+    mounts = read_mounts() if inside else []
     found = []
     for name, path in (
         ("raw", roots.raw), ("processed", roots.processed), ("results", roots.results)
     ):  # fmt: skip
 
         def check(name: str = name, path: Path = path) -> list[Check]:
-            return [judge_folder(name, read_folder(path), container=inside)]
+            lost = bool(mounts) and not lasts(path.absolute(), mounts)
+            return [judge_folder(name, read_folder(path), container=inside, lost=lost)]
 
         found += isolated(name, check)
     found += isolated("temporary files", lambda: [_temporary()])
@@ -78,10 +81,13 @@ def read_folder(path: Path) -> FolderFacts:
     return FolderFacts(path, kind, place, read, write, rename, locks, free)
 
 
-def judge_folder(name: str, facts: FolderFacts, *, container: bool = False) -> Check:
+def judge_folder(
+    name: str, facts: FolderFacts, *, container: bool = False, lost: bool = False
+) -> Check:
     """Judge one of the folders of tasks.
 
-    name: as its option, and its environment variable, have it.
+    name: as its option, and its environment variable, have it.  container: whether this is one.
+    lost: whether nothing is mounted there, so that what is written goes with the container.
     """
     path = facts.path
     another = f"another folder by --{name} or interactivenet_{name}"
@@ -107,6 +113,9 @@ def judge_folder(name: str, facts: FolderFacts, *, container: bool = False) -> C
         return Check(name, "problem", what, remedy)
     else:
         found = str(path)
+    if lost:
+        what = f"{path}: nothing is mounted there, and commands that need it will say so"
+        return Check(name, "note", what, remedy)
     found = f"{found}, {gigabytes(facts.free)} free"
     if facts.rename:
         what = f"{found}: files cannot be renamed there: {facts.rename}"

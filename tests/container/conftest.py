@@ -21,6 +21,8 @@ TASK = "Task901_PHANTOM"
 EPOCHS = 12
 #: of the runs: nobody whom the image knows, where the tests may give files away
 USER = 12345 if os.getuid() == 0 else os.getuid()
+#: as whom Apptainer runs (tests/container/apptainer.sh); where it is installed, who runs the tests
+ORDINARY = 1000 if os.getuid() == 0 else os.getuid()
 #: as strict as an image can be run
 HARDENED = (
     "--network", "none", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL",

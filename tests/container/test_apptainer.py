@@ -4,10 +4,8 @@ import os
 import shutil
 import subprocess
 
-from tests.container.conftest import TASK, given_away
+from tests.container.conftest import ORDINARY, TASK, given_away
 
-#: of the user in tests/container/apptainer.sh; where Apptainer is installed, of who runs the tests
-USER = 1000 if os.getuid() == 0 else os.getuid()
 ISOLATED = ("--containall", "--no-home", "--net", "--network", "none")
 
 
@@ -34,14 +32,14 @@ def test_an_ordinary_user_plans(sif, apptainer, planned):
     root = apptainer / "task"
     shutil.rmtree(root, ignore_errors=True)
     shutil.copytree(planned.root / "data" / "raw", root / "data" / "raw")
-    given_away(root / "results", USER)
+    given_away(root / "results", ORDINARY)
     for one in (root, *root.rglob("*")):
-        os.chown(one, USER, USER)
+        os.chown(one, ORDINARY, ORDINARY)
     where = ("-B", f"{root}/data:/data", "-B", f"{root}/results:/results")
     words = ("plan", "-t", TASK, "--preset", "tiny", "-f", "2")
     run("run", *ISOLATED, *where, sif[0], *words)
     made = root / "data" / "processed" / TASK / "plans.json"
-    assert made.stat().st_uid == USER
+    assert made.stat().st_uid == ORDINARY
     ours = planned.root / "data" / "processed" / TASK / "plans.json"
     assert made.read_bytes() == ours.read_bytes()
 

@@ -34,6 +34,19 @@ def test_it_says_how_to_mount(engine, image, tmp_path):
         assert expected in done.stderr
 
 
+def test_doctor_knows_the_limits(planned):
+    """What --cpus and --memory leave, and not what the machine has; nothing fails, nothing stays."""
+    before = sorted(one for one in planned.root.rglob("*"))
+    done = planned.run("doctor", "--json", options=("--cpus", "1"))
+    found = {one["subject"]: one for one in json.loads(done.stdout)["checks"]}
+    assert "1 of" in found["cpu"]["found"] and "6.4 GB" in found["memory"]["found"]
+    assert found["kernels"]["status"] == "ok" and "found compiled" in found["kernels"]["found"]
+    assert found["GeodisTK"]["found"].startswith("installed")
+    assert sorted(one for one in planned.root.rglob("*")) == before
+    nowhere = planned.engine("run", "--rm", *HARDENED, planned.image, "doctor", check=False)
+    assert nowhere.returncode == 0 and "nothing is mounted there" in nowhere.stdout
+
+
 def test_the_kernels_are_in_it(engine, image):
     """Compiled kernels are loaded, not made: so they are on another day, in another layer."""
     program = (

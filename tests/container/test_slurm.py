@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.container.conftest import wanted
+from tests.container.conftest import ORDINARY, wanted
 from tests.raw_task import read
 
 ROOT = Path(__file__).parents[2]
@@ -222,10 +222,12 @@ def test_chain_in_the_container(slurm, data, submit, until, jobs, sif, apptainer
     shutil.copytree(data / "raw", root / "my data" / "raw")
     image, results = root / "interactive net.sif", root / "my results"
     os.link(sif[0], image)
+    results.mkdir()
+    for one in (root, *root.rglob("*")):
+        os.chown(one, ORDINARY, ORDINARY)
     chain = submit(
-        SIF=image, DATA=root / "my data", RESULTS=results, EPOCHS=3, PATH=os.environ["PATH"],
-        APPTAINER_AS_ROOT=1,
-    )  # fmt: skip
+        SIF=image, DATA=root / "my data", RESULTS=results, EPOCHS=3, PATH=os.environ["PATH"]
+    )
     folds = [f"{chain['train']}_{fold}" for fold in (0, 1)]
     eventually(lambda: epochs(results, 0), 150, lambda: jobs(folds[0]))
     slurm("scontrol", "requeue", folds[0])

@@ -166,3 +166,10 @@ def test_a_check_that_fails_costs_no_other_one(tmp_path, monkeypatch):
     assert found["processed"].status == "problem"
     assert "unexpected ZeroDivisionError: oh no" in found["processed"].found
     assert found["raw"].status != "problem" and found["results"].status != "problem"
+
+
+def test_a_folder_of_a_container_that_is_not_mounted_is_a_note():
+    facts = FolderFacts(Path("/results"), **GOOD)
+    check = judge_folder("results", facts, container=True, lost=True)
+    assert check.status == "note" and "nothing is mounted" in check.found
+    assert "-v FOLDER:/results" in check.remedy

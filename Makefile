@@ -21,6 +21,8 @@ VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' interactivenet/__init
 ARCHIVE := dist/interactivenet-$(VERSION).tar.gz
 SIF := dist/interactivenet-$(VERSION).sif
 
+SHELL := /bin/bash
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -70,7 +72,7 @@ image-test: setup ## Build an image and a SIF, and run every stage in them (as r
 
 image-save: ## Write the image as one file, to be carried elsewhere
 	@mkdir -p $(dir $(ARCHIVE))
-	$(DOCKER) save $(IMAGE) | gzip -1 > $(ARCHIVE).part
+	set -o pipefail; $(DOCKER) save $(IMAGE) | gzip -1 > $(ARCHIVE).part
 	mv $(ARCHIVE).part $(ARCHIVE)
 
 sif: ## Make an Apptainer image of what image-save wrote

@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """What a grand-challenge algorithm's container starts: no arguments, one case."""
 
+import signal
 import sys
 
 from interactivenet.grand_challenge.algorithm import main
 
+# the first process of a container ignores what it does not handle
+signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 sys.exit(main())

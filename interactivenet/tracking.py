@@ -50,7 +50,7 @@ class Tracker:
     """
 
     def __init__(self, address: str, warn: Callable[[str], None] | None) -> None:
-        self.address, self.run_id = _public(address), ""
+        self.address, self.run_id = without_password(address), ""
         self._client: Any = None
         self._warn = warn  # None: silent, from the beginning, after a failure or after the end
 
@@ -102,7 +102,7 @@ class Tracker:
         def act() -> None:
             from mlflow import MlflowClient
 
-            database = _database(address)
+            database = database_of(address)
             with _alone(database) if database else nullcontext():
                 client = MlflowClient(address)
                 number = _experiment(client, experiment, artefacts)
@@ -136,7 +136,7 @@ class Tracker:
         except Exception as error:
             warn, self._warn = self._warn, None
             warn(
-                f"warning: MLflow at {self.address} could not {what}: {_said(error)};"
+                f"warning: MLflow at {self.address} could not {what}: {said_by(error)};"
                 " going on without it"
             )
 
@@ -173,7 +173,7 @@ def start(
     address = os.environ.get("MLFLOW_TRACKING_URI", "")
     address = address or f"sqlite:///{(results / DATABASE).absolute().as_posix()}"
     tracker = Tracker(address, warn)
-    database, artefacts = _database(address), ""
+    database, artefacts = database_of(address), ""
     if database:
         artefacts = (database.parent / ARTEFACTS / experiment).absolute().as_uri()
         if "timeout=" not in address:
@@ -254,20 +254,20 @@ def _alone(database: Path) -> Iterator[None]:
             lock.release()
 
 
-def _database(address: str) -> Path | None:
+def database_of(address: str) -> Path | None:
     """Return the file of an SQLite address, None for another one."""
     found = re.fullmatch(r"sqlite:///(?!file:|:memory:)([^?]+)(\?.*)?", address)
     return Path(found[1]) if found else None
 
 
-def _public(text: str) -> str:
+def without_password(text: str) -> str:
     """Take names and passwords out of addresses."""
     return re.sub(r"(?<!/)//[^/\s]+@", "//", text)
 
 
-def _said(error: Exception) -> str:
+def said_by(error: Exception) -> str:
     """Return what an error says in one line, without the query; of a long one both ends."""
-    text = re.split(r" \[SQL: | \(Background on ", _public(one_line(error)))[0]
+    text = re.split(r" \[SQL: | \(Background on ", without_password(one_line(error)))[0]
     return text if len(text) <= 400 else f"{text[:150]} ... {text[-240:]}"
 
 

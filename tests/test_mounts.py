@@ -100,6 +100,8 @@ def test_a_folder_that_cannot_be_written_to_is_named(monkeypatch, tmp_path):
     assert lacks(words, *found) is None  # the folder is made later
     monkeypatch.setattr(mounts.os, "access", lambda *_: False)
     assert f"writes into {tmp_path}/raw" in lacks(words, *found)
+    assert "by its owner, mode" in lacks(words, *found)
+    monkeypatch.setattr(mounts.os, "getuid", lambda: tmp_path.stat().st_uid + 1)
     assert "docker run --user" in lacks(words, *found)
     monkeypatch.setattr(mounts, "_read_only", lambda path: True)
     assert "without :ro" in lacks(words, *found)
@@ -137,9 +139,10 @@ def test_the_table_is_read(tmp_path):
 
 def test_every_command_was_thought_of():
     """A new command says what it reads and writes, or stands here, where it needs no folder."""
-    needs_none = {"doctor", "prompts", "evaluate"}
-    assert set(mounts._WRITTEN) | needs_none == set(_COMMANDS)
-    assert set(mounts._READ) <= set(mounts._WRITTEN)
+    needs_none = {"doctor", "prompts"}
+    known = {words.split()[0] for words in mounts._WRITTEN}
+    assert known | needs_none == set(_COMMANDS) and not known & needs_none
+    assert {words.split()[0] for words in mounts._READ} <= known
 
 
 def test_it_is_quick_to_import():
@@ -152,3 +155,72 @@ def test_it_is_quick_to_import():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.split() == ["interactivenet"]
+
+
+@pytest.mark.parametrize(
+    ("words", "volume"),
+    [
+        ("--debug train -t X -f 0", "/results"),
+        ("infer -t X -i /in -in /in -o/out", "/out"),
+        ("infer -t X -i /in -in /in -wo /out", "/out"),
+        ("infer -t X -i /in -in /in -o /here --model deployed", "/results"),
+        ("infer -t X -i /in -in /in -o /here --model own", "/results"),
+        ("evaluate -p /here/p -l /here/l -o /out", "/out"),
+        ("evaluate --robustness -t X", "/results"),
+        ("deploy -t X --results /here --grand-challenge /algorithm", "/algorithm"),
+        ("models install /here/x.zip", "/results"),
+        ("models list", "/results"),
+    ],
+)
+def test_what_would_be_lost_is_refused(writable, words, volume):
+    assert f"-v FOLDER:{volume}," in lacks(words, mount("/here"))
+
+
+def test_the_last_of_an_option_counts(writable):
+    words = "simulate -t X --raw /lost --raw /here"
+    assert lacks(words, mount("/here")) is None
+    assert "/lost" in lacks("simulate -t X --raw /here --raw /lost", mount("/here"))
+
+
+def test_only_what_a_command_needs(writable):
+    assert lacks("postprocess -t X", mount("/results"), mount("/data/processed")) is None
+    words = "train -t X -f 0 --no-validate"
+    assert lacks(words, mount("/results"), mount("/data/processed")) is None
+    assert "--raw" in lacks("train -t X -f 0", mount("/results"), mount("/data/processed"))
+
+
+def test_models_are_listed_from_a_folder_that_may_only_be_read(monkeypatch):
+    monkeypatch.setattr(mounts, "_unwritable", lambda path: "it is mounted read-only")
+    assert lacks("models list", mount("/results")) is None
+    assert "read-only" in lacks("models remove X", mount("/results"))
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        ANONYMOUS,
+        f"/var/lib/nerdctl/1935db59/volumes/default/{'ab' * 32}/_data",
+        f"/io.containerd.grpc.v1.cri/containers/x/volumes/{'ab' * 32}",
+        f"/home/me/.local/share/containers/storage/volumes/{'ab' * 32}/_data",
+    ],
+)
+def test_volumes_that_engines_make_by_themselves(writable, root):
+    assert "-v FOLDER:/data" in lacks("simulate -t X", mount("/data", root))
+
+
+def test_memory_does_not_last(writable, monkeypatch, tmp_path):
+    memory = Mount(Path("/tmp"), "/", "tmpfs")
+    words = "infer -t X -i /in -in /in -o /tmp/out --model /in"
+    assert "-v FOLDER:/tmp/out" in lacks(words, memory)
+    monkeypatch.setattr(mounts, "_APPTAINER", tmp_path)  # where it is the host's
+    assert lacks(words, memory) is None
+
+
+def test_a_task_of_ones_own_in_a_folder_of_others(monkeypatch, tmp_path):
+    task = tmp_path / "Task101_MINE"
+    task.mkdir()
+    monkeypatch.setattr(mounts.os, "access", lambda path, *_: Path(path) == task)
+    monkeypatch.setattr(mounts, "_read_only", lambda path: False)
+    assert lacks(f"simulate -t Task101_MINE --raw {tmp_path}", mount(tmp_path)) is None
+    said = lacks(f"simulate -t Task102_OTHER --raw {tmp_path}", mount(tmp_path))
+    assert "mode" in said  # its owner is who runs this test

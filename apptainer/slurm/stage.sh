@@ -24,6 +24,8 @@ stage() {
   # nothing of this machine gets in but what is named here
   words+=(--cleanenv --no-mount "home,cwd" -B "$DATA:/data" -B "$RESULTS:/results")
   words+=(--env "OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}")
+  # which cards are this job's, where the cluster does not hide the others
+  [ -z "${CUDA_VISIBLE_DEVICES:-}" ] || words+=(--env "CUDA_VISIBLE_DEVICES=$CUDA_VISIBLE_DEVICES")
   [ -z "${MLFLOW_TRACKING_URI:-}" ] || words+=(--env "MLFLOW_TRACKING_URI=$MLFLOW_TRACKING_URI")
 
   [ -z "$asked" ] || back_to_queue
@@ -46,6 +48,11 @@ back_to_queue() { # only what the time limit ended: scancel has to be the end
   if [ "$asked" = USR1 ]; then
     # the last task of an array has the array's own number, which would restart every fold
     [ -z "${SLURM_ARRAY_TASK_ID:-}" ] || job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+    # a time limit that is shorter than what comes before the first checkpoint would never end
+    [ "${SLURM_RESTART_COUNT:-0}" -lt 100 ] || {
+      echo "the time limit is near, for the 100th time: submit.sh again goes on"
+      exit 143
+    }
     echo "the time limit is near: job $job goes back into the queue"
     scontrol requeue "$job" || echo "it cannot: submit.sh again goes on"
   fi

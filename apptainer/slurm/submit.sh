@@ -27,7 +27,7 @@
 #                                'postprocess test deploy' for a model to hand on
 : "${GRES=gpu:1}"              # the graphics card of a fold and of test, as sbatch's --gres takes
 #                                it; GRES= on processors
-: "${NV=${GRES:+--nv}}"        # how apptainer passes that on: --rocm for AMD's, NV= for none
+: "${NV=${GRES:+--nv}}"        # how apptainer passes that on; NV= for none
 
 # MLFLOW_TRACKING_URI, where set, is passed on. Time limits, memory and cores stand in the .sbatch
 # files; what follows -- outweighs them, for all jobs.

@@ -12,6 +12,7 @@ from interactivenet.cli.base import Command, processed_option, raw_option, resul
 
 if TYPE_CHECKING:
     from interactivenet.doctor import Check
+    from interactivenet.task import Roots
 
 _STYLES = {"problem": "bold red", "note": "yellow", "ok": "green"}
 
@@ -37,10 +38,13 @@ def doctor(
     Exit status 1 where a command will fail, 0 where none will, though some may be slow.
     """
     from interactivenet.doctor import examine
-    from interactivenet.task import Roots
 
-    roots = Roots.choose(raw=raw, processed=processed, results=results)
-    checks = examine(roots, require_gpu=require_gpu)
+    def choose_roots() -> Roots:
+        from interactivenet.task import Roots
+
+        return Roots.choose(raw=raw, processed=processed, results=results)
+
+    checks = examine(choose_roots, require_gpu=require_gpu)
     problems = sum(check.status == "problem" for check in checks)
     if as_json:
         _as_json(checks, problems)

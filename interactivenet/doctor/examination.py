@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from interactivenet.doctor.checks import Check, isolated
-from interactivenet.task import Roots
+
+if TYPE_CHECKING:
+    from interactivenet.task import Roots
 
 #: what the checks import themselves
 _NEEDED = ("imports", "numpy", "numba", "torch")
 
 
-def examine(roots: Roots, *, require_gpu: bool = False) -> list[Check]:
+def examine(choose_roots: Callable[[], Roots], *, require_gpu: bool = False) -> list[Check]:
     """Check everything. Leaves nothing behind but compiled kernels, as every command does.
 
+    choose_roots: gives the folders of tasks; is not called where even NumPy cannot be imported.
     require_gpu: that there is no CUDA device is a problem.
     """
-    from interactivenet.doctor import folders, versions
-    from interactivenet.doctor.mlflow_store import check_store
+    from interactivenet.doctor import versions
 
     found = isolated("versions", versions.check_versions)
     imports = isolated("imports", versions.check_imports)
@@ -27,9 +31,17 @@ def examine(roots: Roots, *, require_gpu: bool = False) -> list[Check]:
         found.append(Check("gpu", "problem" if require_gpu else "note", "not looked for"))
     else:
         found += isolated("computing", lambda: _computing(require_gpu))
-    found += isolated("folders", lambda: folders.check_folders(roots))
-    found += isolated("mlflow", lambda: check_store(roots.results))
+    if not any(check.subject == "numpy" and check.status == "problem" for check in imports):
+        found += _around(choose_roots())
     return found
+
+
+def _around(roots: Roots) -> list[Check]:
+    from interactivenet.doctor import folders
+    from interactivenet.doctor.mlflow_store import check_store
+
+    found = isolated("folders", lambda: folders.check_folders(roots))
+    return found + isolated("mlflow", lambda: check_store(roots.results))
 
 
 def _computing(require_gpu: bool) -> list[Check]:

@@ -8,16 +8,20 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from interactivenet.doctor.checks import Check, gigabytes, isolated
+from interactivenet.doctor.checks import Check, Status, gigabytes, isolated
 from interactivenet.mounts import lasts, read_mounts
-from interactivenet.task import Roots
+
+if TYPE_CHECKING:
+    from interactivenet.task import Roots
 
 #: bytes: less is not enough for a checkpoint; less than the second is soon used up
 _LEAST_FREE, _GOOD_FREE = 10**8, 5 * 10**9
-#: signs of a container that others have made
-_CONTAINERS = ("/.dockerenv", "/run/.containerenv", "/.singularity.d")
+#: what need not be writable, and for what that is enough
+_READ_ONLY = {"raw": "all but making a task", "processed": "all but planning"}
+#: is there in our image, where nothing but what is mounted lasts (docker/Dockerfile)
+_IMAGE = Path("/opt/interactivenet/entrypoints")
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class FolderFacts:
 
 def check_folders(roots: Roots) -> list[Check]:
     """Check the three roots, the temporary folder and the home folder."""
-    inside = any(Path(sign).exists() for sign in _CONTAINERS)
+    inside = _IMAGE.exists()
     mounts = read_mounts() if inside else []
     found = []
     for name, path in (
@@ -97,19 +101,20 @@ def judge_folder(
         top = path.absolute().parent if path.name == name != "results" else path.absolute()
         mount = f"docker run -v FOLDER:{top} --user $(id -u):$(id -g)"
         remedy = f"mount one that this user may write to ({mount}), or {another}"
+    unwritable: Status = "note" if name in _READ_ONLY else "problem"
     if facts.kind == "other":
         return Check(name, "problem", f"{facts.place} is no folder", another)
     if facts.kind == "missing":
         if facts.write:
             what = f"{path} is not there and cannot be made: {facts.place}: {facts.write}"
-            return Check(name, "problem", what, remedy)
+            return Check(name, unwritable, what, remedy)
         found = f"{path} is not there: will be made"
     elif facts.read:
         return Check(name, "problem", f"{path} cannot be read: {facts.read}", remedy)
     elif facts.write:
         what = f"{path} cannot be written: {facts.write}"
-        if name == "raw":
-            return Check(name, "note", f"{what}; that is enough for all but making a task")
+        if name in _READ_ONLY:
+            return Check(name, "note", f"{what}; that is enough for {_READ_ONLY[name]}")
         return Check(name, "problem", what, remedy)
     else:
         found = str(path)

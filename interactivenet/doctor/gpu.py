@@ -120,7 +120,9 @@ def judge_absence(facts: GpuFacts) -> Check:
     if facts.torch_cuda is None:
         if facts.nodes:
             found = "a card is there, but torch is a build without CUDA"
-            return Check("gpu", "problem", found, f"a CUDA build of torch, or {_OTHER_BUILD}")
+            return Check(
+                "gpu", "note", f"{found}: {_SLOW}", f"a CUDA build of torch, or {_OTHER_BUILD}"
+            )
         return Check("gpu", "note", f"torch is a build without CUDA: {_SLOW}")
     if facts.hidden:
         found = f"CUDA_VISIBLE_DEVICES hides all cards: {_SLOW}"

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from interactivenet.doctor.checks import Check
 from interactivenet.doctor.folders import read_folder
-from interactivenet.tracking import DATABASE, _database, _public, _said
+from interactivenet.tracking import DATABASE, database_of, said_by, without_password
 
 #: seconds
 _PATIENCE = 3
@@ -24,7 +24,7 @@ def check_store(results: Path) -> list[Check]:
     """Look at the store that a training would use, without making or changing it."""
     address = os.environ.get("MLFLOW_TRACKING_URI", "")  # as tracking.start chooses it
     address = address or f"sqlite:///{(results / DATABASE).absolute().as_posix()}"
-    database = _database(address)
+    database = database_of(address)
     if database is not None:
         return [judge_store(address, _database_fault(database), made=database.exists())]
     if re.match(r"https?://", address):
@@ -34,7 +34,7 @@ def check_store(results: Path) -> list[Check]:
         facts = read_folder(folder)
         fault = "is no folder" if facts.kind == "other" else facts.read or facts.write
         return [judge_store(address, fault, made=facts.kind == "folder")]
-    return [Check("mlflow", "ok", f"{_public(address)}: not tried")]
+    return [Check("mlflow", "ok", f"{without_password(address)}: not tried")]
 
 
 def judge_store(address: str, fault: str, *, made: bool = True) -> Check:
@@ -42,7 +42,7 @@ def judge_store(address: str, fault: str, *, made: bool = True) -> Check:
 
     fault: why not; '' where they can.  made: whether the store is there already.
     """
-    found = _public(address)
+    found = without_password(address)
     if fault:
         return Check("mlflow", "note", f"{found}: {fault}; trainings go on without it", _REMEDY)
     return Check("mlflow", "ok", found if made else f"{found}: will be made")
@@ -68,7 +68,7 @@ def _database_fault(path: Path) -> str:
     except OSError as error:
         return f"cannot be written: {error.strerror or error}"
     except sqlite3.Error as error:
-        return f"cannot be used: {_said(error)}"
+        return f"cannot be used: {said_by(error)}"
     return ""
 
 
@@ -78,5 +78,5 @@ def _server_fault(address: str) -> str:
     try:
         answer = requests.get(f"{address.rstrip('/')}/health", timeout=_PATIENCE)
     except (requests.RequestException, ValueError) as error:
-        return f"does not answer: {_said(error)}"
+        return f"does not answer: {said_by(error)}"
     return "" if answer.ok else f"answers with status {answer.status_code}"

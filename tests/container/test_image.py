@@ -35,7 +35,7 @@ def test_it_says_how_to_mount(engine, image, tmp_path):
 
 
 def test_doctor_knows_the_limits(planned):
-    """What --cpus and --memory leave, and not what the machine has; nothing fails, nothing stays."""
+    """It says what --cpus and --memory leave, and not what the machine has; nothing stays."""
     before = sorted(one for one in planned.root.rglob("*"))
     done = planned.run("doctor", "--json", options=("--cpus", "1"))
     found = {one["subject"]: one for one in json.loads(done.stdout)["checks"]}

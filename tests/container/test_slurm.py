@@ -181,7 +181,7 @@ def restart(slurm, *numbers):
 def test_chain_whose_folds_are_interrupted(slurm, submit, jobs, until, tmp_path):
     """One fold is requeued, as pre-emption does it; the other is told of its time limit."""
     results = tmp_path / "my results"
-    chain = submit(NV="--nv", MLFLOW_TRACKING_URI="https://observer/?a=b")
+    chain = submit(NV="--nv", MLFLOW_TRACKING_URI="https://observer/?a=b", CUDA_VISIBLE_DEVICES="3")
     assert list(chain) == ["plan", "train", "test"]
     folds = [f"{chain['train']}_{fold}" for fold in (0, 1)]
     assert jobs(chain["test"])["Dependency"].startswith(f"afterok:{chain['train']}_*")
@@ -199,7 +199,11 @@ def test_chain_whose_folds_are_interrupted(slurm, submit, jobs, until, tmp_path)
     assert all(plan["EndTime"] <= one["StartTime"] for one in trained)
     assert all(one["EndTime"] <= test["StartTime"] for one in trained)
     assert [one["Restarts"] for one in (plan, *trained, test)] == ["0", "1", "1", "0"]
-    passed = ["OMP_NUM_THREADS=1", "MLFLOW_TRACKING_URI=https://observer/?a=b"]
+    passed = [
+        "OMP_NUM_THREADS=1",
+        "CUDA_VISIBLE_DEVICES=3",
+        "MLFLOW_TRACKING_URI=https://observer/?a=b",
+    ]
     for fold in (0, 1):
         log = (results / f"slurm/train-{chain['train']}_{fold}.out").read_text()
         assert "start 1: interactivenet train" in log and "start 2: interactivenet train" in log

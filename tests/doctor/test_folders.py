@@ -78,10 +78,11 @@ def test_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
     [
         ({}, "results", "ok", "100.0 GB free"),
         ({"kind": "missing"}, "results", "ok", "will be made"),
-        ({"kind": "missing", "write": "Read-only"}, "raw", "problem", "cannot be made"),
+        ({"kind": "missing", "write": "Read-only"}, "raw", "note", "cannot be made"),
+        ({"kind": "missing", "write": "Read-only"}, "results", "problem", "cannot be made"),
         ({"read": "Permission denied"}, "raw", "problem", "cannot be read"),
         ({"write": "Read-only"}, "raw", "note", "enough for all but making a task"),
-        ({"write": "Read-only"}, "processed", "problem", "cannot be written: Read-only"),
+        ({"write": "Read-only"}, "processed", "note", "enough for all but planning"),
         ({"write": "Read-only"}, "results", "problem", "cannot be written: Read-only"),
         ({"rename": "Not supported"}, "results", "problem", "cannot be renamed"),
         ({"locks": "no"}, "results", "note", "has no locks"),

@@ -63,7 +63,7 @@ NOTHING = GpuFacts(torch_cuda="13.0", archs=GOOD.archs)
     [
         (NOTHING, "note", "no NVIDIA driver", ""),
         (replace(NOTHING, torch_cuda=None), "note", "build without CUDA", ""),
-        (replace(GOOD, torch_cuda=None), "problem", "build without CUDA", "CUDA build"),
+        (replace(GOOD, torch_cuda=None), "note", "build without CUDA", "CUDA build"),
         (replace(NOTHING, driver="580.1"), "note", "no card is visible", "--gpus all"),
         (replace(GOOD, nodes=0, driver_cuda=None), "note", "no card is visible", "exec --nv"),
         (replace(GOOD, driver_cuda=None), "note", "libcuda.so.1 is missing", "--gpus all"),

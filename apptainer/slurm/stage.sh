@@ -3,8 +3,9 @@
 # shellcheck shell=bash
 #
 # What ends a job early:
-#   scancel, scontrol requeue, preemption: SLURM sends SIGTERM to every process of the job, SIGKILL
-#     KillWait (30 s) later, and knows by itself whether the job goes back into the queue.
+#   scancel, scontrol requeue, preemption: SLURM sends SIGTERM, with ProctrackType=proctrack/cgroup
+#     to this shell alone, else to every process of the job, SIGKILL KillWait (30 s) later, and
+#     knows by itself whether the job goes back into the queue.
 #   the time limit: SIGUSR1, to this shell alone and some minutes before (#SBATCH --signal). The
 #     program is asked to end, then this script puts the job back into the queue.
 # The program finishes the current step, saves and ends with 143; the same line goes on from there.

@@ -174,6 +174,7 @@ def epochs(results, fold):
 
 
 def restart(slurm, *numbers):
+    time.sleep(3)  # started again within the same second, a job's credential is taken for revoked
     for number in numbers:
         slurm("scontrol", "update", f"JobId={number}", "StartTime=now")
 

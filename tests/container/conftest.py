@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -107,6 +107,7 @@ class Stages:
     engine: Engine
     image: str
     root: Path
+    data: str = "/data"
 
     @property
     def results(self):
@@ -114,7 +115,7 @@ class Stages:
 
     @property
     def mounts(self):
-        return ("-v", f"{self.root}/data:/data", "-v", f"{self.root}/results:/results")
+        return ("-v", f"{self.root}/data:{self.data}", "-v", f"{self.root}/results:/results")
 
     def run(self, *words, options=(), check=True):
         """Run one command to its end."""
@@ -173,6 +174,7 @@ class Stopped:
 def trained(planned):
     """Two folds, of which the first was stopped by ``docker stop`` and went on."""
     words = ("train", "-t", TASK, "-f", "all", "-e", EPOCHS, "--precision", "fp32")
+    planned = replace(planned, data="/data:ro")  # which is enough from here on
     engine, fold = planned.engine, planned.results / "fold_0"
     name = planned.start(*words)
     deadline = time.monotonic() + 240

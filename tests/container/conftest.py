@@ -1,6 +1,6 @@
 """What the tests of the image share: an engine, the image, and the stages that ran in it.
 
-All of them run in one worker (the group "containers"), in the order of their files.
+All of them run in one worker: they are marked as the group "containers".
 """
 
 import os
@@ -29,12 +29,6 @@ HARDENED = (
     "--security-opt", "no-new-privileges", "--memory", "6g", "--shm-size", "64m",
     "--user", f"{USER}:{USER}",
 )  # fmt: skip
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("containers"))
 
 
 def wanted():

@@ -41,7 +41,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 test: setup ## Run the tests (ARGS='-k nifti' to choose some)
-	$(BIN)/python -m pytest -n auto --dist loadgroup -q $(ARGS)
+	$(BIN)/python -m pytest -n auto -q --ignore tests/container $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m pytest -q --durations 8 tests/container)
 
 lint: setup ## Check style, format and types
 	$(BIN)/ruff check $(CODE)

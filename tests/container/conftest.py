@@ -1,6 +1,6 @@
 """What the tests of the image share: an engine, the image, and the stages that ran in it.
 
-All of them run in one worker: they are marked as the group "containers".
+They run one after the other, in one process (make image-test, and make test after all others).
 """
 
 import os

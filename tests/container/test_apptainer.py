@@ -4,11 +4,7 @@ import os
 import shutil
 import subprocess
 
-import pytest
-
 from tests.container.conftest import ORDINARY, TASK, given_away
-
-pytestmark = pytest.mark.xdist_group("containers")
 
 ISOLATED = ("--containall", "--no-home", "--net", "--network", "none")
 

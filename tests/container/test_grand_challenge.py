@@ -3,12 +3,9 @@
 import shutil
 
 import numpy as np
-import pytest
 import SimpleITK as sitk
 
 from tests.container.conftest import TASK, USER, given_away
-
-pytestmark = pytest.mark.xdist_group("containers")
 
 
 def test_the_algorithm_segments_as_infer_does(tested, engine, image):

@@ -2,11 +2,7 @@
 
 import json
 
-import pytest
-
 from tests.container.conftest import EPOCHS, HARDENED, TASK, USER
-
-pytestmark = pytest.mark.xdist_group("containers")
 
 
 def test_it_says_what_it_is(engine, image):

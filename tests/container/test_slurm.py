@@ -17,8 +17,6 @@ import pytest
 from tests.container.conftest import ORDINARY, wanted
 from tests.raw_task import read
 
-pytestmark = pytest.mark.xdist_group("containers")
-
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(sys.executable).with_name("interactivenet")
 SUBMIT = ROOT / "apptainer/slurm/submit.sh"

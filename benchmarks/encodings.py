@@ -21,19 +21,19 @@ from typing import Any
 
 import numpy as np
 
-from interactivenet.inference import Predictor
-from interactivenet.io.atomic import read_json, write_json
-from interactivenet.model import Model
-from interactivenet.parallel import Workers
-from interactivenet.plan import Encoding
-from interactivenet.sample import make_focus
-from interactivenet.segmentation import THRESHOLD
-from interactivenet.simulate import Settings as Simulation
-from interactivenet.simulate import draw_points, find_objects, jitter
-from interactivenet.training.draws import labelled_region
-from interactivenet.training.fold import Fold, read_fold
-from interactivenet.training.keeping import LAST
-from interactivenet.training.run import Settings, train_fold
+from interactivenet.inference.predictor import Predictor
+from interactivenet.models.model import Model
+from interactivenet.planning.plan import Encoding
+from interactivenet.postprocessing.merging import THRESHOLD
+from interactivenet.preprocessing.folds import Fold, read_fold
+from interactivenet.preprocessing.sample import crop_sample
+from interactivenet.prompts.simulation import SimulationOptions as Simulation
+from interactivenet.prompts.simulation import draw_points, find_objects, jitter
+from interactivenet.system.files import read_json, write_json
+from interactivenet.system.parallel import Workers
+from interactivenet.training.checkpointing import LAST
+from interactivenet.training.dataset import labelled_region
+from interactivenet.training.trainer import TrainingOptions, train_fold
 
 KINDS = {
     "exact": Encoding(),
@@ -86,7 +86,7 @@ def measure(options: argparse.Namespace, work: tuple[str, int]) -> dict[str, Any
     if not result.exists():
         batches = max(-(-len(fold.training) // options.batch), 10)
         epochs = round(options.steps / batches)
-        trained = train_fold(fold, folder, Settings(epochs=epochs))
+        trained = train_fold(fold, folder, TrainingOptions(epochs=epochs))
         dice = {"fresh": score(fold, folder, 0.0), "jittered": score(fold, folder, JITTER)}
         seconds = sum(row["seconds"] for row in trained.history)
         write_json(result, {"variant": name, "seed": seed, "seconds": seconds, **dice})
@@ -113,7 +113,7 @@ def score(fold: Fold, folder: Path, jitter_mm: float) -> list[float]:
             voxels = draw_points(thing, spacing, region.simulation or Simulation(), rng, scan)
             if jitter_mm:
                 voxels = jitter(voxels, thing, spacing, jitter_mm, rng)
-            sample = make_focus(region, region.grid.voxel_to_world(voxels), fold.plan)
+            sample = crop_sample(region, region.grid.voxel_to_world(voxels), fold.plan)
             predicted = predictor.probability(sample) >= THRESHOLD
             assert sample.label is not None
             both = (predicted & (sample.label > 0)).sum()

@@ -24,7 +24,7 @@ from scipy import ndimage
 
 from benchmarks.report import machine, print_table, write_result
 from interactivenet.encoding.geodesic import geodesic_distance
-from interactivenet.encoding.metric import Metric, step_lengths
+from interactivenet.encoding.metric import StepCost, step_lengths
 from interactivenet.encoding.sweeps import geodesic_sweeps
 
 SHAPES = ((64, 64, 64), (128, 128, 64), (256, 256, 128))
@@ -88,9 +88,9 @@ def measure(image: Floats, seeds: Mask) -> list[dict[str, Any]]:
     """Return what each method takes, and how far it is off, on one volume."""
     ours = partial(geodesic_distance, image, seeds, SPACING)
     tensors = torch.from_numpy(image)[None], torch.from_numpy(seeds)
-    geodistk, gradient = Metric(), Metric("gradient")
+    geodistk, gradient = StepCost(), StepCost("gradient")
     expected = {metric: dijkstra(image, seeds, metric) for metric in (geodistk, gradient)}
-    methods: dict[str, tuple[Callable[[], Any], Metric, float]] = {
+    methods: dict[str, tuple[Callable[[], Any], StepCost, float]] = {
         "GeodisTK, 4 iterations": (
             lambda: GeodisTK.geodesic3d_raster_scan(
                 image, seeds.astype(np.uint8), np.array(SPACING, dtype=np.float32), 1.0, 4
@@ -141,7 +141,7 @@ def measure(image: Floats, seeds: Mask) -> list[dict[str, Any]]:
     ]
 
 
-def dijkstra(image: Floats, seeds: Mask, metric: Metric) -> NDArray[np.float64]:
+def dijkstra(image: Floats, seeds: Mask, metric: StepCost) -> NDArray[np.float64]:
     """Shortest paths over the 26 neighbours, one voxel after the other."""
     # nan marks the padding: no comparison with it is true
     values = np.pad(image.astype(np.float64), 1).ravel()

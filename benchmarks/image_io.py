@@ -20,8 +20,8 @@ import SimpleITK as sitk
 from isal import igzip
 
 from benchmarks.report import machine, median_seconds, print_table, write_result
-from interactivenet.io.images import read_volume, write_volume
-from interactivenet.volume import Array, Geometry
+from interactivenet.imaging.geometry import Array, Geometry
+from interactivenet.imaging.io import read_volume, write_volume
 
 SHAPE = (512, 512, 120)
 SPACING = (0.8, 0.8, 2.5)  # mm

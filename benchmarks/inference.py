@@ -19,12 +19,12 @@ from click.testing import CliRunner
 
 from benchmarks.report import machine, median_seconds, print_table, write_result
 from interactivenet.cli import main as command
-from interactivenet.inference import Predictor
-from interactivenet.model import Model
-from interactivenet.network import build_network, save_weights
-from interactivenet.plan import Plan
-from interactivenet.predict_cases import Output, predict_cases
-from interactivenet.task import Task
+from interactivenet.datasets.task import Task
+from interactivenet.inference.batch import Output, predict_cases
+from interactivenet.inference.predictor import Predictor
+from interactivenet.models.model import Model
+from interactivenet.models.network import build_network, save_weights
+from interactivenet.planning.plan import Plan
 
 TASK = "Task001_HIPPOCAMPUS"
 FOLDS, CASES = 5, 60

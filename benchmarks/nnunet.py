@@ -19,8 +19,8 @@ from typing import Any
 
 import torch
 
-from interactivenet.network import count_parameters
-from interactivenet.plan import Plan
+from interactivenet.models.network import count_parameters
+from interactivenet.planning.plan import Plan
 
 DATASET = "Dataset001_Benchmark"
 

@@ -14,8 +14,8 @@ from skimage.transform import resize
 from threadpoolctl import threadpool_limits
 
 from benchmarks.report import machine, median_seconds, print_table, write_result
-from interactivenet.resample import resample
-from interactivenet.volume import Array
+from interactivenet.imaging.geometry import Array
+from interactivenet.imaging.resampling import resample
 
 Shape = tuple[int, int, int]
 SIZES: list[tuple[Shape, Shape]] = [

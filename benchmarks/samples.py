@@ -24,14 +24,14 @@ from skimage.transform import resize
 from threadpoolctl import threadpool_limits
 
 from benchmarks.report import machine, median_seconds, print_table, write_result
-from interactivenet.io.images import read_label, read_volume
-from interactivenet.plan import Plan
-from interactivenet.prompts import Prompt
-from interactivenet.resample import new_shape, resample
-from interactivenet.sample import make_sample
-from interactivenet.scan import Scan, read_scan
-from interactivenet.simulate import find_objects, margin_points
-from interactivenet.task import Task
+from interactivenet.datasets.case import Scan, read_scan
+from interactivenet.datasets.task import Task
+from interactivenet.imaging.io import read_label, read_volume
+from interactivenet.imaging.resampling import new_shape, resample
+from interactivenet.planning.plan import Plan
+from interactivenet.preprocessing.sample import make_sample
+from interactivenet.prompts.prompt import Prompt
+from interactivenet.prompts.simulation import find_objects, margin_points
 
 REPEATS = 5
 TASKS: dict[str, tuple[str, list[str]]] = {
@@ -176,14 +176,14 @@ def large_ct(folder: Path) -> dict[str, dict[str, float]]:
 
 
 def _some_plan() -> Plan:
-    from interactivenet.plan import Cut, Encoding, Normalisation
-    from interactivenet.topology import PRESETS, plan_network
+    from interactivenet.planning.architecture import PRESETS, plan_network
+    from interactivenet.planning.plan import CropMargins, Encoding, Normalisation
 
     network = plan_network((64, 64, 32), (0.8, 0.8, 2.5), PRESETS["default"])
     return Plan(
         task="Task003_LUNG", version="", modalities=("CT",), labels={1: "tumour"},
         preset="default", seed=0, spacing=(0.8, 0.8, 2.5),
-        cut=Cut(mm=((6.0, 6.0),) * 3, fraction=((0.1, 0.1),) * 3),
+        cut=CropMargins(mm=((6.0, 6.0),) * 3, fraction=((0.1, 0.1),) * 3),
         normalisation=(Normalisation("ct", -1000.0, 300.0, -100.0, 250.0),),
         encoding=Encoding(), network=network, sample_shape=network.smallest, batch_size=1,
         memory_gb=8.0, estimated_gb=1.0,

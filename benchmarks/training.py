@@ -22,12 +22,12 @@ import torch
 
 from benchmarks.nnunet import Nnunet
 from benchmarks.report import machine, print_table, write_result
-from interactivenet.network import count_parameters
-from interactivenet.training.device import choose_device, choose_precision
-from interactivenet.training.draws import Draws, Patches
-from interactivenet.training.fold import Fold, read_fold
-from interactivenet.training.module import Segmenter
-from interactivenet.training.run import CLIP, Settings, train_fold
+from interactivenet.models.device import choose_device, choose_precision
+from interactivenet.models.network import count_parameters
+from interactivenet.preprocessing.folds import Fold, read_fold
+from interactivenet.training.dataset import PatchDataset, Patches
+from interactivenet.training.lightning_module import Segmenter
+from interactivenet.training.trainer import CLIP, TrainingOptions, train_fold
 
 TASK = "Task001_HIPPOCAMPUS"
 ROUNDS = 3
@@ -111,14 +111,16 @@ def compare(fold: Fold, results: Path, nnunet: Nnunet | None) -> dict[str, Any]:
     for number in range(ROUNDS):
         times["network"].append(network.seconds_per_step())
         clock = Clock()
-        train_fold(fold, results / str(number), Settings(epochs=2), [clock])
+        train_fold(fold, results / str(number), TrainingOptions(epochs=2), [clock])
         times["loop"].append((clock.steps[-1] - clock.steps[0]) / (len(clock.steps) - 1))
         times["epoch"].append(clock.epochs[-1] / len(clock.steps))
         if nnunet is not None:
             times["nnunet"].append(nnunet.seconds_per_step(STEPS))
             if MIXED:
                 times["nnunet_mixed"].append(nnunet.seconds_per_step(STEPS, mixed=True))
-    draws = Draws(Patches(plan, fold.processed, fold.training, 0, Settings().augmentation))
+    draws = PatchDataset(
+        Patches(plan, fold.processed, fold.training, 0, TrainingOptions().augmentation)
+    )
     start = time.perf_counter()
     for number in range(50):
         draws[0, number, number % len(fold.training)]

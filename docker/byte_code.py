@@ -13,7 +13,7 @@ from lightning.pytorch import LightningModule, Trainer
 from torch.utils.data import DataLoader
 
 import interactivenet
-from interactivenet import tracking
+from interactivenet.pipeline import tracking
 
 
 class _Line(LightningModule):

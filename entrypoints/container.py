@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from interactivenet.first_process import run
-from interactivenet.mounts import missing, read_mounts
+from interactivenet.system.mounts import missing, read_mounts
 
 program = Path(__file__).resolve().parents[1] / "package" / "bin" / "interactivenet"
 words = sys.argv[1:]

@@ -26,7 +26,7 @@ class NoPoints(DataError):
     """A file of points holds none."""
 
 
-def harmless(text: str, keep: str = "") -> str:
+def sanitize_text(text: str, keep: str = "") -> str:
     """Return a stranger's text without what would speak to a terminal: '?' in place of it.
 
     keep: characters that stay, though they are not printable.
@@ -35,13 +35,13 @@ def harmless(text: str, keep: str = "") -> str:
 
 
 def one_line(error: BaseException | str) -> str:
-    """Return the message of an error on one line of bounded length, harmless to a terminal.
+    """Return the message of an error on one line of bounded length, sanitize_text to a terminal.
 
     White space is folded into single spaces; what a stranger's file may have put into it, such
     as escape sequences, becomes '?'.
     """
     line = " ".join(str(error)[: 4 * _LONGEST].split())
-    line = harmless(line)
+    line = sanitize_text(line)
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."
 
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from interactivenet.bundle import write_bundle
-from interactivenet.io.archives import zip_folder
+from interactivenet.models.bundle import write_bundle
+from interactivenet.system.archives import zip_folder
 from tests.random_model import make_model
 from tests.sample_cases import make_plan
 

@@ -2,9 +2,9 @@
 
 import torch
 
-from interactivenet.bundle import write_bundle
-from interactivenet.model import Model
-from interactivenet.network import build_network, save_weights
+from interactivenet.models.bundle import write_bundle
+from interactivenet.models.model import Model
+from interactivenet.models.network import build_network, save_weights
 
 
 def make_model(folder, plan, folds=(0, 2), **more):

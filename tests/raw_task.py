@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 
-from interactivenet.io.images import write_label, write_volume
-from interactivenet.io.prompt_files import write_prompts
-from interactivenet.prompts import Prompt
-from interactivenet.volume import Geometry
+from interactivenet.imaging.geometry import Geometry
+from interactivenet.imaging.io import write_label, write_volume
+from interactivenet.prompts.io import write_prompts
+from interactivenet.prompts.prompt import Prompt
 
 SHAPE = (20, 18, 16)
 #: LPS stored axes, oblique enough to notice a mix-up, anisotropic

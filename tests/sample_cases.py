@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from interactivenet.plan import Cut, Encoding, Network, Normalisation, Plan
-from interactivenet.prompts import Prompt
-from interactivenet.scan import Scan
-from interactivenet.volume import Geometry, Volume
+from interactivenet.datasets.case import Scan
+from interactivenet.imaging.geometry import Geometry, Volume
+from interactivenet.planning.plan import CropMargins, Encoding, Network, Normalisation, Plan
+from interactivenet.prompts.prompt import Prompt
 
 #: leaves values as they are
 UNCHANGED = Normalisation("ct", -1e9, 1e9, 0.0, 1.0)
@@ -22,7 +22,7 @@ NETWORK = Network(
 def make_plan(spacing, **changes):
     plan = Plan(
         task="Task001_A", version="0", modalities=("CT",), labels={1: "a"}, preset="tiny", seed=0,
-        spacing=spacing, cut=Cut(mm=((3.0, 3.0),) * 3, fraction=((0.1, 0.1),) * 3),
+        spacing=spacing, cut=CropMargins(mm=((3.0, 3.0),) * 3, fraction=((0.1, 0.1),) * 3),
         normalisation=(UNCHANGED,), encoding=Encoding(kind="euclidean"), network=NETWORK,
         sample_shape=(16, 16, 16), batch_size=1, memory_gb=8.0, estimated_gb=1.0,
     )  # fmt: skip

@@ -41,9 +41,9 @@ def dataset(
     """
     if ctx.invoked_subcommand is not None:
         return
+    from interactivenet.datasets.task import Roots, Task
     from interactivenet.errors import RequestError
-    from interactivenet.prompts import LabelNames
-    from interactivenet.task import Roots, Task
+    from interactivenet.prompts.prompt import LabelNames
 
     name = required(task, "-t / --task")
     folder = Roots.choose(raw=raw).raw_task(name)
@@ -101,14 +101,14 @@ def convert(
     an nnU-Net v2 dataset, or a plain folder with images/ and labels/. Files are hard-linked
     where the disk allows it, and copied otherwise.
     """
-    from interactivenet.case_files import Finding
     from interactivenet.cli.reporting import say, show_findings, track
+    from interactivenet.datasets.conversion import RECORD, import_cases
+    from interactivenet.datasets.file_matching import Finding
+    from interactivenet.datasets.formats import find_source, some_of
+    from interactivenet.datasets.task import Roots, check_task_name, record_failures
     from interactivenet.errors import RequestError
-    from interactivenet.importing import RECORD, import_cases
-    from interactivenet.io.atomic import read_object
-    from interactivenet.prompts import LabelNames
-    from interactivenet.sources import find_source, some_of
-    from interactivenet.task import Roots, check_task_name, record_failures
+    from interactivenet.prompts.prompt import LabelNames
+    from interactivenet.system.files import read_object
 
     name = required(task, "-t / --task")
     check_task_name(name)
@@ -179,9 +179,9 @@ def phantom(
 ) -> None:
     """Make a task of synthetic scans with lobulated tumours, to try things on."""
     from interactivenet.cli.reporting import say
-    from interactivenet.phantom import PhantomSettings, write_phantom_task
-    from interactivenet.prompts import LabelNames
-    from interactivenet.task import Roots
+    from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
+    from interactivenet.datasets.task import Roots
+    from interactivenet.prompts.prompt import LabelNames
 
     names = LabelNames.parse(labels)
     folder = Roots.choose(raw=raw).new_task(required(task, "-t / --task"))
@@ -205,11 +205,11 @@ def _check(
     failed_before: int = 0,
 ) -> None:
     """Check a task, print the findings, write dataset.json and failures.json, set the status."""
-    from interactivenet.checking import TaskCheck
     from interactivenet.cli.reporting import counted, say, show_findings, track
-    from interactivenet.parallel import available_cores
-    from interactivenet.prompts import LabelNames
-    from interactivenet.task import record_failures, set_aside
+    from interactivenet.datasets.integrity import TaskCheck
+    from interactivenet.datasets.task import record_failures, set_aside
+    from interactivenet.prompts.prompt import LabelNames
+    from interactivenet.system.parallel import available_cores
 
     assert isinstance(names, LabelNames)
     check = TaskCheck(folder, tuple(modalities), names, subtypes)

@@ -42,13 +42,13 @@ def demo(
     Each command is printed as one would type it in the demo's folder. Started again, the demo
     goes on where it was.
     """
-    from interactivenet import demo as stages
     from interactivenet.cli.reporting import say
+    from interactivenet.pipeline import demo as stages
 
     if data is None and (modalities or labels or merge_labels):
         raise click.UsageError("-m, -l and --merge-labels belong to --data.")
     count, test_count = stages.chosen_counts(data) if data else (24, 6)
-    settings = stages.Settings(
+    settings = stages.DemoOptions(
         data="" if data is None else str(data.resolve()), modalities=modalities, labels=labels,
         merge_labels=merge_labels, cases=cases or count, test_cases=test_cases or test_count,
         epochs=epochs or (30 if data else 50),

@@ -49,17 +49,17 @@ def deploy(
     and holds no patient's name. With --grand-challenge a model that is deployed already (or was
     installed) needs nothing of its task.
     """
-    from interactivenet.bundle import BUNDLE, CARD, bundle_files, read_bundle
     from interactivenet.cli.postprocess import make_choice
     from interactivenet.cli.predicting import stage
     from interactivenet.cli.reporting import counted, say
-    from interactivenet.cross_validation import is_current
-    from interactivenet.deploying import deploy as write
-    from interactivenet.deploying import describe
+    from interactivenet.datasets.task import Roots, check_task_name
     from interactivenet.errors import RequestError
-    from interactivenet.io.archives import zip_folder
-    from interactivenet.model import own_model, parse_folds
-    from interactivenet.task import Roots, check_task_name
+    from interactivenet.models.bundle import BUNDLE, CARD, bundle_files, read_bundle
+    from interactivenet.models.model import own_model, parse_folds
+    from interactivenet.pipeline.deploy import deploy as write
+    from interactivenet.pipeline.deploy import describe
+    from interactivenet.pipeline.select import is_current
+    from interactivenet.system.archives import zip_folder
 
     name = required(task, "-t / --task")
     check_task_name(name)
@@ -72,10 +72,10 @@ def deploy(
     wanted = parse_folds(folds)
     if algorithm is not None:
         from interactivenet.grand_challenge.folder import check_target
-        from interactivenet.grand_challenge.settings import Settings
+        from interactivenet.grand_challenge.settings import AlgorithmSettings
 
         check_target(algorithm)
-        chosen = Settings() if settings is None else Settings.load(settings)
+        chosen = AlgorithmSettings() if settings is None else AlgorithmSettings.load(settings)
     archive = folder.with_name(f"{name}.zip")
     try:
         numbers = own_model(roots, name, wanted, choice=False).folds

@@ -11,8 +11,8 @@ import click
 from interactivenet.cli.base import Command, processed_option, raw_option, results_option
 
 if TYPE_CHECKING:
+    from interactivenet.datasets.task import Roots
     from interactivenet.doctor import Check
-    from interactivenet.task import Roots
 
 _STYLES = {"problem": "bold red", "note": "yellow", "ok": "green"}
 
@@ -40,7 +40,7 @@ def doctor(
     from interactivenet.doctor import examine
 
     def choose_roots() -> Roots:
-        from interactivenet.task import Roots
+        from interactivenet.datasets.task import Roots
 
         return Roots.choose(raw=raw, processed=processed, results=results)
 
@@ -72,7 +72,7 @@ def _as_table(checks: Sequence[Check], problems: int) -> None:
     from rich.text import Text
 
     from interactivenet.cli.reporting import console, counted, say
-    from interactivenet.errors import harmless
+    from interactivenet.errors import sanitize_text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     for _ in range(2):
@@ -81,6 +81,6 @@ def _as_table(checks: Sequence[Check], problems: int) -> None:
     for check in checks:
         what = f"{check.found}; remedy: {check.remedy}" if check.remedy else check.found
         status = Text(check.status, style=_STYLES[check.status])
-        table.add_row(status, Text(check.subject), Text(harmless(what)))
+        table.add_row(status, Text(check.subject), Text(sanitize_text(what)))
     console().print(table)
     say(counted(problems, "problem") if problems else "no problems")

@@ -35,12 +35,11 @@ def ensemble(
     """
     from interactivenet.cli.predicting import finish, stage, tracked
     from interactivenet.cli.reporting import counted, say
-    from interactivenet.ensemble_cases import ensemble_cases
+    from interactivenet.datasets.task import Roots, predictions_folder, read_test_set
     from interactivenet.errors import RequestError
-    from interactivenet.model import own_model, parse_folds
-    from interactivenet.predict_cases import Output
-    from interactivenet.task import Roots
-    from interactivenet.test_set import predictions_folder, read_test_set
+    from interactivenet.inference.batch import Output
+    from interactivenet.inference.ensemble import ensemble_cases
+    from interactivenet.models.model import own_model, parse_folds
 
     name = required(task, "-t / --task")
     roots = Roots.choose(raw=raw, processed=processed, results=results)

@@ -69,7 +69,7 @@ def evaluate(
     """
     if robustness:
         from interactivenet.cli.robustness import measure_robustness
-        from interactivenet.task import Roots
+        from interactivenet.datasets.task import Roots
 
         name = required(task, "-t / --task")
         roots = Roots.choose(raw=raw, processed=processed, results=results)
@@ -81,16 +81,16 @@ def evaluate(
     if predictions is None or labels is None:
         missing = "-p / --predictions" if predictions is None else "-l / --labels"
         raise click.UsageError(f"Missing option '{missing}'.")
-    from interactivenet.case_files import Finding
     from interactivenet.cli.evaluation_shown import show_summary
     from interactivenet.cli.reporting import say, show_findings, track
-    from interactivenet.evaluation.cases import evaluate_cases
-    from interactivenet.evaluation.pairs import build_pairs, case_name, read_subtypes
-    from interactivenet.parallel import available_cores
-    from interactivenet.prompts import LabelNames
-    from interactivenet.provenance import Run
-    from interactivenet.signals import Interrupted, Signals
-    from interactivenet.task import record_failures
+    from interactivenet.datasets.file_matching import Finding
+    from interactivenet.datasets.task import record_failures
+    from interactivenet.evaluation.evaluate import evaluate_cases
+    from interactivenet.evaluation.matching import build_pairs, case_name, read_subtypes
+    from interactivenet.prompts.prompt import LabelNames
+    from interactivenet.system.parallel import available_cores
+    from interactivenet.system.provenance import Run
+    from interactivenet.system.signals import Interrupted, Signals
 
     names_of_labels = LabelNames.parse(names) if names else None
     matched = build_pairs(

@@ -10,12 +10,12 @@ from rich.table import Table
 from interactivenet.cli.reporting import console, counted, say
 
 if TYPE_CHECKING:
-    from interactivenet.evaluation.cases import Evaluation
+    from interactivenet.evaluation.evaluate import Evaluation
 
 
 def show_summary(evaluation: Evaluation) -> None:
     """Print a table of the metrics, what was missed, and where the report is."""
-    from interactivenet.evaluation.rows import METRIC
+    from interactivenet.evaluation.measures import METRIC
 
     everything = evaluation.summary["all"]
     metrics: Mapping[str, Mapping[str, Any]] = everything["metrics"]

@@ -64,7 +64,6 @@ def infer(
 
     Each case gives OUTPUT/CASE.nii.gz on the grid of its image, and CASE.json with what was found.
     """
-    from interactivenet.bundle import find_model
     from interactivenet.cli.predicting import (
         describe_model,
         evaluate_output,
@@ -75,10 +74,10 @@ def infer(
         tracked,
     )
     from interactivenet.cli.reporting import counted, say
-    from interactivenet.new_cases import check_output, check_scan, find_new_cases
-    from interactivenet.predict_cases import Done, Output, predict_cases
-    from interactivenet.task import Roots
-    from interactivenet.test_set import EVALUATION
+    from interactivenet.datasets.inference_cases import check_output, check_scan, find_new_cases
+    from interactivenet.datasets.task import EVALUATION, Roots
+    from interactivenet.inference.batch import CaseResult, Output, predict_cases
+    from interactivenet.models.bundle import find_model
 
     name = required(task, "-t / --task")
     if not images:
@@ -109,7 +108,7 @@ def infer(
                 check=lambda scan: check_scan(scan, any_points), overwrite=overwrite,
                 signals=signals,
             )  # fmt: skip
-            refused = [Done(case, why) for case, why in unusable.items()]
+            refused = [CaseResult(case, why) for case, why in unusable.items()]
             total = len(cases) + len(refused)
             failures = finish(chain(done, refused), total, "infer", run, output)
         tracker.metrics({"cases": total, "failed": len(failures)})

@@ -13,8 +13,8 @@ import click
 from interactivenet.cli.base import Command, LazyGroup, results_option
 
 if TYPE_CHECKING:
-    from interactivenet.downloading import Progress
-    from interactivenet.registry import Convert
+    from interactivenet.models.download import Progress
+    from interactivenet.models.registry import Convert
 
 _HERE = "interactivenet.cli.models:"
 _COMMANDS = {
@@ -77,12 +77,12 @@ def download(
     converted.
     """
     from interactivenet.cli.reporting import say
+    from interactivenet.datasets.task import check_task_name
     from interactivenet.errors import InteractiveNetError
-    from interactivenet.io.atomic import remove as remove_file
-    from interactivenet.registry import DOWNLOADS, PUBLISHED
-    from interactivenet.registry import download as get
-    from interactivenet.registry import install as put
-    from interactivenet.task import check_task_name
+    from interactivenet.models.registry import DOWNLOADS, PUBLISHED
+    from interactivenet.models.registry import download as get
+    from interactivenet.models.registry import install as put
+    from interactivenet.system.files import remove as remove_file
 
     if name and task:
         raise click.UsageError("Give NAME or -t, not both.")
@@ -119,7 +119,7 @@ def download(
 @results_option
 def install(file: Path, own: str | None, overwrite: bool, results: Path | None) -> None:
     """Check a model, FILE.zip or a folder, and install it as models/TASK of the results."""
-    from interactivenet.registry import install as put
+    from interactivenet.models.registry import install as put
 
     folder = _folder(results)
     _tell(folder, put(file, folder, overwrite=overwrite, name=own))
@@ -144,8 +144,8 @@ def remove(name: str, yes: bool, results: Path | None) -> None:
     from interactivenet.cli.models_shown import in_words
     from interactivenet.cli.reporting import say
     from interactivenet.errors import RequestError
-    from interactivenet.registry import find_local
-    from interactivenet.registry import remove as remove_model
+    from interactivenet.models.registry import find_local
+    from interactivenet.models.registry import remove as remove_model
 
     folder = _folder(results)
     local = find_local(folder, name)
@@ -160,7 +160,7 @@ def remove(name: str, yes: bool, results: Path | None) -> None:
 
 
 def _folder(results: Path | None) -> Path:
-    from interactivenet.task import Roots
+    from interactivenet.datasets.task import Roots
 
     return Roots.choose(results=results).results / "models"
 
@@ -179,9 +179,9 @@ def _tell(folder: Path, done: tuple[str, str]) -> None:
 def _converter(wanted: str, name: str | None) -> Convert:
     """Return what makes a bundle of a model of the original program; name: that it gets."""
     from interactivenet.cli.reporting import say
+    from interactivenet.datasets.task import check_task_name
     from interactivenet.errors import RequestError
-    from interactivenet.registry import PUBLISHED
-    from interactivenet.task import check_task_name
+    from interactivenet.models.registry import PUBLISHED
 
     def convert(source: Path, target: Path) -> None:
         from interactivenet.legacy import convert_model

@@ -37,10 +37,10 @@ def convert(
     -t, the task is called as SOURCE is.
     """
     from interactivenet.cli.reporting import say
+    from interactivenet.datasets.task import Roots
     from interactivenet.errors import RequestError
     from interactivenet.legacy.converting import convert_model
     from interactivenet.legacy.published import task_name
-    from interactivenet.task import Roots
 
     name = task_name(source, task)
     target = Roots.choose(results=results).results / "models" / name

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from interactivenet.cli.reporting import console, say
-from interactivenet.errors import harmless
-from interactivenet.registry import PUBLISHED, Local, find_local, local_models
+from interactivenet.errors import sanitize_text
+from interactivenet.models.registry import PUBLISHED, Local, find_local, local_models
 
 _UNKNOWN = "-"
 
@@ -54,7 +54,7 @@ def show_list(models: Path) -> None:
         console().print(table)
         for local in found:
             if local.fault:
-                say(f"{local.name}: cannot be used: {harmless(local.fault)}")
+                say(f"{local.name}: cannot be used: {sanitize_text(local.fault)}")
     else:
         say(f"{models}: no model is installed")
     names = {local.name for local in found}
@@ -75,14 +75,14 @@ def show_model(models: Path, name: str) -> None:
     local = find_local(models, name)
     say(f"{name}: in {local.folder}, {in_words(local.size)}")
     if local.description is None:
-        say(f"cannot be used: {harmless(local.fault)}")
+        say(f"cannot be used: {sanitize_text(local.fault)}")
         return
     modalities, labels, folds, dice = _cells(local)
     say(f"modalities: {modalities}; labels: {labels}; folds: {folds}; Dice: {dice}")
     card = local.folder / "MODEL_CARD.md"
     if card.is_file():
         say("")
-        say(harmless(card.read_text(encoding="utf-8", errors="replace").rstrip(), "\n\t"))
+        say(sanitize_text(card.read_text(encoding="utf-8", errors="replace").rstrip(), "\n\t"))
 
 
 def _command(name: str) -> str:
@@ -104,8 +104,8 @@ def _cells(local: Local) -> tuple[str, str, str, str]:
     labels = content.get("labels")
     named = labels.values() if isinstance(labels, Mapping) else ()
     return (
-        harmless(", ".join(map(str, content.get("modalities") or ()))) or _UNKNOWN,
-        harmless(", ".join(map(str, named))) or _UNKNOWN,
+        sanitize_text(", ".join(map(str, content.get("modalities") or ()))) or _UNKNOWN,
+        sanitize_text(", ".join(map(str, named))) or _UNKNOWN,
         str(len(content.get("weights") or ())),
         _dice(content),
     )

@@ -74,46 +74,46 @@ def plan(
     Writes plans.json, regions/, run.json and, with -v, snapshots/ into the processed task. What
     is finished and unchanged is skipped.
     """
-    from interactivenet import plan_task
-    from interactivenet.case_files import Finding
     from interactivenet.cli.reporting import counted, say, show_findings, track
-    from interactivenet.io.lock import only_one
-    from interactivenet.parallel import Workers, available_cores
-    from interactivenet.planning import Wishes, encoding_named, lone_margins
-    from interactivenet.preprocess import Preparation, remove_stale
-    from interactivenet.provenance import Run
-    from interactivenet.task import Roots, Task, record_failures
+    from interactivenet.datasets.file_matching import Finding
+    from interactivenet.datasets.task import Roots, Task, record_failures
+    from interactivenet.pipeline import plan
+    from interactivenet.planning.rules import PlanningOptions, encoding_named, lone_margins
+    from interactivenet.preprocessing.storage import Preparation, remove_stale
+    from interactivenet.system.locks import folder_lock
+    from interactivenet.system.parallel import Workers, available_cores
+    from interactivenet.system.provenance import Run
 
     roots = Roots.choose(raw=raw, processed=processed)
     dataset = Task.load(roots.raw_task(required(task, "-t / --task")))
-    wishes = Wishes(
+    options = PlanningOptions(
         seed=seed, relax=relax, spacing=spacing, memory_gb=memory_gb, preset=preset,
         encoding=encoding_named(encoding, extent=extent),
     )  # fmt: skip
-    how = plan_task.Folds(folds, stratified=stratified, leave_one_out=leave_one_out)
-    plan_task.check(dataset, how, seed)
+    how = plan.FoldOptions(folds, stratified=stratified, leave_one_out=leave_one_out)
+    plan.check(dataset, how, seed)
     folder = roots.processed / dataset.name
     count = len(dataset.training)
-    workers = Workers(min(jobs or available_cores(), count), plan_task.WORKER_MODULES)
-    with only_one(folder), Run(folder, "plan", ctx.params, seed) as run, workers:
+    workers = Workers(min(jobs or available_cores(), count), plan.WORKER_MODULES)
+    with folder_lock(folder), Run(folder, "plan", ctx.params, seed) as run, workers:
         with run.step("fingerprint"):
-            cases = plan_task.measure_cases(dataset, folder, workers, overwrite=overwrite)
-            fingerprint, measured = plan_task.collect(dataset, track(cases, count, "measured"))
-        run.inputs(plan_task.inputs(dataset, measured))
+            cases = plan.measure_cases(dataset, folder, workers, overwrite=overwrite)
+            fingerprint, measured = plan.collect(dataset, track(cases, count, "measured"))
+        run.inputs(plan.inputs(dataset, measured))
         failures = {one.name: one.error for one in measured if one.error}
         recorded = record_failures(folder, "plan", failures)
         show_findings([Finding("error", name, why) for name, why in failures.items()])
         with run.step("plan"):
-            decided = plan_task.decide(dataset, fingerprint, wishes)
+            decided = plan.decide(dataset, fingerprint, options)
             names = [one.name for one in measured if not one.error]
-            plan_task.split(dataset, names, how, seed)
+            plan.split(dataset, names, how, seed)
         findings = [
             Finding("warning", *lone) for lone in lone_margins(fingerprint, decided.spacing)
         ]
         with run.step("preprocess"):
-            plan_task.withdraw(folder, decided)
+            plan.withdraw(folder, decided)
             preparation = Preparation(dataset, decided, folder, verbose, overwrite)
-            prepared = plan_task.prepare_cases(dataset, measured, preparation, workers)
+            prepared = plan.prepare_cases(dataset, measured, preparation, workers)
             results = list(track(prepared, len(names), "preprocessed"))
         done = [one for one in results if one.status != "failed"]
         late = {one.name: one.error for one in results if one.status == "failed"}
@@ -121,16 +121,16 @@ def plan(
         run.note(failures=failures | late)
         run.workers(workers.jobs, workers.peak_mb)
         findings += [Finding("error", name, why) for name, why in late.items()]
-        findings += [Finding("warning", *low) for low in plan_task.low_coverage(done)]
+        findings += [Finding("warning", *low) for low in plan.low_coverage(done)]
         findings += [Finding("warning", one.name, note) for one in done for note in one.notes]
         findings += [Finding("note", "", note) for note in decided.notes]
         show_findings(findings)
-        splits = plan_task.split(dataset, [one.name for one in done], how, seed)
+        splits = plan.split(dataset, [one.name for one in done], how, seed)
         coverage = {name: value for one in done for name, value in one.coverage.items()}
-        path = plan_task.write_plans(folder, decided, splits, fingerprint, coverage)
+        path = plan.write_plans(folder, decided, splits, fingerprint, coverage)
         remove_stale(folder, coverage)
-        plan_task.remove_stale_facts(dataset, folder)
-    for line in plan_task.describe(decided, splits, coverage):
+        plan.remove_stale_facts(dataset, folder)
+    for line in plan.describe(decided, splits, coverage):
         say(line)
     counts = {status: sum(one.status == status for one in done) for status in _STATUSES}
     said = ", ".join(f"{number} {status}" for status, number in counts.items() if number)

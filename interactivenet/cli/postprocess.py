@@ -16,8 +16,8 @@ from interactivenet.cli.base import (
 )
 
 if TYPE_CHECKING:
-    from interactivenet.cross_validation import Choice
-    from interactivenet.task import Roots
+    from interactivenet.datasets.task import Roots
+    from interactivenet.pipeline.select import Selection
 
 
 @click.command("postprocess", cls=Command)
@@ -40,8 +40,8 @@ def postprocess(
     agreement of predictions says of their quality. Prediction and inference use it.
     """
     from interactivenet.cli.predicting import stage
-    from interactivenet.model import parse_folds
-    from interactivenet.task import Roots
+    from interactivenet.datasets.task import Roots
+    from interactivenet.models.model import parse_folds
 
     name = required(task, "-t / --task")
     roots = Roots.choose(processed=processed, results=results)
@@ -57,11 +57,11 @@ def postprocess(
         ctx.exit(1)
 
 
-def make_choice(roots: Roots, task: str, folds: list[int] | None) -> Choice:
+def make_choice(roots: Roots, task: str, folds: list[int] | None) -> Selection:
     """Choose, write and show."""
     from interactivenet.cli.reporting import counted, say
-    from interactivenet.cross_validation import choose, save_choice
-    from interactivenet.evaluation.figures import save_reliability
+    from interactivenet.pipeline.select import choose, save_choice
+    from interactivenet.plotting.figures import save_reliability
 
     choice = choose(roots, task, folds)
     results = roots.results / task
@@ -82,7 +82,7 @@ def make_choice(roots: Roots, task: str, folds: list[int] | None) -> Choice:
     return choice  # fmt: skip
 
 
-def show_choice(choice: Choice) -> None:
+def show_choice(choice: Selection) -> None:
     """Print the whole table, the chosen row marked, and what expected Dice is worth."""
     from rich.table import Table
 

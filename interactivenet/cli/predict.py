@@ -44,11 +44,10 @@ def predict(
         stage,
     )
     from interactivenet.cli.reporting import say
+    from interactivenet.datasets.task import Roots, predictions_folder, read_test_set
     from interactivenet.errors import RequestError
-    from interactivenet.model import own_model, parse_folds
-    from interactivenet.predict_cases import Output, predict_cases
-    from interactivenet.task import Roots
-    from interactivenet.test_set import predictions_folder, read_test_set
+    from interactivenet.inference.batch import Output, predict_cases
+    from interactivenet.models.model import own_model, parse_folds
 
     if not (nifti or probabilities):
         raise RequestError("--no-nifti without -w / --probabilities: nothing would be written")

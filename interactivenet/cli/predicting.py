@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from interactivenet import tracking
 from interactivenet.cli.base import processed_option, raw_option, results_option, task_option
 from interactivenet.cli.reporting import counted, say, show_findings, track
+from interactivenet.pipeline import tracking
 
 if TYPE_CHECKING:
-    from interactivenet.evaluation.cases import Evaluation
-    from interactivenet.inference import Predictor
-    from interactivenet.model import Model
-    from interactivenet.predict_cases import Done, Output
-    from interactivenet.provenance import Run
-    from interactivenet.signals import Signals
-    from interactivenet.task import Case, Roots
-    from interactivenet.tracking import Tracker
+    from interactivenet.datasets.task import Case, Roots
+    from interactivenet.evaluation.evaluate import Evaluation
+    from interactivenet.inference.batch import CaseResult, Output
+    from interactivenet.inference.predictor import Predictor
+    from interactivenet.models.model import Model
+    from interactivenet.pipeline.tracking import Tracker
+    from interactivenet.system.provenance import Run
+    from interactivenet.system.signals import Signals
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -79,14 +79,14 @@ def stage(
     seed: int | None = None,
 ) -> Iterator[tuple[Run, Signals]]:
     """Run a stage: alone in its folders, recorded in ``run.json``, ended by signals in time."""
-    from interactivenet.io.lock import only_one
-    from interactivenet.provenance import Run
-    from interactivenet.signals import Interrupted, Signals
+    from interactivenet.system.locks import folder_lock
+    from interactivenet.system.provenance import Run
+    from interactivenet.system.signals import Interrupted, Signals
 
     signals = Signals()
     with ExitStack() as open_:
         for one in (folder, *others):
-            open_.enter_context(only_one(one))
+            open_.enter_context(folder_lock(one))
         run = open_.enter_context(Run(folder, name, ctx.params, seed))
         open_.enter_context(signals.noted())
         try:
@@ -99,7 +99,7 @@ def stage(
 
 def how_of(tta: bool, device: str, precision: str, restore: str) -> dict[str, Any]:
     """Return what decides a result beside model and files, for the record of each case."""
-    from interactivenet.training.device import choose_device, choose_precision
+    from interactivenet.models.device import choose_device, choose_precision
 
     chosen = choose_precision(precision, choose_device(device))
     return {"mirrored": tta, "restore": restore, "precision": chosen}
@@ -109,7 +109,7 @@ def predictor_for(model: Model, how: Mapping[str, Any], device: str) -> Callable
     """Return what loads the model, once the first case is due."""
 
     def make() -> Predictor:
-        from interactivenet.inference import Predictor
+        from interactivenet.inference.predictor import Predictor
 
         return Predictor(model, device=device, **how)
 
@@ -118,7 +118,7 @@ def predictor_for(model: Model, how: Mapping[str, Any], device: str) -> Callable
 
 def describe_model(model: Model, how: Mapping[str, Any], device: str) -> list[str]:
     """Say what is about to segment."""
-    from interactivenet.training.device import choose_device
+    from interactivenet.models.device import choose_device
 
     members = 8 if how["mirrored"] else 1
     return [
@@ -130,11 +130,11 @@ def describe_model(model: Model, how: Mapping[str, Any], device: str) -> list[st
 
 
 def finish(
-    results: Iterable[Done], total: int, what: str, run: Run, folder: Path
+    results: Iterable[CaseResult], total: int, what: str, run: Run, folder: Path
 ) -> dict[str, str]:
     """Follow a stage to its end and report it; returns case -> why it failed."""
-    from interactivenet.case_files import Finding
-    from interactivenet.task import record_failures
+    from interactivenet.datasets.file_matching import Finding
+    from interactivenet.datasets.task import record_failures
 
     failures, kept, seconds, looks = {}, 0, 0.0, []
     inputs: dict[str, str] = {}
@@ -165,8 +165,8 @@ def finish(
 
 def labelled_pairs(cases: Sequence[Case], output: Output) -> list[Any]:
     """Pair the predictions of an output with the labels of its cases, where there are any."""
-    from interactivenet.evaluation.pairs import Pair
-    from interactivenet.predict_cases import OBJECTS
+    from interactivenet.evaluation.matching import Pair
+    from interactivenet.inference.batch import OBJECTS
 
     pairs = []
     for case in cases:
@@ -197,9 +197,9 @@ def evaluate_output(
 ) -> Evaluation:
     """Compare an output with the labels of its cases, and show and log what was found."""
     from interactivenet.cli.evaluation_shown import show_summary
-    from interactivenet.evaluation.cases import evaluate_cases
-    from interactivenet.parallel import available_cores
-    from interactivenet.prompts import LabelNames
+    from interactivenet.evaluation.evaluate import evaluate_cases
+    from interactivenet.prompts.prompt import LabelNames
+    from interactivenet.system.parallel import available_cores
 
     calibration = model.calibration(mirrored)
     evaluation = evaluate_cases(

@@ -48,11 +48,11 @@ def convert(
     name,x,y,z,system). Nothing is lost but the rounding to voxels of a mask.
     """
     from interactivenet.cli.reporting import say
+    from interactivenet.datasets.task import Roots, Task
     from interactivenet.errors import RequestError
-    from interactivenet.io.images import read_volume, suffix_of
-    from interactivenet.io.prompt_files import TEXT_SUFFIXES, read_prompts, write_prompts
-    from interactivenet.prompts import LabelNames
-    from interactivenet.task import Roots, Task
+    from interactivenet.imaging.io import read_volume, suffix_of
+    from interactivenet.prompts.io import TEXT_SUFFIXES, read_prompts, write_prompts
+    from interactivenet.prompts.prompt import LabelNames
 
     if task and labels:
         raise RequestError("give -t or -l, not both: each says what the labels are")

@@ -11,7 +11,7 @@ from rich.progress import track as rich_track
 from rich.table import Table
 from rich.text import Text
 
-from interactivenet.case_files import Finding
+from interactivenet.datasets.file_matching import Finding
 
 Item = TypeVar("Item")
 

@@ -13,8 +13,8 @@ from interactivenet.cli.reporting import console, counted, say, show_findings, t
 from interactivenet.errors import RequestError
 
 if TYPE_CHECKING:
-    from interactivenet.inference import Predictor
-    from interactivenet.task import Case, Roots
+    from interactivenet.datasets.task import Case, Roots
+    from interactivenet.inference.predictor import Predictor
 
 
 def measure_robustness(
@@ -29,11 +29,11 @@ def measure_robustness(
     network: Mapping[str, Any],
 ) -> None:
     """Measure a task's labelled test cases with all its folds, or else by cross-validation."""
-    from interactivenet.case_files import Finding
-    from interactivenet.io.atomic import read_object
-    from interactivenet.robustness import FIGURE, ROWS, measure_cases, summary
-    from interactivenet.robustness import all_rows as rows_of
-    from interactivenet.task import record_failures
+    from interactivenet.datasets.file_matching import Finding
+    from interactivenet.datasets.task import record_failures
+    from interactivenet.pipeline.robustness import FIGURE, ROWS, measure_cases, summary
+    from interactivenet.pipeline.robustness import all_rows as rows_of
+    from interactivenet.system.files import read_object
 
     how = how_of(**network)
     folder = output or roots.results / task / "robustness"
@@ -73,9 +73,9 @@ def _groups(
     roots: Roots, task: str, how: Mapping[str, Any], device: str
 ) -> list[tuple[Predictor, list[Case]]]:
     """Return predictors and the labelled cases that each never saw, and say which they are."""
-    from interactivenet.model import own_model
-    from interactivenet.task import Task
-    from interactivenet.training.fold import read_splits
+    from interactivenet.datasets.task import Task
+    from interactivenet.models.model import own_model
+    from interactivenet.preprocessing.folds import read_splits
 
     dataset = Task.load(roots.raw_task(task))
     model = own_model(roots, task)

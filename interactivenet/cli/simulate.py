@@ -51,15 +51,15 @@ def simulate(
     Points go to interactionsTr and interactionsTs, the settings to simulation.json. Images and
     labels are never changed. Prompt files that were not simulated here are kept.
     """
-    from interactivenet.case_files import Finding
     from interactivenet.cli.reporting import counted, say, show_findings, track
-    from interactivenet.parallel import available_cores
-    from interactivenet.simulate import Settings
-    from interactivenet.simulate_task import labelled_cases, simulate_task
-    from interactivenet.task import Roots, record_failures
+    from interactivenet.datasets.file_matching import Finding
+    from interactivenet.datasets.task import Roots, record_failures
+    from interactivenet.pipeline.simulate import labelled_cases, simulate_task
+    from interactivenet.prompts.simulation import SimulationOptions
+    from interactivenet.system.parallel import available_cores
 
     folder = Roots.choose(raw=raw).raw_task(required(task, "-t / --task"))
-    settings = Settings(
+    settings = SimulationOptions(
         seed=seed, random=random, centre=centre, depth_mm=depth_mm, jitter_mm=jitter_mm,
         per_component=per_component, largest_component=largest_component, format=file_format,
     )  # fmt: skip

@@ -55,11 +55,16 @@ def test(
         tracked,
     )
     from interactivenet.cli.reporting import counted, say
-    from interactivenet.cross_validation import is_current
-    from interactivenet.model import own_model, parse_folds
-    from interactivenet.predict_cases import Output, predict_cases
-    from interactivenet.task import Roots
-    from interactivenet.test_set import EVALUATION, PREDICTIONS, predictions_folder, read_test_set
+    from interactivenet.datasets.task import (
+        EVALUATION,
+        PREDICTIONS,
+        Roots,
+        predictions_folder,
+        read_test_set,
+    )
+    from interactivenet.inference.batch import Output, predict_cases
+    from interactivenet.models.model import own_model, parse_folds
+    from interactivenet.pipeline.select import is_current
 
     name = required(task, "-t / --task")
     roots = Roots.choose(raw=raw, processed=processed, results=results)

@@ -69,13 +69,13 @@ def train(
     continued by the same command.
     """
     from interactivenet.cli import training
-    from interactivenet.task import Roots, Task
-    from interactivenet.training.run import Settings
+    from interactivenet.datasets.task import Roots, Task
+    from interactivenet.training.trainer import TrainingOptions
 
     roots = Roots.choose(raw=raw, processed=processed, results=results)
     name = required(task, "-t / --task")
     dataset = Task.load(roots.raw_task(name)) if validate else None
-    settings = Settings(
+    settings = TrainingOptions(
         epochs=epochs, device=device, devices=devices, precision=precision, workers=workers,
         deterministic=deterministic, compile=compiled, channels_last=channels_last,
     )  # fmt: skip

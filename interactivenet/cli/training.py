@@ -15,20 +15,20 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from interactivenet import tracking
-from interactivenet.case_files import Finding
 from interactivenet.cli.reporting import console, counted, say, show_findings, track
+from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.task import Roots, Task
 from interactivenet.errors import DataError, RequestError
-from interactivenet.io.atomic import read_object, sha256, write_json
-from interactivenet.task import Roots, Task
+from interactivenet.pipeline import tracking
+from interactivenet.system.files import read_object, sha256, write_json
 
 if TYPE_CHECKING:
-    from interactivenet.provenance import Run
-    from interactivenet.signals import Signals
-    from interactivenet.tracking import Tracker
-    from interactivenet.training.fold import Fold
-    from interactivenet.training.run import Settings, Trained
-    from interactivenet.validation import Validated
+    from interactivenet.pipeline.tracking import Tracker
+    from interactivenet.pipeline.validate import Validated
+    from interactivenet.preprocessing.folds import Fold
+    from interactivenet.system.provenance import Run
+    from interactivenet.system.signals import Signals
+    from interactivenet.training.trainer import Trained, TrainingOptions
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Request:
     roots: Roots
     task: str
     fold: int
-    settings: Settings
+    settings: TrainingOptions
     dataset: Task | None
     overwrite: bool
     mlflow: bool
@@ -46,7 +46,7 @@ class Request:
 
 def fold_numbers(roots: Roots, task: str, fold: str, devices: int) -> list[int]:
     """Return the folds that '3' or 'all' mean; raises RequestError where there is none such."""
-    from interactivenet.training.fold import read_splits
+    from interactivenet.preprocessing.folds import read_splits
 
     if fold == "all" and devices > 1:
         raise RequestError(f"--devices {devices}: expected one fold at a time, not all")
@@ -64,12 +64,12 @@ def train_and_validate(ctx: click.Context, request: Request) -> int:
 
     Leaves the program with 143 or 130 where a signal came.
     """
-    from interactivenet.io.lock import only_one
-    from interactivenet.provenance import Run
-    from interactivenet.signals import Interrupted, Signals
-    from interactivenet.training.device import choose_device, choose_precision, rank
-    from interactivenet.training.fold import read_fold
-    from interactivenet.training.run import train_fold
+    from interactivenet.models.device import choose_device, choose_precision, rank
+    from interactivenet.preprocessing.folds import read_fold
+    from interactivenet.system.locks import folder_lock
+    from interactivenet.system.provenance import Run
+    from interactivenet.system.signals import Interrupted, Signals
+    from interactivenet.training.trainer import train_fold
 
     settings, roots = request.settings, request.roots
     fold = read_fold(roots.processed_task(request.task), request.fold)
@@ -80,7 +80,7 @@ def train_and_validate(ctx: click.Context, request: Request) -> int:
         return 0
     signals = Signals()
     with (
-        only_one(folder),
+        folder_lock(folder),
         Run(folder, "train", ctx.params, fold.plan.seed, keep=not request.overwrite) as run,
         tracked(request, fold, folder) as tracker,
         signals.noted(),
@@ -108,10 +108,10 @@ def train_and_validate(ctx: click.Context, request: Request) -> int:
             ctx.exit(128 + ended.number)
 
 
-def describe(fold: Fold, settings: Settings) -> list[str]:
+def describe(fold: Fold, settings: TrainingOptions) -> list[str]:
     """Say what is about to be trained, on what."""
-    from interactivenet.network import build_network, count_parameters
-    from interactivenet.training.device import choose_device, choose_precision
+    from interactivenet.models.device import choose_device, choose_precision
+    from interactivenet.models.network import build_network, count_parameters
 
     plan = fold.plan
     weights = count_parameters(build_network(plan.network, plan.channels))
@@ -152,8 +152,10 @@ def tracked(request: Request, fold: Fold, folder: Path) -> Iterator[Tracker]:
     tracker.finish()
 
 
-def _report_training(trained: Trained, settings: Settings, run: Run, tracker: Tracker) -> None:
-    from interactivenet.training.keeping import BEST, CURVES, METRICS
+def _report_training(
+    trained: Trained, settings: TrainingOptions, run: Run, tracker: Tracker
+) -> None:
+    from interactivenet.training.checkpointing import BEST, CURVES, METRICS
 
     folder, best = trained.folder, trained.best
     run.note(resumed=trained.resumed, best=dict(best), epochs=len(trained.history))
@@ -168,8 +170,8 @@ def _report_training(trained: Trained, settings: Settings, run: Run, tracker: Tr
 def _validate(
     request: Request, fold: Fold, folder: Path, run: Run, tracker: Tracker, signals: Signals
 ) -> int:
-    from interactivenet.task import record_failures
-    from interactivenet.validation import SHOWN, VALIDATION, validate_fold
+    from interactivenet.datasets.task import record_failures
+    from interactivenet.pipeline.validate import SHOWN, VALIDATION, validate_fold
 
     assert request.dataset is not None
     settings = request.settings
@@ -201,7 +203,7 @@ def show_validation(results: list[Validated]) -> None:
 
     Objects that were missed altogether have a Dice of 0 and no distance.
     """
-    from interactivenet.validation import SHOWN, ranked
+    from interactivenet.pipeline.validate import SHOWN, ranked
 
     titles = {"dice": "Dice", "nsd": "NSD 2 mm", "hd95": "HD95 mm"}
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))

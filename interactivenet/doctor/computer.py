@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from interactivenet.cgroup import Limits, read_limits
 from interactivenet.doctor.checks import Check, gigabytes
+from interactivenet.system.resources import Limits, read_limits
 
 #: bytes. The demo's training, a tiny network on small scans, holds 0.9 GB at its peak, most of it
 #: libraries; larger networks and scans, and --jobs, take several times as much
@@ -51,8 +51,8 @@ class MemoryFacts:
 
 def read_processor() -> ProcessorFacts:
     """Read what the kernel knows of the processor; imports torch."""
-    from interactivenet.parallel import available_cores
-    from interactivenet.training.device import cpu_multiplies_bf16
+    from interactivenet.models.device import cpu_multiplies_bf16
+    from interactivenet.system.parallel import available_cores
 
     text = ""
     with suppress(OSError):

@@ -11,7 +11,7 @@ from torch.nn.functional import conv3d, leaky_relu
 
 from interactivenet.doctor.checks import Check
 from interactivenet.encoding.geodesic import geodesic_distance
-from interactivenet.encoding.metric import Metric
+from interactivenet.encoding.metric import StepCost
 from interactivenet.encoding.sweeps import geodesic_sweeps
 from interactivenet.errors import one_line
 
@@ -72,7 +72,7 @@ def geodesic_difference(device: torch.device) -> float:
     seeds[3, 4, 5] = seeds[15, 12, 9] = True
     exact = torch.from_numpy(geodesic_distance(image, seeds, spacing))
     swept = geodesic_sweeps(
-        torch.from_numpy(image).to(device), torch.from_numpy(seeds).to(device), spacing, Metric()
+        torch.from_numpy(image).to(device), torch.from_numpy(seeds).to(device), spacing, StepCost()
     )
     return difference([exact], [swept.cpu()])
 

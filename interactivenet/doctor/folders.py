@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from interactivenet.doctor.checks import Check, Status, gigabytes, isolated
-from interactivenet.mounts import lasts, read_mounts
+from interactivenet.system.mounts import lasts, read_mounts
 
 if TYPE_CHECKING:
-    from interactivenet.task import Roots
+    from interactivenet.datasets.task import Roots
 
 #: bytes: less is not enough for a checkpoint; less than the second is soon used up
 _LEAST_FREE, _GOOD_FREE = 10**8, 5 * 10**9

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from interactivenet.doctor.checks import Check
 from interactivenet.encoding.geodesic import geodesic_distance
-from interactivenet.plan import Kernel
+from interactivenet.planning.plan import Kernel
 
 #: largest difference, mm and intensities of the order of 10
 _TOLERANCE = 1e-3

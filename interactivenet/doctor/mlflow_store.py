@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from interactivenet.doctor.checks import Check
 from interactivenet.doctor.folders import read_folder
-from interactivenet.tracking import DATABASE, database_of, said_by, without_password
+from interactivenet.pipeline.tracking import DATABASE, database_of, said_by, without_password
 
 #: seconds
 _PATIENCE = 3

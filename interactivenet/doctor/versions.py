@@ -18,13 +18,13 @@ from importlib.util import find_spec
 from interactivenet import __version__
 from interactivenet.doctor.checks import Check
 from interactivenet.errors import one_line
-from interactivenet.provenance import libraries
+from interactivenet.system.provenance import libraries
 
 #: the versions that are shown; as pyproject.toml's metadata names them
 _SHOWN = ("torch", "monai", "lightning", "numpy", "simpleitk", "numba", "mlflow")
 #: what is imported for a try; the last one imports the rest of this package
 _IMPORTED = ("numpy", "SimpleITK", "numba", "torch", "monai", "lightning", "mlflow",
-             "interactivenet.training.run")  # fmt: skip
+             "interactivenet.training.trainer")  # fmt: skip
 #: seconds; a cold network file system takes its time
 _PATIENCE = 300
 _PROGRAM = """

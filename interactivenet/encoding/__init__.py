@@ -2,6 +2,6 @@
 
 from interactivenet.encoding.geodesic import geodesic_distance
 from interactivenet.encoding.maps import encode, encode_extent
-from interactivenet.plan import Encoding
+from interactivenet.planning.plan import Encoding
 
 __all__ = ["Encoding", "encode", "encode_extent", "geodesic_distance"]

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet.encoding.layout import FAR, SEGMENT, Layout, in_best_order, in_given_order
-from interactivenet.encoding.metric import Metric, step_lengths
+from interactivenet.encoding.metric import StepCost, step_lengths
 from interactivenet.errors import DataError, RequestError
-from interactivenet.plan import Kernel, MetricName
+from interactivenet.planning.plan import Kernel, MetricName
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -80,13 +80,13 @@ def geodesic_distance(
         raster scan of GeodisTK finds in ``iterations`` iterations, to reproduce its numbers;
         a GPU sweeps as often, in its own order, which finds others. "geodistk": that library
         itself, which knows the metric "geodistk" only.
-    metric, lamb, weight, contrast: the cost of a step, see :class:`.metric.Metric`.
+    metric, lamb, weight, contrast: the cost of a step, see :class:`.metric.StepCost`.
     bound: where the distance is not less than this, it is inf; a low one saves time.
 
     Raises DataError for an image or seeds that cannot be used, ValueError for settings out of
     range, RequestError where the library GeodisTK is asked for and not installed.
     """
-    settings = Metric(metric, lamb, weight, contrast)
+    settings = StepCost(metric, lamb, weight, contrast)
     limit = _check_settings(spacing, kernel, iterations, bound)
     if kernel == "geodistk" and metric != "geodistk":
         raise ValueError(f'kernel "geodistk" has no metric {metric!r}: use "exact" or "scan"')
@@ -163,7 +163,7 @@ def _on_cpu(
     kernel: Kernel,
     iterations: int,
     bound: float,
-    metric: Metric,
+    metric: StepCost,
 ) -> Floats:
     seeds = np.asarray(seeds)
     _check_arrays(image, seeds)
@@ -179,7 +179,9 @@ def _on_cpu(
     return found
 
 
-def _exactly(image: Floats, seeds: Mask, spacing: Spacing, metric: Metric, bound: float) -> Floats:
+def _exactly(
+    image: Floats, seeds: Mask, spacing: Spacing, metric: StepCost, bound: float
+) -> Floats:
     from interactivenet.encoding.kernels import SCRATCH, settle
 
     layout = in_best_order(seeds.shape, spacing)
@@ -205,7 +207,7 @@ def _exactly(image: Floats, seeds: Mask, spacing: Spacing, metric: Metric, bound
 
 
 def _by_scan(
-    image: Floats, seeds: Mask, spacing: Spacing, metric: Metric, iterations: int
+    image: Floats, seeds: Mask, spacing: Spacing, metric: StepCost, iterations: int
 ) -> Floats:
     from interactivenet.encoding.kernels import ABREAST, SCRATCH, scan
 
@@ -262,7 +264,7 @@ def _by_library(
 
 
 def _coefficients(
-    image: Floats, spacing: Spacing, metric: Metric, layout: Layout
+    image: Floats, spacing: Spacing, metric: StepCost, layout: Layout
 ) -> tuple[Floats, Floats | None]:
     """The kernels' coefficients (3, 3, 3, 3) of the steps along z, y, x, and of the cost."""
     lengths = step_lengths(spacing).transpose(layout.order)
@@ -286,7 +288,7 @@ def _first_visits(seeds: Mask, layout: Layout) -> tuple[Floats, Floats, Floats, 
     return key.reshape(-1), row_key.reshape(-1), row_key.min(axis=1), sources.reshape(-1)
 
 
-def _typical_step(image: Floats, spacing: Spacing, metric: Metric, axis: int) -> float:
+def _typical_step(image: Floats, spacing: Spacing, metric: StepCost, axis: int) -> float:
     """Mean cost of a step along an axis, over some of the image."""
     lines = np.moveaxis(image, 1 + axis, -1)
     every = max(1, round((image[0].size / 50_000) ** 0.5))

@@ -51,7 +51,7 @@ def cost(
     square: float, scale: float, inside: float, contrast: float, added: float,
     bent: float, straight: float,
 ) -> float:  # fmt: skip
-    """Metric.cost from |dI|^2, with Metric.of_length and Metric.coefficients."""
+    """StepCost.cost from |dI|^2, with StepCost.of_length and StepCost.coefficients."""
     difference = np.sqrt(inside + contrast * square) + added
     price: float = scale * difference / (bent * difference + straight)
     return price
@@ -66,8 +66,8 @@ def pull(
 
     source: the voxel of the other row beside ``to``; its neighbours along x count too.
     row: (3, 3) for the neighbours at x-1, x, x+1. Where ``general`` is None, slope and offset of
-        the cost as a function of |dI|, else Metric.of_length, with an offset to be added.
-    general: None, or Metric.coefficients.
+        the cost as a function of |dI|, else StepCost.of_length, with an offset to be added.
+    general: None, or StepCost.coefficients.
     """
     to &= INDEX
     left = (source - 1) & INDEX

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from interactivenet.encoding.geodesic import Spacing, check_spacing, geodesic_distance
 from interactivenet.errors import DataError
-from interactivenet.plan import Encoding
+from interactivenet.planning.plan import Encoding
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,14 +8,14 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from interactivenet.plan import MetricName
+from interactivenet.planning.plan import MetricName
 
 #: what GeodisTK adds to every difference of intensities
 GEODISTK_EPSILON = 1e-5
 
 
 @dataclass(frozen=True)
-class Metric:
+class StepCost:
     """The cost of a step, from its length L (mm) and the difference of intensities |dI|.
 
     |dI| is the L2 norm over the channels of the differences.

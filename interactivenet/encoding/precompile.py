@@ -9,7 +9,7 @@ import numpy as np
 
 from interactivenet.encoding.compiling import cache_folder
 from interactivenet.encoding.geodesic import geodesic_distance
-from interactivenet.plan import Kernel, MetricName
+from interactivenet.planning.plan import Kernel, MetricName
 
 
 def precompile() -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from interactivenet.encoding.layout import FAR
-from interactivenet.encoding.metric import Metric, step_lengths
+from interactivenet.encoding.metric import StepCost, step_lengths
 
 #: a round that lowers no distance by more than this was the last one
 TOLERANCE = 1e-6
@@ -22,7 +22,7 @@ def geodesic_sweeps(
     image: Tensor,
     seeds: Tensor,
     spacing: tuple[float, float, float],
-    metric: Metric,
+    metric: StepCost,
     *,
     iterations: int | None = None,
     bound: float = float(FAR),
@@ -52,7 +52,7 @@ def geodesic_sweeps(
     return distance.masked_fill_(distance >= bound, torch.inf)
 
 
-def _sweep(image: Tensor, distance: Tensor, lengths: Tensor, metric: Metric, axis: int) -> None:
+def _sweep(image: Tensor, distance: Tensor, lengths: Tensor, metric: StepCost, axis: int) -> None:
     """Lower the distances by the paths that go on along an axis, there and back, in place."""
     planes = image.movedim(1 + axis, 1).contiguous()
     lengths = lengths.movedim(axis, 0)[2]
@@ -73,7 +73,7 @@ def _sweep(image: Tensor, distance: Tensor, lengths: Tensor, metric: Metric, axi
     distance.movedim(axis, 0).copy_(inner)
 
 
-def _costs(source: Tensor, target: Tensor, lengths: Tensor, metric: Metric) -> Tensor:
+def _costs(source: Tensor, target: Tensor, lengths: Tensor, metric: StepCost) -> Tensor:
     """Costs (P, 3, 3, H, W) of the steps to voxels of planes from the 3 x 3 in other planes.
 
     source, target: (C, P, H, W).  lengths: (3, 3), mm.

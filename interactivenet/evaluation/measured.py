@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet.errors import DataError, one_line
+from interactivenet.evaluation.matching import Pair
+from interactivenet.evaluation.measures import measure_object
 from interactivenet.evaluation.metrics import TOLERANCE_MM
-from interactivenet.evaluation.pairs import Pair
-from interactivenet.evaluation.rows import measure_object
-from interactivenet.io.atomic import read_object
-from interactivenet.io.images import check_same_lattice, read_label
-from interactivenet.io.prompt_files import read_prompts
-from interactivenet.objects import Objects
-from interactivenet.prompts import LabelNames, Prompt
-from interactivenet.volume import Volume
+from interactivenet.imaging.geometry import Volume
+from interactivenet.imaging.io import check_same_lattice, read_label
+from interactivenet.prompts.components import PromptObjects
+from interactivenet.prompts.io import read_prompts
+from interactivenet.prompts.prompt import LabelNames, Prompt
+from interactivenet.system.files import read_object
 
 Mask = NDArray[np.bool_]
 #: what the record of a segmentation adds to a row
@@ -45,8 +45,8 @@ class Maps:
         return self.objects.array[0] == prompt + 1, mask
 
     @cached_property
-    def _true(self) -> Objects:
-        return Objects(self.label.array[0])
+    def _true(self) -> PromptObjects:
+        return PromptObjects(self.label.array[0])
 
 
 def measure_pair(

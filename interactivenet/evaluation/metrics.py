@@ -18,7 +18,7 @@ Mask = NDArray[np.bool_]
 TOLERANCE_MM = 2.0
 
 
-def evaluate_pair(
+def evaluate_masks(
     prediction: ArrayLike, label: ArrayLike, spacing: ArrayLike, tolerance_mm: float = TOLERANCE_MM
 ) -> dict[str, float]:
     """Compare two masks (X, Y, Z) on one grid; spacing: (3,) mm.

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from interactivenet.io.atomic import write_text
+from interactivenet.system.files import write_text
 
 Row = Mapping[str, Any]
 

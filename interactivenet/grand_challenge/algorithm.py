@@ -29,18 +29,20 @@ def run_algorithm(inputs: Path, output: Path, model: Path) -> list[Path]:
     ``images/SLUG/NAME.mha`` of ``output``, compressed, on the first image's own grid; NAME is the
     first image's. Raises RequestError and DataError.
     """
+    from interactivenet.datasets.case import Scan, read_scan
+    from interactivenet.datasets.inference_cases import check_scan
+    from interactivenet.datasets.task import Case
     from interactivenet.grand_challenge.inputs import find_inputs
-    from interactivenet.grand_challenge.settings import FILE, Settings
-    from interactivenet.inference import Predictor
-    from interactivenet.io.images import write_label
-    from interactivenet.io.prompt_files import read_prompts
-    from interactivenet.new_cases import check_scan
-    from interactivenet.prompts import LabelNames
-    from interactivenet.scan import Scan, read_scan
-    from interactivenet.segmentation import merge
-    from interactivenet.task import Case
+    from interactivenet.grand_challenge.settings import FILE, AlgorithmSettings
+    from interactivenet.imaging.io import write_label
+    from interactivenet.inference.predictor import Predictor
+    from interactivenet.postprocessing.merging import merge
+    from interactivenet.prompts.io import read_prompts
+    from interactivenet.prompts.prompt import LabelNames
 
-    settings = Settings.load(model / FILE) if (model / FILE).exists() else Settings()
+    settings = (
+        AlgorithmSettings.load(model / FILE) if (model / FILE).exists() else AlgorithmSettings()
+    )
     predictor = Predictor(model, mirrored=settings.mirrored)
     plan = predictor.plan
     settings.check(plan)

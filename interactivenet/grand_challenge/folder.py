@@ -15,19 +15,18 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from interactivenet import __version__
-from interactivenet.bundle import bundle_files, read_bundle
+from interactivenet.datasets.phantom import PhantomSettings, make_phantom
 from interactivenet.errors import RequestError
 from interactivenet.grand_challenge.inputs import LIST
-from interactivenet.grand_challenge.settings import ANY_NAME, FILE, POINTS, Settings, slug
-from interactivenet.io.atomic import replacing, write_json, write_text
-from interactivenet.io.folders import replacing_folder
-from interactivenet.io.images import write_volume
-from interactivenet.io.prompt_files import write_prompts
-from interactivenet.phantom import PhantomSettings, make_phantom
-from interactivenet.plan import Plan
-from interactivenet.prompts import Prompt
-from interactivenet.simulate import find_objects, margin_points
-from interactivenet.volume import Array, Geometry
+from interactivenet.grand_challenge.settings import ANY_NAME, FILE, POINTS, AlgorithmSettings, slug
+from interactivenet.imaging.geometry import Array, Geometry
+from interactivenet.imaging.io import write_volume
+from interactivenet.models.bundle import bundle_files, read_bundle
+from interactivenet.planning.plan import Plan
+from interactivenet.prompts.io import write_prompts
+from interactivenet.prompts.prompt import Prompt
+from interactivenet.prompts.simulation import find_objects, margin_points
+from interactivenet.system.files import replacing, replacing_folder, write_json, write_text
 
 MODEL, RECIPE = "model.tar.gz", "Dockerfile"
 _SCRIPTS = ("do_build.sh", "do_test_run.sh", "do_save.sh")
@@ -50,7 +49,7 @@ def check_target(folder: Path) -> None:
             )
 
 
-def write_algorithm(bundle: Path, folder: Path, settings: Settings, image: str) -> Path:
+def write_algorithm(bundle: Path, folder: Path, settings: AlgorithmSettings, image: str) -> Path:
     """Write the build context of an algorithm for grand-challenge.org, and an example to try.
 
     bundle: folder of a deployed model.  folder: is replaced.  image: the container image that the
@@ -66,7 +65,7 @@ def write_algorithm(bundle: Path, folder: Path, settings: Settings, image: str) 
     return folder
 
 
-def _write_texts(folder: Path, plan: Plan, settings: Settings, image: str) -> None:
+def _write_texts(folder: Path, plan: Plan, settings: AlgorithmSettings, image: str) -> None:
     facts = {
         "name": f"{slug(plan.task)}-algorithm",
         "task": plan.task,
@@ -89,7 +88,7 @@ def _write_texts(folder: Path, plan: Plan, settings: Settings, image: str) -> No
     write_text(folder / ".dockerignore", f"*\n!{RECIPE}\n")
 
 
-def _about_points(plan: Plan, settings: Settings) -> str:
+def _about_points(plan: Plan, settings: AlgorithmSettings) -> str:
     names = ", ".join(plan.labels.values())
     number = "Any number of points" if settings.any_points else "Six interior margin points"
     more = "" if len(plan.labels) == 1 else f" Their names say which label is meant: {names}."
@@ -97,7 +96,7 @@ def _about_points(plan: Plan, settings: Settings) -> str:
     return f"{number} are expected of each object; {second}{more}"
 
 
-def _write_model(path: Path, bundle: Path, settings: Settings) -> None:
+def _write_model(path: Path, bundle: Path, settings: AlgorithmSettings) -> None:
     """Write the bundle's files and the settings as a tar.gz, the same bytes every time."""
     text = (json.dumps(settings.as_json(), indent=2) + "\n").encode()
 
@@ -118,7 +117,7 @@ def _write_model(path: Path, bundle: Path, settings: Settings) -> None:
         add(tar, FILE, len(text), io.BytesIO(text))
 
 
-def _write_example(folder: Path, plan: Plan, settings: Settings) -> None:
+def _write_example(folder: Path, plan: Plan, settings: AlgorithmSettings) -> None:
     """Make a synthetic case with points, laid out as grand-challenge does."""
     names = list(plan.labels.values())[:_EXAMPLES]
     phantom = PhantomSettings(
@@ -142,7 +141,7 @@ def _write_example(folder: Path, plan: Plan, settings: Settings) -> None:
 
 
 def _prompts(
-    names: list[str], plan: Plan, label: Array, grid: Geometry, settings: Settings
+    names: list[str], plan: Plan, label: Array, grid: Geometry, settings: AlgorithmSettings
 ) -> Iterator[Prompt]:
     rng = np.random.default_rng(1)
     values = {name: value for value, name in plan.labels.items()}

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet.errors import DataError, RequestError
-from interactivenet.grand_challenge.settings import POINTS, Settings
-from interactivenet.io.atomic import read_json
-from interactivenet.io.images import READABLE, suffix_of
+from interactivenet.grand_challenge.settings import POINTS, AlgorithmSettings
+from interactivenet.imaging.io import READABLE, suffix_of
+from interactivenet.system.files import read_json
 
 LIST = "inputs.json"
 
@@ -29,7 +29,7 @@ class Inputs:
         return name[: len(name) - len(suffix_of(self.images[0], READABLE))]
 
 
-def find_inputs(folder: Path, modalities: tuple[str, ...], settings: Settings) -> Inputs:
+def find_inputs(folder: Path, modalities: tuple[str, ...], settings: AlgorithmSettings) -> Inputs:
     """Find the images and the points of the case in ``/input``.
 
     With ``inputs.json``, the list of interfaces ("interface" or "socket": slug, kind, super_kind,

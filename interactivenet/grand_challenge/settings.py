@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from interactivenet.errors import DataError, RequestError
-from interactivenet.io.atomic import read_json
-from interactivenet.io.typed import typed
-from interactivenet.plan import Plan
+from interactivenet.planning.plan import Plan
+from interactivenet.system.files import read_json
+from interactivenet.system.schema import parse_json_as
 
 #: its name in the model's folder
 FILE = "algorithm.json"
@@ -23,7 +23,7 @@ _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True)
-class Settings:
+class AlgorithmSettings:
     """The interfaces of an algorithm, by their slugs.
 
     images: modality -> slug; where not given, 'ct' or 'ct-image' for CT and so on, or, of one
@@ -65,16 +65,16 @@ class Settings:
                 raise ValueError(f"names: '{new}': the number of an object is not renamed")
 
     @staticmethod
-    def load(path: Path) -> Settings:
+    def load(path: Path) -> AlgorithmSettings:
         """Read settings; raises RequestError where there are none, DataError naming the field."""
         if not path.is_file():
             raise RequestError(f"{path}: does not exist: expected the algorithm's settings, JSON")
         content = read_json(path)
         try:
-            settings = typed(Settings, content, "settings")
+            settings = parse_json_as(AlgorithmSettings, content, "settings")
         except ValueError as error:
             raise DataError(f"{path}: {error}") from error
-        assert isinstance(settings, Settings)
+        assert isinstance(settings, AlgorithmSettings)
         return settings
 
     def as_json(self) -> dict[str, Any]:

@@ -14,20 +14,28 @@ from numpy.typing import NDArray
 
 from interactivenet import __version__
 from interactivenet.errors import DataError, RequestError
-from interactivenet.io.atomic import sha256
 from interactivenet.legacy.published import (
     PLANS,
-    Choice,
-    Plans,
+    OriginalChoice,
+    OriginalPlans,
     published_folder,
     read_published,
     task_name,
 )
-from interactivenet.legacy.unpickling import read_weights
-from interactivenet.plan import Cut, Encoding, Ints, Legacy, Network, Normalisation, Plan
-from interactivenet.postprocess import CANDIDATES, Postprocessing
-from interactivenet.prompts import LabelNames
-from interactivenet.topology import divisible, training_gb
+from interactivenet.legacy.weights import read_weights
+from interactivenet.planning.architecture import divisible, training_gb
+from interactivenet.planning.plan import (
+    CropMargins,
+    Encoding,
+    Ints,
+    Legacy,
+    Network,
+    Normalisation,
+    Plan,
+)
+from interactivenet.postprocessing.components import CANDIDATES, Postprocessing
+from interactivenet.prompts.prompt import LabelNames
+from interactivenet.system.files import sha256
 
 Weights = Mapping[str, NDArray[np.float32]]
 
@@ -64,10 +72,10 @@ def convert_model(
 
     Raises RequestError for a name that cannot be one, DataError for whatever is not understood.
     """
-    from interactivenet.bundle import write_bundle
-    from interactivenet.io.folders import replacing_folder
-    from interactivenet.model import Model
-    from interactivenet.network import save_weights
+    from interactivenet.models.bundle import write_bundle
+    from interactivenet.models.model import Model
+    from interactivenet.models.network import save_weights
+    from interactivenet.system.files import replacing_folder
 
     name, labels = task_name(source, name), LabelNames({1: label})
     if source.resolve().is_relative_to(target.resolve()) or target.resolve().is_relative_to(
@@ -118,7 +126,7 @@ def convert_model(
 
 
 def make_legacy_plan(
-    plans: Plans,
+    plans: OriginalPlans,
     weights: Weights,
     path: Path,
     *,
@@ -151,7 +159,7 @@ def make_legacy_plan(
         plan = Plan(
             task=task, version=__version__, modalities=(modality or ("CT" if seen.ct else "MR"),),
             labels=dict(labels.names), preset=PRESET, seed=decided.seed, spacing=seen.spacing,
-            cut=Cut(((0.0, 0.0),) * 3, ((decided.padding, decided.padding),) * 3),
+            cut=CropMargins(((0.0, 0.0),) * 3, ((decided.padding, decided.padding),) * 3),
             normalisation=(how,), encoding=Encoding(kernel="scan", lamb=1.0, iterations=4),
             network=network, sample_shape=sample, batch_size=1, memory_gb=memory,
             estimated_gb=memory, legacy=Legacy(decided.padding, grow=grow),
@@ -168,7 +176,7 @@ def _network(plan: Plan, weights: Weights, path: Path) -> Any:
     """
     import torch
 
-    from interactivenet.network import build_network
+    from interactivenet.models.network import build_network
 
     network = build_network(plan.network, plan.channels)
     left = dict(weights)
@@ -191,7 +199,9 @@ def _network(plan: Plan, weights: Weights, path: Path) -> Any:
     return network
 
 
-def _postprocessing(choices: Mapping[int, Choice], tell: Callable[[str], None]) -> Postprocessing:
+def _postprocessing(
+    choices: Mapping[int, OriginalChoice], tell: Callable[[str], None]
+) -> Postprocessing:
     """Return what most folds chose, of equally many the simplest."""
     counts = Counter(_POSTPROCESSINGS[choice.postprocessing] for choice in choices.values())
     most = min(counts, key=lambda one: (-counts[one], CANDIDATES.index(one)))

@@ -11,11 +11,11 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast
 
 from pydantic import Field
 
+from interactivenet.datasets.task import check_task_name
 from interactivenet.errors import DataError, RequestError
-from interactivenet.io.atomic import read_json
-from interactivenet.io.typed import typed
-from interactivenet.plan import Floats, Ints
-from interactivenet.task import check_task_name
+from interactivenet.planning.plan import Floats, Ints
+from interactivenet.system.files import read_json
+from interactivenet.system.schema import parse_json_as
 
 PLANS, POSTPROCESSINGS = "plans.json", "postprocessings.json"
 #: most bytes of a JSON file
@@ -25,7 +25,7 @@ Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
-class Fingerprint:
+class OriginalFingerprint:
     """What the original measured; triples run along the axes as stored, sizes are in voxels."""
 
     anisotropic: Annotated[bool, Field(alias="Anisotropic")]
@@ -49,7 +49,7 @@ class Fingerprint:
 
 
 @dataclass(frozen=True)
-class Decided:
+class OriginalDecisions:
     """What the original decided."""
 
     kernels: tuple[Ints, ...]
@@ -76,11 +76,11 @@ class Decided:
 
 
 @dataclass(frozen=True)
-class Plans:
+class OriginalPlans:
     """The content of ``plans.json``."""
 
-    fingerprint: Annotated[Fingerprint, Field(alias="Fingerprint")]
-    decided: Annotated[Decided, Field(alias="Plans")]
+    fingerprint: Annotated[OriginalFingerprint, Field(alias="Fingerprint")]
+    decided: Annotated[OriginalDecisions, Field(alias="OriginalPlans")]
     #: names patients: read over, never kept
     cases: Annotated[Any, Field(alias="Cases")] = None
 
@@ -88,7 +88,7 @@ class Plans:
 
 
 @dataclass(frozen=True)
-class Choice:
+class OriginalChoice:
     """What was chosen for a fold; whether the published weights are the best checkpoint's."""
 
     using_checkpoint: bool
@@ -100,11 +100,11 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Published:
+class OriginalModel:
     """A model, read but for its weights: fold -> its choice, and its ``model.pth``."""
 
-    plans: Plans
-    choices: dict[int, Choice]
+    plans: OriginalPlans
+    choices: dict[int, OriginalChoice]
     weights: dict[int, Path]
 
 
@@ -134,7 +134,7 @@ def published_folder(source: Path) -> Iterator[Path]:
     if source.is_dir():
         yield _root(source, source)
     elif source.is_file():
-        from interactivenet.io.archives import unzip
+        from interactivenet.system.archives import unzip
 
         with tempfile.TemporaryDirectory() as folder:
             unzip(source, Path(folder))
@@ -146,15 +146,15 @@ def published_folder(source: Path) -> Iterator[Path]:
         raise RequestError(f"{source} does not exist: expected the folder or zip of a model")
 
 
-def read_published(folder: Path) -> Published:
+def read_published(folder: Path) -> OriginalModel:
     """Read a published model's JSON files and find its weights.
 
     Raises DataError, naming the file and the field, for anything that is not understood.
     """
-    plans = _read(folder / PLANS, Plans)
+    plans = _read(folder / PLANS, OriginalPlans)
     path = folder / POSTPROCESSINGS
-    choices: dict[int, Choice] = {}
-    for fold, choice in _read(path, dict[str, Choice]).items():
+    choices: dict[int, OriginalChoice] = {}
+    for fold, choice in _read(path, dict[str, OriginalChoice]).items():
         choices[_fold(fold, path)] = choice
     weights: dict[int, Path] = {}
     model = folder / "model"
@@ -167,7 +167,7 @@ def read_published(folder: Path) -> Published:
         raise DataError(
             f"{path}: is of the folds {_listed(choices)}, but {model} holds {_listed(weights)}"
         )
-    return Published(plans, choices, weights)
+    return OriginalModel(plans, choices, weights)
 
 
 def _root(folder: Path, source: Path) -> Path:
@@ -186,7 +186,7 @@ def _read(path: Path, kind: type[Kind]) -> Kind:
     if path.is_file() and path.stat().st_size > MAX_JSON_BYTES:
         raise DataError(f"{path}: has {path.stat().st_size} bytes, expected up to {MAX_JSON_BYTES}")
     try:
-        return cast(Kind, typed(kind, read_json(path), "top"))
+        return cast(Kind, parse_json_as(kind, read_json(path), "top"))
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
     except RecursionError as error:

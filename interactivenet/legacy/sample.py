@@ -15,15 +15,15 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Header
 from numpy.typing import NDArray
 
+from interactivenet.datasets.case import Scan
 from interactivenet.encoding import encode
-from interactivenet.plan import Legacy, Normalisation, Plan
-from interactivenet.prompts import Prompt
-from interactivenet.region import check_size
-from interactivenet.resample import resample, resample_labels, resampled_geometry
-from interactivenet.sample import Sample
-from interactivenet.scan import Scan
-from interactivenet.simulate import DEPTH_COARSE, DEPTH_FINE
-from interactivenet.volume import Geometry, box, coarse_axes
+from interactivenet.imaging.geometry import Geometry, box, coarse_axes
+from interactivenet.imaging.resampling import resample, resample_labels, resampled_geometry
+from interactivenet.planning.plan import Legacy, Normalisation, Plan
+from interactivenet.preprocessing.region import check_size
+from interactivenet.preprocessing.sample import Sample
+from interactivenet.prompts.prompt import Prompt
+from interactivenet.prompts.simulation import DEPTH_COARSE, DEPTH_FINE
 
 Floats = NDArray[np.float64]
 Float32 = NDArray[np.float32]

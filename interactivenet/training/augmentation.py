@@ -25,7 +25,7 @@ from monai.transforms import (
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from interactivenet.volume import box, coarse_axes
+from interactivenet.imaging.geometry import box, coarse_axes
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.uint8]

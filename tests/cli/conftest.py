@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli import main
-from interactivenet.phantom import PhantomSettings, write_phantom_task
+from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
 from tests.cli.dataset_command import NAME
 from tests.cli.plan_command import NAME as PLANNED
 from tests.cli.trained_command import CPU, copied, run

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli import main
-from interactivenet.io.images import write_label, write_volume
-from interactivenet.volume import Geometry
+from interactivenet.imaging.geometry import Geometry
+from interactivenet.imaging.io import write_label, write_volume
 from tests.cli.dataset_command import NAME, dataset
 from tests.raw_task import (
     GRID,
@@ -321,16 +321,16 @@ def test_points_that_all_lie_outside_the_object_are_refused(task):
 
 
 def test_an_unexpected_failure_costs_only_its_case(task, monkeypatch):
-    from interactivenet import checking
+    from interactivenet.datasets import integrity
 
-    real = checking.read_volume
+    real = integrity.read_volume
 
     def broken(path):
         if "good_1" in path.name:
             raise KeyError("surprise")
         return real(path)
 
-    monkeypatch.setattr(checking, "read_volume", broken)
+    monkeypatch.setattr(integrity, "read_volume", broken)
     result = dataset(task)
     assert result.exit_code == 1
     assert "unexpected KeyError: 'surprise'" in result.output
@@ -338,7 +338,7 @@ def test_an_unexpected_failure_costs_only_its_case(task, monkeypatch):
 
 
 def test_a_fault_of_the_program_is_one_line_and_never_status_one(task, monkeypatch):
-    from interactivenet import task as module
+    from interactivenet.datasets import task as module
 
     def fault(*_):
         raise RuntimeError("surprise")

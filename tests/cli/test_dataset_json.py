@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli import main
-from interactivenet.io.images import write_label, write_volume
+from interactivenet.imaging.io import write_label, write_volume
 from tests.cli.dataset_command import NAME, dataset
 from tests.raw_task import (
     GRID,

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from interactivenet.bundle import BUNDLE, CARD, read_bundle
 from interactivenet.cli import main
+from interactivenet.datasets.task import Task
 from interactivenet.grand_challenge.algorithm import run_algorithm
-from interactivenet.io.images import read_label
-from interactivenet.task import Task
+from interactivenet.imaging.io import read_label
+from interactivenet.models.bundle import BUNDLE, CARD, read_bundle
 from tests.cli.trained_command import CPU, case_of, run
 from tests.training.trained_task import NAME
 

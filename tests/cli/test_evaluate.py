@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli.evaluate import evaluate
-from interactivenet.io.images import write_label
+from interactivenet.imaging.io import write_label
 from tests.raw_task import GRID, SHAPE, label_array, read, write_case
 
 

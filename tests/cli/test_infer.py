@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from interactivenet.bundle import write_bundle
-from interactivenet.io.images import read_volume
-from interactivenet.io.prompt_files import read_prompts, write_prompts
-from interactivenet.model import own_model
-from interactivenet.prompts import LabelNames, Prompt
-from interactivenet.task import Roots, Task
+from interactivenet.datasets.task import Roots, Task
+from interactivenet.imaging.io import read_volume
+from interactivenet.models.bundle import write_bundle
+from interactivenet.models.model import own_model
+from interactivenet.prompts.io import read_prompts, write_prompts
+from interactivenet.prompts.prompt import LabelNames, Prompt
 from tests.cli.trained_command import case_of, copied, copied_root, infer
 from tests.training.trained_task import NAME
 

@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from interactivenet import legacy, registry
+from interactivenet import legacy
 from interactivenet.cli import main, models, reporting
+from interactivenet.models import registry
 from tests.model_server import make_task_bundle, make_zip, md5, serving
 
 NAME = "Task800_WORC_MRI"

@@ -8,14 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli import main
+from interactivenet.datasets.task import Task
 from interactivenet.errors import DataError
-from interactivenet.io.atomic import write_json
-from interactivenet.io.images import read_label, read_volume, write_label, write_volume
-from interactivenet.plan import Plan
-from interactivenet.preprocess import load_region, region_names
-from interactivenet.resample import resampled_geometry
-from interactivenet.simulate import Settings
-from interactivenet.task import Task
+from interactivenet.imaging.io import read_label, read_volume, write_label, write_volume
+from interactivenet.imaging.resampling import resampled_geometry
+from interactivenet.planning.plan import Plan
+from interactivenet.preprocessing.storage import load_region, region_names
+from interactivenet.prompts.simulation import SimulationOptions
+from interactivenet.system.files import write_json
 from tests.cli.plan_command import NAME, digests, plan, run
 from tests.raw_task import read
 
@@ -104,7 +104,7 @@ def test_a_picture_that_cannot_be_drawn_costs_no_region(task, monkeypatch):
     def fails(*_):
         raise TypeError("no picture")
 
-    monkeypatch.setattr("interactivenet.preprocess.save_snapshot", fails)
+    monkeypatch.setattr("interactivenet.preprocessing.storage.save_snapshot", fails)
     result = run(task, "-v")
     assert result.exit_code == 0 and "could not be drawn: no picture" in result.output
     assert "12 regions of 6 cases" in result.output
@@ -128,17 +128,17 @@ def test_scans_of_one_slice(task, tmp_path):
 
 
 def test_a_region_that_cannot_be_written_is_in_no_split(task, monkeypatch):
-    from interactivenet import preprocess
+    from interactivenet.preprocessing import storage
 
     case = Task.load(task).training[2].name
-    real = preprocess.save_region
+    real = storage.save_region
 
     def fails(folder, name, *rest):
         if name.startswith(case):
             raise DataError(f"{name}.npz: cannot be written: No space left on device")
         real(folder, name, *rest)
 
-    monkeypatch.setattr(preprocess, "save_region", fails)
+    monkeypatch.setattr(storage, "save_region", fails)
     result = run(task)
     assert result.exit_code == 1 and "No space left on device" in result.output
     folder = task.parent.parent / "processed" / NAME
@@ -246,7 +246,7 @@ def test_regions_know_how_their_points_were_simulated(task):
     decided = Plan.load(folder / "plans.json")
     first, second = (case.name for case in Task.load(task).training[:2])
     region = load_region(folder / "regions", f"{first}__1", decided)
-    assert region.simulation == Settings()
+    assert region.simulation == SimulationOptions()
     # moved by a person since: no longer simulated, and the region is made again
     path = task / "interactionsTr" / f"{first}.nii.gz"
     prompts = read_label(path)
@@ -254,7 +254,9 @@ def test_regions_know_how_their_points_were_simulated(task):
     plan(task)
     decided = Plan.load(folder / "plans.json")  # other points, perhaps other margins
     assert load_region(folder / "regions", f"{first}__1", decided).simulation is None
-    assert load_region(folder / "regions", f"{second}__1", decided).simulation == Settings()
+    assert (
+        load_region(folder / "regions", f"{second}__1", decided).simulation == SimulationOptions()
+    )
 
 
 def test_a_spacing_that_is_asked_for(task):

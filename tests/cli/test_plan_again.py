@@ -10,13 +10,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from interactivenet import preprocess
+from interactivenet.datasets.task import Task
 from interactivenet.errors import DataError
-from interactivenet.io.atomic import write_json
-from interactivenet.io.images import read_volume, write_volume
-from interactivenet.plan import Plan
-from interactivenet.preprocess import load_region
-from interactivenet.task import Task
+from interactivenet.imaging.io import read_volume, write_volume
+from interactivenet.planning.plan import Plan
+from interactivenet.preprocessing import storage
+from interactivenet.preprocessing.storage import load_region
+from interactivenet.system.files import write_json
 from tests.cli.plan_command import NAME, digests, plan, run
 from tests.raw_task import read
 
@@ -126,8 +126,8 @@ def test_arrays_that_are_newer_than_their_geometry_are_made_again(task, monkeypa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(preprocess, "write_json", killed)
-        preprocess.save_region(path.parent, path.stem, replace(region, image=region.image + 1))
+        patch.setattr(storage, "write_json", killed)
+        storage.save_region(path.parent, path.stem, replace(region, image=region.image + 1))
     assert digests(folder)[f"regions/{path.name}"] != reference[f"regions/{path.name}"]
     assert "1 written, 5 unchanged" in run(task).output
     assert digests(folder) == reference
@@ -164,10 +164,10 @@ def test_pictures_follow_the_encoding_and_the_region(task):
 
 
 def test_one_run_at_a_time(task):
-    from interactivenet.io.lock import only_one
+    from interactivenet.system.locks import folder_lock
 
     folder = task.parent.parent / "processed" / NAME
-    with only_one(folder):
+    with folder_lock(folder):
         result = run(task)
     assert result.exit_code == 2 and "another run is writing there" in result.output
     assert not (folder / "run.json").exists()

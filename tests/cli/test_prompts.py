@@ -3,8 +3,8 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli import main
-from interactivenet.io.prompt_files import read_prompts, write_prompts
-from interactivenet.prompts import Prompt
+from interactivenet.prompts.io import read_prompts, write_prompts
+from interactivenet.prompts.prompt import Prompt
 from tests.raw_task import POINTS, read, write_case
 
 NAME = "Task103_PROMPTS"

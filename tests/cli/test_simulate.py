@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli import main
+from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
 from interactivenet.errors import DataError
-from interactivenet.io.images import read_label, write_label
-from interactivenet.io.prompt_files import read_prompts
-from interactivenet.phantom import PhantomSettings, write_phantom_task
-from interactivenet.simulate_task import Settings, simulate_task
+from interactivenet.imaging.io import read_label, write_label
+from interactivenet.pipeline.simulate import Settings, simulate_task
+from interactivenet.prompts.io import read_prompts
 from tests.raw_task import GRID, POINTS, SHAPE, read, write_case, write_points
 
 NAME = "Task102_SIM"
@@ -244,7 +244,7 @@ def test_a_task_without_labels_is_refused(tmp_path):
 
 
 def test_a_file_that_cannot_be_replaced_stays_known_as_simulated(task, monkeypatch):
-    from interactivenet import simulate_task as module
+    from interactivenet.pipeline import simulate as module
 
     simulate(task)
     real = module.write_prompts

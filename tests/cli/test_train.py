@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 
 from interactivenet.cli import main
-from interactivenet.io.images import read_label, read_volume
-from interactivenet.task import Task
+from interactivenet.datasets.task import Task
+from interactivenet.imaging.io import read_label, read_volume
 from tests.training.trained_task import NAME, make_task
 
 OPTIONS = ["--device", "cpu", "--precision", "fp32", "--workers", "0"]
@@ -93,7 +93,7 @@ def test_predictions_lie_on_the_cases_own_grid(trained, root):
 
 
 def test_validation_metrics_are_those_of_the_stored_predictions(trained, root):
-    from interactivenet.evaluation import evaluate_pair
+    from interactivenet.evaluation import evaluate_masks
 
     _, results = trained
     cases = {case.name: case for case in Task.load(root / "raw" / NAME).training}
@@ -105,7 +105,7 @@ def test_validation_metrics_are_those_of_the_stored_predictions(trained, root):
             (row,) = case["objects"]
             found = read_label(folder / checkpoint / f"{name}.nii.gz")
             truth = read_label(cases[name].label)
-            metrics = evaluate_pair(found.array[0] == 1, truth.array[0] == 1, found.spacing)
+            metrics = evaluate_masks(found.array[0] == 1, truth.array[0] == 1, found.spacing)
             for metric in ("dice", "nsd", "volume_prediction_ml", "volume_label_ml"):
                 assert row[metric] == pytest.approx(metrics[metric])
 
@@ -208,9 +208,9 @@ def test_cuda_where_there_is_none(root, tmp_path):
 
 
 def test_two_at_once_are_refused(root, tmp_path):
-    from interactivenet.io.lock import only_one
+    from interactivenet.system.locks import folder_lock
 
-    with only_one(tmp_path / NAME / "fold_0"):
+    with folder_lock(tmp_path / NAME / "fold_0"):
         done = train(root, tmp_path)
     assert done.exit_code == 2 and "another run is writing there" in done.output
 

@@ -6,12 +6,12 @@ import shutil
 import numpy as np
 import pytest
 
-from interactivenet.inference import Predictor
-from interactivenet.io.images import read_label, read_volume, write_label, write_volume
-from interactivenet.model import own_model
-from interactivenet.predict_cases import Output, predict_cases
-from interactivenet.signals import Interrupted, Signals
-from interactivenet.task import Roots, Task
+from interactivenet.datasets.task import Roots, Task
+from interactivenet.imaging.io import read_label, read_volume, write_label, write_volume
+from interactivenet.inference.batch import Output, predict_cases
+from interactivenet.inference.predictor import Predictor
+from interactivenet.models.model import own_model
+from interactivenet.system.signals import Interrupted, Signals
 from tests.cli.trained_command import CPU, case_of, copied, copied_root, files, infer, run
 from tests.training.trained_task import NAME
 
@@ -35,7 +35,7 @@ def test_everything_is_written(trained, tested):
 
 
 def test_what_is_reported_is_what_is_stored(trained, tested):
-    from interactivenet.evaluation import evaluate_pair
+    from interactivenet.evaluation import evaluate_masks
 
     _, results = tested
     rows = json.loads((results / NAME / "evaluation" / "metrics.json").read_text())["rows"]
@@ -43,7 +43,7 @@ def test_what_is_reported_is_what_is_stored(trained, tested):
         (row,) = [row for row in rows if row["case"] == case.name]
         found = read_label(results / NAME / "predictions" / "ensemble" / f"{case.name}.nii.gz")
         truth = read_label(case.label)
-        metrics = evaluate_pair(found.array[0] == 1, truth.array[0] == 1, found.spacing)
+        metrics = evaluate_masks(found.array[0] == 1, truth.array[0] == 1, found.spacing)
         assert row["dice"] == pytest.approx(metrics["dice"]) and row["name"] == "tumour"
         stored = json.loads(
             (results / NAME / "predictions/ensemble" / f"{case.name}.json").read_text()
@@ -82,7 +82,7 @@ def test_what_is_done_is_kept_and_what_changed_is_not(trained, tested, tmp_path,
         raise AssertionError("the model is loaded")
 
     with monkeypatch.context() as patched:
-        patched.setattr("interactivenet.inference.Predictor.__init__", never)
+        patched.setattr("interactivenet.inference.predictor.Predictor.__init__", never)
         done = run(mine, *again)
     assert done.exit_code == 0, done.output
     assert "2 cases done before" in done.output and "checkpoint, epoch" not in done.output

@@ -5,7 +5,7 @@ import shutil
 from click.testing import CliRunner
 
 from interactivenet.cli import main
-from interactivenet.task import Task
+from interactivenet.datasets.task import Task
 from tests.training.trained_task import NAME
 
 CPU = ["--device", "cpu", "--precision", "fp32"]

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from interactivenet.cgroup import Limits
 from interactivenet.doctor.computer import (
     MemoryFacts,
     ProcessorFacts,
@@ -15,6 +14,7 @@ from interactivenet.doctor.computer import (
     read_processor,
     read_shared_memory,
 )
+from interactivenet.system.resources import Limits
 
 GB = 10**9
 EPYC = ProcessorFacts(

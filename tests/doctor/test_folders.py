@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from interactivenet.datasets.task import Roots
 from interactivenet.doctor import folders
 from interactivenet.doctor.folders import FolderFacts, judge_folder, read_folder
-from interactivenet.task import Roots
 
 GB = 10**9
 GOOD = {"kind": "folder", "place": Path("/data/results"), "free": 100 * GB}

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interactivenet.encoding import Encoding, encode, geodesic_distance
-from interactivenet.encoding.metric import Metric
+from interactivenet.encoding.metric import StepCost
 from interactivenet.errors import DataError
 from tests.encoding.cases import spacings, volumes
 
@@ -17,7 +17,7 @@ devices = [
     ),
 ]
 metrics = st.sampled_from(
-    [Metric(), Metric(lamb=0.0), Metric(lamb=0.6), Metric("gradient", weight=0.9)]
+    [StepCost(), StepCost(lamb=0.0), StepCost(lamb=0.6), StepCost("gradient", weight=0.9)]
 )
 
 
@@ -59,7 +59,8 @@ def test_fewer_sweeps_find_fewer_paths():
     seeds[0, 0, 0] = True
     spacing = (1.0, 1.0, 3.0)
     one, three, all_ = (
-        sweeps.geodesic_sweeps(image, seeds, spacing, Metric(), iterations=n) for n in (1, 3, None)
+        sweeps.geodesic_sweeps(image, seeds, spacing, StepCost(), iterations=n)
+        for n in (1, 3, None)
     )
     assert (one >= three).all() and (three >= all_).all() and (one > all_ + 0.01).any()
 

@@ -9,10 +9,10 @@ from click.testing import CliRunner
 
 from interactivenet.cli import main
 from interactivenet.grand_challenge.algorithm import run_algorithm
-from interactivenet.io.images import read_volume
-from interactivenet.io.prompt_files import write_prompts
-from interactivenet.plan import Normalisation
-from interactivenet.prompts import Prompt
+from interactivenet.imaging.io import read_volume
+from interactivenet.planning.plan import Normalisation
+from interactivenet.prompts.io import write_prompts
+from interactivenet.prompts.prompt import Prompt
 from tests.random_model import make_bundle
 from tests.sample_cases import make_plan
 

@@ -7,15 +7,15 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli import main
-from interactivenet.io.images import read_label, read_volume
-from interactivenet.plan import Plan
-from interactivenet.preprocess import load_region
-from interactivenet.prompts import Prompt
-from interactivenet.region import make_region
-from interactivenet.sample import make_focus, make_sample, restore
-from interactivenet.scan import Scan, read_scan
-from interactivenet.simulate import find_objects, margin_points
-from interactivenet.task import Task
+from interactivenet.datasets.case import Scan, read_scan
+from interactivenet.datasets.task import Task
+from interactivenet.imaging.io import read_label, read_volume
+from interactivenet.planning.plan import Plan
+from interactivenet.preprocessing.region import make_region
+from interactivenet.preprocessing.sample import crop_sample, make_sample, restore
+from interactivenet.preprocessing.storage import load_region
+from interactivenet.prompts.prompt import Prompt
+from interactivenet.prompts.simulation import find_objects, margin_points
 from tests.raw_task import read
 from tests.sample_cases import UNCHANGED, dice, make_plan
 
@@ -80,7 +80,7 @@ def test_training_and_inference_see_the_same(planned):
         for prompt in scan.prompts:
             direct = make_sample(scan, prompt, plan)
             region = load_region(folder / "regions", f"{case.name}__{prompt.label}", plan)
-            stored = make_focus(region, region.prompt.points, plan)
+            stored = crop_sample(region, region.prompt.points, plan)
             assert np.array_equal(stored.array, direct.array)
             assert np.array_equal(stored.label, direct.label)
             assert np.array_equal(stored.grid.affine, direct.grid.affine)
@@ -105,7 +105,7 @@ def test_new_draws_fit_into_the_stored_regions(planned):
             usual = margin_points(thing, region.grid.spacing, rng)
             for voxels in (usual, shallow):
                 points = region.grid.voxel_to_world(voxels)
-                there = make_focus(region, points, unchanged)
+                there = crop_sample(region, points, unchanged)
                 here = make_sample(scan, Prompt(prompt.label, points), unchanged)
                 assert np.array_equal(there.array, here.array)
                 assert np.array_equal(there.label, here.label)

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli import main
-from interactivenet.io.images import read_label
-from interactivenet.io.prompt_files import read_prompts
+from interactivenet.imaging.io import read_label
+from interactivenet.prompts.io import read_prompts
 from tests.raw_task import read
 
 

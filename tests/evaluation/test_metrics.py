@@ -9,7 +9,7 @@ from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 from scipy.spatial.distance import cdist
 
 from interactivenet.errors import DataError
-from interactivenet.evaluation import evaluate_pair
+from interactivenet.evaluation import evaluate_masks
 
 spacings = st.tuples(*[st.sampled_from([0.5, 1.0, 1.7, 3.3])] * 3)
 shapes = st.tuples(*[st.integers(1, 9)] * 3)
@@ -57,7 +57,7 @@ def two_masks(shape, seed):
 @settings(max_examples=150)
 def test_equal_to_pairwise_distances(shape, spacing, seed, tolerance):
     prediction, label = two_masks(shape, seed)
-    found = evaluate_pair(prediction, label, spacing, tolerance)
+    found = evaluate_masks(prediction, label, spacing, tolerance)
     assert found == pytest.approx(plain(prediction, label, spacing, tolerance))
 
 
@@ -65,13 +65,13 @@ def test_equal_to_pairwise_distances(shape, spacing, seed, tolerance):
 @settings(max_examples=50)
 def test_symmetric_and_the_same_in_any_orientation(shape, spacing, seed, order):
     prediction, label = two_masks(shape, seed)
-    found = evaluate_pair(prediction, label, spacing)
-    swapped = evaluate_pair(label, prediction, spacing)
+    found = evaluate_masks(prediction, label, spacing)
+    swapped = evaluate_masks(label, prediction, spacing)
     for name in ("dice", "nsd", "hd", "hd95", "assd"):
         assert swapped[name] == pytest.approx(found[name])
     assert swapped["volume_label_ml"] == found["volume_prediction_ml"]
     turned = [np.flip(mask, (0, 2)).transpose(order) for mask in (prediction, label)]
-    again = evaluate_pair(*turned, [spacing[axis] for axis in order])
+    again = evaluate_masks(*turned, [spacing[axis] for axis in order])
     assert again == pytest.approx(found)
 
 
@@ -85,7 +85,7 @@ def test_equal_to_monais(spacing):
             ((grid - c) / r) ** 2 for grid, c, r in zip(grids, centre, (9, 7, 6), strict=True)
         )
         masks.append(away + rng.normal(0, 0.05, away.shape) <= 1)
-    found = evaluate_pair(*masks, spacing, 2.0)
+    found = evaluate_masks(*masks, spacing, 2.0)
     both = [torch.from_numpy(mask)[None, None].float() for mask in masks]
     # MONAI's surface is the mask's, too; but it is one voxel off for shapes that touch the border
     options = {"include_background": True, "spacing": spacing}
@@ -100,10 +100,10 @@ def test_equal_to_monais(spacing):
 def test_shifted_cubes():
     label = np.zeros((40, 40, 40), bool)
     label[10:20, 10:20, 10:20] = True
-    found = evaluate_pair(np.roll(label, 3, axis=2), label, (1.0, 1.0, 2.0), 2.0)
+    found = evaluate_masks(np.roll(label, 3, axis=2), label, (1.0, 1.0, 2.0), 2.0)
     assert found["dice"] == pytest.approx(0.7) and found["hd"] == pytest.approx(6.0)
     assert found["volume_label_ml"] == pytest.approx(2.0)
-    assert evaluate_pair(label, label, (1, 1, 1)) == pytest.approx(
+    assert evaluate_masks(label, label, (1, 1, 1)) == pytest.approx(
         {"dice": 1, "nsd": 1, "hd": 0, "hd95": 0, "assd": 0,
          "volume_prediction_ml": 1, "volume_label_ml": 1}
     )  # fmt: skip
@@ -112,7 +112,7 @@ def test_shifted_cubes():
 def test_concentric_spheres():
     grids = np.indices((60, 60, 60)) - 29.5
     away = np.sqrt((grids**2).sum(axis=0))
-    found = evaluate_pair(away <= 25, away <= 20, (1, 1, 1), 2.0)
+    found = evaluate_masks(away <= 25, away <= 20, (1, 1, 1), 2.0)
     for name in ("hd", "hd95", "assd"):
         assert found[name] == pytest.approx(5, abs=0.8)
     assert found["nsd"] == 0 and found["dice"] == pytest.approx(2 * 8000 / (8000 + 15625), abs=0.01)
@@ -120,19 +120,19 @@ def test_concentric_spheres():
 
 def test_empty_masks():
     empty, full = np.zeros((4, 4, 4), bool), np.ones((4, 4, 4), bool)
-    both = evaluate_pair(empty, empty, (1, 1, 1))
+    both = evaluate_masks(empty, empty, (1, 1, 1))
     assert (both["dice"], both["nsd"], both["hd"], both["hd95"], both["assd"]) == (1, 1, 0, 0, 0)
     for pair in ((empty, full), (full, empty)):
-        one = evaluate_pair(*pair, (1, 1, 1))
+        one = evaluate_masks(*pair, (1, 1, 1))
         assert (one["dice"], one["nsd"]) == (0, 0)
         assert all(np.isnan(one[name]) for name in ("hd", "hd95", "assd"))
-    assert evaluate_pair(full, full, (1, 1, 1))["dice"] == 1
+    assert evaluate_masks(full, full, (1, 1, 1))["dice"] == 1
 
 
 def test_one_voxel_each():
     one, other = np.zeros((9, 9, 9), bool), np.zeros((9, 9, 9), bool)
     one[0, 0, 0] = other[0, 3, 2] = True
-    found = evaluate_pair(one, other, (1.0, 1.0, 2.0))
+    found = evaluate_masks(one, other, (1.0, 1.0, 2.0))
     assert found["hd"] == found["hd95"] == found["assd"] == pytest.approx(5.0)
 
 
@@ -148,4 +148,4 @@ def test_one_voxel_each():
 )
 def test_refused(prediction, label, spacing, message):
     with pytest.raises(DataError, match=message):
-        evaluate_pair(np.ones(prediction), np.ones(label), spacing)
+        evaluate_masks(np.ones(prediction), np.ones(label), spacing)

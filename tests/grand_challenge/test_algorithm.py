@@ -15,9 +15,9 @@ from click.testing import CliRunner
 from interactivenet.cli import main
 from interactivenet.errors import DataError, RequestError
 from interactivenet.grand_challenge.algorithm import run_algorithm
-from interactivenet.io.images import read_label, write_volume
-from interactivenet.io.prompt_files import write_prompts
-from interactivenet.prompts import Prompt
+from interactivenet.imaging.io import read_label, write_volume
+from interactivenet.prompts.io import write_prompts
+from interactivenet.prompts.prompt import Prompt
 from tests.random_model import make_bundle
 from tests.sample_cases import make_plan, make_scan, stored_grid
 

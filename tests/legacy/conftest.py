@@ -6,7 +6,7 @@ import time
 import pytest
 
 from interactivenet.errors import DataError
-from interactivenet.legacy.unpickling import read_weights
+from interactivenet.legacy.weights import read_weights
 from tests.legacy.raw_pickles import write
 
 

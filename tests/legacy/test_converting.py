@@ -10,14 +10,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from interactivenet.bundle import read_bundle
 from interactivenet.cli.models_convert import convert
 from interactivenet.errors import DataError, RequestError
-from interactivenet.inference import Predictor
-from interactivenet.io.atomic import sha256
+from interactivenet.inference.predictor import Predictor
 from interactivenet.legacy import convert_model
-from interactivenet.plan import Legacy, Normalisation
-from interactivenet.postprocess import Postprocessing
+from interactivenet.models.bundle import read_bundle
+from interactivenet.planning.plan import Legacy, Normalisation
+from interactivenet.postprocessing.components import Postprocessing
+from interactivenet.system.files import sha256
 from tests.legacy import original
 from tests.legacy.published_model import CT, make_network, plans, write_published
 from tests.legacy.test_sample import as_stored, case

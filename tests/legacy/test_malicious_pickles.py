@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from interactivenet.errors import DataError
-from interactivenet.legacy import inert, storages, unpickling
-from interactivenet.legacy.unpickling import read_weights
+from interactivenet.legacy import pickle_reader, torch_storage, weights
+from interactivenet.legacy.weights import read_weights
 from tests.legacy.raw_pickles import (
     GOOD,
     Raw,
@@ -40,10 +40,10 @@ def test_nothing_runs(tmp_path, place, call):
         "storage": net(dynunet(parameters={"w": tensor(of=bomb + b"Q")})),
         "key": net(dynunet(parameters=GOOD), table=b"}(" + bomb + bomb + b"u"),
     }
-    harmless = ("attribute", "key")  # junk beside the network is what such files are full of
+    sanitize_text = ("attribute", "key")  # junk beside the network is what such files are full of
     path = write(tmp_path / "model.pth", codes[place])
     before = dict(sys.modules)
-    if place in harmless:
+    if place in sanitize_text:
         assert read_weights(path).keys() == {"w"}
     else:
         with pytest.raises(DataError, match=r"model\.pth: "):
@@ -182,20 +182,20 @@ def test_nested_tuples_are_never_hashed(tmp_path):
 
 
 def test_sizes_are_bounded(refused, monkeypatch):
-    monkeypatch.setattr(inert, "MAX_OPCODES", 1000)
+    monkeypatch.setattr(pickle_reader, "MAX_OPCODES", 1000)
     refused(b"N0" * 600 + net(dynunet(parameters=GOOD)), "longer than 1000 opcodes")
-    monkeypatch.setattr(storages, "MAX_PICKLE_BYTES", 200)
+    monkeypatch.setattr(torch_storage, "MAX_PICKLE_BYTES", 200)
     refused(net(dynunet(parameters=GOOD)), r"bytes in m/data\.pkl, expected up to 200")
-    monkeypatch.setattr(storages, "MAX_PICKLE_BYTES", 1 << 20)
-    monkeypatch.setattr(storages, "MAX_BYTES", 100)
+    monkeypatch.setattr(torch_storage, "MAX_PICKLE_BYTES", 1 << 20)
+    monkeypatch.setattr(torch_storage, "MAX_BYTES", 100)
     refused(net(dynunet(parameters=GOOD)), "bytes, expected up to 100")
 
 
 def test_many_parameters_of_one_storage_are_bounded(refused, monkeypatch):
-    monkeypatch.setattr(unpickling, "MAX_MEMBERS", 100)
+    monkeypatch.setattr(weights, "MAX_MEMBERS", 100)
     many = {f"w{i}": tensor() for i in range(101)}
     refused(net(dynunet(parameters=many)), "no table _parameters, or one of more than 100")
 
 
 def test_every_listed_opcode_is_one():
-    assert set(inert._HANDLERS) <= {opcode.name for opcode in pickletools.opcodes}
+    assert set(pickle_reader._HANDLERS) <= {opcode.name for opcode in pickletools.opcodes}

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from interactivenet.datasets.case import Scan
 from interactivenet.errors import DataError
-from interactivenet.io.images import read_channels
+from interactivenet.imaging.geometry import Geometry, Volume
+from interactivenet.imaging.io import read_channels
 from interactivenet.legacy.sample import make_legacy_sample, resample_whole, stored_spacing
-from interactivenet.plan import Encoding, Legacy, Network, Normalisation, Plan
-from interactivenet.prompts import Prompt
-from interactivenet.sample import make_sample, restore, restored_part
-from interactivenet.scan import Scan
-from interactivenet.volume import Geometry, Volume
+from interactivenet.planning.plan import Encoding, Legacy, Network, Normalisation, Plan
+from interactivenet.preprocessing.sample import make_sample, restore, restored_part
+from interactivenet.prompts.prompt import Prompt
 from tests.legacy import original
 from tests.legacy.published_model import CT, DIVISOR, plans
 from tests.sample_cases import make_plan, make_scan, stored_grid

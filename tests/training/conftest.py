@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from interactivenet.training.run import train_fold
+from interactivenet.training.trainer import train_fold
 from tests.training.trained_task import EXACT, first_fold, make_task
 
 

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from interactivenet.errors import RequestError
-from interactivenet.network import build_network, load_weights
-from interactivenet.signals import Interrupted
-from interactivenet.training import keeping
-from interactivenet.training.module import Segmenter
-from interactivenet.training.run import train_fold
+from interactivenet.models.network import build_network, load_weights
+from interactivenet.system.signals import Interrupted
+from interactivenet.training import checkpointing
+from interactivenet.training.lightning_module import Segmenter
+from interactivenet.training.trainer import train_fold
 from tests.training.trained_task import EXACT, NAME, QUICK, first_fold, rows, same, weights
 
 
@@ -48,7 +48,7 @@ def test_a_signal_saves_and_the_same_command_goes_on(
     with pytest.raises(Interrupted) as ended:
         train_fold(fold, tmp_path, settings, [Stop(after, number)])
     assert ended.value.number == number
-    state, _ = keeping.read_checkpoint(tmp_path / "checkpoint.ckpt")
+    state, _ = checkpointing.read_checkpoint(tmp_path / "checkpoint.ckpt")
     assert len(state["history"]) * 10 + state["batches"] == after
     trained = train_fold(fold, tmp_path, settings)
     assert trained.resumed == after // 10 and len(trained.history) == 3
@@ -61,9 +61,9 @@ def test_a_signal_saves_and_the_same_command_goes_on(
 
 
 def killed_at(monkeypatch, name, call, original=None):
-    """Make the n-th call of a function of ``keeping`` a kill -9, halfway through its work."""
+    """Make the n-th call of a function of ``checkpointing`` a kill -9, halfway through its work."""
     calls = []
-    function = original or getattr(keeping, name)
+    function = original or getattr(checkpointing, name)
 
     def broken(*arguments, **more):
         calls.append(1)
@@ -71,7 +71,7 @@ def killed_at(monkeypatch, name, call, original=None):
             raise Killed
         return function(*arguments, **more)
 
-    monkeypatch.setattr(keeping, name, broken)
+    monkeypatch.setattr(checkpointing, name, broken)
 
 
 @pytest.mark.parametrize("name", ["save_weights", "write_text", "save_curves"])
@@ -102,7 +102,7 @@ def test_killed_while_writing_the_checkpoint(planned_task, uninterrupted, tmp_pa
         with pytest.raises(Killed):
             train_fold(fold, tmp_path, settings)
     assert {path.parent for path in calls} == {tmp_path}  # and nowhere else
-    assert len(keeping.read_checkpoint(tmp_path / "checkpoint.ckpt")[0]["history"]) == 1
+    assert len(checkpointing.read_checkpoint(tmp_path / "checkpoint.ckpt")[0]["history"]) == 1
     assert train_fold(fold, tmp_path, settings).resumed == 1  # nothing lost but the epoch
     assert same(weights(tmp_path), weights(uninterrupted))
 

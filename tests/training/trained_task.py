@@ -7,13 +7,13 @@ import torch
 from safetensors.torch import load_file
 
 from interactivenet.cli import main
-from interactivenet.phantom import PhantomSettings, write_phantom_task
-from interactivenet.training.fold import read_fold
-from interactivenet.training.run import Settings
+from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
+from interactivenet.preprocessing.folds import read_fold
+from interactivenet.training.trainer import TrainingOptions
 
 NAME = "Task104_TRAIN"
 #: as fast as it gets
-QUICK = Settings(epochs=2, device="cpu", precision="fp32", workers=0)
+QUICK = TrainingOptions(epochs=2, device="cpu", precision="fp32", workers=0)
 EXACT = replace(QUICK, deterministic=True)
 
 

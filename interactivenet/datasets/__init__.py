@@ -1,0 +1,1 @@
+"""Tasks and cases on disk: recognising, importing, checking and dividing them."""

@@ -1,0 +1,166 @@
+"""Placing the files of another program's dataset as a raw task; the source is only read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from interactivenet.datasets.file_matching import stems
+from interactivenet.datasets.formats import Source, SourceCase
+from interactivenet.errors import DataError, RequestError, naming, one_line
+from interactivenet.imaging.io import (
+    READABLE,
+    read_label,
+    read_volume,
+    suffix_of,
+    write_label,
+    write_volume,
+)
+from interactivenet.system.files import read_object, replacing, write_json
+
+#: what an imported task was made from, in its folder
+RECORD = "import.json"
+
+
+def _mark(source: Source, *settings: object) -> str:
+    """Digest of what an import is made from: settings, and every file's name, size and time."""
+    digest = hashlib.sha256(repr((source.folder.resolve(), source.modalities, *settings)).encode())
+    for case in source.cases:
+        for path in (*case.images.values(), case.label):
+            if path:
+                status = path.stat()
+                found = (case.subset, str(path), status.st_size, status.st_mtime_ns)
+                digest.update(repr(found).encode())
+    return digest.hexdigest()[:8]
+
+
+def import_cases(
+    source: Source, target: Path, *, copy: bool = False, merge_labels: bool = False
+) -> Iterator[str]:
+    """Write the source's cases into the raw task folder ``target``, yielding their names.
+
+    Files are hard-linked, or copied where that is impossible or ``copy`` is set; 4D images
+    become one file per modality, and with ``merge_labels`` every foreground value becomes 1 in
+    new files. The folder appears under its name only when it is complete, with ``import.json``,
+    which names the source and the cases left out. An import that was stopped goes on where it
+    was; one that was done before is left as it is, and yields nothing. Raises RequestError where
+    the folder exists and is something else.
+    """
+    mark = _mark(source, merge_labels, copy)
+    partial = target.with_name(f".{target.name}.importing-{mark}")
+    if target.exists():
+        if read_object(target / RECORD).get("mark") == mark:
+            return  # done before
+        raise RequestError(f"{target} exists: choose another task name, or remove it first")
+    left_out = dict(source.left_out)
+    try:
+        for other in target.parent.glob(f".{target.name}.importing-*"):
+            if other != partial:  # begun from files or with settings that have changed
+                shutil.rmtree(other)
+        for case in source.cases:
+            images, labels = partial / f"images{case.subset}", partial / f"labels{case.subset}"
+            images.mkdir(parents=True, exist_ok=True)
+            try:
+                if case.label:
+                    _import_label(case, case.label, labels, copy, merge_labels)
+                _import_images(case, images, len(source.modalities), copy)
+            except DataError as error:
+                left_out[case.name] = one_line(error)
+                _remove_case(case.name, images, labels)
+            yield case.name
+        record = {"kind": source.kind, "source": str(source.folder.resolve()), "mark": mark}
+        write_json(partial / RECORD, {**record, "left_out": left_out})
+        partial.rename(target)
+    except OSError as error:
+        raise RequestError(
+            f"{error.filename or target}: cannot be written: {error.strerror or error}"
+        ) from error
+
+
+def _remove_case(name: str, images: Path, labels: Path) -> None:
+    """Remove what was already placed of a case that is left out."""
+    image = re.compile(re.escape(name) + r"_\d{4}")
+    for folder, is_its in ((images, image.fullmatch), (labels, name.__eq__)):
+        for stem, paths in stems(folder, READABLE).items():
+            for path in paths if is_its(stem) else ():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _import_images(case: SourceCase, folder: Path, modalities: int, copy: bool) -> None:
+    if case.stacked:
+        _split(case, folder, modalities)
+        return
+    for index, path in case.images.items():
+        stem = f"{case.name}_{index:04d}"
+        if _has_parts(path):
+            volume = read_volume(path)
+            write_volume(folder / f"{stem}.mha", volume.array[0], volume.source)
+        else:
+            _place(path, folder / f"{stem}{suffix_of(path)}", copy)
+
+
+def _import_label(case: SourceCase, label: Path, folder: Path, copy: bool, merge: bool) -> None:
+    if not merge and not _has_parts(label):
+        _place(label, folder / f"{case.name}{suffix_of(label)}", copy)
+        return
+    path = folder / f"{case.name}.nii.gz"
+    if not path.exists():
+        volume = read_label(label)
+        array = (volume.array[0] > 0).astype(np.uint8) if merge else volume.array[0]
+        write_label(path, array, volume.source)
+
+
+def _has_parts(path: Path) -> bool:
+    """Whether the voxels are in another file, which would be lost under a new name."""
+    suffix = suffix_of(path)
+    if suffix != ".nrrd":
+        return suffix == ".mhd"
+    try:
+        with path.open("rb") as file:
+            header = file.read(65536).partition(b"\n\n")[0].lower()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return b"\ndata file:" in header or b"\ndatafile:" in header
+
+
+def _split(case: SourceCase, folder: Path, modalities: int) -> None:
+    """Write each channel of a 4D NIfTI image as a file of its own."""
+    from interactivenet.imaging.nifti import read_nifti
+
+    targets = [folder / f"{case.name}_{index:04d}.nii.gz" for index in range(modalities)]
+    if all(path.exists() for path in targets):
+        return
+    path = case.images[0]
+    with naming(path):
+        if suffix_of(path) not in (".nii", ".nii.gz"):
+            raise DataError("is one file for several modalities, expected 4D NIfTI")
+        try:
+            array, geometry, _ = read_nifti(path, axes=4)
+        except OSError as error:
+            raise DataError(f"cannot be read: {error.strerror or error}") from error
+        if array.shape[3] != modalities:
+            raise DataError(f"has {array.shape[3]} channels, expected {modalities} modalities")
+    for index, target in enumerate(targets):
+        write_volume(target, geometry.to_ras(array[..., index]), geometry)
+
+
+def _place(source: Path, target: Path, copy: bool) -> None:
+    """Hard-link or copy a file, or copy a DICOM folder, under its final name in one step."""
+    if target.exists():
+        return
+    with replacing(target) as temporary:
+        if source.is_dir():
+            shutil.copytree(source, temporary)
+            return
+        if not copy:
+            with suppress(OSError):  # another disk, or no hard links here
+                os.link(source.resolve(), temporary)
+                return
+        shutil.copyfile(source, temporary)

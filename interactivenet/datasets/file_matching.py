@@ -1,0 +1,174 @@
+"""Which files of a raw task belong to which case, from their names alone."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from interactivenet.datasets.task import Case
+from interactivenet.errors import RequestError
+from interactivenet.imaging.io import READABLE, suffix_of
+from interactivenet.prompts.io import PROMPT_SUFFIXES
+
+#: a file's name that ends in the number of its modality
+SUFFIXED = re.compile(r"(.+)_(\d{4})")
+#: in place of a modality: the name has no number, or it cannot be told whether it is one
+_NO_SUFFIX, _UNCLEAR = -1, -2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a check noticed. Errors cost the case; warnings do not."""
+
+    level: str  # "error", "warning" or "note"
+    case: str
+    message: str
+
+
+@dataclass
+class Subset:
+    """The cases of imagesTr or imagesTs, and what is wrong with their files."""
+
+    cases: list[Case] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def stems(folder: Path, suffixes: Sequence[str]) -> dict[str, list[Path]]:
+    """List a folder's files (DICOM series folders, too) by their names without suffix."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    if not folder.is_dir():
+        return found
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise RequestError(f"{folder}: cannot be read: {error.strerror or error}") from error
+    for path in entries:
+        suffix = suffix_of(path, suffixes)
+        if path.name.startswith(".") or not (suffix or path.is_dir()):
+            continue
+        found[path.name[: len(path.name) - len(suffix)] if suffix else path.name].append(path)
+    return found
+
+
+def find_cases(task: Path, subset: str, modalities: Sequence[str]) -> Subset:
+    """Match images, label and prompt file of every case of a task's subset, 'Tr' or 'Ts'."""
+    images, labels, prompts = (
+        task / f"{kind}{subset}" for kind in ("images", "labels", "interactions")
+    )
+    return match_cases(images, labels, prompts, modalities, labelled=subset == "Tr")
+
+
+def match_cases(
+    images: Path,
+    labels: Path | None,
+    interactions: Path,
+    modalities: Sequence[str],
+    *,
+    labelled: bool,
+) -> Subset:
+    """Match the files of three folders into cases; labelled: whether each needs a label.
+
+    An image is named CASE_0000 for the first modality and so on. One modality alone may leave
+    the suffix out; there, a name that ends in four digits is a case of its own where the label
+    (or, failing that, the other cases) says so.
+    """
+    label_files = stems(labels, READABLE) if labels else {}
+    prompt_files = stems(interactions, PROMPT_SUFFIXES)
+    grouped = _group(stems(images, READABLE), set(label_files), set(prompt_files), len(modalities))
+    result = Subset()
+    for name, by_modality in sorted(grouped.items()):
+        of_case = label_files.get(name, []), prompt_files.get(name, [])
+        problem = _problem(by_modality, modalities, *of_case)
+        if not problem and labels and labelled and name not in label_files:
+            problem = f"has no label in {labels.name}"
+        if problem:
+            result.findings.append(Finding("error", name, problem))
+            continue
+        ordered = tuple(by_modality[index][0] for index in range(len(modalities)))
+        label = label_files[name][0] if name in label_files else None
+        interaction = prompt_files[name][0] if name in prompt_files else None
+        result.cases.append(Case(name, ordered, label, interaction))
+    for folder, found in ((labels, label_files), (interactions, prompt_files)):
+        for name in sorted(set(found) - set(grouped)):
+            assert folder is not None
+            what = f"{folder.name}/{found[name][0].name} belongs to no image"
+            result.findings.append(Finding("warning", name, what))
+    return result
+
+
+def _group(
+    images: dict[str, list[Path]], labels: set[str], prompts: set[str], modalities: int
+) -> dict[str, dict[int, list[Path]]]:
+    """Part names into case and modality, or in its place _NO_SUFFIX or _UNCLEAR."""
+    grouped: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    verdicts = {stem: _is_whole(stem, labels, prompts) for stem in images}
+    plain = any(verdict is True for verdict in verdicts.values())
+    suffixed = any(verdict is False for verdict in verdicts.values())
+    bases = Counter(match[1] for stem in images if (match := SUFFIXED.fullmatch(stem)))
+    for stem, paths in images.items():
+        match = SUFFIXED.fullmatch(stem)
+        if modalities > 1 or match is None:
+            if match:
+                grouped[match[1]][int(match[2])] += paths
+            else:
+                grouped[stem][0 if modalities == 1 else _NO_SUFFIX] += paths
+            continue
+        whole = verdicts[stem]
+        if whole is None and plain and suffixed:
+            grouped[stem][_UNCLEAR] += paths
+            continue
+        if whole is None:  # as the others are named; of one modality, a_0000 and a_0001 are two
+            whole = plain or (not suffixed and (bases[match[1]] > 1 or match[2] != "0000"))
+        if whole:
+            grouped[stem][0] += paths
+        else:
+            grouped[match[1]][int(match[2])] += paths
+    return grouped
+
+
+def _is_whole(stem: str, labels: set[str], prompts: set[str]) -> bool | None:
+    """Whether a label or a prompt file says that a name with a suffix is a case's whole name."""
+    match = SUFFIXED.fullmatch(stem)
+    if match:
+        for names in (labels, prompts):
+            if stem in names:
+                return True
+            if match[1] in names:
+                return False
+    return None
+
+
+def _problem(
+    by_modality: dict[int, list[Path]],
+    modalities: Sequence[str],
+    labels: list[Path],
+    prompts: list[Path],
+) -> str:
+    if _UNCLEAR in by_modality:
+        return (
+            f"{by_modality[_UNCLEAR][0].name}: cannot tell whether its last digits are a modality"
+        )
+    if _NO_SUFFIX in by_modality:
+        name, last = by_modality[_NO_SUFFIX][0].name, len(modalities) - 1
+        return (
+            f"{name} has no modality suffix, expected _0000 to _{last:04d}"
+            f" for {len(modalities)} modalities"
+        )
+    for index, name in enumerate(modalities):
+        if index not in by_modality:
+            return f"lacks the image of modality {index:04d} ({name})"
+    extra = sorted(set(by_modality) - set(range(len(modalities))))
+    if extra:
+        return (
+            f"has an image of modality {extra[0]:04d}, but {len(modalities)} were named:"
+            f" {', '.join(modalities)}"
+        )
+    for kind, files in (("image", by_modality), ("label", {0: labels}), ("prompt", {0: prompts})):
+        for paths in files.values():
+            if len(paths) > 1:
+                both = ", ".join(path.name for path in paths)
+                return f"has {len(paths)} {kind} files for one: {both}"
+    return ""

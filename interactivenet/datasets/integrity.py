@@ -1,0 +1,228 @@
+"""Checking a raw task: every file of every case is read once, and what is wrong is named."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from interactivenet.datasets.file_matching import Finding, find_cases
+from interactivenet.datasets.task import Case, Task, simulated_files
+from interactivenet.errors import DataError, RequestError, one_line
+from interactivenet.imaging.geometry import Array, Geometry
+from interactivenet.imaging.io import check_same_lattice, read_label, read_volume
+from interactivenet.prompts.checks import Add, check_prompt
+from interactivenet.prompts.components import PromptObjects
+from interactivenet.prompts.io import read_prompts
+from interactivenet.prompts.prompt import LabelNames
+from interactivenet.system.files import read_json, sha256
+from interactivenet.system.parallel import map_cases
+
+_SUBSETS = ("Tr", "Ts")
+
+
+@dataclass(frozen=True)
+class CheckedCase:
+    """What checking one case gave. ``grid`` is None where its images could not be used."""
+
+    case: Case
+    subset: str
+    findings: tuple[Finding, ...]
+    grid: Geometry | None = None
+    label_voxels: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def usable(self) -> bool:
+        """Whether nothing is wrong enough to leave the case out."""
+        return not any(finding.level == "error" for finding in self.findings)
+
+
+@dataclass
+class TaskCheck:
+    """A raw task under check: iterate over :meth:`run`, then take :meth:`task`."""
+
+    folder: Path
+    modalities: tuple[str, ...]
+    labels: LabelNames
+    use_subtypes: bool = False
+
+    def __post_init__(self) -> None:
+        subsets = {subset: find_cases(self.folder, subset, self.modalities) for subset in _SUBSETS}
+        self.findings = [finding for one in subsets.values() for finding in one.findings]
+        in_both = {case.name for case in subsets["Tr"].cases} & {
+            case.name for case in subsets["Ts"].cases
+        }
+        self.findings += [
+            Finding("error", name, "stands in imagesTr and in imagesTs: a test case must be unseen")
+            for name in sorted(in_both)
+        ]
+        self.cases = [
+            (subset, case)
+            for subset, found in subsets.items()
+            for case in found.cases
+            if case.name not in in_both
+        ]
+        if not self.cases and not self.findings:
+            raise RequestError(
+                f"{self.folder / 'imagesTr'} holds no images: expected CASE_0000.nii.gz or the like"
+            )
+        if self.use_subtypes:
+            self._add_subtypes()
+        self.checked: list[CheckedCase] = []
+        self.simulated = simulated_files(self.folder)
+
+    def run(self, jobs: int = 1) -> Iterator[CheckedCase]:
+        """Check the cases on ``jobs`` threads, yielding each as it is done."""
+        for checked in map_cases(self._check, self.cases, jobs):
+            self.checked.append(checked)
+            self.findings += checked.findings
+            yield checked
+
+    def task(self) -> Task:
+        """Return the task of all usable cases; call it after :meth:`run` has finished."""
+        training, test = (
+            tuple(one.case for one in self.checked if one.usable and one.subset == subset)
+            for subset in _SUBSETS
+        )
+        return Task(self.folder.name, self.folder, self.modalities, self.labels, training, test)
+
+    def failures(self) -> dict[str, str]:
+        """Return why cases were left out: case -> reasons."""
+        reasons: dict[str, str] = {}
+        for finding in self.findings:
+            if finding.level == "error":
+                before = f"{reasons[finding.case]}; " if finding.case in reasons else ""
+                reasons[finding.case] = before + finding.message
+        return reasons
+
+    def overall(self) -> list[Finding]:
+        """Return what only the whole task shows."""
+        findings = []
+        usable = [one for one in self.checked if one.usable and one.subset == "Tr"]
+        seen: Counter[int] = Counter()
+        for one in usable:
+            seen.update(one.label_voxels)
+        for value, name in self.labels.names.items():
+            if usable and not seen[value]:
+                findings.append(Finding("warning", "", f"no case has label {value} ({name})"))
+        without = [one.case.name for one in usable if one.case.interaction is None]
+        if without:
+            findings.append(
+                Finding(
+                    "note",
+                    "",
+                    f"{len(without)} of {len(usable)} training cases have no prompts yet:"
+                    f" 'interactivenet simulate -t {self.folder.name}' makes them",
+                )
+            )
+        return findings
+
+    def _add_subtypes(self) -> None:
+        path = self.folder / "subtypes.json"
+        if not path.exists():
+            raise RequestError(f"{path} does not exist: expected it to map case names to subtypes")
+        subtypes = read_json(path)
+        if not isinstance(subtypes, dict):
+            raise RequestError(f"{path}: expected an object that maps case names to subtypes")
+        names = {case.name for _, case in self.cases}
+        for name in sorted(set(subtypes) - names - {finding.case for finding in self.findings}):
+            self.findings.append(Finding("warning", name, "is in subtypes.json but has no image"))
+        kept = []
+        for subset, case in self.cases:
+            if case.name in subtypes:
+                kept.append((subset, replace(case, subtype=str(subtypes[case.name]))))
+            elif subset == "Ts":
+                kept.append((subset, case))
+            else:
+                self.findings.append(Finding("error", case.name, "has no entry in subtypes.json"))
+        self.cases = kept
+
+    def _check(self, item: tuple[str, Case]) -> CheckedCase:
+        subset, case = item
+        findings: list[Finding] = []
+
+        def add(level: str, message: str) -> None:
+            short = message.replace(f"{self.folder}/", "")
+            findings.append(Finding(level, case.name, short))
+
+        grid: Geometry | None = None
+        voxels: dict[int, int] = {}
+        try:
+            grid = _check_images(case, self.modalities, add)
+            label = _check_label(case, grid, self.labels, voxels, add) if case.label else None
+            if case.interaction:
+                prompts = read_prompts(case.interaction, self.labels, image=(case.images[0], grid))
+                record = self.simulated.get(f"{subset}/{case.name}", {})
+                settings = record.get("settings", {})
+                margin = not (settings.get("random") or settings.get("centre"))
+                if not margin and record.get("prompt") != sha256(case.interaction):
+                    margin = True  # another file has taken the simulated one's place
+                objects = PromptObjects(label)
+                for prompt in prompts:
+                    check_prompt(prompt, grid, objects, add, margin)
+                missing = sorted(set(voxels) - {prompt.label for prompt in prompts})
+                if missing:
+                    add("warning", f"label {_list(missing)} has no prompt")
+        except DataError as error:
+            add("error", str(error))
+        except Exception as error:  # one odd file must not end the check of the others
+            add("error", f"unexpected {type(error).__name__}: {one_line(error)} (please report it)")
+        return CheckedCase(case, subset, tuple(findings), grid, voxels)
+
+
+def _check_images(case: Case, modalities: Sequence[str], add: Add) -> Geometry:
+    """Read every modality on its own, so that memory holds one at a time."""
+    first: Geometry | None = None
+    for path, modality in zip(case.images, modalities, strict=True):
+        volume = read_volume(path)
+        if first is None:
+            first = volume.source
+        else:
+            check_same_lattice(path, volume.source, case.images[0], first)
+        for note in volume.notes:
+            add("warning", f"{path.name}: {note}")
+        if min(volume.shape) == 1:
+            add("warning", f"{path.name}: is one voxel thick, hardly a 3D image")
+        low, high = volume.array.min(), volume.array.max()
+        if low == high:
+            add("warning", f"{path.name}: every voxel is {low:g}")
+        elif modality.upper() == "CT" and low >= 0:
+            add("warning", f"{path.name}: named CT, but no value is below 0: not Hounsfield units?")
+    assert first is not None
+    return first
+
+
+def _check_label(
+    case: Case, grid: Geometry, labels: LabelNames, voxels: dict[int, int], add: Add
+) -> Array:
+    assert case.label is not None
+    volume = read_label(case.label)
+    check_same_lattice(case.label, volume.source, case.images[0], grid)
+    for note in volume.notes:
+        add("warning", f"{case.label.name}: {note}")
+    label = np.asarray(volume.array[0])
+    voxels.update(label_counts(label))
+    if not voxels:
+        raise DataError(f"{case.label}: is empty, expected voxels of {labels}")
+    unknown = sorted(set(voxels) - set(labels.names))
+    if unknown:
+        raise DataError(f"{case.label}: holds label value {_list(unknown)}, expected {labels}")
+    return label
+
+
+def label_counts(label: Array) -> dict[int, int]:
+    """Count the voxels of each foreground value of a label map (X, Y, Z)."""
+    if label.dtype.itemsize > 2:
+        values, counts = np.unique(label, return_counts=True)
+        return {int(v): int(n) for v, n in zip(values, counts, strict=True) if v}
+    total = np.zeros(np.iinfo(label.dtype).max + 1, np.int64)
+    for slab in np.moveaxis(label, 2, 0):  # slab by slab: bincount copies to 64 bits
+        total += np.bincount(slab.ravel(), minlength=len(total))
+    return {int(value): int(total[value]) for value in np.flatnonzero(total) if value}
+
+
+def _list(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values))

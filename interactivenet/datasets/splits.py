@@ -1,0 +1,127 @@
+"""Splits: which cases of a task train and which validate, fold by fold."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from interactivenet.errors import DataError, RequestError
+from interactivenet.system.files import read_json
+
+#: case -> patient, in a raw task's folder, where a patient has several cases
+GROUPS = "groups.json"
+
+
+@dataclass(frozen=True)
+class Split:
+    """One fold: names of the cases that train and that validate, and what it leaves out."""
+
+    training: tuple[str, ...]
+    validation: tuple[str, ...]
+    left_out: str = ""
+
+
+def read_groups(folder: Path, cases: Sequence[str]) -> dict[str, str]:
+    """Read ``groups.json`` (case -> patient); a case that it does not name is its own patient.
+
+    Raises DataError where it names cases that the task does not have.
+    """
+    path = folder / GROUPS
+    groups = read_json(path) if path.exists() else {}
+    if not isinstance(groups, dict):
+        raise DataError(f'{path}: expected {{"case": "patient", ...}}')
+    unknown = sorted(set(groups) - set(cases))
+    if unknown:
+        raise DataError(
+            f"{path}: names {', '.join(unknown[:4])}, which"
+            f" {'is no case' if len(unknown) == 1 else 'are no cases'} of the task"
+        )
+    # a patient's name and a case's must not meet by chance
+    return {case: f"patient {groups[case]}" if case in groups else case for case in cases}
+
+
+def make_splits(
+    cases: Sequence[str],
+    *,
+    folds: int,
+    seed: int,
+    groups: Mapping[str, str],
+    subtypes: Mapping[str, str | None],
+    stratified: bool = True,
+) -> tuple[Split, ...]:
+    """Divide the cases into folds; one patient's cases stay together.
+
+    stratified: each fold gets its share of every subtype.  folds: one fold trains on all cases
+    and validates on the same. Raises RequestError where there are fewer patients than folds.
+    """
+    names = sorted(cases)
+    if folds < 1:
+        raise RequestError(f"-f / --folds {folds}: expected 1 or more")
+    if folds == 1:
+        return (Split(tuple(names), tuple(names)),)
+    patients = [groups[name] for name in names]
+    count = len(set(patients))
+    if count < folds:
+        what = "case" if count == len(names) else "patient"
+        raise RequestError(
+            f"-f / --folds {folds}: expected at least as many {what}s, there {_are(count, what)}"
+            " to train on"
+        )
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+
+    kinds = [subtypes.get(name) or "" for name in names]
+    # where no subtype has as many cases as there are folds there is nothing to share out
+    several = stratified and len(set(kinds)) > 1 and max(Counter(kinds).values()) >= folds
+    grouped = count < len(names)
+    chosen = {
+        (False, False): KFold, (True, False): StratifiedKFold,
+        (False, True): GroupKFold, (True, True): StratifiedGroupKFold,
+    }[several, grouped]  # fmt: skip
+    splitter = chosen(n_splits=folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():  # a subtype with fewer cases than folds: as even as it goes
+        warnings.simplefilter("ignore", UserWarning)
+        parts = list(splitter.split(names, kinds, **({"groups": patients} if grouped else {})))
+    return tuple(
+        Split(_named(names, training), _named(names, validation)) for training, validation in parts
+    )
+
+
+def leave_one_out(
+    cases: Sequence[str], *, groups: Mapping[str, str], subtypes: Mapping[str, str | None]
+) -> tuple[Split, ...]:
+    """Make one fold per subtype: it validates on that subtype and trains on the others.
+
+    A patient with cases of several subtypes trains in none of the folds that validate one.
+    Raises RequestError where there are no two subtypes, or where nothing is left to train on.
+    """
+    names = sorted(cases)
+    missing = [name for name in names if not subtypes.get(name)]
+    kinds = sorted({kind for name in names if (kind := subtypes.get(name))})
+    if missing or len(kinds) < 2:
+        found = f"{len(missing)} cases have none" if missing else f"there is only '{kinds[0]}'"
+        raise RequestError(
+            f"--leave-one-out needs cases of two subtypes or more, each with one: {found}"
+            " ('interactivenet dataset --subtypes' records them)"
+        )
+    splits = []
+    for kind in kinds:
+        validation = [name for name in names if subtypes[name] == kind]
+        away = {groups[name] for name in validation}
+        training = [name for name in names if groups[name] not in away]
+        if not training:
+            raise RequestError(f"--leave-one-out: without subtype '{kind}' nobody is left to train")
+        splits.append(Split(tuple(training), tuple(validation), kind))
+    return tuple(splits)
+
+
+def _named(names: Sequence[str], indices: np.ndarray) -> tuple[str, ...]:
+    return tuple(names[index] for index in indices)
+
+
+def _are(count: int, what: str) -> str:
+    return f"is 1 {what}" if count == 1 else f"are {count} {what}s"

@@ -1,0 +1,276 @@
+"""Tasks: where their files are, and ``dataset.json``, which lists them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from interactivenet.errors import DataError, RequestError
+from interactivenet.prompts.prompt import LabelNames
+from interactivenet.system.files import read_json, read_object, remove, write_json
+
+#: settings and files of simulated prompts, in a raw task's folder
+SIMULATION = "simulation.json"
+#: folders of a task's results
+PREDICTIONS, ENSEMBLE, EVALUATION = "predictions", "ensemble", "evaluation"
+_ENTRY_KEYS = {"case", "image", "label", "interaction", "subtype"}
+_NAME = re.compile(r"Task\d{3}_[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+@dataclass(frozen=True)
+class Roots:
+    """The three folders that hold all tasks: raw, processed and results."""
+
+    raw: Path
+    processed: Path
+    results: Path
+
+    @staticmethod
+    def choose(
+        raw: Path | None = None, processed: Path | None = None, results: Path | None = None
+    ) -> Roots:
+        """Take what is given, else ``interactivenet_raw`` etc., else ./data and ./results."""
+
+        def root(given: Path | None, variable: str, default: str) -> Path:
+            return given or Path(os.environ.get(variable) or default)
+
+        return Roots(
+            root(raw, "interactivenet_raw", "data/raw"),
+            root(processed, "interactivenet_processed", "data/processed"),
+            root(results, "interactivenet_results", "results"),
+        )
+
+    def new_task(self, name: str) -> Path:
+        """Return the raw folder of a task that is about to be made.
+
+        Raises RequestError where the name is not of the form TaskXXX_NAME or is taken.
+        """
+        check_task_name(name)
+        folder = self.raw / name
+        if folder.exists():
+            raise RequestError(
+                f"{folder} exists: choose another task name, remove it first, or check it with"
+                f" 'interactivenet dataset -t {name}'"
+            )
+        return folder
+
+    def raw_task(self, name: str) -> Path:
+        """Return the raw folder of a task; raises RequestError naming the tasks that exist."""
+        return _existing(self.raw, name, "--raw or interactivenet_raw says where tasks are")
+
+    def processed_task(self, name: str) -> Path:
+        """Return the processed folder of a task; raises RequestError naming those that exist."""
+        advice = f"'interactivenet plan -t {name}' makes it; --processed says where they are"
+        return _existing(self.processed, name, advice)
+
+
+def _existing(root: Path, name: str, advice: str) -> Path:
+    check_task_name(name)
+    folder = root / name
+    if not folder.is_dir():
+        there = sorted(p.name for p in root.glob("Task*") if p.is_dir())
+        what = f"there are {', '.join(there)}" if there else "there is none"
+        raise RequestError(f"task {name} does not exist in {root} ({what}); {advice}")
+    return folder
+
+
+def check_task_name(name: str) -> None:
+    """Raise RequestError unless the name has the form TaskXXX_NAME."""
+    if not _NAME.fullmatch(name):
+        raise RequestError(
+            f"task name '{name}': expected TaskXXX_NAME, such as Task101_LIVER (three digits,"
+            " then letters, digits, '_', '-' or '.')"
+        )
+
+
+@dataclass(frozen=True)
+class Case:
+    """The files of one case; images in modality order."""
+
+    name: str
+    images: tuple[Path, ...]
+    label: Path | None = None
+    interaction: Path | None = None
+    subtype: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A checked raw task: what dataset.json says."""
+
+    name: str
+    folder: Path
+    modalities: tuple[str, ...]
+    labels: LabelNames
+    training: tuple[Case, ...]
+    test: tuple[Case, ...]
+
+    @staticmethod
+    def load(folder: Path) -> Task:
+        """Read ``dataset.json``; raises RequestError where it is missing, DataError if broken."""
+        path = folder / "dataset.json"
+        if not path.exists():
+            raise RequestError(
+                f"{path} does not exist: run 'interactivenet dataset -t {folder.name} ...' first"
+            )
+        content = read_json(path)
+        try:
+            names = content["labels"]
+            modality = content["modality"]
+            return Task(
+                folder.name,
+                folder,
+                tuple(str(modality[key]) for key in sorted(modality, key=int)),
+                LabelNames({int(v): str(names[v]) for v in sorted(names, key=int) if int(v)}),
+                tuple(_case(entry, folder) for entry in content["training"]),
+                tuple(_case(entry, folder) for entry in content.get("test", [])),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(f"{path}: is no dataset.json of InteractiveNet: {error!r}") from error
+
+    def save(self) -> Path:
+        """Write ``dataset.json`` into the task's folder and return its path."""
+
+        def entry(case: Case) -> dict[str, Any]:
+            content: dict[str, Any] = {
+                "case": case.name,
+                "image": [self._relative(path) for path in case.images],
+            }
+            if case.label:
+                content["label"] = self._relative(case.label)
+            if case.interaction:
+                content["interaction"] = self._relative(case.interaction)
+            if case.subtype is not None:
+                content["subtype"] = case.subtype
+            return content
+
+        training = [entry(case) for case in self.training]
+        test = [entry(case) for case in self.test]
+        content = {
+            "name": self.name,
+            "tensorImageSize": "3D",
+            "modality": {str(i): name for i, name in enumerate(self.modalities)},
+            "labels": {"0": "background"} | {str(v): n for v, n in self.labels.names.items()},
+            "numTraining": len(self.training),
+            "numTest": len(self.test),
+            "training": training,
+            "test": test,
+        }
+        path = self.folder / "dataset.json"
+        before = read_object(path)
+        if before and not has_own_list(self.folder):
+            set_aside(path)
+        # what a person or another program noted there (licence, reference ...) stays
+        entries = [*before.get("training", []), *before.get("test", [])]
+        known = {e["case"]: e for e in entries if isinstance(e, dict) and "case" in e}
+        for listed in (*training, *test):
+            extra = known.get(listed["case"], {})
+            listed.update({k: v for k, v in extra.items() if k not in _ENTRY_KEYS})
+        write_json(path, {**before, **content})
+        return path
+
+    def with_interactions(self, files: Mapping[tuple[str, str], Path]) -> Task:
+        """Return the task with the prompt files (subset 'Tr' or 'Ts', case name) -> path."""
+
+        def updated(cases: tuple[Case, ...], subset: str) -> tuple[Case, ...]:
+            return tuple(
+                replace(case, interaction=files.get((subset, case.name), case.interaction))
+                for case in cases
+            )
+
+        return replace(self, training=updated(self.training, "Tr"), test=updated(self.test, "Ts"))
+
+    def _relative(self, path: Path) -> str:
+        return "./" + path.relative_to(self.folder).as_posix()
+
+
+def has_own_list(folder: Path) -> bool:
+    """Whether the folder's ``dataset.json`` was written by this program, not by another."""
+    training = read_object(folder / "dataset.json").get("training")
+    return isinstance(training, list) and all(
+        isinstance(entry, dict) and "case" in entry for entry in training
+    )
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file to NAME.old, or NAME.old2 and so on, and return its new path."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.old{number if number > 1 else ''}")).exists():
+        number += 1
+    try:
+        path.rename(aside)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be renamed: {error.strerror or error}") from error
+    return aside
+
+
+def simulated_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read what a task's simulated prompt files were made from: 'Tr/CASE' -> record."""
+    cases = read_object(folder / SIMULATION).get("cases", {})
+    if not isinstance(cases, dict) or not all(isinstance(one, dict) for one in cases.values()):
+        raise DataError(f"{folder / SIMULATION}: is not as this program writes it: remove it")
+    return cases
+
+
+def record_failures(folder: Path, stage: str, failures: Mapping[str, str]) -> Path:
+    """Write what failed in a stage, case -> reason, to the folder's ``failures.json``.
+
+    Other stages' entries are kept; without any failure the file goes away.
+    """
+    path = folder / "failures.json"
+    content = read_object(path)
+    content.pop(stage, None)
+    if failures:
+        content[stage] = dict(failures)
+    if content:
+        write_json(path, content)
+    elif path.exists():
+        remove(path)
+    return path
+
+
+def _case(entry: Mapping[str, Any] | str, folder: Path) -> Case:
+    if isinstance(entry, str):  # the Decathlon lists test images so
+        entry = {"image": entry}
+
+    given = entry
+
+    def inside(relative: str) -> Path:
+        path = Path(os.path.normpath(folder / relative))
+        if not path.is_relative_to(os.path.normpath(folder)):
+            raise ValueError(f"{relative} is not in the task's folder")
+        return folder / path.relative_to(os.path.normpath(folder))
+
+    def optional(key: str) -> Path | None:
+        return inside(given[key]) if given.get(key) else None
+
+    images = entry["image"] if isinstance(entry["image"], list) else [entry["image"]]
+    paths = tuple(inside(image) for image in images)
+    name = entry.get("case") or re.sub(r"(_\d{4})?\.[^/]*$", "", paths[0].name)
+    return Case(str(name), paths, optional("label"), optional("interaction"), entry.get("subtype"))
+
+
+def read_test_set(roots: Roots, task: str) -> tuple[Case, ...]:
+    """Return the test cases of a task; raises RequestError where there is none with points."""
+    found = Task.load(roots.raw_task(task))
+    if not found.test:
+        raise RequestError(
+            f"{found.folder}: dataset.json lists no test cases: expected images in imagesTs"
+            " ('interactivenet dataset' lists them, 'interactivenet infer' takes any folder)"
+        )
+    if not any(case.interaction for case in found.test):
+        raise RequestError(
+            f"{found.folder}: no test case has points: expected them in interactionsTs"
+            f" ('interactivenet simulate -t {task}' makes them where there are labels)"
+        )
+    return found.test
+
+
+def predictions_folder(roots: Roots, task: str, fold: int | None) -> Path:
+    """Return the folder of the predictions of a fold, or of the ensemble (None)."""
+    name = ENSEMBLE if fold is None else f"fold_{fold}"
+    return roots.results / task / PREDICTIONS / name

@@ -1,0 +1,198 @@
+"""Evaluation of stored predictions: a row per object, a summary, pictures and a report."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from interactivenet.errors import RequestError
+from interactivenet.evaluation.matching import Pair
+from interactivenet.evaluation.measured import measure_pair, read_maps, reason
+from interactivenet.evaluation.measures import worst_first
+from interactivenet.evaluation.metrics import TOLERANCE_MM
+from interactivenet.evaluation.statistics import summarise
+from interactivenet.imaging.io import check_same_lattice, read_channels
+from interactivenet.prompts.prompt import LabelNames
+from interactivenet.system.files import remove, write_json, write_text
+from interactivenet.system.parallel import Workers, map_cases
+from interactivenet.system.signals import Signals
+
+METRICS, REPORT, FIGURES = "metrics.json", "report.html", "figures"
+#: so many pictures are drawn before processes are worth their start
+_FEW = 8
+
+Track = Callable[[Iterator[Any], int, str], Iterator[Any]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found.
+
+    rows: of every object: 'case', 'subtype', 'label', 'name', 'prompt' (its number where rows
+        are per prompt, else None), the metrics, and 'agreement', 'expected_dice' and 'look' as
+        noted when it was segmented.
+    summary: as of :func:`summarise`.  failures: case -> why.  report: path of the report.
+    """
+
+    rows: tuple[dict[str, Any], ...]
+    summary: dict[str, Any]
+    failures: dict[str, str]
+    report: Path
+
+
+def evaluate_cases(
+    pairs: Sequence[Pair],
+    folder: Path,
+    *,
+    labels: LabelNames | None = None,
+    modalities: Sequence[str] = (),
+    tolerance_mm: float = TOLERANCE_MM,
+    title: str = "",
+    calibration: Mapping[str, Any] | None = None,
+    pictures: bool = True,
+    jobs: int = 1,
+    track: Track = lambda items, *_: items,
+    signals: Signals | None = None,
+    missing: Mapping[str, str] | None = None,
+) -> Evaluation:
+    """Compare stored predictions with their labels, and write what comes of it.
+
+    folder: gets metrics.json, metrics.csv, report.html, figures/*.png and, of cases with images,
+    figures/cases/CASE.png of the object with the lowest Dice.
+    calibration: for the report.  missing: case -> why there is nothing to compare.
+    track: passes items through under a progress bar: (items, how many, what).
+
+    A case that cannot be measured, or drawn, is a failure and costs only itself. Raises
+    RequestError where two cases share a name, Interrupted where a signal came.
+    """
+    from interactivenet.evaluation.report import write_report
+    from interactivenet.plotting.figures import save_figures
+
+    repeated = [name for name, count in Counter(one.case for one in pairs).items() if count > 1]
+    if repeated:
+        raise RequestError(f"{repeated[0]}: several cases have this name")
+
+    def read(pair: Pair) -> tuple[str, list[dict[str, Any]], str]:
+        try:
+            return pair.case, measure_pair(pair, labels, tolerance_mm), ""
+        except Exception as error:  # one odd case must not end the others
+            return pair.case, [], reason(error)
+
+    rows: list[dict[str, Any]] = []
+    failures = dict(missing or {})
+    for case, found, error in track(map_cases(read, pairs, jobs), len(pairs), "evaluated"):
+        rows += found
+        if error:
+            failures[case] = error
+        if signals:
+            signals.check()
+    summary = summarise(rows)
+    content = {"tolerance_mm": tolerance_mm, "title": title, "rows": rows,
+               "summary": summary, "failures": failures}  # fmt: skip
+    write_json(folder / METRICS, content)
+    write_text((folder / METRICS).with_suffix(".csv"), _table(rows))
+    _remove_stale(folder / FIGURES)
+    drawn: dict[str, Path] = {}
+    drawings = _drawings(pairs, rows, folder / FIGURES / "cases", labels, tuple(modalities))
+    if pictures and drawings:
+        with Workers(
+            jobs if len(drawings) > _FEW else 1, ("interactivenet.evaluation.evaluate",)
+        ) as workers:
+            done = workers.map(_draw, drawings)
+            for drawing, error in track(zip(drawings, done, strict=True), len(drawings), "drawn"):
+                if error:
+                    failures[drawing.pair.case] = f"no picture: {error}"
+                else:
+                    drawn[drawing.pair.case] = drawing.path
+                if signals:
+                    signals.check()
+        write_json(folder / METRICS, content)  # with the pictures that failed
+    report = folder / REPORT
+    write_report(
+        report, title=title, rows=rows, summary=summary, failures=failures,
+        figures=save_figures(folder / FIGURES, rows) if rows else [], pictures=drawn,
+        calibration=calibration, tolerance_mm=tolerance_mm,
+    )  # fmt: skip
+    return Evaluation(tuple(rows), summary, failures, report)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return text.getvalue()
+
+
+def _remove_stale(figures: Path) -> None:
+    for folder in (figures, figures / "cases"):
+        for path in folder.glob("*.png"):
+            remove(path)
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    pair: Pair
+    row: Mapping[str, Any]
+    path: Path
+    labels: LabelNames | None
+    modalities: tuple[str, ...]
+
+
+def _drawings(
+    pairs: Sequence[Pair],
+    rows: Sequence[Mapping[str, Any]],
+    folder: Path,
+    labels: LabelNames | None,
+    modalities: tuple[str, ...],
+) -> list[_Drawing]:
+    """Choose the worst object of every case that has images."""
+    worst: dict[str, Mapping[str, Any]] = {}
+    for row in sorted(rows, key=worst_first):
+        worst.setdefault(row["case"], row)
+    return [
+        _Drawing(one, worst[one.case], folder / f"{one.case}.png", labels, modalities)
+        for one in pairs
+        if one.images and one.case in worst
+    ]
+
+
+def _draw(drawing: _Drawing) -> str:
+    """Draw a case's object; returns why it could not be drawn, '' if it could."""
+    from interactivenet.plotting.overlays import save_overlay
+
+    pair, row = drawing.pair, drawing.row
+    try:
+        image = read_channels(pair.images)
+        maps = read_maps(pair, drawing.labels, points=True)
+        check_same_lattice(pair.images[0], image.source, pair.label, maps.label.source)
+        prediction, label = maps.masks(row["label"], row["prompt"])
+        mine = [
+            image.grid.nearest_voxel(one.points)
+            for number, one in enumerate(maps.prompts)
+            if (one.label == row["label"] if row["prompt"] is None else number == row["prompt"])
+        ]
+        what = f"{pair.case} {row['name'] or row['label']}"
+        if row["prompt"] is not None:
+            what += f" #{row['prompt'] + 1}"
+        save_overlay(
+            drawing.path,
+            image.array,
+            image.grid.spacing,
+            label=label,
+            prediction=prediction,
+            points=np.concatenate(mine) if mine else (),
+            title=f"{what}: Dice {row['dice']:.3f}, NSD {row['nsd']:.3f}",
+            names=drawing.modalities,
+        )
+    except Exception as error:
+        return reason(error)
+    return ""

@@ -1,0 +1,1 @@
+"""Segmenting: a predictor for single cases, batches of cases, ensembles."""

@@ -1,1 +1,0 @@
-"""Reading and writing images, label maps and prompts."""

@@ -1,0 +1,1 @@
+"""Trained models: networks, bundles, cards, and where they come from."""

@@ -1,0 +1,201 @@
+"""Bundles: a trained model in one folder, to be used elsewhere without its task.
+
+``bundle.json`` holds the plan, what cross-validation chose, how it did, and the SHA-256 of each
+file of weights; nothing in it names a patient, and nothing is executed when it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from interactivenet import __version__
+from interactivenet.datasets.task import Roots
+from interactivenet.errors import DataError, RequestError
+from interactivenet.models.model import Model, chosen, own_model
+from interactivenet.models.model_card import render_card
+from interactivenet.planning.plan import Plan
+from interactivenet.system.files import read_json, sha256, write_bytes, write_json, write_text
+from interactivenet.system.provenance import libraries
+
+BUNDLE, CARD = "bundle.json", "MODEL_CARD.md"
+BUNDLE_VERSION = 1
+#: repeated from the plan, for whoever reads the file without knowing plans
+_OF_PLAN = ("task", "modalities", "labels", "encoding")
+#: what is known of a model beside what its use needs; null where it is not
+ABOUT = ("description", "training", "cross_validation")
+_FIELDS = {
+    "schema_version", "version", "libraries", *_OF_PLAN, *ABOUT, "plan", "weights", "checkpoint",
+    "postprocessing", "uncertainty", "digest",
+}  # fmt: skip
+
+
+def bundle_content(model: Model, about: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the content of a model's ``bundle.json``.
+
+    about: what is known of it, by the names in ABOUT. The plan's notes stay behind: they may name
+    cases.
+    """
+    plan = replace(model.plan, notes=()).as_json()["plan"]
+    names = [f"fold_{number}.safetensors" for number in model.folds]
+    content = {
+        "schema_version": BUNDLE_VERSION,
+        "version": __version__,
+        **{name: plan[name] for name in _OF_PLAN},
+        **dict.fromkeys(ABOUT),
+        **(about or {}),
+        **model.choices(),
+        "weights": dict(zip(names, model.digests, strict=True)),
+        "plan": plan,
+        "libraries": libraries(),
+    }
+    content = json.loads(json.dumps(content))  # as it reads back
+    return {**content, "digest": _digest(content)}
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    """SHA-256 of all fields but 'digest'."""
+    fields = {name: value for name, value in content.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def write_bundle(model: Model, folder: Path, about: Mapping[str, Any] | None = None) -> Path:
+    """Write a model into a folder and return the path of its ``bundle.json``, written last.
+
+    The weights are copied as ``fold_K.safetensors``; about: as for :func:`bundle_content`.
+    """
+    content = bundle_content(model, about)
+    for name, path in zip(content["weights"], model.weights, strict=True):
+        write_bytes(folder / name, path.read_bytes(), durable=True)
+    write_text(folder / CARD, render_card(content))
+    write_json(folder / BUNDLE, content)
+    return folder / BUNDLE
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """Read a ``bundle.json`` without its weights, the types of its fields checked.
+
+    Raises as :func:`read_bundle` does.
+    """
+    path = folder / BUNDLE
+    if not path.is_file():
+        raise RequestError(f"{folder}: holds no {BUNDLE}: expected the folder of a deployed model")
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("schema_version") != BUNDLE_VERSION:
+        found = content.get("schema_version") if isinstance(content, dict) else None
+        raise DataError(
+            f"{path}: schema_version is {found}, this version of InteractiveNet reads"
+            f" {BUNDLE_VERSION}"
+        )
+    if odd := set(content) ^ _FIELDS:
+        name = min(odd)
+        raise DataError(f"{path}: field {name} is {'unknown' if name in content else 'missing'}")
+    kinds: dict[str, tuple[type, ...]] = {
+        "description": (str, type(None)), "training": (dict, type(None)),
+        "cross_validation": (dict, type(None)), "labels": (dict,), "modalities": (list,),
+        "weights": (dict,), "libraries": (dict,), "plan": (dict,),
+    }  # fmt: skip
+    for name, kind in kinds.items():
+        if not isinstance(content[name], kind):
+            found = type(content[name]).__name__
+            raise DataError(f"{path}: field {name} is a {found}, expected {kind[0].__name__}")
+    for name in content["weights"]:
+        number = name.removeprefix("fold_").removesuffix(".safetensors")
+        if name != f"fold_{number}.safetensors" or not re.fullmatch("[0-9]{1,4}", number):
+            raise DataError(f"{path}: field weights names {name}, expected fold_K.safetensors")
+    return content
+
+
+def read_bundle(folder: Path) -> Model:
+    """Read a bundle; raises RequestError where there is none, DataError where it is not whole.
+
+    Every field, the schema version and the SHA-256 of each file of weights are checked.
+    """
+    path, content = folder / BUNDLE, read_description(folder)
+    plan = Plan.parse(content["plan"], path)
+    known = json.loads(json.dumps(asdict(plan)))
+    for name in _OF_PLAN:
+        if content[name] != known[name]:
+            raise DataError(
+                f"{path}: field {name} is {content[name]!r}, but its plan says {known[name]!r}"
+            )
+    weights = content["weights"]
+    if not weights:
+        raise DataError(f"{path}: field weights must name at least one file")
+    files = {}
+    for name, digest in weights.items():
+        found = sha256(folder / name)
+        if found != digest:
+            raise DataError(
+                f"{folder / name}: was altered: its SHA-256 is {found[:12]}..., {BUNDLE} says"
+                f" {str(digest)[:12]}..."
+            )
+        files[int(name[len("fold_") : -len(".safetensors")])] = folder / name
+    try:
+        choices = chosen(content)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+    if content["digest"] != (found := _digest(content)):
+        raise DataError(
+            f"{path}: was altered: its digest is {found[:12]}..., it says"
+            f" {str(content['digest'])[:12]}..."
+        )
+    numbers = sorted(files)
+    return Model(
+        plan=plan, weights=tuple(files[number] for number in numbers), folds=tuple(numbers),
+        name=f"{plan.task}, deployed, folds {', '.join(map(str, numbers))}, in {folder}", **choices,
+    )  # fmt: skip
+
+
+def bundle_files(folder: Path) -> list[Path]:
+    """Return the files of a bundle, and nothing else that may lie in its folder.
+
+    Raises as :func:`read_description` does.
+    """
+    names = [BUNDLE, CARD, *read_description(folder)["weights"]]
+    return [folder / name for name in sorted(names) if (folder / name).is_file()]
+
+
+def verify_bundle(folder: Path) -> Model:
+    """Read a bundle, and its weights into the network that they are for.
+
+    Raises as :func:`read_bundle` does, and DataError for weights of another network or plan.
+    """
+    from interactivenet.models.network import load_network
+
+    model = read_bundle(folder)
+    for path in model.weights:
+        load_network(path, model.plan)
+    return model
+
+
+def find_model(roots: Roots, task: str, wish: str | None = None) -> Model:
+    """Return the model that ``--model`` names, or the only one of a task.
+
+    wish: 'deployed' (``models/TASK`` of the results), 'own' (the task's finished folds), a
+    bundle's folder, or None. Where both are there and their weights differ, none is preferred:
+    raises RequestError, as where there is no model.
+    """
+    folder = roots.results / "models" / task
+    if wish == "own":
+        return own_model(roots, task)
+    if wish is not None:
+        return read_bundle(folder if wish == "deployed" else Path(wish))
+    if not (folder / BUNDLE).is_file():
+        return own_model(roots, task)
+    deployed = read_bundle(folder)
+    try:
+        own = own_model(roots, task)
+    except RequestError:  # not here: a bundle needs no task
+        return deployed
+    if (own.digests, own.choices()) != (deployed.digests, deployed.choices()):
+        raise RequestError(
+            f"{task} has a deployed model in {folder} and other folds of its own in"
+            f" {roots.results / task}: --model deployed or --model own says which is meant"
+        )
+    return deployed

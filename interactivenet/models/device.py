@@ -1,0 +1,107 @@
+"""What a training runs on: device, precision, processes that draw samples."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+from pathlib import Path
+
+import torch
+
+from interactivenet.errors import RequestError
+from interactivenet.planning.plan import Plan
+from interactivenet.system.parallel import available_cores
+
+#: as Lightning names them
+PRECISIONS = {"bf16": "bf16-mixed", "fp16": "16-mixed", "fp32": "32-true"}
+#: processes that draw samples for one graphics card
+_MOST_WORKERS = 12
+_SHARED_MEMORY = Path("/dev/shm")
+
+
+def choose_device(wish: str) -> str:
+    """Return 'cuda' or 'cpu'; wish: one of them, or 'auto'. Raises RequestError without CUDA.
+
+    Every use of the network begins here: torch gets no more threads than there are cores for it.
+    """
+    _limit_threads()
+    if wish == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wish == "cuda" and not torch.cuda.is_available():
+        raise RequestError(
+            "--device cuda: this machine, or this container, has no CUDA device that torch can use"
+            " (docker run --gpus all, apptainer exec --nv)"
+        )
+    return wish
+
+
+def _limit_threads() -> None:
+    """Keep torch from a thread for each core of the machine where a container has fewer."""
+    cores = available_cores()
+    if torch.get_num_threads() > cores:
+        torch.set_num_threads(cores)
+
+
+def check_devices(devices: int, device: str) -> None:
+    """Raise RequestError where there are fewer graphics cards than asked for."""
+    if device == "cuda" and devices > torch.cuda.device_count():
+        raise RequestError(
+            f"--devices {devices}: this machine, or this container, has"
+            f" {torch.cuda.device_count()} CUDA devices"
+        )
+
+
+def choose_precision(wish: str, device: str) -> str:
+    """Return a key of ``PRECISIONS``; wish: one of them, or 'auto'.
+
+    Raises RequestError for fp16 on a CPU. bfloat16 where the device multiplies in it: three to four
+    times faster than float32 on a CPU with AMX or AVX512-BF16, but slower on one without.
+    """
+    if wish == "fp16" and device == "cpu":
+        raise RequestError("--precision fp16: needs CUDA; a CPU takes bf16 or fp32")
+    if wish != "auto":
+        return wish
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    return "bf16" if cpu_multiplies_bf16() else "fp32"
+
+
+def cpu_multiplies_bf16() -> bool:
+    """Whether this CPU multiplies in bfloat16 (AMX, AVX512-BF16), and torch uses it."""
+    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return any(getattr(torch.cpu, name, lambda: False)() for name in checks)
+
+
+def choose_workers(wish: int | None, device: str, plan: Plan) -> tuple[int, str]:
+    """Return how many processes draw samples, 0 for none, and a warning, '' for none.
+
+    On a CPU they would only take the network's cores. Where the shared memory that batches
+    pass through is too small, as in a container without --shm-size, there are none.
+    """
+    cores = available_cores()
+    workers = wish if wish is not None else min(cores - 1, _MOST_WORKERS) * (device == "cuda")
+    if not workers or not _SHARED_MEMORY.is_dir():
+        return workers, ""
+    x, y, z = plan.sample_shape
+    batch = plan.batch_size * (4 * plan.channels + 1) * x * y * z
+    needed = batch * (2 * workers + 2)  # two are prepared ahead by each, two are on their way
+    free = shutil.disk_usage(_SHARED_MEMORY).free
+    if free >= needed:
+        return workers, ""
+    return 0, (
+        f"{_SHARED_MEMORY} has {free / 1e6:.0f} MB, {workers} workers need {needed / 1e6:.0f} MB:"
+        " samples are drawn in the training process itself, which is slower (docker run"
+        " --shm-size 2g, or --ipc=host)"
+    )
+
+
+def worker_context() -> str:
+    """Return how worker processes are started: never by fork, which can hang with threads."""
+    methods = multiprocessing.get_all_start_methods()
+    return "forkserver" if "forkserver" in methods else "spawn"
+
+
+def rank(devices: int) -> int:
+    """Return which of the processes that train one fold this is; 0 for the first, or only one."""
+    return int(os.environ.get("LOCAL_RANK") or 0) if devices > 1 else 0

@@ -1,0 +1,111 @@
+"""The U-Net that a plan describes, and its weights as files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.networks.nets import DynUNet
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch.nn import Module
+
+from interactivenet.errors import DataError, one_line
+from interactivenet.planning.architecture import CLASSES
+from interactivenet.planning.plan import Network, Plan
+from interactivenet.system.files import sha256, write_bytes, write_json
+
+#: DynUNet holds all stages a second time below this name
+_AGAIN = "skip_layers."
+
+
+def build_network(network: Network, channels: int) -> DynUNet:
+    """Build the network: input (B, channels, X, Y, Z), output (B, 2, X, Y, Z).
+
+    channels: of a sample, the map included.  X, Y, Z: divisible by ``network.divisor`` and at
+    least ``network.smallest``. While training, the output is (B, 1 + deep_supervision, 2, X, Y,
+    Z), the full resolution first.
+    """
+    return DynUNet(
+        spatial_dims=3,
+        in_channels=channels,
+        out_channels=CLASSES,
+        kernel_size=network.kernels,
+        strides=network.strides,
+        upsample_kernel_size=network.strides[1:],
+        filters=network.features,
+        norm_name=("INSTANCE", {"affine": True}),
+        act_name=("leakyrelu", {"inplace": True, "negative_slope": 0.01}),
+        deep_supervision=True,
+        deep_supr_num=network.deep_supervision,
+        res_block=network.residual,
+    )
+
+
+def count_parameters(network: Module) -> int:
+    """Count the weights of a network."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def save_weights(path: Path, network: Module, facts: Mapping[str, Any]) -> None:
+    """Write a network's weights as safetensors, and what is known of them in a JSON beside it.
+
+    facts: JSON data; they stand in the weights' own header as well, so that the two always
+    belong together. The JSON has the file's SHA-256, too.
+    """
+    weights = {
+        name: value.contiguous()
+        for name, value in network.state_dict().items()
+        if not name.startswith(_AGAIN)
+    }
+    write_bytes(path, save(weights, {"interactivenet": json.dumps(facts)}), durable=True)
+    write_json(path.with_suffix(".json"), {**facts, "sha256": sha256(path)})
+
+
+def load_network(path: Path, plan: Plan) -> tuple[DynUNet, dict[str, Any]]:
+    """Build a plan's network with the weights of a file; return it and what stands in the file.
+
+    Raises DataError where the file is missing, damaged, or of another network or plan.
+    """
+    try:
+        with torch.device("meta"):  # without memory: the file's tensors are the weights
+            network = build_network(plan.network, plan.channels)
+    except (AssertionError, ValueError, RuntimeError) as error:
+        raise DataError(f"{path}: the plan's network cannot be: {one_line(error)}") from error
+    facts = load_weights(path, network, assign=True)
+    if facts.get("plan", plan.digest) != plan.digest:
+        raise DataError(f"{path}: was trained with another plan than the one given")
+    return network, facts
+
+
+def load_weights(path: Path, network: Module, *, assign: bool = False) -> dict[str, Any]:
+    """Read weights into a network and return the facts that were written with them.
+
+    assign: the file's tensors take the place of the network's, which may be on no device.
+    Raises DataError where the file is missing, damaged, or of another network.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            facts = json.loads((file.metadata() or {})["interactivenet"])
+        # copies, for files align tensors as they like, and kernels do not
+        weights = {name: one.clone() for name, one in load_file(str(path)).items()}
+        for name, one in weights.items():
+            if one.dtype != torch.float32 or not bool(one.isfinite().all()):
+                raise DataError(f"{path}: {name} has values that are not finite float32")
+        found = network.load_state_dict(weights, strict=False, assign=assign)
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path}: cannot be read as weights: {one_line(error)}") from error
+    except (KeyError, ValueError) as error:
+        raise DataError(f"{path}: are no weights of InteractiveNet") from error
+    except RuntimeError as error:  # other shapes
+        raise DataError(f"{path}: are of another network: {one_line(error)[:200]}") from error
+    missing = [name for name in found.missing_keys if not name.startswith(_AGAIN)]
+    if missing or found.unexpected_keys:
+        name = (missing or found.unexpected_keys)[0]
+        raise DataError(f"{path}: are of another network: {name} is in only one of the two")
+    if not isinstance(facts, dict):
+        raise DataError(f"{path}: are no weights of InteractiveNet")
+    return facts

@@ -1,0 +1,1 @@
+"""The stages, from a raw task to a deployed model, as functions."""

@@ -1,0 +1,325 @@
+"""The plan: every decision about a task, derived from its fingerprint, in one file.
+
+Data only: whoever makes samples, networks or bundles needs this module and nothing behind it.
+All triples run along R, A and S; with :class:`Legacy`, along a scan's axes as its file stores them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from interactivenet.errors import DataError, RequestError
+from interactivenet.prompts.prompt import LabelNames
+from interactivenet.system.files import read_json
+from interactivenet.system.schema import parse_json_as
+
+SCHEMA_VERSION = 2
+#: what a plans.json may hold beside its schema version
+_SECTIONS = ("plan", "splits", "coverage", "fingerprint")
+
+Ints = tuple[int, int, int]
+Floats = tuple[float, float, float]
+Sides = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+EncodingKind = Literal["geodesic", "euclidean", "gaussian", "none"]
+Kernel = Literal["exact", "scan", "geodistk"]
+MetricName = Literal["geodistk", "gradient"]
+#: read from JSON strictly: unknown fields and other types are refused
+_STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
+
+
+@dataclass(frozen=True)
+class CropMargins:
+    """How far a prompt's cut reaches beyond the box of its points.
+
+    mm: (3, 2) for each axis, its lower and upper side, mm.
+    fraction: (3, 2) to be added, of the box's extent along the axis.
+    """
+
+    mm: Sides
+    fraction: Sides
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+
+    def __post_init__(self) -> None:
+        for name, most in (("mm", 1e4), ("fraction", 1e2)):
+            sides = np.array(getattr(self, name))
+            if not (sides.min() >= 0 and sides.max() <= most):
+                raise ValueError(f"{name} must be from 0 to {most:g}, got {getattr(self, name)}")
+
+    def margins(self, extent: ArrayLike) -> NDArray[np.float64]:
+        """Margins (3, 2), mm, of a box of points with the given extent (3,), mm."""
+        extent = np.asarray(extent, dtype=np.float64)
+        return np.asarray(np.array(self.mm) + np.array(self.fraction) * extent[:, None])
+
+    def voxels(self, extent: ArrayLike, spacing: ArrayLike) -> NDArray[np.intp]:
+        """The margins (3, 2) in whole voxels of a grid with the given spacing (3,), mm."""
+        margins = self.margins(extent) / np.asarray(spacing, dtype=np.float64)[:, None]
+        return np.ceil(margins - 1e-6).astype(np.intp)
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How the values of one modality are normalised.
+
+    ct: clipped to [low, high], then (value - mean) / std, all from the training set.
+    zscore: by the mean and standard deviation of the region's voxels that are not zero.
+    """
+
+    kind: Literal["ct", "zscore"]
+    low: float | None = None
+    high: float | None = None
+    mean: float | None = None
+    std: float | None = None
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+
+    def __post_init__(self) -> None:
+        numbers = (self.low, self.high, self.mean, self.std)
+        if self.kind != "ct":
+            return
+        if self.low is None or self.high is None or self.mean is None or self.std is None:
+            raise ValueError(f"ct needs low, high, mean and std, got {numbers}")
+        usable = max(abs(self.low), abs(self.high), abs(self.mean), self.std) < 1e12
+        if not (usable and self.low < self.high and self.std > 1e-6):
+            raise ValueError(f"ct needs low < high, and a positive std, got {numbers}")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the points of a prompt become a map: 1 at a point, towards 0 away from it.
+
+    kind: "geodesic" is exp(-G), G the geodesic distance over the normalised image; "euclidean"
+        exp(-d / sigma), "gaussian" exp(-d^2 / (2 sigma^2)), d the distance from the nearest
+        point in mm; "none" is 0 everywhere, to measure what points are worth.
+    sigma_mm: the sigma of the euclidean and the gaussian map.
+    extent: whether a second map draws the ellipsoid through the extent of the points.
+
+    The other fields belong to "geodesic" and are those of
+    :func:`interactivenet.encoding.geodesic_distance`.
+    """
+
+    kind: EncodingKind = "geodesic"
+    kernel: Kernel = "exact"
+    metric: MetricName = "geodistk"
+    lamb: float = 1.0
+    iterations: int = 4
+    bound: float | None = None
+    weight: float = 0.95
+    contrast: float = 1.0
+    sigma_mm: float = 10.0
+    extent: bool = False
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+
+    def __post_init__(self) -> None:
+        choices = {"kind": EncodingKind, "kernel": Kernel, "metric": MetricName}
+        for name, known in choices.items():
+            if getattr(self, name) not in get_args(known):
+                found = getattr(self, name)
+                raise ValueError(f"{name} must be one of {get_args(known)}, got {found!r}")
+        right = {
+            "lamb": 0 <= self.lamb <= 1,
+            "iterations": 1 <= self.iterations <= 1000,
+            "bound": self.bound is None or self.bound > 0,
+            "weight": 0 <= self.weight <= 1,
+            "contrast": 0 <= self.contrast <= 1000,
+            "sigma_mm": 0 < self.sigma_mm < math.inf,
+        }
+        for name, fine in right.items():
+            if not fine:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, out of its range")
+
+    @property
+    def channels(self) -> int:
+        """How many maps there are."""
+        return 1 + self.extent
+
+
+@dataclass(frozen=True)
+class Network:
+    """The U-Net: one entry per stage, from full resolution to the bottleneck.
+
+    deep_supervision: how many lower resolutions the loss sees beside the full one.
+    """
+
+    kernels: tuple[Ints, ...]
+    strides: tuple[Ints, ...]
+    features: tuple[int, ...]
+    deep_supervision: int
+    residual: bool = False
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+
+    def __post_init__(self) -> None:
+        if not len(self.kernels) == len(self.strides) == len(self.features) >= 3:
+            raise ValueError("kernels, strides and features need one entry for each of >= 3 stages")
+        sizes = [one for triple in (*self.kernels, *self.strides) for one in triple]
+        # far beyond what planning makes: a stranger's plan must not take all memory
+        if len(self.features) > 12 or not 1 <= min(self.features) <= max(self.features) <= 1024:
+            raise ValueError(f"features {self.features}: expected up to 12 stages of 1 to 1024")
+        if not 1 <= min(sizes) <= max(sizes) <= 64:
+            raise ValueError(f"kernels {self.kernels}, strides {self.strides}: expected 1 to 64")
+        if not 1 <= self.deep_supervision <= len(self.features) - 2:
+            raise ValueError(f"deep_supervision {self.deep_supervision}: expected a lower stage")
+
+    @property
+    def divisor(self) -> Ints:
+        """What each axis of an input must be divisible by."""
+        x, y, z = np.prod(self.strides, axis=0).tolist()
+        return x, y, z
+
+    @property
+    def smallest(self) -> Ints:
+        """Smallest input (3,): instance norm needs more than one voxel at the bottleneck."""
+        x, y, z = (2 * one for one in self.divisor)
+        return x, y, z
+
+
+@dataclass(frozen=True)
+class Legacy:
+    """The rules of weights that the original program (0.2.x) has trained, see ``legacy/sample.py``.
+
+    relaxation: of the points' box's size, added on either side; least: or these voxels, if more.
+    grow: whether the box first grows by margin points' depth: the boxes that training has cut.
+    """
+
+    relaxation: float
+    least: int = 8
+    grow: bool = False
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.relaxation < 10 and 1 <= self.least < 1000):
+            raise ValueError(f"{self} is out of its range")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is decided about a task before training.
+
+    labels: value -> name.  spacing: of the target grid, mm.
+    normalisation: one per modality, in their order.
+    sample_shape: voxels of a training sample, divisible by the network's strides; larger cuts
+        are trained in patches and predicted by sliding window.
+    memory_gb: what a training step was allowed; estimated_gb: what it should take.
+    padding: what stands in the channels beyond the scan; 0 is the mean of a normalised image.
+    legacy: None but for converted weights; then ``cut`` and ``padding`` have no say.
+    """
+
+    task: str
+    version: str
+    modalities: tuple[str, ...]
+    labels: Mapping[int, str]
+    preset: str
+    seed: int
+    spacing: Floats
+    cut: CropMargins
+    normalisation: tuple[Normalisation, ...]
+    encoding: Encoding
+    network: Network
+    sample_shape: Ints
+    batch_size: int
+    memory_gb: float
+    estimated_gb: float
+    padding: float = 0.0
+    notes: tuple[str, ...] = field(default=())
+    legacy: Legacy | None = None
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+
+    def __post_init__(self) -> None:
+        if not len(self.normalisation) == len(self.modalities) >= 1:
+            raise ValueError("normalisation needs one entry per modality")
+        try:
+            LabelNames(self.labels)
+        except RequestError as error:
+            raise ValueError(str(error)) from error
+        right = {
+            "labels": bool(self.labels),
+            "sample_shape": all(1 <= n <= 4096 for n in self.sample_shape)
+            and math.prod(self.sample_shape) <= 2**30,
+            "batch_size": 1 <= self.batch_size <= 10000,
+            "estimated_gb": 0 < self.estimated_gb < 1e5,
+            "padding": abs(self.padding) <= 1e6,
+            "legacy": self.legacy is None or self.channels == 2,
+        }
+        for name, fine in right.items():
+            if not fine:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, out of its range")
+        if not 1e-2 <= min(self.spacing) <= max(self.spacing) <= 1e3:
+            raise ValueError(f"spacing must be from 0.01 to 1000 mm, got {self.spacing}")
+        divisor = self.network.divisor
+        if any(n % d for n, d in zip(self.sample_shape, divisor, strict=True)):
+            raise ValueError(f"sample_shape {self.sample_shape} is not divisible by {divisor}")
+
+    @property
+    def channels(self) -> int:
+        """Channels of a sample: one per modality, and the maps of the points."""
+        return len(self.modalities) + self.encoding.channels
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that is decided here; the notes do not count."""
+        decided = {name: value for name, value in self._fields().items() if name != "notes"}
+        return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the plan as JSON data, schema version included."""
+        return {"schema_version": SCHEMA_VERSION, "plan": self._fields()}
+
+    def _fields(self) -> dict[str, Any]:
+        # plans from before 'legacy' stay what they are
+        return {k: v for k, v in asdict(self).items() if k != "legacy" or v is not None}
+
+    @staticmethod
+    def load(path: Path | str) -> Plan:
+        """Read the plan from a ``plans.json``, or from one that holds the plan alone.
+
+        Raises RequestError where there is no such file, DataError, naming the field, where the
+        file has another schema version, a field is unknown, missing or of a wrong type.
+        """
+        path = Path(path)
+        return Plan.parse(read_plans(path)["plan"], path)
+
+    @staticmethod
+    def parse(content: Any, path: Path) -> Plan:
+        """Read a plan from JSON data; raises DataError, naming the field of the file, if broken."""
+        try:
+            plan = parse_json_as(Plan, content, "plan")
+        except ValueError as error:
+            raise DataError(f"{path}: {error}") from error
+        assert isinstance(plan, Plan)
+        return plan
+
+
+def read_plans(path: Path) -> dict[str, Any]:
+    """Read a plans.json as plain data: 'plan', and perhaps more of ``_SECTIONS``.
+
+    Raises RequestError where there is no such file, DataError where it is of another version.
+    """
+    if not path.exists():
+        raise RequestError(f"{path} does not exist: run 'interactivenet plan -t TASK' first")
+    content = read_json(path)
+    if not isinstance(content, dict) or "schema_version" not in content:
+        raise DataError(f"{path}: has no field schema_version: is no plan of InteractiveNet")
+    if content["schema_version"] != SCHEMA_VERSION:
+        raise DataError(
+            f"{path}: schema_version is {content['schema_version']}, this version of"
+            f" InteractiveNet reads {SCHEMA_VERSION}: plan the task again, or use the other version"
+        )
+    for name in content:
+        if name != "schema_version" and name not in _SECTIONS:
+            raise DataError(f"{path}: field {name} is unknown")
+    if "plan" not in content:
+        raise DataError(f"{path}: field plan is missing")
+    return content

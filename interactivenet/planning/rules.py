@@ -1,0 +1,231 @@
+"""From a fingerprint to a plan: every rule in one place."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interactivenet import __version__
+from interactivenet.errors import RequestError
+from interactivenet.imaging.geometry import coarse_axes
+from interactivenet.planning.architecture import PRESETS, fit
+from interactivenet.planning.fingerprint import Fingerprint
+from interactivenet.planning.plan import CropMargins, Encoding, Floats, Normalisation, Plan, Sides
+from interactivenet.prompts.prompt import LabelNames
+
+#: percentiles of the training set's foreground that CT values are clipped to
+CT_PERCENTILES = (0.5, 99.5)
+#: percentile of spacings that the coarse axis of an anisotropic dataset takes
+COARSE_PERCENTILE = 10.0
+#: a batch is at most this share of the training set, as nnU-Net's, so that steps are many
+LARGEST_BATCH = 0.05
+#: the encoding and whether the ellipsoid is drawn: benchmarks/results/encodings_*.md say why
+ENCODING, EXTENT = "gradient", True
+#: percentile of cut sizes that a training sample holds whole
+SAMPLE_PERCENTILE = 95.0
+#: voxels of the target grid that a cut gets beyond what the training set needs: points that
+#: lie a little deeper than any in the training set
+SAFETY_FINE, SAFETY_COARSE = 2, 1
+#: modality names that are normalised as CT
+_CT = {"ct", "cta", "cbct"}
+
+
+@dataclass(frozen=True)
+class PlanningOptions:
+    """What the user asks of a plan.
+
+    relax: at least this fraction of the points' box is added on every side.
+    memory_gb: bound for one training step.
+    spacing: of the target grid, mm; None for what suits the data.
+    """
+
+    seed: int = 0
+    relax: float = 0.1
+    memory_gb: float = 8.0
+    preset: str = "default"
+    spacing: Floats | None = None
+    encoding: Encoding = field(default_factory=lambda: encoding_named(ENCODING, extent=EXTENT))
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise RequestError(f"--preset {self.preset}: expected one of {', '.join(PRESETS)}")
+        if self.spacing and not all(0 < one < math.inf for one in self.spacing):
+            raise RequestError(f"--spacing {self.spacing}: expected three lengths above 0, mm")
+        if not 0 <= self.relax < 10:
+            raise RequestError(f"--relax {self.relax:g}: expected a fraction from 0 to 10")
+        if not 0 < self.memory_gb < math.inf:
+            raise RequestError(f"--memory-gb {self.memory_gb:g}: expected a number above 0")
+        if not 0 <= self.seed < 2**32:
+            raise RequestError(f"--seed {self.seed}: expected 0 to {2**32 - 1}")
+
+
+def encoding_named(name: str, *, extent: bool = False) -> Encoding:
+    """Return an encoding by its short name; extent: with the ellipsoid as a second map.
+
+    exact, scan, geodistk: the kernel, with GeodisTK's metric; gradient: the exact kernel with
+    that metric; euclidean, gaussian: without the image; none: an empty map. Raises RequestError
+    for another name.
+    """
+    known = {
+        "exact": Encoding(),
+        "scan": Encoding(kernel="scan"),
+        "geodistk": Encoding(kernel="geodistk"),
+        "gradient": Encoding(metric="gradient"),
+        "euclidean": Encoding(kind="euclidean"),
+        "gaussian": Encoding(kind="gaussian"),
+        "none": Encoding(kind="none"),
+    }
+    if name not in known:
+        raise RequestError(f"encoding '{name}' is unknown: expected one of {', '.join(known)}")
+    if name == "geodistk" and find_spec("GeodisTK") is None:
+        raise RequestError(
+            "encoding 'geodistk' needs the library GeodisTK, which is not installed; 'scan' gives"
+            " the same maps"
+        )
+    return replace(known[name], extent=extent)
+
+
+def is_ct(modality: str) -> bool:
+    """Whether a modality's values are Hounsfield units, the same in every scan."""
+    return modality.lower() in _CT
+
+
+def make_plan(
+    task: str, labels: LabelNames, fingerprint: Fingerprint, options: PlanningOptions
+) -> Plan:
+    """Derive the plan of a task. Raises RequestError where nothing fits the memory."""
+    spacing = options.spacing or target_spacing(fingerprint.spacings)
+    cut = plan_cut(fingerprint.boxes, fingerprint.overhangs, spacing, options.relax)
+    sizes = cut_sizes(fingerprint.boxes, cut, spacing, fingerprint)
+    shape = np.ceil(np.percentile(sizes, SAMPLE_PERCENTILE, axis=0)).astype(int)
+    preset = PRESETS[options.preset]
+    largest = max(round(LARGEST_BATCH * len(sizes)), 2)
+    preset = replace(preset, batch=min(preset.batch, largest))
+    channels = len(fingerprint.modalities) + options.encoding.channels
+    network, sample_shape, batch, needed = fit(shape, spacing, channels, preset, options.memory_gb)
+    larger = int((sizes > np.array(sample_shape)).any(axis=1).sum())
+    notes = []
+    if larger:
+        notes.append(
+            f"{larger} of {len(sizes)} cuts are larger than the sample shape: trained in patches"
+        )
+    notes += [
+        f"modality {name} is not taken for CT: only the names {', '.join(sorted(_CT))} are"
+        for name in fingerprint.modalities
+        if "ct" in name.lower() and not is_ct(name)
+    ]
+    return Plan(
+        task=task,
+        version=__version__,
+        modalities=fingerprint.modalities,
+        labels=dict(labels.names),
+        preset=options.preset,
+        seed=options.seed,
+        spacing=spacing,
+        cut=cut,
+        normalisation=tuple(
+            _normalisation(fingerprint, index) for index in range(len(fingerprint.modalities))
+        ),
+        encoding=options.encoding,
+        network=network,
+        sample_shape=sample_shape,
+        batch_size=batch,
+        memory_gb=options.memory_gb,
+        estimated_gb=round(needed, 3),
+        notes=tuple(notes),
+    )
+
+
+def target_spacing(spacings: NDArray[np.float64]) -> Floats:
+    """Choose the spacing of the target grid from those of the cases (N, 3), mm.
+
+    The median; where that is anisotropic, the coarsest axis takes a low percentile instead, so
+    that the finer scans keep their slices, but is not made finer than the other axes.
+    """
+    target = np.median(spacings, axis=0)
+    if coarse_axes(target).any():
+        axis = int(target.argmax())
+        fine = np.delete(target, axis).max()
+        target[axis] = max(float(np.percentile(spacings[:, axis], COARSE_PERCENTILE)), float(fine))
+    x, y, z = target.tolist()
+    return x, y, z
+
+
+def plan_cut(
+    boxes: NDArray[np.float64], overhangs: NDArray[np.float64], spacing: Floats, relax: float
+) -> CropMargins:
+    """Choose the margins that hold every object of the training set, and few voxels more.
+
+    boxes: (N, 3) extents of the points' boxes, mm.  overhangs: (N, 3, 2) what reaches beyond.
+    For each side of each axis: a fraction of the extent, at least ``relax``, and a length, such
+    that together they reach as far as every object. Of all such pairs, the one with the
+    smallest margins on the mean: points lie about as deep in large objects as in small ones, so
+    a fraction alone, from the smallest object, would be far too much for the largest.
+    """
+    lengths = np.zeros((3, 2))
+    fractions = np.zeros((3, 2))
+    safety = np.where(coarse_axes(spacing), SAFETY_COARSE, SAFETY_FINE) * np.array(spacing)
+    for axis, side in np.ndindex(3, 2):
+        extent, overhang = boxes[:, axis], overhangs[:, axis, side]
+        most = max(relax, float((overhang / extent).max()))
+        candidates = np.linspace(relax, most, 101)
+        needed = (overhang[None] - candidates[:, None] * extent[None]).max(axis=1).clip(0)
+        best = int((candidates * extent.mean() + needed).argmin())
+        fractions[axis, side] = candidates[best]
+        lengths[axis, side] = needed[best] + safety[axis]
+    return CropMargins(mm=_sides(lengths), fraction=_sides(fractions))
+
+
+def lone_margins(fingerprint: Fingerprint, spacing: Floats) -> list[tuple[str, str]]:
+    """Say which prompts alone make the margins of all cases large: (case, message).
+
+    Those whose object reaches more than twice as far beyond its points as any other's.
+    """
+    names = [(case.name, prompt.label) for case in fingerprint.cases for prompt in case.prompts]
+    found: dict[tuple[str, int], float] = {}
+    for axis, side in np.ndindex(3, 2):
+        overhang = fingerprint.overhangs[:, axis, side]
+        if len(overhang) < 3:
+            continue
+        second, first = np.sort(overhang)[-2:].tolist()
+        if first > 2 * second + 3 * spacing[axis]:
+            name = names[int(overhang.argmax())]
+            found[name] = max(found.get(name, 0.0), first)
+    return [
+        (
+            case,
+            f"label {label}: the object reaches {far:.0f} mm beyond its points, more than twice as"
+            " far as any other, and makes every cut larger: are its points right?",
+        )
+        for (case, label), far in found.items()
+    ]
+
+
+def cut_sizes(
+    boxes: NDArray[np.float64], cut: CropMargins, spacing: Floats, fingerprint: Fingerprint
+) -> NDArray[np.int_]:
+    """Return the voxels (N, 3) of every prompt's cut on the target grid."""
+    limits = np.array(
+        [np.array(case.shape) * case.spacing for case in fingerprint.cases for _ in case.prompts]
+    )
+    points = np.maximum(np.rint(boxes / spacing), 1)
+    margins = np.array([cut.voxels(box, spacing).sum(axis=1) for box in boxes])
+    return np.asarray(np.minimum(points + margins, np.rint(limits / spacing)).clip(1).astype(int))
+
+
+def _normalisation(fingerprint: Fingerprint, modality: int) -> Normalisation:
+    name = fingerprint.modalities[modality]
+    if not is_ct(name):
+        return Normalisation("zscore")
+    low, high = (fingerprint.histograms[name].percentile(one) for one in CT_PERCENTILES)
+    mean, std = fingerprint.moments(modality)
+    return Normalisation("ct", low, high, mean, std or 1.0)
+
+
+def _sides(values: NDArray[np.float64]) -> Sides:
+    x, y, z = ((round(a, 6), round(b, 6)) for a, b in values.tolist())
+    return x, y, z

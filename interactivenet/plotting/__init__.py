@@ -1,0 +1,1 @@
+"""Pictures: planes of a scan, overlays, figures, curves."""

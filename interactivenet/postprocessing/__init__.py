@@ -1,0 +1,1 @@
+"""From a network's output to objects: components, merging, stored probabilities, calibration."""

@@ -1,0 +1,93 @@
+"""One fold of a processed task: what trains and what validates, and what identifies it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from interactivenet.datasets.splits import Split
+from interactivenet.errors import RequestError
+from interactivenet.planning.plan import Plan, read_plans
+from interactivenet.preprocessing.storage import REGIONS
+from interactivenet.system.files import sha256
+
+PLANS = "plans.json"
+#: checkpoint -> its weights, in a fold's results
+WEIGHTS = {"best": "model_best.safetensors", "last": "model_last.safetensors"}
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold of a processed task.
+
+    training, validation: names of regions.  cases: names of the validation cases.
+    """
+
+    processed: Path
+    plan: Plan
+    number: int
+    training: tuple[str, ...]
+    validation: tuple[str, ...]
+    cases: tuple[str, ...]
+
+    @property
+    def seed(self) -> int:
+        """Of everything random in its training."""
+        return self.plan.seed + self.number
+
+    @cached_property
+    def inputs(self) -> dict[str, str]:
+        """SHA-256 of the regions' records, by their path, which hold those of the scans' files."""
+        paths = [
+            self.processed / REGIONS / f"{name}.json"
+            for name in sorted({*self.training, *self.validation})
+        ]
+        return {path.relative_to(self.processed).as_posix(): sha256(path) for path in paths}
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of its regions: which they are, which train, and what they were made from."""
+        content = [*self.training, "", *self.validation, "", *self.inputs.values()]
+        return hashlib.sha256("\n".join(content).encode()).hexdigest()
+
+
+def read_splits(processed: Path) -> tuple[Split, ...]:
+    """Read the folds of a processed task; raises RequestError where there are none."""
+    path = processed / PLANS
+    splits = tuple(
+        Split(tuple(one["training"]), tuple(one["validation"]), one.get("left_out", ""))
+        for one in read_plans(path).get("splits", [])
+    )
+    if not splits:
+        raise RequestError(f"{path}: has no folds: run 'interactivenet plan' again")
+    return splits
+
+
+def read_fold(processed: Path, number: int) -> Fold:
+    """Read one fold of a processed task.
+
+    Raises RequestError where there is no such fold, naming those that there are, or where it has
+    nothing to train on or to validate.
+    """
+    path = processed / PLANS
+    plan, splits = Plan.load(path), read_splits(processed)
+    if not 0 <= number < len(splits):
+        there = ", ".join(map(str, range(len(splits))))
+        raise RequestError(f"-f / --fold {number}: {path} has the folds {there}")
+    regions = list(read_plans(path).get("coverage", {}))
+
+    def named(cases: Sequence[str]) -> tuple[str, ...]:
+        wanted = set(cases)
+        return tuple(sorted(name for name in regions if name.rpartition("__")[0] in wanted))
+
+    split = splits[number]
+    training, validation = named(split.training), named(split.validation)
+    if not training or not validation:
+        raise RequestError(
+            f"{path}: fold {number} has {len(training)} regions to train on and {len(validation)}"
+            " to validate: run 'interactivenet plan' again"
+        )
+    return Fold(processed, plan, number, training, validation, split.validation)

@@ -1,0 +1,168 @@
+"""Regions: a prompt's surroundings, cut from the scan, resampled and normalised.
+
+The region is the box of the prompt's points with the planned margins, and as much context
+around it as another draw of points in the same object can ask for. It is cut on the scan's own
+grid and then brought to the target spacing. Preprocessing stores regions; inference makes the
+same ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interactivenet.datasets.case import Scan
+from interactivenet.errors import DataError
+from interactivenet.imaging.geometry import Array, Geometry, box
+from interactivenet.imaging.resampling import (
+    CONTEXT,
+    new_shape,
+    orders_for,
+    resample_box,
+    resample_labels_box,
+    resampled_geometry,
+)
+from interactivenet.planning.architecture import divisible
+from interactivenet.planning.plan import Normalisation, Plan
+from interactivenet.prompts.prompt import Prompt
+from interactivenet.prompts.simulation import SimulationOptions
+
+Indices = NDArray[np.intp]
+
+#: of a region: 8 GB in float32
+_MOST_VOXELS = 2**31
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A prompt's surroundings on the target grid.
+
+    image: (C, X, Y, Z) float32, normalised.
+    label: (X, Y, Z) uint8, 1 in the prompt's object; None where the scan has no label map.
+    grid: where the arrays lie; its spacing is the planned one up to the rounding of the shape.
+    source: the stored grid of the scan.
+    start, stop: (3,) first and one past the last voxel of the scan's RAS grid that it covers.
+    coverage: fraction of the object's voxels that the planned cut holds; 1 without a label map.
+    simulation: how the points were simulated; None where a person placed them.
+    """
+
+    case: str
+    prompt: Prompt
+    image: NDArray[np.float32]
+    label: NDArray[np.uint8] | None
+    grid: Geometry
+    source: Geometry
+    start: Indices
+    stop: Indices
+    coverage: float = 1.0
+    simulation: SimulationOptions | None = None
+
+
+def points_box(prompt: Prompt, grid: Geometry) -> tuple[Indices, Indices]:
+    """Return the first and one past the last voxel (3,) of the box of a prompt's points.
+
+    Raises DataError where a point lies outside the grid.
+    """
+    voxels = grid.nearest_voxel(prompt.points)
+    return voxels.min(axis=0), voxels.max(axis=0) + 1
+
+
+def make_region(scan: Scan, prompt: Prompt, plan: Plan) -> Region:
+    """Cut a prompt's region out of a scan, normalise it and resample it to the planned spacing.
+
+    Raises DataError where a point of the prompt lies outside the image.
+    """
+    grid = scan.image.grid
+    spacing, target = np.array(grid.spacing), np.array(plan.spacing)
+    low, high = points_box(prompt, grid)
+    margins = plan.cut.margins((high - low) * spacing)
+    sides = _sides((high - low) * spacing, margins, plan)
+    shape = np.array(grid.shape)
+    start = np.clip(np.floor(low - sides[:, 0] / spacing), 0, shape).astype(np.intp)
+    stop = np.clip(np.ceil(high + sides[:, 1] / spacing), 0, shape).astype(np.intp)
+
+    size = new_shape(tuple(stop - start), tuple(spacing), tuple(target))
+    check_size(size, plan.spacing)
+    orders = orders_for(tuple(spacing), tuple(target))
+    # the kernel's context: only along axes that are resampled
+    reach = np.where(np.array(size) == stop - start, 0, CONTEXT)
+    first, last = np.maximum(start - reach, 0), np.minimum(stop + reach, shape)
+    inner = box(start - first, stop - first)
+    image = np.empty((len(scan.image.array), *size), np.float32)
+    for channel, normalisation in enumerate(plan.normalisation):
+        values = scan.image.array[channel][box(first, last)].astype(np.float32)
+        values = normalise(values, values[inner], normalisation)
+        image[channel] = resample_box(values, start - first, stop - first, size, orders)
+
+    label, coverage = None, 1.0
+    if scan.label is not None:
+        mask = scan.objects.mask(prompt, scan.prompts, grid)
+        coverage = covered(mask, low, high, margins / spacing[:, None])
+        nearest = tuple(order == 0 for order in orders)
+        label = resample_labels_box(mask.view(np.uint8), start, stop, size, nearest=nearest)
+    return Region(
+        case=scan.name, prompt=prompt, image=image, label=label,
+        grid=resampled_geometry(grid, start, stop, size), source=scan.image.source,
+        start=start, stop=stop, coverage=coverage,
+    )  # fmt: skip
+
+
+def check_size(shape: Sequence[int], spacing: Sequence[float]) -> None:
+    """Raise DataError for a grid of more voxels than any memory holds."""
+    if (count := math.prod(int(n) for n in shape)) > _MOST_VOXELS:
+        raise DataError(
+            f"{count:.3g} voxels of {' x '.join(f'{mm:g}' for mm in spacing)} mm are needed for the"
+            " surroundings of the points: expected a coarser spacing of the plan"
+        )
+
+
+def normalise(
+    values: NDArray[np.float32], inside: NDArray[np.float32], how: Normalisation
+) -> NDArray[np.float32]:
+    """Normalise the values of one modality, z-scores by those ``inside`` that are not zero."""
+    if how.kind == "ct":
+        assert how.mean is not None and how.std is not None
+        clipped = np.clip(values, how.low, how.high)
+        return np.asarray((clipped - how.mean) / how.std, dtype=np.float32)
+    known = inside[inside != 0].astype(np.float64)
+    if not len(known):
+        return values
+    mean, std = known.mean(), known.std()
+    if std <= 1e-6 * abs(mean):  # a constant image says nothing
+        std = 1.0
+    return np.asarray((values - mean) / std, dtype=np.float32)
+
+
+def covered(mask: Array, low: Indices, high: Indices, margins: NDArray[np.float64]) -> float:
+    """Return the fraction of a mask's voxels whose centres lie in a box; 1 for an empty mask.
+
+    low, high: (3,) first and one past the last voxel of a box that is widened by ``margins``
+    (3, 2), voxels, and clipped at the image.
+    """
+    first = np.ceil(low - margins[:, 0] - 0.5).astype(np.intp)
+    last = np.floor(high + margins[:, 1] - 0.5).astype(np.intp) + 1
+    inside = mask[box(np.maximum(first, 0), np.minimum(last, mask.shape))]
+    total = int(np.count_nonzero(mask))
+    return int(np.count_nonzero(inside)) / total if total else 1.0
+
+
+def _sides(
+    extent: NDArray[np.float64], margins: NDArray[np.float64], plan: Plan
+) -> NDArray[np.float64]:
+    """How far (3, 2), mm, a region reaches beyond a box of points with the given extent, mm.
+
+    Other points of the same object lie within the margins; their own margins, of the larger
+    box, come on top, and so does what makes the focus divisible, all of it on one side where
+    the other is at the image's border.
+    """
+    target = np.array(plan.spacing)
+    wider = plan.cut.margins(extent + margins.sum(axis=1))
+    # as much as the smallest or the least divisible focus grows, and two voxels for rounding
+    smallest = plan.cut.voxels(target, target).sum(axis=1) + 1
+    growth = np.maximum(np.array(divisible(smallest, plan.network)) - smallest,
+                        np.array(plan.network.divisor) - 1)  # fmt: skip
+    return np.asarray(margins + wider + ((growth + 2) * target)[:, None])

@@ -1,0 +1,1 @@
+"""What a clinician points at: points, their meaning, simulation, checks and files."""

@@ -1,0 +1,163 @@
+"""Running a function over the cases of a task, on several threads or in several processes.
+
+Threads where the time goes into gzip and NumPy's and SciPy's loops, which release the
+interpreter's lock; processes where the interpreter itself has much to do. Results come in
+order, and at most a few cases are in memory at once.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import cache, partial
+from types import TracebackType
+from typing import TypeVar
+
+from interactivenet.errors import RequestError
+from interactivenet.system.resources import read_limits
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use, at least 1.
+
+    What counts is the affinity, and the quota of CPU time, rounded up: docker run --cpus 2 shows
+    all cores of the machine, and threads on each of them would only wait for each other.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    quota = _quota()
+    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+
+
+@cache
+def _quota() -> float | None:
+    return read_limits().cores
+
+
+def map_cases(
+    function: Callable[[Item], Result], items: Iterable[Item], jobs: int
+) -> Iterator[Result]:
+    """Yield ``function(item)`` in the items' order, computed on ``jobs`` threads."""
+    if jobs <= 1:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from _map(pool, function, items, jobs)
+
+
+class Workers:
+    """Processes that run functions over cases; with one job, this process itself.
+
+    jobs: how many.  modules: what they import before the first case.
+    peak_mb: the most memory that one of them has held so far; 0 with one job.
+    """
+
+    def __init__(self, jobs: int, modules: tuple[str, ...] = ()) -> None:
+        self.jobs = jobs
+        self.peak_mb = 0.0
+        self._modules = list(modules)
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield ``function(item)`` in the items' order; both must be picklable.
+
+        Raises RequestError where a process was killed.
+        """
+        if self.jobs <= 1:
+            yield from map(function, items)
+            return
+        try:
+            measured = partial(_measured, function)
+            for result, peak in _map(self._start(), measured, items, self.jobs):
+                self.peak_mb = max(self.peak_mb, peak)
+                yield result
+        except BrokenProcessPool as error:
+            raise RequestError(
+                "a worker process was killed, perhaps for want of memory: --jobs with fewer"
+                " processes needs less; what was finished is kept"
+            ) from error
+
+    def _start(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            # not by fork: a copy of a process with threads (progress bars, BLAS) can hang
+            methods = multiprocessing.get_all_start_methods()
+            context = multiprocessing.get_context(
+                "forkserver" if "forkserver" in methods else "spawn"
+            )
+            if context.get_start_method() == "forkserver":
+                context.set_forkserver_preload(self._modules)
+            self._pool = ProcessPoolExecutor(
+                self.jobs, mp_context=context, initializer=_settle, initargs=(os.getpid(),)
+            )
+        return self._pool
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
+def peak_memory_mb() -> float:
+    """Return the most memory (MB, resident) that this process has held; 0 where unknown."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    unit = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, KiB on Linux
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)
+
+
+def _measured(function: Callable[[Item], Result], item: Item) -> tuple[Result, float]:
+    return function(item), peak_memory_mb()
+
+
+def _settle(parent: int) -> None:
+    """Prepare a worker: one thread for BLAS, Ctrl-C left to the parent, no life without it."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        above = multiprocessing.parent_process()
+        if above is not None and above.pid == parent:
+            above.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _map(
+    pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], jobs: int
+) -> Iterator[Result]:
+    pending: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > 2 * jobs:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        for future in pending:
+            future.cancel()

@@ -1,0 +1,142 @@
+"""What ran: ``run.json``, beside the results of every stage, is enough to repeat it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from interactivenet import __version__
+from interactivenet.errors import DataError, one_line
+from interactivenet.system.files import read_object, write_json
+from interactivenet.system.parallel import peak_memory_mb
+
+RUN = "run.json"
+
+
+class Run:
+    """Records one stage while it runs: ``with Run(folder, "plan", arguments, seed) as run:``.
+
+    The record is written at the start with status 'running', which is what a killed stage leaves,
+    and again at the end, with 'done' or the error. Its folder is made if need be.
+    keep: the records of earlier runs in the folder stay in it, as 'earlier', the first one first.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        stage: str,
+        arguments: Mapping[str, Any],
+        seed: int | None = None,
+        *,
+        keep: bool = False,
+    ) -> None:
+        self.path = folder / RUN
+        self.workers_mb: dict[str, float] = {}
+        self._start = time.monotonic()
+        self.record: dict[str, Any] = {
+            "stage": stage,
+            "status": "running",
+            "version": __version__,
+            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+            "arguments": {name: _plain(value) for name, value in arguments.items()},
+            "seed": seed,
+            "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "device": _device(),
+            "libraries": libraries(),
+            "seconds": {},
+            "inputs": {},
+        }
+        if keep:
+            last = _readable(self.path)
+            before = last.pop("earlier", [])
+            self.record["earlier"] = [*before, last] if last else []
+
+    def __enter__(self) -> Run:
+        write_json(self.path, self.record)
+        return self
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a part of the stage."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.record["seconds"][name] = round(time.monotonic() - start, 3)
+
+    def inputs(self, hashes: Mapping[str, str]) -> None:
+        """Note the SHA-256 of files that were read, by their paths within the task."""
+        self.record["inputs"].update(sorted(hashes.items()))
+
+    def workers(self, count: int, peak_mb: float) -> None:
+        """Note how many worker processes there were, and the most memory that one held."""
+        self.record["workers"] = count
+        self.workers_mb = {"largest_worker": peak_mb}
+
+    def note(self, **facts: Any) -> None:
+        """Note anything else that belongs to the record, as JSON data."""
+        self.record.update({name: _plain(value) for name, value in facts.items()})
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.record["status"] = "done" if error is None else f"{kind and kind.__name__}: {error}"
+        self.record["status"] = one_line(self.record["status"])
+        self.record["seconds"]["all"] = round(time.monotonic() - self._start, 3)
+        self.record["peak_memory_mb"] = {"process": peak_memory_mb(), **self.workers_mb}
+        write_json(self.path, self.record)
+
+
+def libraries() -> dict[str, str]:
+    """Versions of Python and of the libraries that this package needs, where installed."""
+    found = {"python": platform.python_version()}
+    for line in requires("interactivenet") or []:
+        name = line.partition(";")[0].strip()
+        for mark in "<>=!~[ (":
+            name = name.partition(mark)[0]
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _readable(path: Path) -> dict[str, Any]:
+    try:
+        return read_object(path)
+    except DataError:  # damaged: nothing to keep
+        return {}
+
+
+def _device() -> dict[str, Any]:
+    device: dict[str, Any] = {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+    }
+    torch = sys.modules.get("torch")  # a stage without the network does not load it for this
+    if torch is not None and torch.cuda.is_available():
+        device["cuda"] = torch.cuda.get_device_name()
+    return device
+
+
+def _plain(value: Any) -> Any:
+    """Turn what arguments are made of into JSON data."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    return value

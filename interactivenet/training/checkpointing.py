@@ -1,0 +1,226 @@
+"""What a training leaves behind while it runs: checkpoint, weights, metrics; and its end."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from signal import SIGTERM
+from typing import Any, Protocol
+
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from interactivenet.errors import DataError
+from interactivenet.models.network import save_weights
+from interactivenet.plotting.curves import save_curves
+from interactivenet.preprocessing.folds import WEIGHTS
+from interactivenet.system.files import read_object, replacing, write_text
+from interactivenet.system.signals import Interrupted, Signals
+from interactivenet.training.dataset import EpochBatches
+from interactivenet.training.lightning_module import Segmenter
+
+CHECKPOINT, METRICS, CURVES = "checkpoint.ckpt", "metrics.csv", "curves.png"
+BEST, LAST = WEIGHTS["best"], WEIGHTS["last"]
+#: weight of the past in the moving average of the validation Dice, as nnU-Net's
+_PAST = 0.9
+#: seconds after which the curves are drawn again
+_DRAW_AFTER = 60.0
+#: of our part of a checkpoint
+_STATE = "interactivenet"
+
+Row = Mapping[str, Any]
+
+
+class Observer(Protocol):
+    """Is told how a training goes on."""
+
+    def step(self, epoch: int, batch: int, batches: int) -> None:
+        """Batch ``batch`` of ``batches`` of an epoch, both from 1, was trained."""
+
+    def epoch(self, row: Row) -> None:
+        """An epoch was finished: a row of metrics.csv, with 'best' and 'seconds_left'."""
+
+
+class CheckpointCallback(Callback):
+    """Keeps the state of a training on disk, epoch by epoch.
+
+    identity: what the checkpoint is of; one of anything else is not continued.
+    history: a row per finished epoch.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        epochs: int,
+        identity: Mapping[str, Any],
+        batches: EpochBatches,
+        signals: Signals,
+        observers: Sequence[Observer],
+    ) -> None:
+        self.history: list[dict[str, Any]] = []
+        self._folder, self._epochs, self._identity = folder, epochs, dict(identity)
+        self._batches, self._signals, self._observers = batches, signals, observers
+        self._trained = 0  # batches of the epoch so far
+        self._since = time.monotonic()
+        self._drawn = 0.0
+        self._before = 0.0  # seconds that the epoch took before an interruption
+
+    def restore(self, state: Mapping[str, Any], module: Segmenter) -> None:
+        """Take over our part of a checkpoint."""
+        self.history = [dict(row) for row in state["history"]]
+        self._trained, self._before = state["batches"], state["seconds"]
+        self._batches.resume(len(self.history), self._trained)
+        module.losses = [torch.tensor(loss) for loss in state["losses"]]
+        if self.history and not self._trained:  # weights of a finished epoch
+            self._complete(module)
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Start the clock, and take the signals back from Lightning, which would exit with 0."""
+        self._signals.take()
+        self._since = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count, tell, and, where a signal came, save and end."""
+        self._trained += 1
+        for observer in self._observers:
+            observer.step(len(self.history) + 1, self._trained, len(self._batches))
+        # the last batch's epoch is finished first
+        if self._trained < len(self._batches) and self._ended(trainer):
+            self._save(trainer)
+            raise Interrupted(self._signals.received or SIGTERM)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write what the epoch brought; where a signal came, end."""
+        assert isinstance(pl_module, Segmenter)
+        row = self._row(trainer, pl_module)
+        self.history.append(row)
+        pl_module.losses, pl_module.dices = [], []
+        self._trained, self._before, self._since = 0, 0.0, time.monotonic()
+        self._batches.epoch = len(self.history)
+        self._save(trainer)
+        # whoever is killed from here on completes this when the training goes on
+        if trainer.is_global_zero:
+            self._write(pl_module)
+        ended = self._ended(trainer)
+        seconds = [one["seconds"] for one in self.history[-10:]]
+        left = sum(seconds) / len(seconds) * (self._epochs - row["epoch"])
+        for observer in self._observers:
+            observer.epoch({**row, "best": self.best is row, "seconds_left": left})
+        if ended:
+            raise Interrupted(self._signals.received or SIGTERM)
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: Any, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add our part to a checkpoint."""
+        checkpoint[_STATE] = {
+            "identity": self._identity,
+            "history": self.history,
+            "batches": self._trained,
+            "losses": [float(loss) for loss in pl_module.losses],
+            "seconds": self._before + time.monotonic() - self._since if self._trained else 0.0,
+        }
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The row of the epoch with the highest moving average; of equals, the first."""
+        return max(self.history, key=lambda row: row["dice_average"])
+
+    def _row(self, trainer: Trainer, module: Segmenter) -> dict[str, Any]:
+        # those of before an interruption were read to the processor
+        loss = torch.stack([one.to(module.device) for one in module.losses]).mean()
+        found = torch.cat(module.dices)
+        sums = torch.stack([found.sum(), found.new_tensor(float(len(found)))])
+        loss = trainer.strategy.reduce(loss, reduce_op="mean")
+        sums = trainer.strategy.reduce(sums, reduce_op="sum")
+        dice = float(sums[0] / sums[1])
+        average = dice
+        if self.history:
+            average = _PAST * self.history[-1]["dice_average"] + (1 - _PAST) * dice
+        return {
+            "epoch": len(self.history) + 1,
+            "step": trainer.global_step,
+            "loss": float(loss),
+            "dice": dice,
+            "dice_average": average,
+            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
+            "seconds": round(self._before + time.monotonic() - self._since, 3),
+        }
+
+    def _ended(self, trainer: Trainer) -> bool:
+        if trainer.world_size == 1:
+            return bool(self._signals.received)
+        return trainer.strategy.reduce_boolean_decision(bool(self._signals.received), all=False)
+
+    def _save(self, trainer: Trainer) -> None:
+        trainer.save_checkpoint(self._folder / CHECKPOINT)
+
+    def _write(self, module: Segmenter) -> None:
+        """Write all but the checkpoint."""
+        row = self.history[-1]
+        final = row["epoch"] == self._epochs
+        if self.best is row:
+            self._weights(BEST, module, row)
+        if final:
+            self._weights(LAST, module, row)
+        self._metrics()
+        if final or time.monotonic() - self._drawn > _DRAW_AFTER:
+            self._drawn = time.monotonic()
+            title = f"{self._identity['task']}, fold {self._identity['fold']}"
+            save_curves(self._folder / CURVES, self.history, title)
+
+    def _complete(self, module: Segmenter) -> None:
+        """Write again what a run that was killed, or was to be longer, did not come to."""
+        row = self.history[-1]
+        wanted = [name for name, due in ((BEST, self.best is row),
+                                         (LAST, row["epoch"] == self._epochs)) if due]  # fmt: skip
+        if any(_epoch_of(self._folder / name) != row["epoch"] for name in wanted):
+            self._write(module)
+        self._metrics()
+
+    def _weights(self, name: str, module: Segmenter, row: Row) -> None:
+        facts = {**self._identity, "epoch": row["epoch"], "epochs": self._epochs,
+                 "dice": row["dice"], "dice_average": row["dice_average"]}  # fmt: skip
+        save_weights(self._folder / name, module.network, facts)
+
+    def _metrics(self) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(self.history[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.history)
+        write_text(self._folder / METRICS, text.getvalue())
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes checkpoints in their own folder, whole or not at all, and onto the disk."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint; raises DataError where the system refuses."""
+        with replacing(Path(path), durable=True) as temporary:
+            torch.save(checkpoint, temporary)
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Read our part of a checkpoint, and the module's state.
+
+    Raises the errors of ``torch.load`` where it is damaged, KeyError where it is not ours.
+    """
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    return content[_STATE], content["state_dict"]
+
+
+def _epoch_of(weights: Path) -> int:
+    """Return the epoch of weights by the JSON beside them; 0 where there are none."""
+    try:
+        known = read_object(weights.with_suffix(".json")) if weights.exists() else {}
+    except DataError:
+        known = {}
+    return int(known.get("epoch", 0))

@@ -1,0 +1,62 @@
+"""A case is read whole or refused with the name of the file."""
+
+import numpy as np
+import pytest
+
+from interactivenet.datasets.case import read_scan
+from interactivenet.datasets.task import Case
+from interactivenet.errors import DataError
+from interactivenet.imaging.geometry import Geometry
+from interactivenet.imaging.io import write_label, write_volume
+from interactivenet.preprocessing.sample import make_sample
+from interactivenet.prompts.io import write_prompts
+from interactivenet.prompts.prompt import LabelNames, Prompt
+from tests.raw_task import GRID, POINTS, image_array, label_array, write_case
+from tests.sample_cases import make_plan
+
+
+@pytest.fixture
+def case(tmp_path):
+    write_case(tmp_path, "a", modalities=2, prompt=True)
+    images = tuple(tmp_path / f"imagesTr/a_000{i}.nii.gz" for i in range(2))
+    label, points = tmp_path / "labelsTr/a.nii.gz", tmp_path / "interactionsTr/a.nii.gz"
+    return Case("a", images, label, points)
+
+
+def test_channels_label_and_prompts(case):
+    scan = read_scan(case, 2, LabelNames({1: "tumour"}))
+    assert scan.image.array.shape == (2, *GRID.ras.shape)
+    assert np.array_equal(scan.image.array[1], image_array(1))
+    assert np.array_equal(scan.label.array[0], label_array())
+    (prompt,) = scan.prompts
+    voxels = scan.image.grid.nearest_voxel(prompt.points)
+    assert prompt.name == "tumour" and sorted(voxels.tolist()) == sorted(POINTS)
+
+
+def test_a_sample_straight_from_files(case):
+    plan = make_plan(GRID.ras.spacing)
+    one = Case("a", case.images[:1], case.label, case.interaction)
+    scan = read_scan(one, 1)
+    direct = make_sample(scan, scan.prompts[0], plan)
+    assert np.array_equal(make_sample(one, scan.prompts[0], plan).array, direct.array)
+
+
+def test_what_does_not_fit_is_refused(case, tmp_path):
+    with pytest.raises(DataError, match="a: has 2 images, expected 3"):
+        read_scan(case, 3)
+    moved = np.array(GRID.affine)
+    moved[0, 3] += 0.1
+    write_label(case.label, label_array(), Geometry(GRID.shape, moved))
+    with pytest.raises(DataError, match=r"labelsTr/a\.nii\.gz: grid differs"):
+        read_scan(case, 2)
+    write_label(case.label, label_array(), GRID)
+    write_volume(case.images[1], image_array(), Geometry(GRID.shape, moved))
+    with pytest.raises(DataError, match=r"a_0001\.nii\.gz: grid differs"):
+        read_scan(case, 2)
+
+
+def test_points_outside_the_image(case, tmp_path):
+    path = tmp_path / "interactionsTr/a.json"
+    write_prompts(path, [Prompt(1, np.array([[500.0, 0.0, 0.0], [25.0, 15.0, -30.0]]))])
+    with pytest.raises(DataError, match=r"a\.json: 1 of 2 points of label 1 lie outside the image"):
+        read_scan(Case("a", case.images, case.label, path), 2)

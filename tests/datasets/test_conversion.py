@@ -1,0 +1,374 @@
+"""Datasets of other programs as raw tasks; the source stays as it is."""
+
+import json
+import os
+
+import nibabel as nib
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from interactivenet.cli import main
+from interactivenet.datasets.conversion import import_cases
+from interactivenet.datasets.formats import find_source
+from interactivenet.imaging.io import read_label, read_volume, write_label, write_volume
+from tests.raw_task import GRID, SHAPE, image_array, label_array, read
+
+NAME = "Task104_IMPORT"
+
+
+def convert(source, raw, *options):
+    arguments = ["dataset", "convert", str(source), "-t", NAME, "--raw", str(raw), *options]
+    return CliRunner().invoke(main, arguments)
+
+
+def decathlon(folder, channels):
+    """Two training cases and a test case; channels = 0 for 3D images."""
+    for subset, name in (("Tr", "brain_01"), ("Tr", "brain_02"), ("Ts", "brain_03")):
+        array = np.stack([image_array(i) for i in range(max(channels, 1))], -1)
+        path = folder / f"images{subset}" / f"{name}.nii.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nib.save(nib.Nifti1Image(array if channels else array[..., 0], GRID.affine), path)
+        if subset == "Tr":
+            write_label(folder / "labelsTr" / path.name, label_array(), GRID)
+        (path.parent / f"._{path.name}").write_bytes(b"macOS")
+    names = ["FLAIR", "T1w", "T2w"][: max(channels, 1)]
+    content = {
+        "name": "BRATS",
+        "tensorImageSize": "4D",
+        "modality": {str(i): name for i, name in enumerate(names)},
+        "labels": {"0": "background", "1": "edema", "2": "enhancing"},
+        "training": [
+            {"image": f"./imagesTr/{n}.nii.gz", "label": f"./labelsTr/{n}.nii.gz"}
+            for n in ("brain_01", "brain_02")
+        ],
+        "test": ["./imagesTs/brain_03.nii.gz"],
+    }
+    (folder / "dataset.json").write_text(json.dumps(content))
+    return folder
+
+
+def nnunet(folder, labels=None):
+    for subset, name in (("Tr", "case_1"), ("Tr", "case_2"), ("Ts", "case_3")):
+        for index in range(2):
+            path = folder / f"images{subset}" / f"{name}_{index:04d}.mha"
+            write_volume(path, image_array(index), GRID)
+        if subset == "Tr":
+            write_label(folder / "labelsTr" / f"{name}.mha", label_array(), GRID)
+    content = {
+        "channel_names": {"0": "T1", "1": "CT"},
+        "labels": labels or {"background": 0, "tumour": 1},
+        "numTraining": 2,
+        "file_ending": ".mha",
+    }
+    (folder / "dataset.json").write_text(json.dumps(content))
+    return folder
+
+
+def snapshot(folder):
+    return {
+        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_a_decathlon_task_of_4d_images_becomes_a_file_per_modality(tmp_path):
+    source = decathlon(tmp_path / "Task01", channels=3)
+    before = snapshot(source)
+    result = convert(source, tmp_path / "raw")
+    assert result.exit_code == 0, result.output
+    content = read(tmp_path / "raw" / NAME / "dataset.json")
+    assert content["modality"] == {"0": "FLAIR", "1": "T1w", "2": "T2w"}
+    assert content["labels"] == {"0": "background", "1": "edema", "2": "enhancing"}
+    assert len(content["training"][0]["image"]) == 3 and content["numTest"] == 1
+    whole = nib.load(source / "imagesTr/brain_01.nii.gz")
+    for index, image in enumerate(content["training"][0]["image"]):
+        one = nib.load(tmp_path / "raw" / NAME / image)
+        np.testing.assert_array_equal(one.get_fdata(), whole.get_fdata()[..., index])
+        np.testing.assert_array_equal(one.affine, whole.affine)
+        assert one.get_data_dtype() == whole.get_data_dtype()
+    assert snapshot(source) == before
+
+
+def test_a_decathlon_task_of_3d_images_is_hard_linked(tmp_path):
+    source = decathlon(tmp_path / "Task01", channels=0)
+    assert convert(source, tmp_path / "raw").exit_code == 0
+    target = tmp_path / "raw" / NAME / "imagesTr/brain_01_0000.nii.gz"
+    assert target.samefile(source / "imagesTr/brain_01.nii.gz")
+
+
+def test_copies_are_made_on_request(tmp_path):
+    source = decathlon(tmp_path / "Task01", channels=0)
+    assert convert(source, tmp_path / "raw", "--copy").exit_code == 0
+    target = tmp_path / "raw" / NAME / "imagesTr/brain_01_0000.nii.gz"
+    assert not target.samefile(source / "imagesTr/brain_01.nii.gz")
+    assert target.read_bytes() == (source / "imagesTr/brain_01.nii.gz").read_bytes()
+
+
+def test_copies_are_made_where_links_are_refused(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    source = decathlon(tmp_path / "Task01", channels=0)
+    assert convert(source, tmp_path / "raw").exit_code == 0
+    target = tmp_path / "raw" / NAME / "labelsTr/brain_01.nii.gz"
+    assert target.read_bytes() == (source / "labelsTr/brain_01.nii.gz").read_bytes()
+
+
+def test_an_nnunet_dataset_is_imported(tmp_path):
+    source = nnunet(tmp_path / "Dataset001_X")
+    before = snapshot(source)
+    result = convert(source, tmp_path / "raw")
+    assert result.exit_code == 0, result.output
+    content = read(tmp_path / "raw" / NAME / "dataset.json")
+    assert content["modality"] == {"0": "T1", "1": "CT"}
+    assert [case["case"] for case in content["training"]] == ["case_1", "case_2"]
+    assert content["test"][0]["image"][1] == "./imagesTs/case_3_0001.mha"
+    assert snapshot(source) == before
+
+
+def test_an_nnunet_dataset_may_list_its_files(tmp_path):
+    source = nnunet(tmp_path / "Dataset001_X")
+    content = read(source / "dataset.json")
+    content["dataset"] = {
+        "only": {
+            "images": [f"imagesTr/case_2_{i:04d}.mha" for i in range(2)],
+            "label": "labelsTr/case_2.mha",
+        }
+    }
+    (source / "dataset.json").write_text(json.dumps(content))
+    assert convert(source, tmp_path / "raw").exit_code == 0
+    content = read(tmp_path / "raw" / NAME / "dataset.json")
+    assert [case["case"] for case in content["training"]] == ["only"]
+
+
+def test_regions_need_names_for_the_values(tmp_path):
+    source = nnunet(tmp_path / "D", labels={"background": 0, "whole": [1, 2], "core": 2})
+    result = convert(source, tmp_path / "raw")
+    assert result.exit_code == 2
+    assert "'whole' are regions of several values" in result.stderr
+    assert convert(source, tmp_path / "raw", "-l", "1=edema", "-l", "2=core").exit_code == 0
+
+
+def test_labels_can_be_merged_into_one(tmp_path):
+    source = tmp_path / "plain"
+    both = label_array()
+    both[8:] *= 2
+    write_volume(source / "images/a.nii.gz", image_array(), GRID)
+    write_label(source / "labels/a.nii.gz", both, GRID)
+    result = convert(source, tmp_path / "raw", "-m", "MR", "--merge-labels", "organ")
+    assert result.exit_code == 0, result.output
+    merged = read_label(tmp_path / "raw" / NAME / "labelsTr/a.nii.gz")
+    np.testing.assert_array_equal(merged.array[0], both > 0)
+    assert read_label(source / "labels/a.nii.gz").array.max() == 2
+    image = read_volume(tmp_path / "raw" / NAME / "imagesTr/a_0000.nii.gz")
+    assert image.shape == SHAPE
+
+
+def test_a_damaged_case_costs_only_itself(tmp_path):
+    source = decathlon(tmp_path / "Task01", channels=3)
+    path = source / "imagesTr/brain_01.nii.gz"
+    path.write_bytes(path.read_bytes()[:500])
+    result = convert(source, tmp_path / "raw")
+    assert result.exit_code == 1
+    failures = read(tmp_path / "raw" / NAME / "failures.json")["convert"]
+    assert list(failures) == ["brain_01"] and "damaged or truncated" in failures["brain_01"]
+    training = read(tmp_path / "raw" / NAME / "dataset.json")["training"]
+    assert [case["case"] for case in training] == ["brain_02"]
+
+
+def test_a_stopped_import_leaves_no_task_and_goes_on(tmp_path):
+    source = find_source(decathlon(tmp_path / "Task01", channels=0))
+    run = import_cases(source, tmp_path / "raw" / NAME)
+    next(run)
+    run.close()
+    assert not (tmp_path / "raw" / NAME).exists()
+    assert convert(source.folder, tmp_path / "raw").exit_code == 0
+    assert [path.name for path in (tmp_path / "raw").iterdir()] == [NAME]
+
+
+def broken(tmp_path, change):
+    source = nnunet(tmp_path / "source")
+    content = read(source / "dataset.json")
+    change(source, content)
+    (source / "dataset.json").write_text(json.dumps(content))
+    return source
+
+
+REFUSED = {
+    "an ignore label": (lambda s, c: c["labels"].update(ignore=2), "'ignore' label"),
+    "2D files": (lambda s, c: c.update(file_ending=".png"), "file ending '.png'"),
+    "no channel names": (lambda s, c: c.pop("channel_names"), "is neither of the Decathlon"),
+    "no labels": (lambda s, c: c.pop("labels"), "is not an nnU-Net v2 dataset"),
+    "labels the wrong way round": (
+        lambda s, c: c.update(labels={"0": "background", "1": "a"}),
+        "is not an nnU-Net v2 dataset",
+    ),
+    "a value with two names": (
+        lambda s, c: c.update(labels={"background": 0, "a": 1, "b": 1}),
+        "label value 1 has two names",
+    ),
+    "a case without a label": (
+        lambda s, c: c.update(dataset={"x": {"images": []}}),
+        "is not an nnU-Net v2 dataset",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_source_that_is_not_understood_is_refused(tmp_path, name):
+    change, message = REFUSED[name]
+    result = convert(broken(tmp_path, change), tmp_path / "raw")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not (tmp_path / "raw").exists()
+
+
+def test_a_folder_that_is_no_dataset_and_a_name_that_is_taken_are_refused(tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "no dataset found" in convert(tmp_path / "empty", tmp_path / "raw").stderr
+    source = decathlon(tmp_path / "Task01", channels=0)
+    assert convert(source, tmp_path / "raw").exit_code == 0
+    other = convert(nnunet(tmp_path / "other"), tmp_path / "raw")
+    assert other.exit_code == 2 and "exists: choose another task name" in other.stderr
+
+
+def test_an_import_that_is_done_is_only_checked_again(tmp_path):
+    source = decathlon(tmp_path / "Task01", channels=0)
+    assert convert(source, tmp_path / "raw").exit_code == 0
+    before = snapshot(tmp_path / "raw")
+    again = convert(source, tmp_path / "raw")
+    assert again.exit_code == 0 and "was imported before" in again.stdout
+    files = snapshot(tmp_path / "raw")
+    assert {name: data for name, (data, _) in files.items()} == {
+        name: data for name, (data, _) in before.items()
+    }
+
+
+def test_cases_with_files_missing_are_named_and_cost_only_themselves(tmp_path):
+    source = nnunet(tmp_path / "D")
+    (source / "imagesTr/case_1_0001.mha").unlink()
+    (source / "labelsTr/orphan.mha").write_bytes((source / "labelsTr/case_1.mha").read_bytes())
+    write_volume(source / "imagesTr/unlabelled_0000.mha", image_array(), GRID)
+    result = convert(source, tmp_path / "raw")
+    assert result.exit_code == 1
+    failures = read(tmp_path / "raw" / NAME / "failures.json")
+    assert failures["dataset"] == {"case_1": "lacks the image of modality 0001 (CT)"}
+    assert failures["convert"] == {
+        "orphan": "has a label but no image",
+        "unlabelled": "has no label",
+    }
+    training = read(tmp_path / "raw" / NAME / "dataset.json")["training"]
+    assert [case["case"] for case in training] == ["case_2"]
+
+
+def test_the_numbers_of_a_plain_folder_say_the_modality(tmp_path):
+    source = tmp_path / "plain"
+    for name, indices in (("a", (0, 1)), ("b", (0, 2))):
+        for index in indices:
+            write_volume(source / f"images/{name}_{index:04d}.nii.gz", image_array(index), GRID)
+        write_label(source / f"labels/{name}.nii.gz", label_array(), GRID)
+    three = ("-m", "A", "-m", "B", "-m", "C", "-l", "tumour")
+    assert convert(source, tmp_path / "raw", *three[:4], "-l", "tumour").exit_code == 2
+    assert convert(source, tmp_path / "raw", *three).exit_code == 1
+    failures = read(tmp_path / "raw" / NAME / "failures.json")["dataset"]
+    assert failures["a"] == "lacks the image of modality 0002 (C)"
+    assert failures["b"] == "lacks the image of modality 0001 (B)"
+
+
+def test_voxels_in_a_file_of_their_own_are_not_lost(tmp_path):
+    import SimpleITK as sitk
+
+    source = tmp_path / "plain"
+    write_volume(source / "images/a.mha", image_array(), GRID)
+    sitk.WriteImage(sitk.ReadImage(str(source / "images/a.mha")), str(source / "images/a.mhd"))
+    (source / "images/a.mha").unlink()
+    write_label(source / "labels/a.nii.gz", label_array(), GRID)
+    assert convert(source, tmp_path / "raw", "-m", "MR", "-l", "tumour").exit_code == 0
+    image = read_volume(tmp_path / "raw" / NAME / "imagesTr/a_0000.mha")
+    np.testing.assert_array_equal(image.array[0], image_array())
+    np.testing.assert_allclose(image.source.affine, GRID.affine, atol=1e-12)
+
+
+def test_an_import_killed_before_its_check_goes_on(tmp_path):
+    source = decathlon(tmp_path / "Task01", channels=0)
+    assert convert(source, tmp_path / "raw").exit_code == 0
+    (tmp_path / "raw" / NAME / "dataset.json").unlink()
+    assert convert(source, tmp_path / "raw").exit_code == 0
+    assert (tmp_path / "raw" / NAME / "dataset.json").exists()
+
+
+def test_cases_that_share_a_name_never_become_one(tmp_path):
+    source = decathlon(tmp_path / "Task01", channels=0)
+    content = read(source / "dataset.json")
+    for patient in ("p1", "p2"):
+        write_volume(source / patient / "image.nii.gz", image_array(), GRID)
+        write_label(source / patient / "label.nii.gz", label_array(), GRID)
+        entry = {"image": f"{patient}/image.nii.gz", "label": f"{patient}/label.nii.gz"}
+        content["training"].append(entry)
+    (source / "dataset.json").write_text(json.dumps(content))
+    assert convert(source, tmp_path / "raw").exit_code == 1
+    failures = read(tmp_path / "raw" / NAME / "failures.json")["convert"]
+    assert failures == {"image": "2 cases have this name"}
+
+
+def test_an_import_begun_from_other_files_is_begun_anew(tmp_path):
+    source = decathlon(tmp_path / "Task01", channels=0)
+    run = import_cases(find_source(source), tmp_path / "raw" / NAME)
+    next(run)
+    run.close()
+    (source / "imagesTr/brain_01.nii.gz").rename(source / "imagesTr/brain_09.nii.gz")
+    (source / "labelsTr/brain_01.nii.gz").rename(source / "labelsTr/brain_09.nii.gz")
+    text = (source / "dataset.json").read_text().replace("brain_01", "brain_09")
+    (source / "dataset.json").write_text(text)
+    assert convert(source, tmp_path / "raw").exit_code == 0
+    training = read(tmp_path / "raw" / NAME / "dataset.json")["training"]
+    assert [case["case"] for case in training] == ["brain_02", "brain_09"]
+    assert [path.name for path in (tmp_path / "raw").iterdir()] == [NAME]
+
+
+def test_a_case_that_is_left_out_takes_no_other_with_it(tmp_path):
+    source = tmp_path / "plain"
+    for name in ("scan", "scan_2019"):
+        write_volume(source / f"images/{name}.nii.gz", image_array(), GRID)
+        write_label(source / f"labels/{name}.nii.gz", label_array(), GRID)
+    write_volume(source / "images/scan.mha", image_array(), GRID)
+    (source / "images/scan.nii.gz").unlink()
+    (source / "images/scan.mha").rename(source / "images/scan.mhd")  # its voxels are not beside it
+    path = source / "images/scan.mhd"
+    path.write_bytes(path.read_bytes().replace(b"= LOCAL", b"= gone.raw"))
+    assert convert(source, tmp_path / "raw", "-m", "MR", "-l", "tumour").exit_code == 1
+    assert list(read(tmp_path / "raw" / NAME / "failures.json")["convert"]) == ["scan"]
+    training = read(tmp_path / "raw" / NAME / "dataset.json")["training"]
+    assert [case["case"] for case in training] == ["scan_2019"]
+
+
+def plain(folder, count):
+    for number in range(count):
+        write_volume(folder / "images" / f"c{number}.nii.gz", image_array(0), GRID)
+        write_label(folder / "labels" / f"c{number}.nii.gz", label_array(), GRID)
+    return folder
+
+
+def test_some_of_the_cases_and_others_of_them_to_test(tmp_path):
+    source = plain(tmp_path / "plain", 9)
+    words = ["-m", "MR", "-l", "a", "-l", "b", "--cases", "4", "--test-cases", "2"]
+    done = convert(source, tmp_path / "raw", *words)
+    assert done.exit_code == 0, done.output
+
+    def drawn(raw):
+        content = json.loads((raw / NAME / "dataset.json").read_text())
+        return [{one["case"] for one in content[part]} for part in ("training", "test")]
+
+    training, test = drawn(tmp_path / "raw")
+    assert (len(training), len(test)) == (4, 2) and not training & test
+    again = convert(source, tmp_path / "raw", *words)
+    assert again.exit_code == 0 and "imported before" in again.output
+    assert convert(source, tmp_path / "other", *words, "--seed", "1").exit_code == 0
+    assert drawn(tmp_path / "other") != [training, test]
+    assert convert(source, tmp_path / "same", *words).exit_code == 0
+    assert drawn(tmp_path / "same") == [training, test]
+    done = convert(source, tmp_path / "third", *words[:-1], "6")
+    assert done.exit_code == 2 and "has 9 cases with a label, 10 were asked for" in done.output

@@ -1,0 +1,110 @@
+"""Statistics equal plain ones; what is empty is counted apart; intervals are over cases."""
+
+import json
+import statistics
+
+import numpy as np
+import pytest
+
+from interactivenet.evaluation.measures import METRICS
+from interactivenet.evaluation.statistics import RESAMPLES, bootstrap_interval, describe, summarise
+
+
+def row(case, dice, *, label=1, subtype=None, volumes=(1.0, 1.0), **changes):
+    values = {metric.name: 1.0 for metric in METRICS}
+    values |= {"dice": dice, "volume_prediction_ml": volumes[0], "volume_label_ml": volumes[1]}
+    if not volumes[0] or not volumes[1]:
+        values |= dict.fromkeys(("hd", "hd95", "assd"))
+    return {"case": case, "label": label, "subtype": subtype, **values, **changes}
+
+
+def test_describe():
+    values = [0.2, 0.9, 0.4, 0.8, 0.5]
+    found = describe(values, list("abcde"))
+    assert found["n"] == 5 and found["mean"] == pytest.approx(0.56)
+    assert found["std"] == pytest.approx(statistics.stdev(values))
+    quartiles = statistics.quantiles(values, n=4, method="inclusive")
+    assert [found["q1"], found["median"], found["q3"]] == pytest.approx(quartiles)
+    assert (found["min"], found["max"]) == (0.2, 0.9)
+    assert found["min"] < found["low"] < found["mean"] < found["high"] < found["max"]
+    one = describe([0.5], ["a"])
+    assert (one["mean"], one["median"], one["std"], one["low"]) == (0.5, 0.5, None, None)
+    none = describe([], [])
+    assert none.pop("n") == 0 and set(none.values()) == {None} and len(none) == 9
+
+
+def test_bootstrap_equals_a_plain_one():
+    rng = np.random.default_rng(5)
+    cases = [f"case_{number}" for number in rng.integers(12, size=40)]
+    values = rng.random(40).tolist()
+    names = list(dict.fromkeys(cases))
+    drawn = np.random.default_rng(3).integers(len(names), size=(RESAMPLES, len(names)))
+    means = []
+    for draw in drawn:
+        resample = []
+        for index in draw:
+            resample += [v for v, c in zip(values, cases, strict=True) if c == names[index]]
+        means.append(statistics.fmean(resample))
+    found = bootstrap_interval(values, cases, seed=3)
+    assert found == pytest.approx(np.percentile(means, (2.5, 97.5)))
+    assert found == bootstrap_interval(values, cases, seed=3)
+    assert found != bootstrap_interval(values, cases, seed=4)
+
+
+def test_objects_of_one_patient_are_no_independent_ones():
+    """Each of 6 patients ten times over says no more than once."""
+    values, cases = [0.1, 0.3, 0.5, 0.6, 0.8, 0.9], list("abcdef")
+    once = bootstrap_interval(values, cases)
+    assert bootstrap_interval(values * 10, cases * 10) == pytest.approx(once)
+    low, high = bootstrap_interval(values * 10, [str(number) for number in range(60)])
+    assert high - low < 0.5 * (once[1] - once[0])
+
+
+def test_bootstrap_covers_the_mean():
+    """A 95 % interval holds the true mean about so often."""
+    rng = np.random.default_rng(0)
+    hits = 0
+    for _ in range(100):
+        low, high = bootstrap_interval(rng.normal(size=40), [str(i) for i in range(40)])
+        hits += low < 0 < high
+    assert 88 <= hits <= 99
+
+
+def test_empty_ones_are_counted_apart():
+    rows = [row("a", 0.8), row("b", 0.6), row("c", 0.0, volumes=(0.0, 2.0)),
+            row("d", 0.0, volumes=(2.0, 0.0)), row("e", 0.0, volumes=(2.0, 0.0)),
+            row("f", 1.0, volumes=(0.0, 0.0), hd95=0.0)]  # fmt: skip
+    every = summarise(rows)["all"]
+    counts = {name: every[name] for name in ("objects", "found", "missed", "false", "both_empty")}
+    assert counts == {"objects": 6, "found": 2, "missed": 1, "false": 2, "both_empty": 1}
+    dice, hd95 = every["metrics"]["dice"], every["metrics"]["hd95"]
+    assert dice["n"] == 5 and dice["mean"] == pytest.approx(1.4 / 5)
+    assert hd95["n"] == 2 and hd95["mean"] == 1.0
+
+
+def test_groups():
+    rows = [row("a", 0.8, subtype="x"), row("a", 0.6, label=2, subtype="x"),
+            row("b", 0.4, label=10, subtype="y"), row("c", 0.2)]  # fmt: skip
+    found = summarise(rows)
+    assert found["all"]["cases"] == 3 and found["all"]["objects"] == 4
+    assert list(found["labels"]) == ["1", "2", "10"]
+    assert found["labels"]["1"]["metrics"]["dice"]["mean"] == pytest.approx(0.5)
+    assert {name: one["objects"] for name, one in found["subtypes"].items()} == {"x": 2, "y": 1}
+    assert found["subtypes"]["x"]["metrics"]["dice"]["mean"] == pytest.approx(0.7)
+    json.dumps(found, allow_nan=False)
+    named = summarise([row("a", 0.8, name="tumour"), row("b", 0.4, label=2, name="")])
+    assert list(named["labels"]) == ["tumour", "2"]
+    assert not any(summarise([row("a", 0.8), row("b", 0.4)])[key] for key in ("labels", "subtypes"))
+
+
+def test_what_the_network_thought_is_described_where_known():
+    rows = [row("a", 0.8, expected_dice=0.7, agreement=None), row("b", 0.6, expected_dice=None)]
+    metrics = summarise(rows)["all"]["metrics"]
+    assert metrics["expected_dice"]["n"] == 1 and metrics["expected_dice"]["low"] is None
+    assert "agreement" not in metrics
+
+
+def test_nothing_at_all():
+    found = summarise([])
+    assert found["all"]["objects"] == 0 and found["labels"] == {}
+    assert found["all"]["metrics"] == {}

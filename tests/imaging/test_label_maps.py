@@ -1,0 +1,74 @@
+"""Label maps in the smallest type, with the same bytes for the same input."""
+
+import time
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from interactivenet.imaging.geometry import Geometry
+from interactivenet.imaging.io import (
+    read_label,
+    read_volume,
+    write_label,
+)
+from tests.imaging.grids import AFFINES, SHAPE, SUFFIXES, every_format, voxels, write
+
+
+@every_format
+@pytest.mark.parametrize(
+    ("largest", "dtype"),
+    [(0, "u1"), (1, "u1"), (255, "u1"), (256, "u2"), (65535, "u2"), (65536, "u4")],
+)
+@pytest.mark.parametrize("given", [np.int64, np.float32])
+def test_label_map_takes_the_smallest_unsigned_type(tmp_path, suffix, largest, dtype, given):
+    path = tmp_path / f"label{suffix}"
+    label = np.zeros(SHAPE, given)
+    label[1, 2, 3] = largest
+    write_label(path, label, Geometry(SHAPE, AFFINES["ras"]))
+    image = sitk.ReadImage(str(path))  # as another program finds it
+    assert sitk.GetArrayFromImage(image).dtype == dtype
+    assert image.GetPixel(1, 2, 3) == largest
+    read = read_label(path)
+    assert read.array.dtype == dtype
+    assert read.notes == ()
+    np.testing.assert_array_equal(read.array[0], label)
+
+
+def test_mask_of_truth_values_is_a_label_map(tmp_path):
+    path = tmp_path / "label.nii.gz"
+    mask = voxels() > 0
+    write_label(path, mask, Geometry(SHAPE, AFFINES["ras"]))
+    np.testing.assert_array_equal(read_label(path).array[0], mask)
+
+
+@every_format
+def test_signed_label_file_is_read_as_the_smallest_unsigned_type(tmp_path, suffix):
+    path = tmp_path / f"label{suffix}"
+    write(path, np.full(SHAPE, 300, np.int32), AFFINES["pir"])
+    assert read_label(path).array.dtype == np.uint16
+
+
+@every_format
+def test_same_input_gives_the_same_bytes_at_any_time(tmp_path, suffix, monkeypatch):
+    first, second = tmp_path / f"first{suffix}", tmp_path / f"second{suffix}"
+    write(first, voxels(), AFFINES["oblique"])
+    later = time.time() + 1e6
+    monkeypatch.setattr(time, "time", lambda: later)
+    write(second, voxels(), AFFINES["oblique"])
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_file_holds_no_date(tmp_path, suffix):
+    path = tmp_path / f"image{suffix}"
+    write(path, voxels(), AFFINES["oblique"])
+    assert time.strftime("%Y-").encode() not in path.read_bytes()
+
+
+def test_writing_replaces_the_file_that_was_there(tmp_path):
+    path = tmp_path / "image.nii.gz"
+    path.write_text("old")
+    write(path, voxels(), AFFINES["ras"])
+    assert read_volume(path).shape == SHAPE
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,185 @@
+"""Validation: every object of every case, measured against its own label; kept as it is done."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from interactivenet.cli import main
+from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
+from interactivenet.datasets.task import Task
+from interactivenet.evaluation import evaluate_masks
+from interactivenet.imaging.io import read_label
+from interactivenet.inference.predictor import NetworkOutput, Predictor, PreparedScan
+from interactivenet.pipeline.validate import Validated, validate_fold
+from interactivenet.postprocessing.merging import PromptProbability
+from interactivenet.preprocessing.folds import read_fold
+from interactivenet.system.signals import Interrupted, Signals
+from interactivenet.training.trainer import train_fold
+from tests.training.trained_task import QUICK
+
+NAME = "Task106_VALID"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A fold of cases with two labels, whose prompts are JSON; its task, and its results."""
+    root = tmp_path_factory.mktemp("valid")
+    folder = root / "raw" / NAME
+    settings = PhantomSettings(
+        cases=4,
+        test_cases=0,
+        labels=("tumour", "node"),
+        shape=(44, 40, 18),
+        spacing=(1.5, 1.5, 2.5),
+    )
+    write_phantom_task(folder, settings)
+    where = ["-t", NAME, "--raw", str(root / "raw")]
+    plan = ["--processed", str(root / "processed"), "--preset", "tiny", "-f", "2", "--jobs", "1"]
+    labels = ["-m", "MR", "-l", "tumour", "-l", "node"]
+    for command in (["dataset", *where, *labels], ["simulate", *where, "--format", "json"],
+                    ["plan", *where, *plan]):  # fmt: skip
+        done = CliRunner().invoke(main, command)
+        assert done.exit_code == 0, done.output
+    fold = read_fold(root / "processed" / NAME, 0)
+    train_fold(fold, root / "results", replace(QUICK, epochs=1))
+    return Task.load(folder), fold, root / "results"
+
+
+class Oracle:
+    """Segments every prompt as its label says."""
+
+    facts = ({"epoch": 7},)
+
+    def __init__(self, *_, **__):
+        pass
+
+    def prepare(self, scan):
+        return PreparedScan(scan, ())
+
+    def answer(self, prepared):
+        return [NetworkOutput(None, (0.9,), (0.8,)) for _ in prepared.scan.prompts]
+
+    def claims(self, prepared, _):
+        scan = prepared.scan
+        masks = [scan.objects.mask(one, scan.prompts, scan.image.grid) for one in scan.prompts]
+        return [
+            [PromptProbability(prompt, mask.astype(np.float16), (0, 0, 0), 0.9)]
+            for prompt, mask in zip(scan.prompts, masks, strict=True)
+        ]
+
+
+@pytest.fixture
+def oracle(monkeypatch):
+    monkeypatch.setattr("interactivenet.pipeline.validate.Predictor", Oracle)
+
+
+def copied(trained, tmp_path):
+    import shutil
+
+    task, fold, results = trained
+    shutil.copytree(results, tmp_path / "results")
+    return task, fold, tmp_path / "results"
+
+
+def test_named_prompts_are_measured_against_their_own_label(trained, tmp_path, oracle):
+    task, fold, results = copied(trained, tmp_path)
+    for result in validate_fold(task, fold, results):
+        assert [row["case"] for row in result.objects] == [c for c in fold.cases for _ in "12"]
+        assert [(row["label"], row["name"]) for row in result.objects[:2]] == [
+            (1, "tumour"), (2, "node"),
+        ]  # fmt: skip
+        assert result.mean("dice") == 1 and result.mean("hd95") == 0 and result.missed == 0
+        assert result.epoch == 7
+        for case in task.training:
+            if case.name in fold.cases:
+                found = read_label(
+                    results / "validation" / result.checkpoint / f"{case.name}.nii.gz"
+                )
+                assert np.array_equal(found.array, read_label(case.label).array)
+
+
+def test_the_real_predictor_is_measured_as_stored(trained, tmp_path):
+    task, fold, results = copied(trained, tmp_path)
+    cases = {case.name: case for case in task.training}
+    for result in validate_fold(task, fold, results, tolerance_mm=3.0):
+        for row in result.objects:
+            path = results / "validation" / result.checkpoint / f"{row['case']}.nii.gz"
+            found, truth = read_label(path), read_label(cases[row["case"]].label)
+            masks = [one.array[0] == row["label"] for one in (found, truth)]
+            expected = evaluate_masks(*masks, found.spacing, 3.0)
+            assert row["dice"] == pytest.approx(expected["dice"])
+            assert row["nsd"] == pytest.approx(expected["nsd"])
+
+
+def test_interrupted_it_keeps_what_is_done(trained, tmp_path, oracle, monkeypatch):
+    task, fold, results = copied(trained, tmp_path)
+    signals = Signals()
+    segmented = []
+    prepare = Oracle.prepare
+
+    def counted(self, scan):
+        segmented.append(scan.name)
+        signals.received = 15
+        return prepare(self, scan)
+
+    monkeypatch.setattr(Oracle, "prepare", counted)
+    with pytest.raises(Interrupted):
+        validate_fold(task, fold, results, signals=signals)
+    assert segmented == [fold.cases[0]]
+    known = json.loads((results / "validation" / "metrics.json").read_text())
+    assert list(known["best"]["cases"]) == [fold.cases[0]]
+    validate_fold(task, fold, results)
+    assert segmented == [*fold.cases, *fold.cases]  # the first of 'best' was not done again
+    validate_fold(task, fold, results)
+    assert len(segmented) == 4
+    (results / "validation" / "best" / f"{fold.cases[1]}.nii.gz").unlink()
+    validate_fold(task, fold, results)
+    assert segmented[4:] == [fold.cases[1]]
+
+
+def test_other_weights_are_measured_anew(trained, tmp_path, oracle):
+    task, fold, results = copied(trained, tmp_path)
+    validate_fold(task, fold, results)
+    stale = results / "validation" / "last" / "gone.nii.gz"
+    stale.write_bytes(b"")
+    path = results / "model_last.safetensors"
+    path.write_bytes(path.read_bytes() + b" ")
+    validate_fold(task, fold, results)
+    assert not stale.exists()
+
+
+def test_an_odd_case_costs_itself_only(trained, tmp_path, oracle, monkeypatch):
+    task, fold, results = copied(trained, tmp_path)
+    prepare = Oracle.prepare
+
+    def failing(self, scan):
+        if scan.name == fold.cases[0]:
+            raise MemoryError("too large")
+        return prepare(self, scan)
+
+    monkeypatch.setattr(Oracle, "prepare", failing)
+    best, _ = validate_fold(task, fold, results)
+    assert list(best.failures) == [fold.cases[0]]
+    assert "unexpected MemoryError: too large" in best.failures[fold.cases[0]]
+    assert len(best.objects) == 2
+    monkeypatch.setattr(Oracle, "prepare", prepare)
+    best, _ = validate_fold(task, fold, results)  # what failed is tried again
+    assert not best.failures and len(best.objects) == 4
+
+
+def test_missed_objects_are_counted():
+    rows = [{"dice": 0.0, "hd95": None}, {"dice": 0.8, "hd95": 2.0}]
+    cases = {"a": {"objects": rows, "error": ""}, "b": {"objects": [], "error": "broken"}}
+    one = Validated("best", 3, cases)
+    assert one.missed == 1 and one.mean("dice") == 0.4 and one.mean("hd95") == 2.0
+    assert one.failures == {"b": "broken"}
+    assert Validated("best", 3, {}).mean("dice") is None
+
+
+def test_predictor_is_the_one_of_inference():
+    from interactivenet.pipeline import validate
+
+    assert validate.Predictor is Predictor

@@ -1,0 +1,133 @@
+"""Claims, their mean, their merging and their way to disk and back."""
+
+import numpy as np
+import pytest
+
+from interactivenet.errors import DataError
+from interactivenet.postprocessing.calibration import calibrate
+from interactivenet.postprocessing.components import Postprocessing
+from interactivenet.postprocessing.merging import PromptProbability, average, merge
+from interactivenet.postprocessing.probabilities import read_probabilities, write_probabilities
+from interactivenet.prompts.prompt import Prompt
+from tests.sample_cases import stored_grid
+
+SHAPE = (9, 8, 7)
+GRIDS = [
+    stored_grid(SHAPE, (1.0, 1.2, 2.0), order, flips, (0.1, 0.0, 0.2))
+    for order, flips in (
+        ((0, 1, 2), (1, 1, 1)), ((2, 0, 1), (-1, 1, -1)), ((1, 2, 0), (1, -1, -1)),
+        ((2, 1, 0), (-1, -1, -1)),
+    )
+]  # fmt: skip
+
+
+def claim(source, label=1, value=0.9, start=(2, 1, 3), size=(4, 5, 3), agreement=0.8):
+    points = source.ras.voxel_to_world(np.array([start]))
+    values = np.random.default_rng(label).uniform(0, value, size).astype(np.float16)
+    return PromptProbability(Prompt(label, points, f"l{label}"), values, start, agreement)
+
+
+@pytest.mark.parametrize("source", GRIDS)
+def test_a_stored_box_is_the_same_part_of_the_stored_volume(source):
+    whole = np.arange(np.prod(source.ras.shape)).reshape(source.ras.shape)
+    part = whole[2:6, 1:6, 3:6]
+    stored, start = source.box_from_ras(part, (2, 1, 3))
+    x, y, z = (slice(a, a + n) for a, n in zip(start, stored.shape, strict=True))
+    np.testing.assert_array_equal(source.from_ras(whole)[x, y, z], stored)
+    back, first = source.box_to_ras(stored, start)
+    np.testing.assert_array_equal(back, part)
+    assert first == (2, 1, 3)
+
+
+@pytest.mark.parametrize("source", GRIDS)
+def test_probabilities_come_back_as_they_were(tmp_path, source):
+    claims = [claim(source, 1), claim(source, 2, start=(0, 0, 0), size=SHAPE)]
+    path = tmp_path / "case.npz"
+    write_probabilities(path, claims, source)
+    back = read_probabilities(path, [one.prompt for one in claims], [0.8, 0.8], source)
+    for one, other in zip(claims, back, strict=True):
+        np.testing.assert_array_equal(one.probability, other.probability)
+        assert one.start == other.start and one.prompt is other.prompt
+    with np.load(path) as content:  # as another program reads it, with the file's own indices
+        np.testing.assert_array_equal(content["affine"], source.affine)
+        values, start = content["probability_0"], content["start_0"]
+    where = np.argwhere(values == values.max())[0] + start
+    there = source.ras.world_to_voxel(source.voxel_to_world(where[None].astype(float)))[0]
+    inner = np.rint(there).astype(int) - claims[0].start
+    assert claims[0].probability[tuple(inner)] == claims[0].probability.max()
+
+
+def test_damaged_probabilities_are_refused(tmp_path):
+    source = GRIDS[1]
+    path = tmp_path / "case.npz"
+    write_probabilities(path, [claim(source)], source)
+    with pytest.raises(DataError, match=r"case\.npz: cannot be read as probabilities"):
+        read_probabilities(path, [claim(source).prompt] * 2, [0.8, 0.8], source)
+    other = stored_grid((5, 5, 5), (1, 1, 1))
+    with pytest.raises(DataError, match=r"of an image of shape .* expected \(5, 5, 5\)"):
+        read_probabilities(path, [claim(source).prompt], [0.8], other)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(DataError, match="cannot be read as probabilities"):
+        read_probabilities(path, [claim(source).prompt], [0.8], source)
+
+
+def test_the_mean_is_of_probability_and_agreement():
+    source = GRIDS[0]
+    one, other = claim(source, agreement=0.5), claim(source, 2, agreement=0.9)
+    mean = average([one, other])
+    expected = (one.probability.astype(float) + other.probability.astype(float)) / 2
+    np.testing.assert_allclose(mean.probability, expected, atol=1e-3)
+    assert mean.agreement == pytest.approx(0.7) and mean.prompt is one.prompt
+    with pytest.raises(ValueError, match="differ in their boxes"):
+        average([one, claim(source, start=(0, 0, 0))])
+
+
+def test_the_highest_probability_wins_voxel_by_voxel():
+    source = GRIDS[2]
+    claims = [claim(source, label, 1.0, (0, 0, 0), SHAPE) for label in (3, 5, 70000)]
+    found = merge(claims, source)
+    stack = np.stack([one.probability for one in claims])
+    winner = np.where(stack.max(axis=0) >= 0.5, stack.argmax(axis=0) + 1, 0)
+    np.testing.assert_array_equal(found.instance_map, winner)
+    np.testing.assert_array_equal(found.label, np.array([0, 3, 5, 70000])[winner])
+    voxel_ml = 1.0 * 1.2 * 2.0 / 1000
+    for number, one in enumerate(found.objects):
+        assert one.volume_ml == pytest.approx((winner == number + 1).sum() * voxel_ml)
+
+
+def test_postprocessing_comes_before_merging():
+    """What one prompt gives up, another may have; a filled hole does not outdo its rival."""
+    source = stored_grid(SHAPE, (1, 1, 1))
+    outer, inner = np.zeros(SHAPE, np.float16), np.zeros(SHAPE, np.float16)
+    outer[1:8, 1:7, 1:6] = 0.9
+    outer[4, 4, 3], outer[3, 3, 3] = 0.1, 0.2
+    inner[4, 4, 3] = 0.6
+    inside = source.ras.voxel_to_world(np.array([[1, 1, 1]]))
+    claims = [PromptProbability(Prompt(label, inside), values, (0, 0, 0), 0.9)
+              for label, values in ((1, outer), (2, inner))]  # fmt: skip
+    plain = merge(claims, source)
+    assert plain.label[3, 3, 3] == 0 and plain.label[4, 4, 3] == 2
+    filled = merge(claims, source, Postprocessing(fill_holes=True))
+    assert filled.label[3, 3, 3] == 1 and filled.label[4, 4, 3] == 2
+    outer[0, 0, 0], inner[0, 0, 0] = 0.9, 0.7
+    outer[1, 1, 1] = 0
+    touching = [source.ras.voxel_to_world(np.array([voxel])) for voxel in ([5, 5, 4], [0, 0, 0])]
+    claims = [
+        PromptProbability(Prompt(label, points), values, (0, 0, 0), 0.9)
+        for label, points, values in zip((1, 2), touching, (outer, inner), strict=True)
+    ]
+    assert merge(claims, source).label[0, 0, 0] == 1
+    assert merge(claims, source, Postprocessing(component="touched")).label[0, 0, 0] == 2
+
+
+def test_what_is_expected_stands_with_every_object():
+    x = np.linspace(0.5, 1, 40)
+    calibration = calibrate(x.tolist(), x.tolist(), list(map(str, range(40))))
+    source = GRIDS[0]
+    good, bad = claim(source, 1, agreement=0.95), claim(source, 2, agreement=0.55)
+    found = merge([good, bad], source, None, calibration)
+    assert found.objects[0].expected_dice == pytest.approx(0.95, abs=0.02)
+    assert [one.needs_review for one in found.objects] == [False, True]
+    assert merge([good], source).objects[0].expected_dice is None
+    content = found.objects[0].as_json()
+    assert content["label"] == 1 and content["points"] == good.prompt.points.tolist()

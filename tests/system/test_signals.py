@@ -1,0 +1,59 @@
+"""Signals: noted, obeyed in time, and not twice within a moment."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from interactivenet.system import signals
+from interactivenet.system.signals import Interrupted, Signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_noted_once_however_often_it_comes(number):
+    before = signal.getsignal(number)
+    with Signals().noted() as noted:
+        noted.check()
+        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)  # a launcher passes it on
+        assert noted.received == number
+        with pytest.raises(Interrupted) as ended:
+            noted.check()
+    assert ended.value.number == number and signal.Signals(number).name in str(ended.value)
+    assert signal.getsignal(number) == before
+
+
+def test_handlers_are_taken_back():
+    with Signals().noted() as noted:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        noted.take()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert noted.received == signal.SIGTERM
+
+
+def test_a_later_one_ends_the_process():
+    code = (
+        "import os, signal; from interactivenet import signals; signals._SAME = 0;"
+        "context = signals.Signals().noted(); context.__enter__();"
+        "os.kill(os.getpid(), 15); print('noted', flush=True);"
+        "os.kill(os.getpid(), 15); print('no')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGTERM and done.stdout == "noted\n"
+
+
+def test_workers_leave_it_to_their_parent():
+    code = (
+        "import time; from interactivenet import signals; signals.ignore();"
+        "print('on', flush=True); time.sleep(0.5)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "on\n"
+    for number in (signal.SIGTERM, signal.SIGINT):
+        child.send_signal(number)
+        time.sleep(0.05)
+    assert child.wait(10) == 0
+    assert signals.Signals().received == 0

@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 
 import click
 
-from interactivenet.errors import InteractiveNetError, one_line
+from interactivenet.cli.wording import translate
+from interactivenet.errors import InteractiveNetError, describe_failure, one_line
+from interactivenet.system.signals import Interrupted
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _DEBUG = "interactivenet.debug"
@@ -48,14 +50,16 @@ class _Reporting(click.Command):
         except InteractiveNetError as error:
             if ctx.meta.get(_DEBUG):
                 traceback.print_exc()
-            raise Refusal(one_line(error)) from error
+            raise Refusal(translate(one_line(error), ctx)) from error
+        except Interrupted as ended:
+            click.echo(f"{ended}: what is done is kept; the same command goes on")
+            ctx.exit(128 + ended.number)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:  # a fault of the program: never to be taken for "1, some failed"
             if ctx.meta.get(_DEBUG):
                 traceback.print_exc()
-            what = f"unexpected {type(error).__name__}: {one_line(error)}"
-            raise Refusal(f"{what} (--debug shows where; please report it)") from error
+            raise Refusal(f"{describe_failure(error)[:-1]}; --debug shows where)") from error
 
 
 class Command(_Reporting):

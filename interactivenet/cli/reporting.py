@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import click
@@ -11,7 +12,12 @@ from rich.progress import track as rich_track
 from rich.table import Table
 from rich.text import Text
 
+from interactivenet.cli.wording import translate
 from interactivenet.datasets.file_matching import Finding
+from interactivenet.pipeline import reporting
+from interactivenet.pipeline.reporting import counted
+
+__all__ = ["Terminal", "console", "counted", "say", "show_findings", "show_table", "track"]
 
 Item = TypeVar("Item")
 
@@ -28,13 +34,8 @@ def console() -> Console:
 
 
 def say(message: str) -> None:
-    """Print one line."""
-    click.echo(message)
-
-
-def counted(count: int, noun: str) -> str:
-    """Return '1 case', '2 cases'."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    """Print one line, in the words of the command line."""
+    click.echo(translate(message))
 
 
 def track(items: Iterable[Item], total: int, description: str) -> Iterator[Item]:
@@ -74,5 +75,41 @@ def show_findings(findings: Sequence[Finding]) -> None:
             more = f" and {len(cases) - _NAMED} more" if len(cases) > _NAMED else ""
             where = f"{len(cases)} cases"
             what = f"{message} ({', '.join(cases[:_NAMED])}{more})"
-        table.add_row(Text(level, style=_STYLES[level]), Text(where), Text(what))
+        table.add_row(Text(level, style=_STYLES[level]), Text(where), Text(translate(what)))
     console().print(table)
+
+
+def show_table(table: reporting.Table) -> None:
+    """Print a table: text to the left, numbers to the right."""
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for number, column in enumerate(table.columns):
+        shown.add_column(column, justify="left" if number < table.left else "right")
+    for row in table.rows:
+        shown.add_row(*(Text(cell) for cell in row))
+    console().print(shown)
+
+
+class Terminal:
+    """The command line as a reporter (:class:`~interactivenet.pipeline.reporting.Reporter`)."""
+
+    def say(self, message: str) -> None:
+        """Print one line."""
+        say(message)
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """Print a table of findings."""
+        show_findings(findings)
+
+    def table(self, table: reporting.Table) -> None:
+        """Print a table."""
+        show_table(table)
+
+    def track(self, items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+        """Show a progress bar, or a line at the end."""
+        yield from track(items, total, what)
+
+    def epochs(self, total: int) -> AbstractContextManager[reporting.EpochObserver]:
+        """Show the epochs of a training."""
+        from interactivenet.cli.progress import EpochProgress
+
+        return EpochProgress(total)

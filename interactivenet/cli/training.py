@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from interactivenet.cli.progress import EpochProgress
 from interactivenet.cli.reporting import console, counted, say, show_findings, track
 from interactivenet.datasets.file_matching import Finding
 from interactivenet.datasets.task import Roots, Task
@@ -91,7 +89,7 @@ def train_and_validate(ctx: click.Context, request: Request) -> int:
             precision = choose_precision(settings.precision, choose_device(settings.device))
             run.note(plan=fold.plan.digest, fold=fold.number, precision=precision)
             run.inputs({"plans.json": sha256(fold.processed / "plans.json"), **fold.inputs})
-            with run.step("train"), Shown(settings.epochs) as shown:
+            with run.step("train"), EpochProgress(settings.epochs) as shown:
                 trained = train_fold(
                     fold, folder, settings, [shown, tracking.Epochs(tracker)],
                     overwrite=request.overwrite, warn=say, signals=signals,
@@ -220,55 +218,6 @@ def show_validation(results: list[Validated]) -> None:
         values = [_number(row[name]) for name in SHOWN]
         table.add_row(f"{rank}: {row['case']} {row['name'] or row['label']}", "", "", *values)
     console().print(table)
-
-
-class Shown:
-    """Shows how a training goes on: a bar on a terminal, a line per epoch in a log."""
-
-    def __init__(self, epochs: int, out: Console | None = None) -> None:
-        self._epochs = epochs
-        out = out or console()
-        self._bar: Progress | None = None
-        if out.is_terminal:
-            self._bar = Progress(
-                TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"),
-                console=out, transient=True,
-            )  # fmt: skip
-            self._task = self._bar.add_task("epoch 1", total=None, said="")
-
-    def __enter__(self) -> Shown:
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar:
-            self._bar.stop()
-
-    def step(self, epoch: int, batch: int, batches: int) -> None:
-        """Move the bar."""
-        if self._bar:
-            what = f"epoch {epoch} of {self._epochs}"
-            self._bar.update(self._task, description=what, completed=batch, total=batches)
-
-    def epoch(self, row: Mapping[str, Any]) -> None:
-        """Say what an epoch brought."""
-        left = duration(row["seconds_left"])
-        said = f"loss {row['loss']:.3f}, Dice {row['dice']:.3f}, {left} left"
-        if self._bar:
-            self._bar.update(self._task, said=said)
-            return
-        best = ", best so far" if row["best"] else ""
-        say(f"epoch {row['epoch']}/{self._epochs}: {said}, {row['seconds']:.1f} s{best}")
-        sys.stdout.flush()
-
-
-def duration(seconds: float) -> str:
-    """Write a time as '45 s', '12 min' or '3 h 20 min'."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _number(value: float | None) -> str:

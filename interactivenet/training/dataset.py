@@ -1,4 +1,4 @@
-"""What training sees, drawn anew at every step. Each is a region, new points in its object, and a patch of both.
+"""What training sees, drawn anew at every step: a region, new points in its object, a patch.
 
 Everything random in a draw comes from the seed, the epoch and the draw's number in it: neither
 the number of workers nor an interruption changes what is drawn.

@@ -11,8 +11,9 @@ from interactivenet.cli import main
 from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
 from interactivenet.errors import DataError
 from interactivenet.imaging.io import read_label, write_label
-from interactivenet.pipeline.simulate import Settings, simulate_task
+from interactivenet.pipeline.simulate import simulate_task
 from interactivenet.prompts.io import read_prompts
+from interactivenet.prompts.simulation import SimulationOptions
 from tests.raw_task import GRID, POINTS, SHAPE, read, write_case, write_points
 
 NAME = "Task102_SIM"
@@ -98,12 +99,12 @@ def test_finished_files_are_skipped_and_changed_labels_redone(task):
 def test_a_killed_run_goes_on_with_the_same_or_another_seed(task, before):
     if before:
         simulate(task, "--seed", "7", "--format", "json")
-    killed = simulate_task(task, Settings(seed=0))
+    killed = simulate_task(task, SimulationOptions(seed=0))
     next(killed), next(killed)
     killed.close()
     assert "2 written" in simulate(task).output or before
     assert "4 unchanged" in simulate(task).output
-    killed = simulate_task(task, Settings(seed=1))
+    killed = simulate_task(task, SimulationOptions(seed=1))
     next(killed)
     killed.close()
     assert "4 written" in simulate(task, "--seed", "2").output

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from interactivenet.prompts import simulation
-from interactivenet.prompts.simulation import Object
+from interactivenet.prompts.simulation import LabelledObject
 
 ONE = (1.0, 1.0, 1.0)
 
@@ -140,7 +140,7 @@ def test_the_centre_is_the_deepest_voxel():
     mask[2:11, 2:11, 2:11] = True
     mask[11:29, 6, 6] = True  # a tail that moves the centroid, not the depth
     thing = thing_of(mask)
-    assert isinstance(thing, Object)
+    assert isinstance(thing, LabelledObject)
     assert simulation.centre_point(thing, ONE).tolist() == [[6, 6, 6]]
 
 

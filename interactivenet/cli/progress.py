@@ -1,0 +1,61 @@
+"""How far a training is: a bar on a terminal, a line per epoch in a log."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from interactivenet.cli.reporting import console, say
+
+
+class EpochProgress:
+    """Shows how a training goes on: a bar on a terminal, a line per epoch in a log."""
+
+    def __init__(self, epochs: int, out: Console | None = None) -> None:
+        self._epochs = epochs
+        out = out or console()
+        self._bar: Progress | None = None
+        if out.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"),
+                console=out, transient=True,
+            )  # fmt: skip
+            self._task = self._bar.add_task("epoch 1", total=None, said="")
+
+    def __enter__(self) -> EpochProgress:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def step(self, epoch: int, batch: int, batches: int) -> None:
+        """Move the bar."""
+        if self._bar:
+            what = f"epoch {epoch} of {self._epochs}"
+            self._bar.update(self._task, description=what, completed=batch, total=batches)
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        """Say what an epoch brought."""
+        left = duration(row["seconds_left"])
+        said = f"loss {row['loss']:.3f}, Dice {row['dice']:.3f}, {left} left"
+        if self._bar:
+            self._bar.update(self._task, said=said)
+            return
+        best = ", best so far" if row["best"] else ""
+        say(f"epoch {row['epoch']}/{self._epochs}: {said}, {row['seconds']:.1f} s{best}")
+        sys.stdout.flush()
+
+
+def duration(seconds: float) -> str:
+    """Write a time as '45 s', '12 min' or '3 h 20 min'."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

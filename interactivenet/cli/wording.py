@@ -109,5 +109,7 @@ def _given(option: click.Parameter, value: Any, *, long: bool) -> str:
         return max(names, key=len)
     name = _spelled(option) if long else min(option.opts, key=len)
     values = value if isinstance(value, (list, tuple)) else [value]
-    shown = " ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in values)
+    # several values of an option that takes one are a list such as 0,1,2
+    separator = "," if option.nargs == 1 and not option.multiple else " "
+    shown = separator.join(f"{one:g}" if isinstance(one, float) else str(one) for one in values)
     return f"{name} {shown if long else shlex.quote(shown)}"

@@ -61,6 +61,20 @@ def evaluate_masks(
     }
 
 
+def dice_score(prediction: ArrayLike, label: ArrayLike) -> float:
+    """Return the Dice of two masks of one shape: twice the common volume over the sum of both.
+
+    Two empty masks agree: 1. Raises DataError where shapes differ.
+    """
+    first, second = np.asarray(prediction) != 0, np.asarray(label) != 0
+    if first.shape != second.shape:
+        raise DataError(
+            f"prediction and label must share one shape, got {first.shape} and {second.shape}"
+        )
+    total = int(np.count_nonzero(first)) + int(np.count_nonzero(second))
+    return 2 * int(np.count_nonzero(first & second)) / total if total else 1.0
+
+
 def surface_distances(one: Mask, other: Mask, spacing: NDArray[np.float64]) -> NDArray[np.float64]:
     """Distance (N,), mm, of each of one mask's surface voxels from the other's surface."""
     away = ndimage.distance_transform_edt(~surface(other), sampling=spacing)

@@ -11,6 +11,7 @@ from pathlib import Path
 from interactivenet.datasets.splits import Split
 from interactivenet.errors import RequestError
 from interactivenet.planning.plan import Plan, read_plans
+from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.storage import REGIONS
 from interactivenet.system.files import sha256
 
@@ -66,28 +67,29 @@ def read_splits(processed: Path) -> tuple[Split, ...]:
     return splits
 
 
-def read_fold(processed: Path, number: int) -> Fold:
-    """Read one fold of a processed task.
+def read_fold(planned: PlannedTask, number: int) -> Fold:
+    """Return one fold of a planned task.
 
     Raises RequestError where there is no such fold, naming those that there are, or where it has
     nothing to train on or to validate.
     """
-    path = processed / PLANS
-    plan, splits = Plan.load(path), read_splits(processed)
+    splits = planned.splits
     if not 0 <= number < len(splits):
-        there = ", ".join(map(str, range(len(splits))))
-        raise RequestError(f"-f / --fold {number}: {path} has the folds {there}")
-    regions = list(read_plans(path).get("coverage", {}))
+        numbers = ", ".join(map(str, range(len(splits))))
+        raise RequestError(field="fold", value=number, expected=f"one of {numbers}")
 
-    def named(cases: Sequence[str]) -> tuple[str, ...]:
-        wanted = set(cases)
-        return tuple(sorted(name for name in regions if name.rpartition("__")[0] in wanted))
+    def regions_of(cases: Sequence[str]) -> tuple[str, ...]:
+        names = set(cases)
+        return tuple(
+            sorted(region for region in planned.coverage if region.rpartition("__")[0] in names)
+        )
 
     split = splits[number]
-    training, validation = named(split.training), named(split.validation)
+    training, validation = regions_of(split.training), regions_of(split.validation)
     if not training or not validation:
         raise RequestError(
-            f"{path}: fold {number} has {len(training)} regions to train on and {len(validation)}"
-            " to validate: run 'interactivenet plan' again"
+            f"{planned.path}: fold {number} has {len(training)} regions to train on and"
+            f" {len(validation)} to validate",
+            remedy=f"`plan(task={planned.name!r})` again",
         )
-    return Fold(processed, plan, number, training, validation, split.validation)
+    return Fold(planned.folder, planned.plan, number, training, validation, split.validation)

@@ -167,7 +167,8 @@ def as_found() -> Iterator[None]:
     try:
         yield
     finally:
-        os.environ.clear()
+        for name in set(os.environ) - set(environment):
+            del os.environ[name]
         os.environ.update(environment)
         if "torch" in sys.modules:
             import torch

@@ -160,9 +160,7 @@ def _read_records(path: Path | None) -> list[Mapping[str, Any]]:
     """Read what was noted of each object when it was segmented."""
     records = read_object(path).get("objects", []) if path else []
     if not isinstance(records, list) or not all(isinstance(item, Mapping) for item in records):
-        raise DataError(
-            f"{path}: expected 'objects' to be a list of objects"
-        )
+        raise DataError(f"{path}: expected 'objects' to be a list of objects")
     for record in records:
         for key in _RECORDED:
             if not isinstance(record.get(key), (int, float, type(None))):

@@ -26,9 +26,10 @@ from interactivenet.evaluation import evaluate_masks
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.inference.batch import input_hashes, why
 from interactivenet.inference.predictor import Predictor
+from interactivenet.plotting.robustness import save_robustness
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.prompts.simulation import SimulationOptions, draw_points, find_objects
-from interactivenet.system.files import read_object, replacing, write_json, write_text
+from interactivenet.system.files import read_object, write_json, write_text
 from interactivenet.system.signals import Signals
 
 ROWS, TABLE, FIGURE = "robustness.json", "robustness.csv", "robustness.png"
@@ -159,7 +160,8 @@ def measure_cases(
         writer.writeheader()
         writer.writerows(rows)
         write_text(folder / TABLE, text.getvalue())
-        save_figure(folder / FIGURE, rows)
+        dice = {how.name: _by_object(rows, how.name) for how in PERTURBATIONS}
+        save_robustness(folder / FIGURE, dice)
 
 
 def all_rows(cases: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -189,41 +191,6 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
              "spread": statistics.fmean(statistics.pstdev(one) for one in found.values())}
         )  # fmt: skip
     return table
-
-
-def save_figure(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Draw Dice against disturbance: a line per object with its repeats' range, and the mean."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    names = [how.name for how in PERTURBATIONS]
-    by_name = [_by_object(rows, name) for name in names]
-    figure = Figure(figsize=(8, 4.5))
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    places = np.arange(len(names))
-    for key in by_name[0]:
-        values = [one[key] for one in by_name]
-        axes.plot(places, [statistics.fmean(one) for one in values], color="#9aa5b1", linewidth=0.7)
-        for place, one in zip(places, values, strict=True):
-            axes.plot([place, place], [min(one), max(one)], color="#9aa5b1", linewidth=0.7)
-    means = [statistics.fmean(statistics.fmean(v) for v in one.values()) for one in by_name]
-    axes.plot(
-        places, means, color="#0b62a4", linewidth=2.2, marker="o", label="mean of all objects"
-    )
-    for place, mean in zip(places, means, strict=True):
-        axes.annotate(f"{mean:.3f}", (place, mean), (0, 9), textcoords="offset points",
-                      ha="center", color="#0b62a4", fontweight="bold")  # fmt: skip
-    axes.plot([], [], color="#9aa5b1", label="one object: mean and range of its repeats")
-    axes.set_xticks(places, names)
-    axes.set_ylabel("Dice")
-    axes.set_title(f"Dice against disturbed points, {len(by_name[0])} objects", loc="left")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#e4e7eb")
-    axes.legend(frameon=False, loc="lower left")
-    figure.tight_layout()
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=130, metadata={"Software": None})
 
 
 def _by_object(

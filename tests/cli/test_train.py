@@ -268,7 +268,8 @@ def test_a_signal_during_validation(root, tmp_path):
     done = train(root, tmp_path, "--no-mlflow", "--no-validate")
     assert done.exit_code == 0, done.output
     code = (
-        "import os, sys; from interactivenet import inference; from interactivenet.cli import main;"
+        "import os, sys; from interactivenet.cli import main;"
+        "from interactivenet.inference import predictor as inference\n"
         "answer = inference.Predictor.answer\n"
         "def signalled(*arguments): os.kill(os.getpid(), 15); return answer(*arguments)\n"
         "inference.Predictor.answer = signalled; main(sys.argv[1:])"

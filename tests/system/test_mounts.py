@@ -149,7 +149,7 @@ def test_it_is_quick_to_import():
     """It runs before every command: nothing but the standard library."""
     program = (
         "import sys; before = set(sys.modules);"
-        "import interactivenet.mounts, interactivenet.first_process;"
+        "import interactivenet.system.mounts, interactivenet.first_process;"
         "new = {name.partition('.')[0] for name in set(sys.modules) - before};"
         "print(*sorted(new - set(sys.stdlib_module_names)))"
     )

@@ -20,14 +20,16 @@ Mask = NDArray[np.bool_]
 
 
 @overload
-def encode(image: Floats, seeds: Mask, spacing: Spacing, encoding: Encoding) -> Floats: ...
+def encode_prompts(image: Floats, seeds: Mask, spacing: Spacing, encoding: Encoding) -> Floats: ...
 
 
 @overload
-def encode(image: Tensor, seeds: Tensor | Mask, spacing: Spacing, encoding: Encoding) -> Tensor: ...
+def encode_prompts(
+    image: Tensor, seeds: Tensor | Mask, spacing: Spacing, encoding: Encoding
+) -> Tensor: ...
 
 
-def encode(image: Any, seeds: Any, spacing: Spacing, encoding: Encoding) -> Any:
+def encode_prompts(image: Any, seeds: Any, spacing: Spacing, encoding: Encoding) -> Any:
     """Turn the points of a prompt into a map (X, Y, Z) float32 with values in [0, 1].
 
     image: (X, Y, Z) or (C, X, Y, Z) float32, normalised; an array, or a tensor: then the map is

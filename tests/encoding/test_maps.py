@@ -86,7 +86,7 @@ def test_unusable_data(kind):
     image, seeds = np.zeros((4, 5, 6), np.float32), np.ones((4, 5, 6), bool)
     encoding = Encoding(kind=kind)
     for bad, message in (
-        ((image, ~seeds, ONE), "no seed voxel"),
+        ((image, ~seeds, ONE), "no voxel that is True"),
         ((image, seeds[1:], ONE), "seeds must have the image's shape"),
         ((image, seeds.astype(int), ONE), "seeds must be"),
         ((image, seeds, (1, -1, 1)), "spacing must be three positive numbers"),

@@ -44,10 +44,11 @@ test: setup ## Run the tests (ARGS='-k nifti' to choose some)
 	$(BIN)/python -m pytest -n auto -q --ignore tests/container $(ARGS)
 	$(if $(ARGS),,$(BIN)/python -m pytest -q --durations 8 tests/container)
 
-lint: setup ## Check style, format and types
+lint: setup ## Check style, format, types, and which package imports which
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 
 format: setup ## Sort imports and format the code
 	$(BIN)/ruff check --select I --fix $(CODE)

@@ -50,7 +50,7 @@ def convert(
     from interactivenet.cli.reporting import say
     from interactivenet.datasets.task import Roots, Task
     from interactivenet.errors import RequestError
-    from interactivenet.imaging.io import read_volume, suffix_of
+    from interactivenet.imaging.io import read_image, suffix_of
     from interactivenet.prompts.io import TEXT_SUFFIXES, read_prompts, write_prompts
     from interactivenet.prompts.prompt import LabelNames
 
@@ -63,7 +63,7 @@ def convert(
         raise RequestError(f"{target} is the source itself: give another name")
     if target.exists() and not overwrite:
         raise RequestError(f"{target} exists: --overwrite replaces it")
-    grid = (image, read_volume(image).source) if image else None
+    grid = (image, read_image(image).source) if image else None
     found = read_prompts(source, names, image=grid, voxels=voxels_in)
     unnamed = sorted({one.name for one in found if one.name}) if names is None else []
     if unnamed and suffix_of(target, TEXT_SUFFIXES) == "":

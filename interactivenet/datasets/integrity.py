@@ -13,7 +13,7 @@ from interactivenet.datasets.file_matching import Finding, find_cases
 from interactivenet.datasets.task import Case, Task, simulated_files
 from interactivenet.errors import DataError, RequestError, one_line
 from interactivenet.imaging.geometry import Array, Geometry
-from interactivenet.imaging.io import check_same_lattice, read_label, read_volume
+from interactivenet.imaging.io import check_same_lattice, read_image, read_label
 from interactivenet.prompts.checks import Add, check_prompt
 from interactivenet.prompts.components import PromptObjects
 from interactivenet.prompts.io import read_prompts
@@ -177,7 +177,7 @@ def _check_images(case: Case, modalities: Sequence[str], add: Add) -> Geometry:
     """Read every modality on its own, so that memory holds one at a time."""
     first: Geometry | None = None
     for path, modality in zip(case.images, modalities, strict=True):
-        volume = read_volume(path)
+        volume = read_image(path)
         if first is None:
             first = volume.source
         else:

@@ -22,7 +22,7 @@ def suffix_of(path: Path, suffixes: Sequence[str] = READABLE) -> str:
     return next((suffix for suffix in suffixes if name.endswith(suffix)), "")
 
 
-def read_volume(path: Path) -> Volume:
+def read_image(path: Path) -> Volume:
     """Read one image: NIfTI, MetaImage, NRRD, or the folder of a DICOM series.
 
     Returns a Volume with array (1, X, Y, Z) along RAS+, in the file's number type.
@@ -42,7 +42,7 @@ def read_channels(paths: Sequence[Path]) -> Volume:
 
     Raises DataError with both geometries where they do not share one grid.
     """
-    volumes = [read_volume(path) for path in paths]
+    volumes = [read_image(path) for path in paths]
     for path, volume in zip(paths[1:], volumes[1:], strict=True):
         check_same_lattice(path, volume.source, paths[0], volumes[0].source)
     array = np.concatenate([volume.array for volume in volumes])
@@ -55,7 +55,7 @@ def read_label(path: Path) -> Volume:
 
     Float files with whole values are accepted, and noted. Raises DataError otherwise.
     """
-    volume = read_volume(path)
+    volume = read_image(path)
     array, notes = volume.array, volume.notes
     with naming(path):
         if array.dtype.kind == "f":

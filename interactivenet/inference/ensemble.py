@@ -10,7 +10,7 @@ import numpy as np
 
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
-from interactivenet.imaging.io import read_volume
+from interactivenet.imaging.io import read_image
 from interactivenet.inference.batch import (
     CaseResult,
     Output,
@@ -75,7 +75,7 @@ def _one(
         return CaseResult(
             case.name, kept=True, record=read_object(output.folder / f"{case.name}.json")
         )
-    source = read_volume(case.images[0]).source
+    source = read_image(case.images[0]).source
     of_folds: list[list[PromptProbability]] = []
     for number, record in records.items():
         objects = record["objects"]

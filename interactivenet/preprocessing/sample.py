@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from interactivenet.datasets.case import Scan, read_scan
 from interactivenet.datasets.task import Case
-from interactivenet.encoding import encode, encode_extent
+from interactivenet.encoding import encode_extent, encode_prompts
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Array, Box, Geometry, box
 from interactivenet.imaging.resampling import resampled_geometry, restore_box
@@ -113,7 +113,7 @@ def crop_sample(region: Region, points: ArrayLike, plan: Plan) -> Sample:
     images, maps = array[: len(image)], array[len(image) :]
     images[content] = image
     maps[:] = 0
-    maps[0][content] = encode(image, seeds, grid.spacing, plan.encoding)
+    maps[0][content] = encode_prompts(image, seeds, grid.spacing, plan.encoding)
     if plan.encoding.extent:
         maps[1] = encode_extent(voxels - first, tuple(size))
     label = None

@@ -92,8 +92,8 @@ from interactivenet.encoding import geodesic_distance
 from interactivenet.encoding import compiling
 image, seeds = np.zeros((3, 4, 5), np.float32), np.ones((3, 4, 5), bool)
 assert (geodesic_distance(image, seeds, (1, 1, 1), kernel="scan") == 0).all()
-from interactivenet.encoding.kernels import scan
-print(sum(scan.stats.cache_hits.values()) if compiling.cache_folder() else "no cache")
+from interactivenet.encoding.kernels import raster_scan
+print(sum(raster_scan.stats.cache_hits.values()) if compiling.cache_folder() else "no cache")
 """
 
 
@@ -164,7 +164,8 @@ def test_kernels_compiled_elsewhere_are_loaded(tmp_path):
     """What one process has compiled another one loads: numba compares processors by name."""
     program = (
         "from interactivenet.encoding import kernels, precompile; precompile.precompile();"
-        "print(sum(sum(f.stats.cache_misses.values()) for f in (kernels.settle, kernels.scan)))"
+        "functions = kernels.settle, kernels.raster_scan\n"
+        "print(sum(sum(f.stats.cache_misses.values()) for f in functions))"
     )
     env = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"):

@@ -308,7 +308,9 @@ def read_plans(path: Path) -> dict[str, Any]:
     Raises RequestError where there is no such file, DataError where it is of another version.
     """
     if not path.exists():
-        raise RequestError(f"{path} does not exist: run 'interactivenet plan -t TASK' first")
+        raise RequestError(
+            f"{path} does not exist", remedy=f"run `plan(task={path.parent.name!r})` first"
+        )
     content = read_json(path)
     if not isinstance(content, dict) or "schema_version" not in content:
         raise DataError(f"{path}: has no field schema_version: is no plan of InteractiveNet")

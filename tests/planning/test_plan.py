@@ -87,7 +87,7 @@ def test_what_does_not_fit_is_refused_by_name(tmp_path, change, message):
 
 
 def test_no_file_and_no_json(tmp_path):
-    with pytest.raises(RequestError, match=r"run 'interactivenet plan -t TASK' first"):
+    with pytest.raises(RequestError, match=r"run `plan\(task='.*'\)` first$"):
         Plan.load(tmp_path / "plans.json")
     (tmp_path / "plans.json").write_text("{")
     with pytest.raises(DataError, match="is not valid JSON"):

@@ -23,9 +23,11 @@ from interactivenet.planning.fingerprint import (
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PLANS, PlannedTask
 from interactivenet.planning.rules import PlanningOptions, is_ct, make_plan
+from interactivenet.plotting.snapshots import save_snapshot, snapshot_made_from
 from interactivenet.preprocessing.storage import (
     Preparation,
     PreparedCase,
+    Snapshots,
     case_inputs,
     file_hashes,
     prepare_case,
@@ -34,6 +36,8 @@ from interactivenet.system.files import read_object, remove, sha256, write_json
 from interactivenet.system.parallel import Workers
 
 FACTS = "fingerprint"
+#: pictures of the regions
+SNAPSHOTS = Snapshots(save_snapshot, snapshot_made_from)
 #: modules that the worker processes import before the first case
 WORKER_MODULES = ("interactivenet.pipeline.plan", "interactivenet.imaging.nifti")
 #: a cut that holds less of an object than this is worth a warning

@@ -122,7 +122,7 @@ def test_errors_in_workers_are_one_line(planned_task, tmp_path):
     shutil.copytree(planned_task, root)
     for path in (root / "processed" / NAME / "regions").glob("*.npz"):
         path.write_bytes(b"broken")
-    with pytest.raises(DataError, match=r"^[^\n]*\.npz: is no region[^\n]*$"):
+    with pytest.raises(DataError, match=r"^[^\n]*\.npz: is damaged[^\n]*$"):
         train_fold(first_fold(root), tmp_path / "out", replace(QUICK, workers=1))
 
 

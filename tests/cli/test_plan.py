@@ -167,7 +167,7 @@ def test_a_folder_that_cannot_be_written(task):
         (["-f", "7"], "-f / --folds 7: expected at least as many cases, there are 6"),
         (["-f", "0"], "-f / --folds 0: expected 1 or more"),
         (["--relax", "-1"], "--relax -1: expected a fraction"),
-        (["--memory-gb", "0.01"], "--memory-gb 0.01 is too little"),
+        (["--memory-gb", "0.01"], "--memory-gb 0.01: is too little"),
         (["-s", "-1"], "--seed -1: expected 0 to 4294967295"),
         (["-s", "5000000000"], "--seed 5000000000: expected 0 to"),
         (["--leave-one-out"], "--leave-one-out needs cases of two subtypes"),

@@ -112,7 +112,8 @@ def plan(
         ]
         with run.step("preprocess"):
             plan.withdraw(folder, decided)
-            preparation = Preparation(dataset, decided, folder, verbose, overwrite)
+            snapshots = plan.SNAPSHOTS if verbose else None
+            preparation = Preparation(dataset, decided, folder, snapshots, overwrite)
             prepared = plan.prepare_cases(dataset, measured, preparation, workers)
             results = list(track(prepared, len(names), "preprocessed"))
         done = [one for one in results if one.status != "failed"]

@@ -75,7 +75,7 @@ def _groups(
     """Return predictors and the labelled cases that each never saw, and say which they are."""
     from interactivenet.datasets.task import Task
     from interactivenet.models.model import own_model
-    from interactivenet.preprocessing.folds import read_splits
+    from interactivenet.planning.planned_task import PlannedTask
 
     dataset = Task.load(roots.raw_task(task))
     model = own_model(roots, task)
@@ -87,7 +87,7 @@ def _groups(
         return [(predictor_for(model, how, device)(), test)]
     say("no labelled test cases: each fold's validation cases, with that fold alone")
     cases = {case.name: case for case in dataset.training if case.interaction}
-    splits = read_splits(roots.processed_task(task))
+    splits = PlannedTask.load(roots.processed_task(task)).splits
     groups = []
     for number in model.folds:
         mine = [cases[name] for name in splits[number].validation if name in cases]

@@ -44,11 +44,11 @@ class Request:
 
 def fold_numbers(roots: Roots, task: str, fold: str, devices: int) -> list[int]:
     """Return the folds that '3' or 'all' mean; raises RequestError where there is none such."""
-    from interactivenet.preprocessing.folds import read_splits
+    from interactivenet.planning.planned_task import PlannedTask
 
     if fold == "all" and devices > 1:
         raise RequestError(f"--devices {devices}: expected one fold at a time, not all")
-    count = len(read_splits(roots.processed_task(task)))
+    count = len(PlannedTask.load(roots.processed_task(task)).splits)
     if fold == "all":
         return list(range(count))
     if not re.fullmatch(r"\d+", fold) or int(fold) >= count:
@@ -63,6 +63,7 @@ def train_and_validate(ctx: click.Context, request: Request) -> int:
     Leaves the program with 143 or 130 where a signal came.
     """
     from interactivenet.models.device import choose_device, choose_precision, rank
+    from interactivenet.planning.planned_task import PlannedTask
     from interactivenet.preprocessing.folds import read_fold
     from interactivenet.system.locks import folder_lock
     from interactivenet.system.provenance import Run
@@ -70,7 +71,7 @@ def train_and_validate(ctx: click.Context, request: Request) -> int:
     from interactivenet.training.trainer import train_fold
 
     settings, roots = request.settings, request.roots
-    fold = read_fold(roots.processed_task(request.task), request.fold)
+    fold = read_fold(PlannedTask.load(roots.processed_task(request.task)), request.fold)
     folder = roots.results / request.task / f"fold_{fold.number}"
     if rank(settings.devices):  # a further process of the same training: the first one reports
         with suppress(Interrupted):

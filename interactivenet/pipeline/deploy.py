@@ -21,8 +21,7 @@ from interactivenet.models.bundle import (
 )
 from interactivenet.models.model import CHOICE, Model, read_choice
 from interactivenet.models.model_card import render_card
-from interactivenet.planning.plan import read_plans
-from interactivenet.preprocessing.folds import PLANS
+from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.system.files import read_object, replacing_folder, write_bytes
 
 #: of the fingerprint, what a model card tells; numbers only, no case is named
@@ -38,13 +37,13 @@ def describe(roots: Roots, model: Model, description: str = "") -> dict[str, Any
     Raises RequestError where its cross-validation is not there.
     """
     task = model.plan.task
-    plans = read_plans(roots.processed_task(task) / PLANS)
+    planned = PlannedTask.load(roots.processed_task(task))
     path = roots.results / task / CHOICE
     if not path.exists():
         raise RequestError(
             f"{path}: does not exist: run 'interactivenet postprocess -t {task}' first"
         )
-    fingerprint = plans["fingerprint"]
+    fingerprint = planned.fingerprint
     facts = read_object(model.weights[0].with_suffix(".json"))
     found = summarise(read_choice(path)["objects"])
     return {
@@ -52,7 +51,7 @@ def describe(roots: Roots, model: Model, description: str = "") -> dict[str, Any
         "training": {
             "cases": fingerprint["cases"],
             "objects": fingerprint["prompts"],
-            "folds": len(plans["splits"]),
+            "folds": len(planned.splits),
             "epochs": facts.get("epochs"),
             **{name: fingerprint[name] for name in _MEASURED},
         },

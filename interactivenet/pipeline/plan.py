@@ -21,10 +21,13 @@ from interactivenet.planning.fingerprint import (
     measure_case,
 )
 from interactivenet.planning.plan import Plan
+from interactivenet.planning.planned_task import PLANS, PlannedTask
 from interactivenet.planning.rules import PlanningOptions, is_ct, make_plan
+from interactivenet.plotting.snapshots import save_snapshot, snapshot_made_from
 from interactivenet.preprocessing.storage import (
     Preparation,
     PreparedCase,
+    Snapshots,
     case_inputs,
     file_hashes,
     prepare_case,
@@ -32,7 +35,9 @@ from interactivenet.preprocessing.storage import (
 from interactivenet.system.files import read_object, remove, sha256, write_json
 from interactivenet.system.parallel import Workers
 
-PLANS, FACTS = "plans.json", "fingerprint"
+FACTS = "fingerprint"
+#: pictures of the regions
+SNAPSHOTS = Snapshots(save_snapshot, snapshot_made_from)
 #: modules that the worker processes import before the first case
 WORKER_MODULES = ("interactivenet.pipeline.plan", "interactivenet.imaging.nifti")
 #: a cut that holds less of an object than this is worth a warning
@@ -143,13 +148,7 @@ def write_plans(
     coverage: Mapping[str, float],
 ) -> Path:
     """Write ``plans.json``: the plan, the splits, coverage by region, what was measured."""
-    content = plan.as_json()
-    content["splits"] = [asdict(split) for split in splits]
-    content["coverage"] = dict(coverage)
-    content["fingerprint"] = fingerprint.summary()
-    path = folder / PLANS
-    write_json(path, content)
-    return path
+    return PlannedTask(folder, plan, splits, coverage, fingerprint.summary()).save()
 
 
 def prepare_cases(

@@ -15,12 +15,13 @@ from typing import Any
 
 from interactivenet.datasets.task import Roots
 from interactivenet.errors import DataError, RequestError
-from interactivenet.models.model import CHOICE, CHOICE_VERSION, is_finished
+from interactivenet.models.fold_results import WEIGHTS, FoldResults
+from interactivenet.models.model import CHOICE, CHOICE_VERSION
 from interactivenet.pipeline.validate import MEASURES_VERSION, METRICS, SHOWN, VALIDATION
-from interactivenet.planning.plan import Plan
+from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.calibration import Calibration, calibrate, left_out
 from interactivenet.postprocessing.components import CANDIDATES, Postprocessing
-from interactivenet.preprocessing.folds import PLANS, WEIGHTS, read_fold, read_splits
+from interactivenet.preprocessing.folds import read_fold
 from interactivenet.system.files import read_object, sha256, write_json
 
 #: means of Dice that differ by less are a tie
@@ -76,9 +77,9 @@ def choose(roots: Roots, task: str, folds: Sequence[int] | None = None) -> Selec
     Raises RequestError where a fold is not trained or not validated, naming those.
     """
     processed, results = roots.processed_task(task), roots.results / task
-    plan = Plan.load(processed / PLANS)
-    numbers = _wanted(processed, results, task, folds)
-    records = {number: _record(processed, results, task, number) for number in numbers}
+    planned = PlannedTask.load(processed)
+    numbers = _wanted(planned, results, folds)
+    records = {number: _record(planned, results, number) for number in numbers}
     failures: dict[str, str] = {}
     rows: dict[str, list[dict[str, Any]]] = {checkpoint: [] for checkpoint in WEIGHTS}
     for number, record in records.items():
@@ -102,7 +103,7 @@ def choose(roots: Roots, task: str, folds: Sequence[int] | None = None) -> Selec
     checkpoint, postprocessing, objects = options[index]
     calibrations = _calibrations(objects)
     return Selection(
-        task=task, plan=plan.digest, folds=tuple(numbers), checkpoint=checkpoint,
+        task=task, plan=planned.plan.digest, folds=tuple(numbers), checkpoint=checkpoint,
         postprocessing=postprocessing, table=tuple(table),
         objects=tuple(_with_expected(objects, calibrations)), calibrations=calibrations,
         failures=failures, made_from=_made_from(records),
@@ -121,8 +122,9 @@ def is_current(roots: Roots, task: str, folds: Sequence[int] | None = None) -> b
     try:
         known = read_object(path)
         processed, results = roots.processed_task(task), roots.results / task
-        numbers = _wanted(processed, results, task, folds)
-        records = {number: _record(processed, results, task, number) for number in numbers}
+        planned = PlannedTask.load(processed)
+        numbers = _wanted(planned, results, folds)
+        records = {number: _record(planned, results, number) for number in numbers}
     except (DataError, RequestError):
         return False
     return (
@@ -131,10 +133,10 @@ def is_current(roots: Roots, task: str, folds: Sequence[int] | None = None) -> b
     )  # fmt: skip
 
 
-def _wanted(processed: Path, results: Path, task: str, folds: Sequence[int] | None) -> list[int]:
-    count = len(read_splits(processed))
+def _wanted(planned: PlannedTask, results: Path, folds: Sequence[int] | None) -> list[int]:
+    task, count = planned.name, len(planned.splits)
     numbers = list(range(count)) if folds is None else sorted(set(folds))
-    there = [number for number in range(count) if is_finished(results, number)]
+    there = [number for number in range(count) if FoldResults(results, number).is_finished]
     missing = [number for number in numbers if number not in there]
     if missing:
         some = f", or --folds {','.join(map(str, there))} goes on without" if there else ""
@@ -145,12 +147,12 @@ def _wanted(processed: Path, results: Path, task: str, folds: Sequence[int] | No
     return numbers
 
 
-def _record(processed: Path, results: Path, task: str, number: int) -> dict[str, Any]:
+def _record(planned: PlannedTask, results: Path, number: int) -> dict[str, Any]:
     """Read what a fold's validation measured; raises RequestError where that is not current."""
-    folder = results / f"fold_{number}"
+    task, folder = planned.name, results / f"fold_{number}"
     path = folder / VALIDATION / METRICS
     record = read_object(path)
-    fold = read_fold(processed, number)
+    fold = read_fold(planned, number)
     for checkpoint, name in WEIGHTS.items():
         known = record.get(checkpoint, {})
         made_from = known.get("made_from", {})

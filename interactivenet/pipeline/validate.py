@@ -25,11 +25,12 @@ from interactivenet.errors import DataError, one_line
 from interactivenet.evaluation import evaluate_masks
 from interactivenet.imaging.io import read_label, write_label
 from interactivenet.inference.predictor import Predictor
+from interactivenet.models.fold_results import WEIGHTS
 from interactivenet.models.model import Model
 from interactivenet.plotting.overlays import save_overlay
 from interactivenet.postprocessing.components import CANDIDATES
 from interactivenet.postprocessing.merging import Segmentation, merge
-from interactivenet.preprocessing.folds import WEIGHTS, Fold
+from interactivenet.preprocessing.folds import Fold
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.files import read_object, remove, sha256, write_json, write_text
 from interactivenet.system.parallel import map_cases

@@ -14,6 +14,7 @@ from interactivenet.evaluation import evaluate_masks
 from interactivenet.imaging.io import read_label
 from interactivenet.inference.predictor import NetworkOutput, Predictor, PreparedScan
 from interactivenet.pipeline.validate import Validated, validate_fold
+from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.merging import PromptProbability
 from interactivenet.preprocessing.folds import read_fold
 from interactivenet.system.signals import Interrupted, Signals
@@ -43,7 +44,7 @@ def trained(tmp_path_factory):
                     ["plan", *where, *plan]):  # fmt: skip
         done = CliRunner().invoke(main, command)
         assert done.exit_code == 0, done.output
-    fold = read_fold(root / "processed" / NAME, 0)
+    fold = read_fold(PlannedTask.load(root / "processed" / NAME), 0)
     train_fold(fold, root / "results", replace(QUICK, epochs=1))
     return Task.load(folder), fold, root / "results"
 

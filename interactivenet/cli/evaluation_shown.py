@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def show_summary(evaluation: Evaluation) -> None:
     """Print a table of the metrics, what was missed, and where the report is."""
-    from interactivenet.evaluation.measures import METRIC
+    from interactivenet.metric_names import METRIC
 
     everything = evaluation.summary["all"]
     metrics: Mapping[str, Mapping[str, Any]] = everything["metrics"]
@@ -27,7 +27,7 @@ def show_summary(evaluation: Evaluation) -> None:
         for name, found in metrics.items():
             known = METRIC.get(name)
             heading = known.heading if known else name.replace("_", " ").capitalize()
-            digits = known.decimals if known else 3
+            digits = known.digits if known else 3
             mean, sd, median, low, high = (
                 _number(found[key], digits) for key in ("mean", "std", "median", "low", "high")
             )

@@ -26,7 +26,7 @@ SHELL := /bin/bash
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format demo bench image image-test image-save sif clean
+.PHONY: help setup test lint format docs demo bench image image-test image-save sif clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ lint: setup ## Check style, format and types
 format: setup ## Sort imports and format the code
 	$(BIN)/ruff check --select I --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
+
+docs: setup ## Build the documentation as a site, in build/site
+	$(BIN)/mkdocs build --quiet --strict
 
 demo: setup ## Run every stage on a small task, in demo/ (DATA=FOLDER: on your own scans)
 	$(BIN)/interactivenet demo $(if $(DATA),--data "$(DATA)") \

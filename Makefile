@@ -68,7 +68,7 @@ bench: setup ## Run every benchmark into benchmarks/results/ (some minutes)
 
 image: ## Build the container image (TORCH_INDEX=ADDRESS for another build of torch)
 	$(DOCKER) build -f docker/Dockerfile --tag $(IMAGE) --build-arg VERSION=$(VERSION) \
-	  --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" \
+	  --build-arg REVISION="$$(git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)" \
 	  $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) $(BUILD_ARGS) .
 
 image-test: setup ## Build an image and a SIF, and run every stage in them (as root: may install an engine)

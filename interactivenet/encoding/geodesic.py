@@ -249,8 +249,9 @@ def _by_library(
         import GeodisTK
     except ImportError:
         raise RequestError(
-            'kernel "geodistk" needs the library GeodisTK: pip install "interactivenet[geodistk]",'
-            ' or choose the kernel "scan", which gives the same distances'
+            'kernel "geodistk" needs the library GeodisTK: pip install'
+            ' "interactivenet-segmentation[geodistk]", or choose the kernel "scan", which gives'
+            " the same distances"
         ) from None
     last = image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
     found = GeodisTK.geodesic3d_raster_scan(

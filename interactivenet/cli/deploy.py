@@ -13,6 +13,7 @@ from interactivenet.cli.base import (
     results_option,
     task_option,
 )
+from interactivenet.cli.folders import DataPath
 
 
 @click.command("deploy", cls=Command)
@@ -20,15 +21,15 @@ from interactivenet.cli.base import (
 @click.option("--folds", default="all", show_default=True, metavar="K,K|all",
               help="Which folds to deploy.")  # fmt: skip
 @click.option("--zip", "zipped", is_flag=True, help="Write models/TASK.zip, too, to hand on.")
-@click.option("--grand-challenge", "algorithm", type=click.Path(path_type=Path), metavar="FOLDER",
+@click.option("--grand-challenge", "algorithm", type=DataPath("writes"), metavar="FOLDER",
               help="Write what a grand-challenge algorithm is built from.")  # fmt: skip
-@click.option("--settings", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--settings", type=DataPath("reads"), metavar="FILE",
               help="JSON: the algorithm's interfaces (docs/deploying.md).")  # fmt: skip
 @click.option("--image", default="interactivenet", show_default=True,
               help="The container image that the algorithm is built on.")  # fmt: skip
 @click.option("--description", default="", metavar="TEXT",
               help="First paragraph of the model card: data, makers, licence.")  # fmt: skip
-@processed_option
+@processed_option.with_access("ignores")  # a deployed model needs nothing of its task
 @results_option
 @click.pass_context
 def deploy(

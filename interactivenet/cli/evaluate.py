@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from interactivenet.cli.base import Command, jobs_option, required
-from interactivenet.cli.predicting import network_options, roots_options
+from interactivenet.cli.base import (
+    Command,
+    jobs_option,
+    processed_option,
+    raw_option,
+    required,
+    results_option,
+    task_option,
+)
+from interactivenet.cli.folders import Access, DataPath, only_with
+from interactivenet.cli.predicting import network_options
 
-_PATH = click.Path(path_type=Path)
+_READ = DataPath("reads")
+
+
+def _access_to_predictions(options: Mapping[str, Any]) -> Access:
+    """Say whether the evaluation goes to where the predictions are."""
+    return "writes" if options["output"] is None and not options["robustness"] else "reads"
+
+
+def _access_to_results(options: Mapping[str, Any]) -> Access:
+    """Say whether --robustness finds its model there, or writes there as well."""
+    if not options["robustness"]:
+        return "ignores"
+    return "writes" if options["output"] is None else "reads"
 
 
 @click.command("evaluate", cls=Command)
-@click.option("-p", "--predictions", type=_PATH, help="Folder of label maps, or one.")
-@click.option("-l", "--labels", type=_PATH, help="Folder of true ones, or one.")
-@click.option("-i", "--images", type=_PATH, help="Folder of CASE_0000 ... or CASE: for pictures.")
-@click.option("-in", "--interactions", type=_PATH, help="Folder of points: for pictures, objects.")
-@click.option("-o", "--output", type=_PATH, help="Where to.  [default: PREDICTIONS/evaluation]")
-@click.option("--subtypes", type=_PATH, help='JSON: {"CASE": "subtype", ...}.')
+@click.option("-p", "--predictions", type=DataPath(_access_to_predictions),
+              help="Folder of label maps, or one.")  # fmt: skip
+@click.option("-l", "--labels", type=_READ, help="Folder of true ones, or one.")
+@click.option("-i", "--images", type=_READ, help="Folder of CASE_0000 ... or CASE: for pictures.")
+@click.option("-in", "--interactions", type=_READ, help="Folder of points: for pictures, objects.")
+@click.option("-o", "--output", type=DataPath("writes"),
+              help="Where to.  [default: PREDICTIONS/evaluation]")  # fmt: skip
+@click.option("--subtypes", type=_READ, help='JSON: {"CASE": "subtype", ...}.')
 @click.option("--name", "names", multiple=True, metavar="VALUE=NAME", help="Name of a label.")
 @click.option("--tolerance-mm", default=2.0, show_default=True, type=click.FloatRange(min=0),
               help="Surfaces this near agree, for the NSD.")  # fmt: skip
@@ -32,7 +56,11 @@ _PATH = click.Path(path_type=Path)
               help="Of each disturbance.")  # fmt: skip
 @click.option("-s", "--seed", default=0, show_default=True, type=click.IntRange(min=0),
               help="Of the disturbances.")  # fmt: skip
-@roots_options
+@task_option
+@raw_option.with_access(only_with("robustness"))
+@processed_option.with_access(only_with("robustness"))
+@results_option.with_access(_access_to_results)
+@click.option("--overwrite", is_flag=True, help="Do again what is done.")
 @network_options
 @click.pass_context
 def evaluate(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from interactivenet.cli.base import Command, LazyGroup, results_option
+from interactivenet.cli.folders import DataPath
 
 if TYPE_CHECKING:
     from interactivenet.models.download import Progress
@@ -43,7 +44,7 @@ def models() -> None:
 
 @click.command("list", cls=Command)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@results_option
+@results_option.with_access("reads")
 def list_models(as_json: bool, results: Path | None) -> None:
     """List the models that are installed, and those that can be downloaded. Needs no network."""
     from interactivenet.cli.models_shown import listed_json, show_list
@@ -113,7 +114,7 @@ def download(
 
 
 @click.command("install", cls=Command)
-@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.argument("file", type=DataPath("reads", exists=True))
 @_name
 @_overwrite
 @results_option
@@ -127,7 +128,7 @@ def install(file: Path, own: str | None, overwrite: bool, results: Path | None) 
 
 @click.command("show", cls=Command)
 @click.argument("name")
-@results_option
+@results_option.with_access("reads")
 def show(name: str, results: Path | None) -> None:
     """Tell what is known of a model, with its model card."""
     from interactivenet.cli.models_shown import show_model

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from interactivenet.cli.base import Command, results_option, task_option
+from interactivenet.cli.folders import DataPath
 
 
 @click.command("convert", cls=Command)
-@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("source", type=DataPath("reads", exists=True))
 @task_option
 @click.option("-l", "--label", default="tumour", show_default=True, metavar="NAME",
               help="How its label is called.")  # fmt: skip

@@ -214,7 +214,7 @@ def test_one_case_alone(task):
     content["training"] = content["training"][:1]
     write_json(task / "dataset.json", content)
     result = run(task, "-f", "1")
-    assert result.exit_code == 0 and "no honest validation" in result.output
+    assert result.exit_code == 0 and "trains and validates on the same cases" in result.output
 
 
 def test_low_coverage_is_a_warning(task):

@@ -45,8 +45,8 @@ def trained(tmp_path_factory):
         done = CliRunner().invoke(main, command)
         assert done.exit_code == 0, done.output
     fold = read_fold(PlannedTask.load(root / "processed" / NAME), 0)
-    train_fold(fold, root / "results", replace(QUICK, epochs=1))
-    return Task.load(folder), fold, root / "results"
+    train_fold(fold, root / "results" / NAME / "fold_0", replace(QUICK, epochs=1))
+    return Task.load(folder), fold, FoldResults(root / "results" / NAME, 0)
 
 
 class Oracle:
@@ -81,8 +81,9 @@ def copied(trained, tmp_path):
     import shutil
 
     task, fold, results = trained
-    shutil.copytree(results, tmp_path / "results")
-    return task, fold, tmp_path / "results"
+    copy = FoldResults(tmp_path / "results" / NAME, 0)
+    shutil.copytree(results.folder, copy.folder)
+    return task, fold, copy
 
 
 def test_named_prompts_are_measured_against_their_own_label(trained, tmp_path, oracle):

@@ -44,7 +44,7 @@ def dataset(
     """
     if ctx.invoked_subcommand is not None:
         return
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.datasets import check_dataset
     from interactivenet.prompts.prompt import LabelNames
@@ -95,7 +95,7 @@ def convert(
     an nnU-Net v2 dataset, or a plain folder with images/ and labels/. Files are hard-linked
     where the disk allows it, and copied otherwise.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.datasets import convert_dataset
     from interactivenet.prompts.prompt import LabelNames
@@ -144,7 +144,7 @@ def phantom(
     **settings: Any,
 ) -> None:
     """Make a task of synthetic scans with lobulated tumours, to try things on."""
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.phantom import PhantomSettings
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.datasets import make_phantoms

@@ -48,7 +48,8 @@ def deploy(
     and holds no patient's name. With --grand-challenge a model that is deployed already (or was
     installed) needs nothing of its task.
     """
-    from interactivenet.cli.reporting import Terminal, say
+    from interactivenet.cli.reporting import say
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.models.model import parse_folds
     from interactivenet.pipeline.deploy import deploy as run_stage

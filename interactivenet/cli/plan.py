@@ -70,7 +70,7 @@ def plan(
     Writes plans.json, regions/, run.json and, with -v, snapshots/ into the processed task. What
     is finished and unchanged is skipped.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.plan import FoldOptions
     from interactivenet.pipeline.plan import plan as run_stage

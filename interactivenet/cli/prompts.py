@@ -45,7 +45,7 @@ def convert(
     (grand-challenge "Multiple points", LPS mm), .mrk.json and .fcsv (3D Slicer), .csv (columns
     name,x,y,z,system). Nothing is lost but the rounding to voxels of a mask.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.prompts import convert_prompts
     from interactivenet.prompts.prompt import LabelNames

@@ -46,7 +46,7 @@ def simulate(
     Points go to interactionsTr and interactionsTs, the settings to simulation.json. Images and
     labels are never changed. Prompt files that were not simulated here are kept.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.simulate import simulate as run_stage
     from interactivenet.prompts.simulation import SimulationOptions

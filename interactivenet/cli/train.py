@@ -62,7 +62,7 @@ def train(
     TASK/fold_FOLD of the results. A training that was interrupted (Ctrl-C, SIGTERM, or worse) is
     continued by the same command.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.train import train as run_stage
     from interactivenet.training.trainer import TrainingOptions

@@ -197,14 +197,8 @@ def _report(selection: Selection, reporter: Reporter) -> None:
         )
         for row in selection.table
     )
-    columns = (
-        "",
-        "postprocessing",
-        "checkpoint",
-        "n",
-        "missed",
-        *(METRIC[metric].heading for metric in SHOWN),
-    )
+    headings = (METRIC[metric].heading for metric in SHOWN)
+    columns = ("", "postprocessing", "checkpoint", "n", "missed", *headings)
     reporter.table(Table(columns, rows, left=3))
     calibration = selection.calibrations.get("mirrored")
     if calibration is not None:

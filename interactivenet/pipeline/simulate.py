@@ -24,7 +24,7 @@ from interactivenet.imaging.io import READABLE, read_label
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.prompts.io import PROMPT_SUFFIXES, write_prompts
 from interactivenet.prompts.prompt import LabelNames
-from interactivenet.prompts.simulation import SimulationOptions
+from interactivenet.prompts.simulation import SimulationOptions, simulate_prompts_with_notes
 from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import remove, replacing, sha256, write_json
 from interactivenet.system.parallel import available_cores, map_cases

@@ -118,12 +118,6 @@ def validation_table(checkpoints: Sequence[Validated]) -> Table:
         for validated in checkpoints
     ]
     for rank, row in ranked(checkpoints[0].objects).items():
-        rows.append(
-            (
-                f"{rank}: {object_name(row)}",
-                "",
-                "",
-                *(METRIC[metric].text(row[metric]) for metric in SHOWN),
-            )
-        )
+        values = (METRIC[metric].text(row[metric]) for metric in SHOWN)
+        rows.append((f"{rank}: {object_name(row)}", "", "", *values))
     return Table(("", "n", "missed", *(METRIC[metric].heading for metric in SHOWN)), tuple(rows))

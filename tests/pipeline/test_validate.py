@@ -13,6 +13,7 @@ from interactivenet.datasets.task import Task
 from interactivenet.evaluation import evaluate_masks
 from interactivenet.imaging.io import read_label
 from interactivenet.inference.predictor import NetworkOutput, Predictor, PreparedScan
+from interactivenet.models.fold_results import FoldResults
 from interactivenet.pipeline.validate import Validated, validate_fold
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.merging import PromptProbability

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from interactivenet.cli.base import Group, jobs_option, raw_option, required, task_option
+from interactivenet.cli.folders import DataPath
 
 _LABEL_HELP = (
     "A label's name, numbered from 1 in the order given, or VALUE=NAME. Repeat for several."
@@ -21,7 +22,7 @@ _LABEL_HELP = (
 )  # fmt: skip
 @click.option("-l", "--label", "labels", multiple=True, metavar="NAME", help=_LABEL_HELP)
 @click.option("--subtypes", is_flag=True, help="Read each case's subtype from subtypes.json.")
-@raw_option
+@raw_option.with_access("writes")
 @jobs_option
 @click.pass_context
 def dataset(
@@ -64,7 +65,7 @@ def dataset(
 
 
 @dataset.command("convert")
-@click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("source", type=DataPath("reads", exists=True, file_okay=False))
 @task_option
 @click.option(
     "-m", "--modality", "modalities", multiple=True, metavar="NAME",
@@ -78,7 +79,7 @@ def dataset(
 @click.option("--test-cases", default=0, type=click.IntRange(min=0),
               help="And so many others of them as test cases.")  # fmt: skip
 @click.option("--seed", default=0, show_default=True)
-@raw_option
+@raw_option.with_access("writes")
 @jobs_option
 @click.pass_context
 def convert(
@@ -158,7 +159,7 @@ def convert(
 @click.option("--oblique", default=0.0, show_default=True, help="Degrees that the grid is tilted.")
 @click.option("--orientation", default="LPS", show_default=True, help="Axes as stored.")
 @click.option("--seed", default=0, show_default=True)
-@raw_option
+@raw_option.with_access("writes")
 @jobs_option
 @click.pass_context
 def phantom(

@@ -45,7 +45,7 @@ _STATUSES = ("written", "unchanged")
 @click.option("-v", "--verbose", is_flag=True, help="Draw each prompt into snapshots/.")
 @click.option("--overwrite", is_flag=True, help="Redo what is finished and unchanged, too.")
 @raw_option
-@processed_option
+@processed_option.with_access("writes")
 @click.option(
     "--jobs", type=click.IntRange(min=1), help="Processes.  [default: the available cores]"
 )

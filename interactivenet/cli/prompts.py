@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from interactivenet.cli.base import Group, raw_option, task_option
+from interactivenet.cli.folders import DataPath, only_with
 
 
 @click.command("prompts", cls=Group)
@@ -15,21 +16,21 @@ def prompts() -> None:
 
 
 @prompts.command("convert")
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("target", type=click.Path(path_type=Path))
+@click.argument("source", type=DataPath("reads"))
+@click.argument("target", type=DataPath("writes", dir_okay=False))
 @task_option
 @click.option(
     "-l", "--label", "labels", multiple=True, metavar="NAME",
     help="A label's name, numbered from 1, or VALUE=NAME: what names in SOURCE mean.",
 )  # fmt: skip
 @click.option(
-    "--image", type=click.Path(path_type=Path),
+    "--image", type=DataPath("reads"),
     help="The case's image; needed to write a mask, and for voxel indices.",
 )  # fmt: skip
 @click.option("--voxels-in", is_flag=True, help="SOURCE (.json) has voxel indices, not LPS mm.")
 @click.option("--voxels-out", is_flag=True, help="Write voxel indices to TARGET (.json).")
 @click.option("--overwrite", is_flag=True, help="Replace TARGET where it exists.")
-@raw_option
+@raw_option.with_access(only_with("task"))
 def convert(
     source: Path,
     target: Path,
@@ -50,7 +51,7 @@ def convert(
     from interactivenet.cli.reporting import say
     from interactivenet.datasets.task import Roots, Task
     from interactivenet.errors import RequestError
-    from interactivenet.imaging.io import read_volume, suffix_of
+    from interactivenet.imaging.io import read_image, suffix_of
     from interactivenet.prompts.io import TEXT_SUFFIXES, read_prompts, write_prompts
     from interactivenet.prompts.prompt import LabelNames
 
@@ -63,7 +64,7 @@ def convert(
         raise RequestError(f"{target} is the source itself: give another name")
     if target.exists() and not overwrite:
         raise RequestError(f"{target} exists: --overwrite replaces it")
-    grid = (image, read_volume(image).source) if image else None
+    grid = (image, read_image(image).source) if image else None
     found = read_prompts(source, names, image=grid, voxels=voxels_in)
     unnamed = sorted({one.name for one in found if one.name}) if names is None else []
     if unnamed and suffix_of(target, TEXT_SUFFIXES) == "":

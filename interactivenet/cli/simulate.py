@@ -28,7 +28,7 @@ from interactivenet.cli.base import Command, jobs_option, raw_option, required, 
     show_default=True, help="json is chosen where two objects of a case share a label.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace prompts placed by others, too.")
-@raw_option
+@raw_option.with_access("writes")
 @jobs_option
 @click.pass_context
 def simulate(

@@ -14,6 +14,7 @@ from interactivenet.cli.base import (
     results_option,
     task_option,
 )
+from interactivenet.cli.folders import only_with
 
 
 @click.command("train", cls=Command)
@@ -39,7 +40,7 @@ from interactivenet.cli.base import (
               help="Segment the fold's validation cases afterwards.")  # fmt: skip
 @click.option("--mlflow/--no-mlflow", default=True, show_default=True,
               help="Record the training in MLflow.")  # fmt: skip
-@raw_option
+@raw_option.with_access(only_with("validate"))
 @processed_option
 @results_option
 @click.pass_context

@@ -17,8 +17,8 @@ from interactivenet.datasets.formats import Source, SourceCase
 from interactivenet.errors import DataError, RequestError, naming, one_line
 from interactivenet.imaging.io import (
     READABLE,
+    read_image,
     read_label,
-    read_volume,
     suffix_of,
     write_label,
     write_volume,
@@ -100,7 +100,7 @@ def _import_images(case: SourceCase, folder: Path, modalities: int, copy: bool) 
     for index, path in case.images.items():
         stem = f"{case.name}_{index:04d}"
         if _has_parts(path):
-            volume = read_volume(path)
+            volume = read_image(path)
             write_volume(folder / f"{stem}.mha", volume.array[0], volume.source)
         else:
             _place(path, folder / f"{stem}{suffix_of(path)}", copy)

@@ -12,8 +12,9 @@ import numpy as np
 from interactivenet.datasets.file_matching import Finding, find_cases
 from interactivenet.datasets.task import Case, Task, simulated_files
 from interactivenet.errors import DataError, RequestError, one_line
+from interactivenet.imaging.components import label_counts
 from interactivenet.imaging.geometry import Array, Geometry
-from interactivenet.imaging.io import check_same_lattice, read_label, read_volume
+from interactivenet.imaging.io import check_same_lattice, read_image, read_label
 from interactivenet.prompts.checks import Add, check_prompt
 from interactivenet.prompts.components import PromptObjects
 from interactivenet.prompts.io import read_prompts
@@ -177,7 +178,7 @@ def _check_images(case: Case, modalities: Sequence[str], add: Add) -> Geometry:
     """Read every modality on its own, so that memory holds one at a time."""
     first: Geometry | None = None
     for path, modality in zip(case.images, modalities, strict=True):
-        volume = read_volume(path)
+        volume = read_image(path)
         if first is None:
             first = volume.source
         else:
@@ -211,17 +212,6 @@ def _check_label(
     if unknown:
         raise DataError(f"{case.label}: holds label value {_list(unknown)}, expected {labels}")
     return label
-
-
-def label_counts(label: Array) -> dict[int, int]:
-    """Count the voxels of each foreground value of a label map (X, Y, Z)."""
-    if label.dtype.itemsize > 2:
-        values, counts = np.unique(label, return_counts=True)
-        return {int(v): int(n) for v, n in zip(values, counts, strict=True) if v}
-    total = np.zeros(np.iinfo(label.dtype).max + 1, np.int64)
-    for slab in np.moveaxis(label, 2, 0):  # slab by slab: bincount copies to 64 bits
-        total += np.bincount(slab.ravel(), minlength=len(total))
-    return {int(value): int(total[value]) for value in np.flatnonzero(total) if value}
 
 
 def _list(values: Sequence[int]) -> str:

@@ -22,7 +22,7 @@ def suffix_of(path: Path, suffixes: Sequence[str] = READABLE) -> str:
     return next((suffix for suffix in suffixes if name.endswith(suffix)), "")
 
 
-def read_volume(path: Path) -> Volume:
+def read_image(path: Path) -> Volume:
     """Read one image: NIfTI, MetaImage, NRRD, or the folder of a DICOM series.
 
     Returns a Volume with array (1, X, Y, Z) along RAS+, in the file's number type.
@@ -34,7 +34,7 @@ def read_volume(path: Path) -> Volume:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             count = int(array.size - np.isfinite(array).sum())
             raise DataError(f"has {count} voxels that are NaN or infinite, expected none")
-        return Volume(geometry.to_ras(array)[None], geometry, notes)
+        return Volume.from_stored(array, geometry, notes=notes)
 
 
 def read_channels(paths: Sequence[Path]) -> Volume:
@@ -42,12 +42,13 @@ def read_channels(paths: Sequence[Path]) -> Volume:
 
     Raises DataError with both geometries where they do not share one grid.
     """
-    volumes = [read_volume(path) for path in paths]
+    volumes = [read_image(path) for path in paths]
     for path, volume in zip(paths[1:], volumes[1:], strict=True):
         check_same_lattice(path, volume.source, paths[0], volumes[0].source)
+    source = volumes[0].source
     array = np.concatenate([volume.array for volume in volumes])
     notes = tuple(note for volume in volumes for note in volume.notes)
-    return Volume(array, volumes[0].source, notes)
+    return Volume.from_stored(source.from_ras(array), source, notes=notes)
 
 
 def read_label(path: Path) -> Volume:
@@ -55,7 +56,7 @@ def read_label(path: Path) -> Volume:
 
     Float files with whole values are accepted, and noted. Raises DataError otherwise.
     """
-    volume = read_volume(path)
+    volume = read_image(path)
     array, notes = volume.array, volume.notes
     with naming(path):
         if array.dtype.kind == "f":
@@ -69,7 +70,8 @@ def read_label(path: Path) -> Volume:
             raise DataError(f"holds the negative label value {array.min():g}, expected 0 or more")
         if array.size and array.max() > MAX_LABEL:
             raise DataError(f"holds the label value {array.max():g}, expected at most {MAX_LABEL}")
-        return Volume(array.astype(label_type(array)), volume.source, notes)
+        stored = volume.source.from_ras(array.astype(label_type(array)))
+        return Volume.from_stored(stored, volume.source, notes=notes)
 
 
 def write_volume(path: Path, array: Array, grid: Geometry) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from interactivenet.datasets.file_matching import stems
-from interactivenet.datasets.integrity import label_counts
 from interactivenet.datasets.task import SIMULATION, Task, has_own_list, simulated_files
 from interactivenet.errors import DataError, RequestError, one_line
+from interactivenet.imaging.components import label_counts
 from interactivenet.imaging.geometry import Volume
 from interactivenet.imaging.io import READABLE, read_label
 from interactivenet.prompts import simulation

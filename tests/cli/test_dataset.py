@@ -323,14 +323,14 @@ def test_points_that_all_lie_outside_the_object_are_refused(task):
 def test_an_unexpected_failure_costs_only_its_case(task, monkeypatch):
     from interactivenet.datasets import integrity
 
-    real = integrity.read_volume
+    real = integrity.read_image
 
     def broken(path):
         if "good_1" in path.name:
             raise KeyError("surprise")
         return real(path)
 
-    monkeypatch.setattr(integrity, "read_volume", broken)
+    monkeypatch.setattr(integrity, "read_image", broken)
     result = dataset(task)
     assert result.exit_code == 1
     assert "unexpected KeyError: 'surprise'" in result.output

@@ -8,7 +8,7 @@ import pytest
 import SimpleITK as sitk
 
 from interactivenet.datasets.task import Roots, Task
-from interactivenet.imaging.io import read_volume
+from interactivenet.imaging.io import read_image
 from interactivenet.models.bundle import write_bundle
 from interactivenet.models.model import own_model
 from interactivenet.prompts.io import read_prompts, write_prompts
@@ -42,7 +42,7 @@ def test_one_file_of_another_format(trained, tested, tmp_path):
     turned = sitk.PermuteAxes(nifti, (2, 0, 1))[::-1, :, ::-1]
     path = tmp_path / "scan.mha"
     sitk.WriteImage(turned, str(path))
-    image = read_volume(case.images[0]).source
+    image = read_image(case.images[0]).source
     prompts = read_prompts(case.interaction, LabelNames({1: "tumour"}), image=(path, image))
     write_prompts(tmp_path / "points.json", prompts)
     out = tmp_path / "out"
@@ -73,7 +73,7 @@ def test_an_odd_case_costs_itself(trained, tested, tmp_path, fault):
     shutil.copytree(raw / "imagesTs", images)
     shutil.copytree(raw / "interactionsTs", points)
     case = case_of(trained)
-    image = read_volume(case.images[0]).source
+    image = read_image(case.images[0]).source
     (prompt,) = read_prompts(case.interaction, image=(case.images[0], image))
     mine = points / case.interaction.name
     mine.unlink()

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from interactivenet.cli import main
 from interactivenet.datasets.task import Task
 from interactivenet.errors import DataError
-from interactivenet.imaging.io import read_label, read_volume, write_label, write_volume
+from interactivenet.imaging.io import read_image, read_label, write_label, write_volume
 from interactivenet.imaging.resampling import resampled_geometry
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.storage import Snapshots, load_region, region_names
@@ -118,7 +118,7 @@ def test_scans_of_one_slice(task, tmp_path):
             label.grid, (0, 0, index), (*label.shape[:2], index + 1), (*label.shape[:2], 1)
         )
         for path in case.images:
-            write_volume(path, read_volume(path).array[0][:, :, index : index + 1], grid)
+            write_volume(path, read_image(path).array[0][:, :, index : index + 1], grid)
         write_label(case.label, label.array[0][:, :, index : index + 1] == 1, grid)
         case.interaction.unlink()
     simulated = CliRunner().invoke(main, ["simulate", "-t", NAME, "--raw", str(task.parent)])

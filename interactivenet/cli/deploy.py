@@ -23,7 +23,7 @@ from interactivenet.cli.base import (
 @click.option("--grand-challenge", "algorithm", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Write what a grand-challenge algorithm is built from.")  # fmt: skip
 @click.option("--settings", type=click.Path(path_type=Path), metavar="FILE",
-              help="JSON: the algorithm's interfaces (docs/deploying.md).")  # fmt: skip
+              help="JSON: the algorithm's interfaces (docs/how-to/deploying.md).")  # fmt: skip
 @click.option("--image", default="interactivenet", show_default=True,
               help="The container image that the algorithm is built on.")  # fmt: skip
 @click.option("--description", default="", metavar="TEXT",

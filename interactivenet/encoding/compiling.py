@@ -59,7 +59,7 @@ def choose_processor(features: Mapping[str, bool]) -> None:
 
     By default numba compiles for the very processor it runs on, so that what an image brings along
     would be of use on its builder's kind only: elsewhere, each container would compile for seconds
-    at its start. These kernels are as fast for x86-64-v3 (docs/containers.md).
+    at its start. These kernels are as fast for x86-64-v3 (docs/how-to/containers.md).
     """
     if all(features.get(name) for name in _COMMON):
         # not numba.config, which numba sets anew from the environment whenever that has changed

@@ -24,7 +24,7 @@ from interactivenet.cli.folders import DataPath
 @click.option("--grand-challenge", type=DataPath("writes"), metavar="FOLDER",
               help="Write what a grand-challenge algorithm is built from.")  # fmt: skip
 @click.option("--settings", type=DataPath("reads"), metavar="FILE",
-              help="JSON: the algorithm's interfaces (docs/deploying.md).")  # fmt: skip
+              help="JSON: the algorithm's interfaces (docs/how-to/deploying.md).")  # fmt: skip
 @click.option("--image", default="interactivenet", show_default=True,
               help="The container image that the algorithm is built on.")  # fmt: skip
 @click.option("--description", default="", metavar="TEXT",

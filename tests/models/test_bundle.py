@@ -111,9 +111,7 @@ def test_weights_of_another_plan_or_network_are_refused(model, tmp_path):
     assert verify_bundle(tmp_path / "bundle").digests == model.digests
     other = replace(model.plan.network, features=(8, 16, 24))
     write_bundle(replace(model, plan=replace(model.plan, network=other)), tmp_path / "other")
-    with pytest.raises(
-        DataError, match=r"fold_0\.safetensors: these are weights of another"
-    ):
+    with pytest.raises(DataError, match=r"fold_0\.safetensors: these are weights of another"):
         verify_bundle(tmp_path / "other")
 
 

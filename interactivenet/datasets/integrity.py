@@ -12,6 +12,7 @@ import numpy as np
 from interactivenet.datasets.file_matching import Finding, find_cases
 from interactivenet.datasets.task import Case, Task, simulated_files
 from interactivenet.errors import DataError, RequestError, describe_failure
+from interactivenet.imaging.components import label_counts
 from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.imaging.io import check_same_lattice, read_image, read_label
 from interactivenet.prompts.checks import Add, check_prompt
@@ -212,17 +213,6 @@ def _check_label(
     if unknown:
         raise DataError(f"{case.label}: holds label value {_joined(unknown)}, expected {labels}")
     return label
-
-
-def label_counts(label: Array) -> dict[int, int]:
-    """Count the voxels of each foreground value of a label map (X, Y, Z)."""
-    if label.dtype.itemsize > 2:
-        values, counts = np.unique(label, return_counts=True)
-        return {int(v): int(n) for v, n in zip(values, counts, strict=True) if v}
-    total = np.zeros(np.iinfo(label.dtype).max + 1, np.int64)
-    for slab in np.moveaxis(label, 2, 0):  # slab by slab: bincount copies to 64 bits
-        total += np.bincount(slab.ravel(), minlength=len(total))
-    return {int(value): int(total[value]) for value in np.flatnonzero(total) if value}
 
 
 def _joined(values: Sequence[int]) -> str:

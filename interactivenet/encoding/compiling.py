@@ -19,6 +19,7 @@ from typing import Any
 
 import numba
 from llvmlite.binding import get_host_cpu_features
+from platformdirs import user_cache_path
 
 _IN_TREE = Path(__file__).parent / "__pycache__"
 #: what x86-64-v3 has, as nearly every x86 processor since 2013; LLVM's names
@@ -59,7 +60,8 @@ def choose_processor(features: Mapping[str, bool]) -> None:
 
     By default numba compiles for the very processor it runs on, so that the kernels kept in an
     image would be of use on processors like its builder's only: elsewhere, each container would
-    compile for seconds at its start. These kernels are as fast for x86-64-v3 (docs/containers.md).
+    compile for seconds at its start. These kernels are as fast for x86-64-v3
+    (docs/how-to/containers.md).
     """
     if all(features.get(name) for name in _COMMON):
         # not numba.config, which numba sets anew from the environment whenever that has changed
@@ -92,12 +94,11 @@ def _user() -> int | str:
 
 
 def _user_cache() -> Path | None:
-    given = os.environ.get("XDG_CACHE_HOME")
     try:
-        base = Path(given) if given else Path.home() / ".cache"
+        folder = user_cache_path("interactivenet", appauthor=False)
     except RuntimeError:  # a user without a passwd entry and HOME
         return None
-    return base / "interactivenet" if base.is_absolute() else None
+    return folder if folder.is_absolute() else None
 
 
 def _is_private(folder: Path) -> bool:

@@ -43,7 +43,7 @@ def read_image(path: Path | str) -> Volume:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             count = int(array.size - np.isfinite(array).sum())
             raise DataError(f"has {count} voxels that are NaN or infinite, expected none")
-        return Volume(geometry.to_ras(array)[None], geometry, notes)
+        return Volume.from_stored(array, geometry, notes=notes)
 
 
 def read_channels(paths: Sequence[Path]) -> Volume:
@@ -54,9 +54,10 @@ def read_channels(paths: Sequence[Path]) -> Volume:
     volumes = [read_image(path) for path in paths]
     for path, volume in zip(paths[1:], volumes[1:], strict=True):
         check_same_lattice(path, volume.source, paths[0], volumes[0].source)
+    source = volumes[0].source
     array = np.concatenate([volume.array for volume in volumes])
     notes = tuple(note for volume in volumes for note in volume.notes)
-    return Volume(array, volumes[0].source, notes)
+    return Volume.from_stored(source.from_ras(array), source, notes=notes)
 
 
 def read_label(path: Path | str) -> Volume:
@@ -89,7 +90,8 @@ def read_label(path: Path | str) -> Volume:
             raise DataError(f"holds the negative label value {array.min():g}, expected 0 or more")
         if array.size and array.max() > MAX_LABEL:
             raise DataError(f"holds the label value {array.max():g}, expected at most {MAX_LABEL}")
-        return Volume(array.astype(label_type(array)), volume.source, notes)
+        stored = volume.source.from_ras(array.astype(label_type(array)))
+        return Volume.from_stored(stored, volume.source, notes=notes)
 
 
 def write_volume(path: Path | str, array: Array, grid: Geometry) -> None:

@@ -255,3 +255,12 @@ def flat_direction(prompt: Prompt, grid: Geometry) -> NDArray[np.float64]:
 def thickness(voxels: NDArray[np.float64], direction: NDArray[np.float64]) -> float:
     """Extent of voxel positions (N, 3) along a unit vector (3,), voxels."""
     return float(np.ptp(voxels @ direction))
+
+
+def points_box(prompt: Prompt, grid: Geometry) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the first and one past the last voxel (3,) of the box of a prompt's points.
+
+    Raises DataError where a point lies outside the grid.
+    """
+    voxels = grid.nearest_voxel(prompt.points)
+    return voxels.min(axis=0), voxels.max(axis=0) + 1

@@ -275,9 +275,12 @@ REQUESTS = {
     "no such task": (["-t", "Task999_NONE"], f"does not exist in RAW (there are {NAME})"),
     "a bad name": (["-t", "liver"], "task name 'liver': expected TaskXXX_NAME"),
     "no task": ([], "Missing option '-t / --task'"),
-    "no modality": (["-t", NAME, "-l", "a"], "Missing option '-m / --modality'"),
-    "no label": (["-t", NAME, "-m", "MR"], "Missing option '-l / --label'"),
-    "a modality twice": (["-t", NAME, "-m", "MR", "-m", "MR", "-l", "a"], "modality named twice"),
+    "no modality": (["-t", NAME, "-l", "a"], f"-m / --modality: RAW/{NAME} has no dataset.json"),
+    "no label": (["-t", NAME, "-m", "MR"], f"-l / --label: RAW/{NAME} has no dataset.json"),
+    "a modality twice": (
+        ["-t", NAME, "-m", "MR", "-m", "MR", "-l", "a"],
+        "-m / --modality MR MR: expected each name once",
+    ),
     "a label twice": (["-t", NAME, "-m", "MR", "-l", "a", "-l", "a"], "'a' is given twice"),
 }
 

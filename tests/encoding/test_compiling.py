@@ -20,7 +20,7 @@ def places(monkeypatch, tmp_path):
         (tmp_path / name).mkdir()
     monkeypatch.setattr(compiling, "_IN_TREE", tmp_path / "source" / "__pycache__")
     monkeypatch.setattr(compiling.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
-    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     compiling.cache_folder.cache_clear()
@@ -54,10 +54,10 @@ def test_the_order_of_places(places, monkeypatch):
 
 
 def test_no_home_is_no_error(places, monkeypatch):
-    def no_home():
-        raise RuntimeError("Could not determine home directory.")
+    def no_home(*_, **__):
+        raise RuntimeError("could not determine the home directory")
 
-    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setattr(compiling, "user_cache_path", no_home)
     unwritable(monkeypatch, places / "source")
     assert compiling.cache_folder().parent == places / "temporary"
 

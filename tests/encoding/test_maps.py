@@ -99,7 +99,7 @@ def test_settings_out_of_range():
     image, seeds = np.zeros((4, 5, 6), np.float32), np.ones((4, 5, 6), bool)
     with pytest.raises(ValueError, match="kind must be one of"):
         encode_prompts(image, seeds, ONE, Encoding(kind="hyperbolic"))
-    with pytest.raises(ValueError, match=r"sigma_mm is 0\.0, out of its range"):
+    with pytest.raises(ValueError, match=r"sigma_mm must be above 0, got 0\.0"):
         encode_prompts(image, seeds, ONE, Encoding(kind="gaussian", sigma_mm=0.0))
 
 

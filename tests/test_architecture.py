@@ -38,7 +38,6 @@ FOREIGN = {
 @pytest.fixture
 def linter(tmp_path):
     """Return a function that lints a copy of the package, with a file's text added to."""
-    pytest.importorskip("importlinter")
     shutil.copytree(
         PACKAGE, tmp_path / "interactivenet", ignore=shutil.ignore_patterns("__pycache__")
     )

@@ -134,9 +134,14 @@ def write_label(path: Path | str, array: Array, grid: Geometry) -> None:
             belongs to; its geometry is written exactly as it was read.
 
     Raises:
-        DataError: the name has another ending, or the file cannot be written. A file that was
-            there before is kept.
+        DataError: the name has another ending, the file cannot be written (one that was there
+            before is kept), or the array holds values that are negative or not whole.
     """
+    if array.dtype.kind not in "bu" and array.size:
+        if array.min() < 0:
+            raise DataError(f"{path}: a label map holds no negative values, got {array.min():g}")
+        if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
+            raise DataError(f"{path}: a label map holds whole numbers, got fractions")
     write_volume(path, array.astype(label_type(array)), grid)
 
 

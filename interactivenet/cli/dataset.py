@@ -80,6 +80,7 @@ def dataset(
 @click.pass_context
 def convert(
     ctx: click.Context,
+    /,
     source: Path,
     task: str | None,
     labels: tuple[str, ...],
@@ -134,6 +135,7 @@ def convert(
 @click.pass_context
 def phantom(
     ctx: click.Context,
+    /,
     task: str | None,
     raw: Path | None,
     jobs: int | None,

@@ -51,6 +51,7 @@ from interactivenet.cli.base import Command, processed_option, raw_option, requi
 @click.pass_context
 def plan(
     ctx: click.Context,
+    /,
     task: str | None,
     folds: int,
     leave_one_out: bool,

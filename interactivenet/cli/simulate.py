@@ -34,6 +34,7 @@ from interactivenet.cli.base import Command, jobs_option, raw_option, required, 
 @click.pass_context
 def simulate(
     ctx: click.Context,
+    /,
     task: str | None,
     overwrite: bool,
     raw: Path | None,

@@ -44,6 +44,7 @@ from interactivenet.cli.base import (
 @click.pass_context
 def train(
     ctx: click.Context,
+    /,
     task: str | None,
     fold: str | None,
     overwrite: bool,

@@ -54,7 +54,8 @@ def demo(
     Each command is printed as one would type it in the demo's folder. Started again, the demo
     continues where it was.
     """
-    from interactivenet.cli.reporting import Terminal, say
+    from interactivenet.cli.reporting import say
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.pipeline.demo import demo as run_demo
 
     if data is None and (modalities or labels or merge_labels):

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.system.files import digest, read_object, remove, write_json
-from interactivenet.system.http import CHUNK, TIMEOUT, Broken, Remote, is_final, open_remote, why
+from interactivenet.system.http import (
+    CHUNK,
+    TIMEOUT,
+    Broken,
+    Remote,
+    describe_problem,
+    is_final,
+    open_remote,
+)
 
 if TYPE_CHECKING:
     import requests
@@ -148,7 +156,7 @@ class _Attempt:
             self.answered = True
             raise
         except OSError as error:  # of requests: all of its errors are
-            what = why(error, self.timeout)
+            what = describe_problem(error, self.timeout)
             if not is_final(error, self.answered):
                 raise Broken(what) from error
             raise RequestError(f"{self.remote.shown}: {what}") from error

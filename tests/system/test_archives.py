@@ -211,7 +211,7 @@ def test_a_size_that_is_a_lie(tmp_path, target, size):
 
 def test_too_many_entries(tmp_path, target):
     path = zipped(tmp_path / "a.zip", [(str(n), b"") for n in range(10_001)])
-    refused(path, target, "has 10001 entries, expected 10000")
+    refused(path, target, "has 10001 entries, expected at most 10000")
 
 
 def test_a_list_of_entries_that_fills_the_memory(tmp_path, target):

@@ -21,6 +21,10 @@ _COMMANDS = {
     "ensemble": ("interactivenet.cli.ensemble:ensemble", "Average the folds' predictions."),
     "test": ("interactivenet.cli.test:test", "Predict, ensemble and evaluate the test cases."),
     "evaluate": ("interactivenet.cli.evaluate:evaluate", "Compare predictions with labels."),
+    "robustness": (
+        "interactivenet.cli.robustness:robustness",
+        "Segment with disturbed points, and compare.",
+    ),
     "deploy": ("interactivenet.cli.deploy:deploy", "Write a trained task as a model to hand on."),
     "infer": ("interactivenet.cli.infer:infer", "Segment new cases."),
     "models": (

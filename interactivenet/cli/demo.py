@@ -86,5 +86,5 @@ def demo(
     say(f"the deployed model and its card: {results / 'models' / stages.TASK}")
     say(f"segmentations of new scans: {output / 'new_segmentations'}")
     say("next: your own scans, interactivenet demo --data FOLDER -o FOLDER; then step by step, with"
-        " more epochs and without --preset tiny: README.md, 'Your own data'")  # fmt: skip
+        " more epochs and without --preset tiny: docs/tutorials/your-own-data.md")  # fmt: skip
     ctx.exit(worst)

@@ -127,7 +127,8 @@ def _with_value(option: click.Parameter, value: Any, *, every_spelling: bool) ->
     name = _spelled(option) if every_spelling else min(option.opts, key=len)
     if option.multiple:
         return " ".join(f"{name} {word}" for word in words) or name
-    return " ".join([name, *words])
+    # several values of an option that takes one are a list such as 0,1,2
+    return f"{name} {(',' if option.nargs == 1 else ' ').join(words)}".rstrip()
 
 
 def _word(value: Any) -> str:

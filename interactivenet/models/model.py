@@ -58,7 +58,9 @@ class Model:
         return {
             "checkpoint": self.checkpoint,
             "postprocessing": asdict(self.postprocessing),
-            "uncertainty": {name: asdict(one) for name, one in self.calibrations.items()},
+            "uncertainty": {
+                members: asdict(calibration) for members, calibration in self.calibrations.items()
+            },
         }
 
 
@@ -112,11 +114,12 @@ def read_choice(path: Path) -> dict[str, Any]:
     if content.get("schema_version") != CHOICE_VERSION:
         raise DataError(
             f"{path}: schema_version is {content.get('schema_version')}, this version of"
-            f" InteractiveNet reads {CHOICE_VERSION}: run 'interactivenet postprocess' again"
+            f" InteractiveNet reads {CHOICE_VERSION}",
+            remedy="run `select()` again",
         )
-    with_faults = {name for name in ("plan", "checkpoint", "folds") if name not in content}
-    if with_faults or content["checkpoint"] not in WEIGHTS:
-        raise DataError(f"{path}: field {min(with_faults or {'checkpoint'})} cannot be used")
+    missing = {name for name in ("plan", "checkpoint", "folds") if name not in content}
+    if missing or content["checkpoint"] not in WEIGHTS:
+        raise DataError(f"{path}: field {min(missing or {'checkpoint'})} cannot be used")
     try:
         chosen(content)
     except ValueError as error:
@@ -150,5 +153,5 @@ def parse_folds(text: str | None) -> list[int] | None:
         return None
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() for part in parts):
-        raise RequestError(f"folds '{text}': expected all, or numbers such as 0,1,2")
+        raise RequestError(field="folds", value=text, expected="'all', or numbers such as 0,1,2")
     return sorted({int(part) for part in parts})

@@ -200,7 +200,7 @@ def broken(tmp_path, change):
 REFUSED = {
     "an ignore label": (lambda s, c: c["labels"].update(ignore=2), "'ignore' label"),
     "2D files": (lambda s, c: c.update(file_ending=".png"), "file ending '.png'"),
-    "no channel names": (lambda s, c: c.pop("channel_names"), "is neither of the Decathlon"),
+    "no channel names": (lambda s, c: c.pop("channel_names"), "of neither the Decathlon"),
     "no labels": (lambda s, c: c.pop("labels"), "is not an nnU-Net v2 dataset"),
     "labels the wrong way round": (
         lambda s, c: c.update(labels={"0": "background", "1": "a"}),

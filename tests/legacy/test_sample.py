@@ -183,7 +183,9 @@ def test_points_are_in_the_sample_even_at_the_border():
     corners = [[0, 0, 0], [39, 0, 0], [0, 39, 39], [39, 39, 39]]
     source = Geometry((40, 40, 40), np.eye(4))
     image = np.random.default_rng(0).normal(0, 1, (1, 40, 40, 40)).astype(np.float32)
-    scan = Scan("case", Volume.from_ras(image, source), None, (Prompt(1, np.array(corners, float)),))
+    scan = Scan(
+        "case", Volume.from_ras(image, source), None, (Prompt(1, np.array(corners, float)),)
+    )
     for target in ((1.0, 1.0, 1.0), (0.7, 1.4, 1.1)):
         sample = make_sample(scan, scan.prompts[0], legacy_plan(target))
         assert sample.label is None
@@ -201,7 +203,9 @@ def test_zeros_are_padded_before_normalising():
     source = Geometry((10, 40, 40), np.eye(4))
     image = np.full((1, 10, 40, 40), 150.0, np.float32)
     image[:, ::2] = 50.0
-    scan = Scan("case", Volume.from_ras(image, source), None, (Prompt(1, np.array([[5.0, 20, 20]])),))
+    scan = Scan(
+        "case", Volume.from_ras(image, source), None, (Prompt(1, np.array([[5.0, 20, 20]])),)
+    )
     sample = make_sample(scan, scan.prompts[0], legacy_plan((1.0, 1.0, 1.0), HOUNSFIELD))
     assert sample.padding[0].tolist() == [3, 3]
     assert np.allclose(sample.array[0][:3], -40 / 55)

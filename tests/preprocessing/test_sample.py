@@ -201,9 +201,7 @@ def test_a_new_draw_has_the_truth_of_its_object():
     image = np.zeros((1, *label.shape), np.float32)
     voxels = [[9, 15, 15], [24, 15, 15], [12, 11, 15], [12, 18, 15], [12, 15, 11], [12, 15, 18]]
     prompt = Prompt(1, source.ras.voxel_to_world(voxels), "a")
-    scan = Scan(
-        "case", Volume.from_ras(image, source), Volume.from_ras(label, source), (prompt,)
-    )
+    scan = Scan("case", Volume.from_ras(image, source), Volume.from_ras(label, source), (prompt,))
     plan = make_plan((1.0, 1.0, 1.0))
     region = make_region(scan, prompt, plan)
     draw = source.ras.voxel_to_world([*voxels[2:], [9, 14, 14], [17, 15, 15]])

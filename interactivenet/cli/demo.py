@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from interactivenet.cli.base import Command
+from interactivenet.cli.folders import DataPath
 
 
 @click.command("demo", cls=Command)
 @click.option("-o", "--output", default="demo", show_default=True, metavar="FOLDER",
-              type=click.Path(path_type=Path, file_okay=False),
+              type=DataPath("writes", file_okay=False),
               help="Where everything goes.")  # fmt: skip
-@click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER",
+@click.option("--data", type=DataPath("reads"), metavar="FOLDER",
               help="Your own scans (images/ and labels/, a Decathlon or nnU-Net dataset); some of"
               " them are taken, and none is altered.  [default: synthetic scans]")  # fmt: skip
 @click.option("-m", "--modality", "modalities", multiple=True, metavar="NAME",

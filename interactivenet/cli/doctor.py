@@ -20,9 +20,9 @@ _STYLES = {"problem": "bold red", "note": "yellow", "ok": "green"}
 @click.command("doctor", cls=Command)
 @click.option("--require-gpu", is_flag=True, help="That no GPU can be used is a problem.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@raw_option
-@processed_option
-@results_option
+@raw_option.with_access("ignores")
+@processed_option.with_access("ignores")
+@results_option.with_access("ignores")
 @click.pass_context
 def doctor(
     ctx: click.Context,

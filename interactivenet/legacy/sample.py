@@ -16,14 +16,14 @@ from nibabel.nifti1 import Nifti1Header
 from numpy.typing import NDArray
 
 from interactivenet.datasets.case import Scan
-from interactivenet.encoding import encode
+from interactivenet.encoding import encode_prompts
 from interactivenet.imaging.geometry import Geometry, box, coarse_axes
 from interactivenet.imaging.resampling import resample, resample_labels, resampled_geometry
 from interactivenet.planning.plan import Legacy, Normalisation, Plan
 from interactivenet.preprocessing.region import check_size
 from interactivenet.preprocessing.sample import Sample
+from interactivenet.prompts.margins import DEPTH_COARSE, DEPTH_FINE
 from interactivenet.prompts.prompt import Prompt
-from interactivenet.prompts.simulation import DEPTH_COARSE, DEPTH_FINE
 
 Floats = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -65,7 +65,7 @@ def make_legacy_sample(scan: Scan, prompt: Prompt, plan: Plan) -> Sample:
     seeds = np.zeros(part.shape, dtype=bool)
     seeds[tuple((voxels - low + padding[:, 0]).T)] = True
     normalised, guide = legacy_normalise(part, plan.normalisation[0])
-    encoded = encode(guide, seeds, plan.spacing, plan.encoding)
+    encoded = encode_prompts(guide, seeds, plan.spacing, plan.encoding)
 
     label = None
     if scan.label is not None:

@@ -21,8 +21,7 @@ from interactivenet.datasets.formats import find_source, some_of
 from interactivenet.datasets.task import EVALUATION
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import read_label
-from interactivenet.planning.plan import Plan
-from interactivenet.preprocessing.folds import PLANS
+from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.files import read_object, write_json
 from interactivenet.system.signals import passed_on
@@ -118,7 +117,7 @@ def coarser(settings: DemoOptions, folder: Path) -> Step | None:
 
     None where the planned sample is small enough. The finest axes become coarser first.
     """
-    plan = Plan.load(folder / "data" / "processed" / TASK / PLANS)
+    plan = PlannedTask.load(folder / "data" / "processed" / TASK).plan
     if math.prod(plan.sample_shape) <= _VOXELS:
         return None
     spacing = np.array(plan.spacing)

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from interactivenet.cli import main
 from interactivenet.datasets.conversion import import_cases
 from interactivenet.datasets.formats import find_source
-from interactivenet.imaging.io import read_label, read_volume, write_label, write_volume
+from interactivenet.imaging.io import read_image, read_label, write_label, write_volume
 from tests.raw_task import GRID, SHAPE, image_array, label_array, read
 
 NAME = "Task104_IMPORT"
@@ -163,7 +163,7 @@ def test_labels_can_be_merged_into_one(tmp_path):
     merged = read_label(tmp_path / "raw" / NAME / "labelsTr/a.nii.gz")
     np.testing.assert_array_equal(merged.array[0], both > 0)
     assert read_label(source / "labels/a.nii.gz").array.max() == 2
-    image = read_volume(tmp_path / "raw" / NAME / "imagesTr/a_0000.nii.gz")
+    image = read_image(tmp_path / "raw" / NAME / "imagesTr/a_0000.nii.gz")
     assert image.shape == SHAPE
 
 
@@ -200,7 +200,7 @@ def broken(tmp_path, change):
 REFUSED = {
     "an ignore label": (lambda s, c: c["labels"].update(ignore=2), "'ignore' label"),
     "2D files": (lambda s, c: c.update(file_ending=".png"), "file ending '.png'"),
-    "no channel names": (lambda s, c: c.pop("channel_names"), "is neither of the Decathlon"),
+    "no channel names": (lambda s, c: c.pop("channel_names"), "of neither the Decathlon"),
     "no labels": (lambda s, c: c.pop("labels"), "is not an nnU-Net v2 dataset"),
     "labels the wrong way round": (
         lambda s, c: c.update(labels={"0": "background", "1": "a"}),
@@ -287,7 +287,7 @@ def test_voxels_in_a_file_of_their_own_are_not_lost(tmp_path):
     (source / "images/a.mha").unlink()
     write_label(source / "labels/a.nii.gz", label_array(), GRID)
     assert convert(source, tmp_path / "raw", "-m", "MR", "-l", "tumour").exit_code == 0
-    image = read_volume(tmp_path / "raw" / NAME / "imagesTr/a_0000.mha")
+    image = read_image(tmp_path / "raw" / NAME / "imagesTr/a_0000.mha")
     np.testing.assert_array_equal(image.array[0], image_array())
     np.testing.assert_allclose(image.source.affine, GRID.affine, atol=1e-12)
 

@@ -20,7 +20,7 @@ def places(monkeypatch, tmp_path):
         (tmp_path / name).mkdir()
     monkeypatch.setattr(compiling, "_IN_TREE", tmp_path / "source" / "__pycache__")
     monkeypatch.setattr(compiling.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
-    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     compiling.cache_folder.cache_clear()
@@ -54,10 +54,10 @@ def test_the_order_of_places(places, monkeypatch):
 
 
 def test_no_home_is_no_error(places, monkeypatch):
-    def no_home():
-        raise RuntimeError("Could not determine home directory.")
+    def no_home(*_, **__):
+        raise RuntimeError("could not determine the home directory")
 
-    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setattr(compiling, "user_cache_path", no_home)
     unwritable(monkeypatch, places / "source")
     assert compiling.cache_folder().parent == places / "temporary"
 
@@ -92,8 +92,8 @@ from interactivenet.encoding import geodesic_distance
 from interactivenet.encoding import compiling
 image, seeds = np.zeros((3, 4, 5), np.float32), np.ones((3, 4, 5), bool)
 assert (geodesic_distance(image, seeds, (1, 1, 1), kernel="scan") == 0).all()
-from interactivenet.encoding.kernels import scan
-print(sum(scan.stats.cache_hits.values()) if compiling.cache_folder() else "no cache")
+from interactivenet.encoding.kernels import raster_scan
+print(sum(raster_scan.stats.cache_hits.values()) if compiling.cache_folder() else "no cache")
 """
 
 
@@ -164,7 +164,8 @@ def test_kernels_compiled_elsewhere_are_loaded(tmp_path):
     """What one process has compiled another one loads: numba compares processors by name."""
     program = (
         "from interactivenet.encoding import kernels, precompile; precompile.precompile();"
-        "print(sum(sum(f.stats.cache_misses.values()) for f in (kernels.settle, kernels.scan)))"
+        "functions = kernels.settle, kernels.raster_scan\n"
+        "print(sum(sum(f.stats.cache_misses.values()) for f in functions))"
     )
     env = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"):

@@ -162,7 +162,7 @@ GOOD = np.zeros((4, 5, 6), dtype=np.float32), np.ones((4, 5, 6), dtype=bool)
         (GOOD[0][:0], GOOD[1][:0], ONE, "image must have shape"),
         (GOOD[0].astype(float), GOOD[1], ONE, "image must be float32, got float64"),
         (GOOD[0], GOOD[1].astype(np.uint8), ONE, "seeds must be bool, got uint8"),
-        (GOOD[0], ~GOOD[1], ONE, "no seed voxel"),
+        (GOOD[0], ~GOOD[1], ONE, "no voxel that is True"),
         (GOOD[0] + np.float32(np.nan), GOOD[1], ONE, "not finite"),
         (GOOD[0] - np.float32(np.inf), GOOD[1], ONE, "not finite"),
         (GOOD[0] + np.float32(2e15), GOOD[1], ONE, "normalise it first"),
@@ -187,7 +187,7 @@ def test_unusable_data(image, seeds, spacing, message, kernel):
         ({"metric": "gradient", "contrast": -1}, "contrast must lie in"),
         ({"iterations": 0}, "iterations must be at least 1"),
         ({"bound": 0}, "bound must be positive"),
-        ({"kernel": "geodistk", "metric": "gradient"}, "has no metric 'gradient'"),
+        ({"kernel": "geodistk", "metric": "gradient"}, "does not have the metric 'gradient'"),
     ],
 )
 def test_settings_out_of_range(settings, message):
@@ -210,7 +210,7 @@ def test_the_greatest_intensities_do_not_overflow(kernel, settings):
 
 def test_a_missing_geodistk_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "GeodisTK", None)
-    with pytest.raises(RequestError, match=r"interactivenet\[geodistk\]"):
+    with pytest.raises(RequestError, match="GeodisTK, which is not installed"):
         geodesic_distance(*GOOD, ONE, kernel="geodistk")
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interactivenet.encoding import Encoding, encode, encode_extent, geodesic_distance
+from interactivenet.encoding import Encoding, encode_extent, encode_prompts, geodesic_distance
 from interactivenet.errors import DataError
 from tests.encoding.cases import spacings, volumes
 
@@ -30,7 +30,7 @@ def test_euclidean_and_gaussian_are_those_of_the_nearest_point(volume, spacing, 
         ("euclidean", np.exp(-distance / sigma)),
         ("gaussian", np.exp(-(distance**2) / (2 * sigma**2))),
     ):
-        found = encode(image, seeds, spacing, Encoding(kind=kind, sigma_mm=sigma))
+        found = encode_prompts(image, seeds, spacing, Encoding(kind=kind, sigma_mm=sigma))
         assert found.dtype == np.float32 and found.shape == seeds.shape
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
@@ -40,7 +40,7 @@ def test_euclidean_and_gaussian_are_those_of_the_nearest_point(volume, spacing, 
 def test_geodesic_is_exponentialised(volume, spacing, kernel, bound):
     image, seeds = volume
     encoding = Encoding(kernel=kernel, lamb=0.8, iterations=2, bound=bound)
-    found = encode(image, seeds, spacing, encoding)
+    found = encode_prompts(image, seeds, spacing, encoding)
     distance = geodesic_distance(
         image, seeds, spacing, kernel=kernel, lamb=0.8, iterations=2, bound=bound
     )
@@ -55,7 +55,7 @@ def test_every_field_of_the_settings_counts():
     seeds = np.zeros(image.shape, dtype=bool)
     seeds[3, 4, 5] = True
     maps = [
-        encode(image, seeds, ONE, encoding)
+        encode_prompts(image, seeds, ONE, encoding)
         for encoding in (
             Encoding(),
             Encoding(lamb=0.5),
@@ -86,21 +86,21 @@ def test_unusable_data(kind):
     image, seeds = np.zeros((4, 5, 6), np.float32), np.ones((4, 5, 6), bool)
     encoding = Encoding(kind=kind)
     for bad, message in (
-        ((image, ~seeds, ONE), "no seed voxel"),
+        ((image, ~seeds, ONE), "no voxel that is True"),
         ((image, seeds[1:], ONE), "seeds must have the image's shape"),
         ((image, seeds.astype(int), ONE), "seeds must be"),
         ((image, seeds, (1, -1, 1)), "spacing must be three positive numbers"),
     ):
         with pytest.raises(DataError, match=message):
-            encode(*bad, encoding)
+            encode_prompts(*bad, encoding)
 
 
 def test_settings_out_of_range():
     image, seeds = np.zeros((4, 5, 6), np.float32), np.ones((4, 5, 6), bool)
     with pytest.raises(ValueError, match="kind must be one of"):
-        encode(image, seeds, ONE, Encoding(kind="hyperbolic"))
-    with pytest.raises(ValueError, match=r"sigma_mm is 0\.0, out of its range"):
-        encode(image, seeds, ONE, Encoding(kind="gaussian", sigma_mm=0.0))
+        encode_prompts(image, seeds, ONE, Encoding(kind="hyperbolic"))
+    with pytest.raises(ValueError, match=r"sigma_mm must be above 0, got 0\.0"):
+        encode_prompts(image, seeds, ONE, Encoding(kind="gaussian", sigma_mm=0.0))
 
 
 def test_no_map_is_empty():
@@ -108,7 +108,7 @@ def test_no_map_is_empty():
     seeds = np.zeros((4, 5, 6), bool)
     seeds[1, 2, 3] = True
     for one in (image, image[0]):
-        found = encode(one, seeds, (1.0, 1.0, 1.0), Encoding(kind="none"))
+        found = encode_prompts(one, seeds, (1.0, 1.0, 1.0), Encoding(kind="none"))
         assert found.shape == seeds.shape and found.dtype == np.float32 and not found.any()
 
 

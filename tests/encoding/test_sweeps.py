@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interactivenet.encoding import Encoding, encode, geodesic_distance
+from interactivenet.encoding import Encoding, encode_prompts, geodesic_distance
 from interactivenet.encoding.metric import StepCost
 from interactivenet.errors import DataError
 from tests.encoding.cases import spacings, volumes
@@ -71,14 +71,16 @@ def test_tensors_in_tensor_out(device, kind):
     rng = np.random.default_rng(0)
     image = rng.standard_normal((12, 13, 14)).astype(np.float32)
     seeds = rng.random(image.shape) < 0.01
-    expected = encode(image, seeds, (1, 1, 3), Encoding(kind=kind))
+    expected = encode_prompts(image, seeds, (1, 1, 3), Encoding(kind=kind))
     for given_seeds in (torch.from_numpy(seeds).to(device), seeds):
-        found = encode(
+        found = encode_prompts(
             torch.from_numpy(image).to(device), given_seeds, (1, 1, 3), Encoding(kind=kind)
         )
         assert isinstance(found, torch.Tensor) and found.device.type == device
         np.testing.assert_allclose(found.cpu(), expected, atol=1e-4)
-    assert isinstance(encode(image, torch.from_numpy(seeds), (1, 1, 3), Encoding()), np.ndarray)
+    assert isinstance(
+        encode_prompts(image, torch.from_numpy(seeds), (1, 1, 3), Encoding()), np.ndarray
+    )
 
 
 def test_a_tensor_of_another_type_is_refused_by_name():

@@ -8,8 +8,8 @@ import SimpleITK as sitk
 
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import (
+    read_image,
     read_label,
-    read_volume,
     write_label,
 )
 from tests.imaging.grids import AFFINES, SHAPE, SUFFIXES, every_format, voxels, write
@@ -70,5 +70,5 @@ def test_writing_replaces_the_file_that_was_there(tmp_path):
     path = tmp_path / "image.nii.gz"
     path.write_text("old")
     write(path, voxels(), AFFINES["ras"])
-    assert read_volume(path).shape == SHAPE
+    assert read_image(path).shape == SHAPE
     assert list(tmp_path.iterdir()) == [path]

@@ -13,7 +13,9 @@ from interactivenet.datasets.task import Task
 from interactivenet.evaluation import evaluate_masks
 from interactivenet.imaging.io import read_label
 from interactivenet.inference.predictor import NetworkOutput, Predictor, PreparedScan
+from interactivenet.models.fold_results import FoldResults
 from interactivenet.pipeline.validate import Validated, validate_fold
+from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.merging import PromptProbability
 from interactivenet.preprocessing.folds import read_fold
 from interactivenet.system.signals import Interrupted, Signals
@@ -43,9 +45,9 @@ def trained(tmp_path_factory):
                     ["plan", *where, *plan]):  # fmt: skip
         done = CliRunner().invoke(main, command)
         assert done.exit_code == 0, done.output
-    fold = read_fold(root / "processed" / NAME, 0)
-    train_fold(fold, root / "results", replace(QUICK, epochs=1))
-    return Task.load(folder), fold, root / "results"
+    fold = read_fold(PlannedTask.load(root / "processed" / NAME), 0)
+    train_fold(fold, root / "results" / NAME / "fold_0", replace(QUICK, epochs=1))
+    return Task.load(folder), fold, FoldResults(root / "results" / NAME, 0)
 
 
 class Oracle:
@@ -80,8 +82,9 @@ def copied(trained, tmp_path):
     import shutil
 
     task, fold, results = trained
-    shutil.copytree(results, tmp_path / "results")
-    return task, fold, tmp_path / "results"
+    copy = FoldResults(tmp_path / "results" / NAME, 0)
+    shutil.copytree(results.folder, copy.folder)
+    return task, fold, copy
 
 
 def test_named_prompts_are_measured_against_their_own_label(trained, tmp_path, oracle):

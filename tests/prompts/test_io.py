@@ -192,7 +192,7 @@ BAD = {
     "columns.csv": ("name,x,y,z\n1,1,2,3\n", "lacks the columns system"),
     "empty.csv": ("", "lacks the columns"),
     "text.csv": ("name,x,y,z,system\n1,a,2,3,RAS\n", "expected three numbers"),
-    "points.txt": ("1 2 3", "is no prompt file"),
+    "points.txt": ("1 2 3", "is not a prompt file"),
 }
 
 
@@ -240,7 +240,7 @@ def test_a_mask_never_loses_a_prompt_silently(tmp_path):
         write_prompts(path, [point, Prompt(2, point.points)], image=grid)
     with pytest.raises(DataError, match="points outside the image"):
         write_prompts(path, [Prompt(1, np.array([[9.0, 1, 1]]))], image=grid)
-    with pytest.raises(DataError, match="a grid is needed"):
+    with pytest.raises(DataError, match="voxels need a grid"):
         write_prompts(tmp_path / "other.nii.gz", [point])
 
 

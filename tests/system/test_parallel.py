@@ -75,8 +75,8 @@ def test_a_killed_process_is_one_line():
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_workers_end_with_a_killed_parent():
     code = (
-        "import time\nfrom interactivenet.parallel import Workers\n"
-        "from tests.test_parallel import process_id\n"
+        "import time\nfrom interactivenet.system.parallel import Workers\n"
+        "from tests.system.test_parallel import process_id\n"
         "if __name__ == '__main__':\n"
         "    with Workers(2) as workers:\n"
         "        print(*set(workers.map(process_id, range(20))), flush=True)\n"

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet.imaging.geometry import Geometry, box
+from interactivenet.imaging.in_memory import label_to_nibabel, label_to_sitk
+from interactivenet.imaging.io import write_label
 from interactivenet.postprocessing.calibration import Calibration
 from interactivenet.postprocessing.components import Postprocessing
 from interactivenet.prompts.prompt import Prompt
+
+if TYPE_CHECKING:
+    import SimpleITK
+    from nibabel.nifti1 import Nifti1Image
 
 #: a voxel belongs to the object from this probability on
 THRESHOLD = 0.5
@@ -98,6 +105,39 @@ class Segmentation:
         """Whether several prompts have one label, so that ``label`` cannot tell them apart."""
         labels = [segmented.prompt.label for segmented in self.objects]
         return len(set(labels)) < len(labels)
+
+    def save(self, path: Path | str) -> Path:
+        """Write the label map on the grid of the image that was segmented.
+
+        Args:
+            path: File to write; its ending says the format: .nii.gz, .nii, .mha or .nrrd.
+
+        Returns:
+            The path.
+
+        Raises:
+            DataError: The format cannot be written, or not in this place.
+        """
+        write_label(Path(path), self.label, self.source)
+        return Path(path)
+
+    def to_nibabel(self) -> Nifti1Image:
+        """Return the label map as a nibabel image.
+
+        Returns:
+            A NIfTI image with the shape and affine of the image that was segmented, of the smallest
+            unsigned type that holds the labels.
+        """
+        return label_to_nibabel(self.label, self.source)
+
+    def to_sitk(self) -> SimpleITK.Image:
+        """Return the label map as a SimpleITK image.
+
+        Returns:
+            An image with the size, spacing, origin and direction of the image that was segmented,
+            of the smallest unsigned type that holds the labels.
+        """
+        return label_to_sitk(self.label, self.source)
 
 
 def average(probabilities: Sequence[PromptProbability]) -> PromptProbability:

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from interactivenet.datasets.phantom import PhantomSettings, make_phantom, write_phantom_task
 from interactivenet.errors import RequestError
-from interactivenet.imaging.io import read_channels, read_label, read_volume
+from interactivenet.imaging.io import read_channels, read_image, read_label
 
 NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 SMALL = PhantomSettings(cases=2, test_cases=1, shape=(32, 36, 20), spacing=(2.0, 2.0, 4.0))
@@ -166,7 +166,7 @@ def test_task_on_disk(tmp_path: Path, oblique: float) -> None:
 def test_no_test_cases(tmp_path: Path) -> None:
     write_phantom_task(tmp_path, replace(SMALL, cases=1, test_cases=0))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["imagesTr", "labelsTr"]
-    assert read_volume(tmp_path / "imagesTr" / "phantom_000_0000.nii.gz").array.any()
+    assert read_image(tmp_path / "imagesTr" / "phantom_000_0000.nii.gz").array.any()
 
 
 @pytest.mark.parametrize(

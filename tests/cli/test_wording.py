@@ -127,7 +127,7 @@ def test_what_is_no_option_and_no_command_stays(ctx, text):
         ("make_phantoms(task='T', shape=(9, 9, 8))", "dataset phantom -t T --shape 9 9 8"),
         ("convert_prompts(source='a.csv', target='b.json')", "prompts convert a.csv b.json"),
         ("install_model(file='a.zip')", "models install a.zip"),
-        ("download_model(name='T')", "models download T"),
+        ("download_model(model='T')", "models download T"),
         ("convert_model(source='old')", "models convert old"),
         ("infer(images=['a', 'b'], interactions='p')", "infer -i a -i b -in p"),
     ],

@@ -75,6 +75,17 @@ def write_itk(path: Path, array: Array, geometry: Geometry) -> None:
     if path.suffix.lower() == ".nrrd":
         _write_nrrd(path, array, geometry)
         return
+    image = make_itk_image(array, geometry)
+    with replacing(path) as temporary:
+        try:
+            sitk.WriteImage(image, str(temporary), True, COMPRESSION_LEVEL)
+        except RuntimeError as error:
+            raise DataError(f"{path}: cannot be written: {_last_sentence(error)}") from error
+        _check_complete(path, temporary, image)
+
+
+def make_itk_image(array: Array, geometry: Geometry) -> sitk.Image:
+    """Make a SimpleITK image of an array (X, Y, Z) of the stored grid ``geometry``."""
     image = sitk.GetImageFromArray(np.ascontiguousarray(array.transpose(2, 1, 0)))
     native = geometry.native
     if not isinstance(native, ItkGeometry):
@@ -88,12 +99,7 @@ def write_itk(path: Path, array: Array, geometry: Geometry) -> None:
     image.SetSpacing(native.spacing)
     image.SetOrigin(native.origin)
     image.SetDirection(native.direction)
-    with replacing(path) as temporary:
-        try:
-            sitk.WriteImage(image, str(temporary), True, COMPRESSION_LEVEL)
-        except RuntimeError as error:
-            raise DataError(f"{path}: cannot be written: {_last_sentence(error)}") from error
-        _check_complete(path, temporary, image)
+    return image
 
 
 def read_dicom(folder: Path) -> tuple[Array, Geometry, tuple[str, ...]]:

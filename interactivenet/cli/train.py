@@ -33,8 +33,6 @@ from interactivenet.cli.folders import only_with
 @click.option("--workers", type=click.IntRange(min=0),
               help="Processes that draw samples.  [default: by the machine]")  # fmt: skip
 @click.option("--deterministic", is_flag=True, help="The same weights every time; slower.")
-@click.option("--compile", "compiled", is_flag=True, help="torch.compile the network.")
-@click.option("--channels-last", is_flag=True, help="Keep channels innermost in memory.")
 @click.option("--overwrite", is_flag=True, help="Start anew instead of going on.")
 @click.option("--validate/--no-validate", default=True, show_default=True,
               help="Segment the fold's validation cases afterwards.")  # fmt: skip
@@ -54,8 +52,6 @@ def train(
     precision: str,
     workers: int | None,
     deterministic: bool,
-    compiled: bool,
-    channels_last: bool,
     overwrite: bool,
     validate: bool,
     mlflow: bool,
@@ -78,7 +74,7 @@ def train(
     dataset = Task.load(roots.raw_task(name)) if validate else None
     settings = TrainingOptions(
         epochs=epochs, device=device, devices=devices, precision=precision, workers=workers,
-        deterministic=deterministic, compile=compiled, channels_last=channels_last,
+        deterministic=deterministic,
     )  # fmt: skip
     numbers = training.fold_numbers(roots, name, required(fold, "-f / --fold"), devices)
     failed = 0

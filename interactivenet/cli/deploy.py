@@ -24,7 +24,7 @@ from interactivenet.cli.folders import DataPath
 @click.option("--grand-challenge", type=DataPath("writes"), metavar="FOLDER",
               help="Write what a grand-challenge algorithm is built from.")  # fmt: skip
 @click.option("--settings", type=DataPath("reads"), metavar="FILE",
-              help="JSON: the algorithm's interfaces (docs/deploying.md).")  # fmt: skip
+              help="JSON: the algorithm's interfaces (docs/how-to/deploying.md).")  # fmt: skip
 @click.option("--image", default="interactivenet", show_default=True,
               help="The container image that the algorithm is built on.")  # fmt: skip
 @click.option("--description", default="", metavar="TEXT",
@@ -48,7 +48,8 @@ def deploy(
     and holds no patient's name. With --grand-challenge a model that is deployed already (or was
     installed) needs nothing of its task.
     """
-    from interactivenet.cli.reporting import Terminal, say
+    from interactivenet.cli.reporting import say
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.models.model import parse_folds
     from interactivenet.pipeline.deploy import deploy as run_stage

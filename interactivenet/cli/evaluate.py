@@ -98,7 +98,8 @@ def evaluate(
     Writes metrics.json, metrics.csv, report.html, figures/ and run.json. Beside the predictions,
     CASE.json and objects/ are used where 'predict' wrote them.
     """
-    from interactivenet.cli.reporting import Terminal, say
+    from interactivenet.cli.reporting import say
+    from interactivenet.cli.terminal import Terminal
 
     if robustness:
         from interactivenet.cli.robustness import run_robustness

@@ -76,7 +76,7 @@ def infer(
 
     Each case gives OUTPUT/CASE.nii.gz on the grid of its image, and CASE.json with what was found.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.infer import infer as run_stage
 

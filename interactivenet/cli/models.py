@@ -76,7 +76,7 @@ def download(
     A download that broke off is continued when the command is run again. Models of the original
     program are converted.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.models import download_model
 
@@ -99,7 +99,7 @@ def download(
 @results_option
 def install(file: Path, name: str | None, overwrite: bool, results: Path | None) -> None:
     """Check a model, FILE.zip or a folder, and install it as models/TASK of the results."""
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.models import install_model
 

@@ -37,7 +37,7 @@ def convert(
     Nothing of it is executed. Inference then follows the rules of the original program. Without
     -t, the task has the name of SOURCE.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.models import convert_model
 

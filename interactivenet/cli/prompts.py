@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -34,13 +35,9 @@ def prompts() -> None:
 def convert(
     source: Path,
     target: Path,
-    task: str | None,
     labels: tuple[str, ...],
-    image: Path | None,
-    voxels_in: bool,
-    voxels_out: bool,
-    overwrite: bool,
     raw: Path | None,
+    **options: Any,
 ) -> None:
     """Convert the prompts of one case from SOURCE to TARGET.
 
@@ -48,34 +45,16 @@ def convert(
     (grand-challenge "Multiple points", LPS mm), .mrk.json and .fcsv (3D Slicer), .csv (columns
     name,x,y,z,system). Nothing is lost but the rounding to voxels of a mask.
     """
-    from interactivenet.cli.reporting import say
-    from interactivenet.datasets.task import Roots, Task
-    from interactivenet.errors import RequestError
-    from interactivenet.imaging.io import read_image, suffix_of
-    from interactivenet.prompts.io import TEXT_SUFFIXES, read_prompts, write_prompts
+    from interactivenet.cli.terminal import Terminal
+    from interactivenet.datasets.task import Roots
+    from interactivenet.pipeline.prompts import convert_prompts
     from interactivenet.prompts.prompt import LabelNames
 
-    if task and labels:
-        raise RequestError("give -t or -l, not both: each says what the labels are")
-    names = LabelNames.parse(labels) if labels else None
-    if task:
-        names = Task.load(Roots.choose(raw=raw).raw_task(task)).labels
-    if source.resolve() == target.resolve():
-        raise RequestError(f"{target} is the source itself: give another name")
-    if target.exists() and not overwrite:
-        raise RequestError(f"{target} exists: --overwrite replaces it")
-    grid = (image, read_image(image).source) if image else None
-    found = read_prompts(source, names, image=grid, voxels=voxels_in)
-    unnamed = sorted({one.name for one in found if one.name}) if names is None else []
-    if unnamed and suffix_of(target, TEXT_SUFFIXES) == "":
-        raise RequestError(
-            f"{source} names '{unnamed[0]}': which label value is that in {target}? (give -t or -l)"
-        )
-    notes = write_prompts(target, found, image=grid[1] if grid else None, voxels=voxels_out)
-    for note in notes:
-        say(f"{target}: {note}")
-    told = ", ".join(
-        f"{one.name if unnamed else f'label {one.label}'} ({len(one.points)} points)"
-        for one in found
+    convert_prompts(
+        source,
+        target,
+        labels=LabelNames.parse(labels) if labels else None,
+        roots=Roots.choose(raw=raw),
+        reporter=Terminal(),
+        **options,
     )
-    say(f"{target}: {told}")

@@ -81,7 +81,7 @@ def run_robustness(
     overwrite: bool,
 ) -> None:
     """Run the stage, for this command and for ``evaluate --robustness``."""
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.robustness import robustness as run_stage
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from interactivenet.doctor.checks import Check
 from interactivenet.doctor.folders import read_folder
-from interactivenet.pipeline.tracking import DATABASE, database_of, said_by, without_password
+from interactivenet.pipeline.tracking import DATABASE, database_of, short_message, without_password
 
 #: seconds
 _PATIENCE = 3
@@ -68,7 +68,7 @@ def _database_fault(path: Path) -> str:
     except OSError as error:
         return f"cannot be written: {error.strerror or error}"
     except sqlite3.Error as error:
-        return f"cannot be used: {said_by(error)}"
+        return f"cannot be used: {short_message(error)}"
     return ""
 
 
@@ -78,5 +78,5 @@ def _server_fault(address: str) -> str:
     try:
         answer = requests.get(f"{address.rstrip('/')}/health", timeout=_PATIENCE)
     except (requests.RequestException, ValueError) as error:
-        return f"does not answer: {said_by(error)}"
+        return f"does not answer: {short_message(error)}"
     return "" if answer.ok else f"answers with status {answer.status_code}"

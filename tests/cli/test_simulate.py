@@ -215,7 +215,7 @@ def test_bad_cases_are_named_and_tiny_objects_get_what_they_have(tmp_path):
     assert result.exit_code == 1
     failures = read(task / "failures.json")["simulate"]
     assert failures["empty"] == "the label map is empty: no object to point at"
-    assert "has 2 prompt files for one: double.json, double.nii.gz" in failures["double"]
+    assert "has 2 prompt files, expected one: double.json, double.nii.gz" in failures["double"]
     assert "too small, 2 points instead of 6" in result.output
     assert "2 voxels outside the largest of 2 components are ignored" in result.output
     assert (task / "interactionsTr/good.nii.gz").exists()

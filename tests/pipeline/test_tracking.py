@@ -16,7 +16,7 @@ import pytest
 from interactivenet.pipeline import tracking
 
 TASK = "Task105_TRACK"
-MEANWHILE = "going on without it"
+MEANWHILE = "continuing without it"
 
 
 @pytest.fixture(autouse=True)
@@ -214,7 +214,7 @@ def test_a_database_that_breaks_later_costs_one_warning(results, warnings, capfd
     for step in range(2, 5):
         tracker.metrics({"a": 1.0}, step=step)
     use(tracker, results)
-    assert len(warnings) == 1 and "could not note metrics" in warnings[0]
+    assert len(warnings) == 1 and "could not record metrics" in warnings[0]
     assert tracker.run_id == run_id and capfd.readouterr() == ("", "")
 
 

@@ -277,7 +277,10 @@ REQUESTS = {
     "no task": ([], "Missing option '-t / --task'"),
     "no modality": (["-t", NAME, "-l", "a"], f"-m / --modality: RAW/{NAME} has no dataset.json"),
     "no label": (["-t", NAME, "-m", "MR"], f"-l / --label: RAW/{NAME} has no dataset.json"),
-    "a modality twice": (["-t", NAME, "-m", "MR", "-m", "MR", "-l", "a"], "-m / --modality MR MR: expected each name once"),
+    "a modality twice": (
+        ["-t", NAME, "-m", "MR", "-m", "MR", "-l", "a"],
+        "-m / --modality MR MR: expected each name once",
+    ),
     "a label twice": (["-t", NAME, "-m", "MR", "-l", "a", "-l", "a"], "'a' is given twice"),
 }
 
@@ -346,4 +349,6 @@ def test_a_fault_of_the_program_is_one_line_and_never_status_one(task, monkeypat
     monkeypatch.setattr(module.Roots, "raw_task", fault)
     result = dataset(task)
     assert result.exit_code == 2
-    assert "unexpected RuntimeError: surprise (please report it; --debug shows where" in result.stderr
+    assert (
+        "unexpected RuntimeError: surprise (please report it; --debug shows where" in result.stderr
+    )

@@ -69,7 +69,10 @@ REQUESTS = {
     "a mask without an image": (["{mask}", "x.nii.gz"], "give the case's image"),
     "over a file": (["{mask}", "{taken}"], "exists: --overwrite replaces it"),
     "an unknown format": (["{mask}", "x.txt"], "x.txt: a grid is needed"),
-    "task and labels": (["{mask}", "x.csv", "-t", NAME, "-l", "a"], "-t / --task: cannot be combined with -l / --label"),
+    "task and labels": (
+        ["{mask}", "x.csv", "-t", NAME, "-l", "a"],
+        "-t / --task: cannot be combined with -l / --label",
+    ),
     "voxels into csv": (["{mask}", "x.csv", "--voxels-out"], "written to .json files only"),
 }
 

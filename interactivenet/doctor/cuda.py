@@ -17,7 +17,7 @@ from interactivenet.errors import one_line
 
 #: largest difference, relative to the largest value
 _TOLERANCE = 1e-3
-_REMEDY = "another card, driver or CUDA build of torch (docs/containers.md); --device cpu works"
+_REMEDY = "another card, driver or CUDA build (docs/how-to/containers.md); --device cpu works"
 
 
 def check_card(number: int) -> list[Check]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from interactivenet.doctor.checks import Check, Status, gigabytes, isolated
-from interactivenet.system.mounts import lasts, read_mounts
+from interactivenet.system.mounts import in_image, lasts, read_mounts
 
 if TYPE_CHECKING:
     from interactivenet.datasets.task import Roots
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 _LEAST_FREE, _GOOD_FREE = 10**8, 5 * 10**9
 #: what need not be writable, and for what that is enough
 _READ_ONLY = {"raw": "all but making a task", "processed": "all but planning"}
-#: is there in our image, where nothing but what is mounted lasts (docker/Dockerfile)
-_IMAGE = Path("/opt/interactivenet/entrypoints")
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class FolderFacts:
 
 def check_folders(roots: Roots) -> list[Check]:
     """Check the three roots, the temporary folder and the home folder."""
-    inside = _IMAGE.exists()
+    inside = in_image()
     mounts = read_mounts() if inside else []
     found = []
     for name, path in (

@@ -19,7 +19,7 @@ from interactivenet.errors import one_line
 #: cuda-compatibility/minor-version-compatibility.html, and the toolkit's release notes, table 2
 MINIMUM_DRIVERS = {11: "450.80.02", 12: "525.60.13", 13: "580"}
 _HAND_OVER = "docker run --gpus all, apptainer exec --nv"
-_OTHER_BUILD = "an image built with another CUDA build of torch (docs/containers.md)"
+_OTHER_BUILD = "an image built with another CUDA build of torch (docs/how-to/containers.md)"
 _GET_ONE = f"a machine with an NVIDIA driver, {_HAND_OVER}, and a CUDA build of torch"
 _SLOW = "the CPU is used, on which training is slow"
 

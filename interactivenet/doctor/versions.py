@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from interactivenet import __version__
 from interactivenet.doctor.checks import Check
 from interactivenet.errors import one_line
-from interactivenet.system.provenance import libraries
+from interactivenet.system.provenance import DISTRIBUTION, libraries
 
 #: the versions that are shown; as pyproject.toml's metadata names them
 _SHOWN = ("torch", "monai", "lightning", "numpy", "simpleitk", "numba", "mlflow")
@@ -57,7 +57,7 @@ class Imports:
 def check_versions() -> list[Check]:
     """Check versions by what the package's metadata asks for."""
     try:
-        wanted, there = requires("interactivenet") or [], libraries()
+        wanted, there = requires(DISTRIBUTION) or [], libraries()
     except PackageNotFoundError:
         return [
             Check("interactivenet", "note", f"{__version__}, not installed but run from a folder:"

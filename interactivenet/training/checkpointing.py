@@ -15,9 +15,9 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from interactivenet.errors import DataError
+from interactivenet.models.fold_results import WEIGHTS
 from interactivenet.models.network import save_weights
 from interactivenet.plotting.curves import save_curves
-from interactivenet.preprocessing.folds import WEIGHTS
 from interactivenet.system.files import read_object, replacing, write_text
 from interactivenet.system.signals import Interrupted, Signals
 from interactivenet.training.dataset import EpochBatches

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from interactivenet.cli import main
 from interactivenet.datasets.task import Task
-from interactivenet.imaging.io import read_label, read_volume
+from interactivenet.imaging.io import read_image, read_label
 from tests.training.trained_task import NAME, make_task
 
 OPTIONS = ["--device", "cpu", "--precision", "fp32", "--workers", "0"]
@@ -87,7 +87,7 @@ def test_predictions_lie_on_the_cases_own_grid(trained, root):
     _, results = trained
     for case in Task.load(root / "raw" / NAME).training:
         (path,) = results.glob(f"{NAME}/fold_*/validation/best/{case.name}.nii.gz")
-        found, image = read_label(path), read_volume(case.images[0])
+        found, image = read_label(path), read_image(case.images[0])
         assert found.source.shape == image.source.shape
         assert np.array_equal(found.source.affine, image.source.affine)
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from interactivenet.datasets.task import Roots, Task
-from interactivenet.imaging.io import read_label, read_volume, write_label, write_volume
-from interactivenet.inference.batch import Output, predict_cases
-from interactivenet.inference.predictor import Predictor
+from interactivenet.imaging.io import read_image, read_label, write_label, write_volume
+from interactivenet.inference.batch import predict_cases
+from interactivenet.inference.options import InferenceOptions
+from interactivenet.inference.outputs import Output
 from interactivenet.models.model import own_model
 from interactivenet.system.signals import Interrupted, Signals
 from tests.cli.trained_command import CPU, case_of, copied, copied_root, files, infer, run
@@ -87,7 +88,7 @@ def test_what_is_done_is_kept_and_what_changed_is_not(trained, tested, tmp_path,
     assert done.exit_code == 0, done.output
     assert "2 cases done before" in done.output and "checkpoint, epoch" not in done.output
     case = case_of(mine)
-    image = read_volume(case.images[0])
+    image = read_image(case.images[0])
     write_volume(case.images[0], image.array[0][::-1] + 1, image.source)
     path = mine / "results" / NAME / "predictions" / "ensemble" / f"{case.name}.nii.gz"
     before = path.read_bytes()
@@ -101,7 +102,7 @@ def test_a_result_of_other_files_does_not_stay(trained, tested, tmp_path):
     shutil.rmtree(mine / "results")
     shutil.copytree(tested[1], mine / "results")
     case, other = Task.load(mine / "raw" / NAME).test
-    image = read_volume(case.images[0]).source
+    image = read_image(case.images[0]).source
     write_label(case.interaction, np.zeros(image.ras.shape, np.uint8), image)  # no points any more
     done = run(mine, "test", "-t", NAME, "--no-mlflow", *CPU)
     assert done.exit_code == 1 and "holds no points" in done.output
@@ -145,7 +146,7 @@ def test_ensembles_need_probabilities_of_what_is_there(trained, tmp_path):
     case = case_of(mine)
     folder = mine / "results" / NAME / "predictions"
     assert not list(folder.rglob("*.nii.gz"))
-    image = read_volume(case.images[0])
+    image = read_image(case.images[0])
     write_volume(case.images[0], image.array[0] + 1, image.source)
     done = run(mine, "ensemble", "-t", NAME, "--no-mlflow")
     assert done.exit_code == 1 and "was predicted with other inputs" in done.output
@@ -177,21 +178,20 @@ def test_mlflow_is_told(trained, tested, tmp_path, monkeypatch):
 def test_interrupted_it_keeps_what_is_done(trained, tmp_path):
     roots = Roots(trained / "raw", trained / "processed", trained / "results")
     model = own_model(roots, NAME)
-    how = {"mirrored": False, "restore": "probability", "precision": "fp32"}
+    options = InferenceOptions(mirrored=False, precision="fp32", device="cpu")
     cases, output = Task.load(trained / "raw" / NAME).test, Output(tmp_path, model.folds)
     signals = Signals()
     signals.received = 15
-    made = Predictor(model, device="cpu", **how)
     done = []
     with pytest.raises(Interrupted):
-        for one in predict_cases(cases, made, model, [output], how, signals=signals):
+        for one in predict_cases(cases, model, [output], options, signals=signals):
             done.append(one.case)
     assert done == [cases[0].name]
-    again = list(predict_cases(cases, made, model, [output], how))
+    again = list(predict_cases(cases, model, [output], options))
     assert [one.kept for one in again] == [True, False] and not any(one.error for one in again)
     # a record is what marks a case done: without it, it is done again
     (tmp_path / f"{cases[0].name}.json").write_text("{")
-    again = list(predict_cases(cases, made, model, [output], how))
+    again = list(predict_cases(cases, model, [output], options))
     assert [one.kept for one in again] == [False, True]
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from interactivenet.encoding import encode, encode_extent
+from interactivenet.encoding import encode_extent, encode_prompts
 from interactivenet.models.device import worker_context
 from interactivenet.preprocessing.region import make_region
 from interactivenet.preprocessing.sample import crop_sample
@@ -92,7 +92,7 @@ def test_an_unaugmented_draw_is_the_sample_of_its_points(planned_task):
     assert label.shape == (1, *plan.sample_shape) and label.dtype == torch.uint8
     seeds = np.zeros(sample.grid.shape, bool)
     seeds[tuple(sample.grid.nearest_voxel(sample.prompt.points).T)] = True
-    made_map = encode(sample.array[:1], seeds, sample.grid.spacing, plan.encoding)
+    made_map = encode_prompts(sample.array[:1], seeds, sample.grid.spacing, plan.encoding)
     extent = encode_extent(np.argwhere(seeds), sample.grid.shape)
     for channel, expected in zip(sample.array[1:], [made_map, extent], strict=True):
         assert np.allclose(channel[sample.content], expected[sample.content])

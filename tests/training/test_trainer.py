@@ -10,8 +10,6 @@ import pytest
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.models.network import build_network, load_weights
-from interactivenet.preprocessing.folds import read_fold, read_splits
-from interactivenet.system.files import write_json
 from interactivenet.training.trainer import TrainingOptions, train_fold
 from tests.training.trained_task import (
     EXACT,
@@ -59,8 +57,8 @@ def test_the_same_weights_twice(planned_task, uninterrupted, tmp_path):
 
 
 def test_folds_that_do_not_exist(planned_task):
-    with pytest.raises(RequestError, match=r"has the folds 0, 1$"):
-        read_fold(planned_task / "processed" / NAME, 2)
+    with pytest.raises(RequestError, match=r"^`fold=2`: .*no such fold: expected one of 0, 1$"):
+        first_fold(planned_task, 2)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +122,7 @@ def test_errors_in_workers_are_one_line(planned_task, tmp_path):
     shutil.copytree(planned_task, root)
     for path in (root / "processed" / NAME / "regions").glob("*.npz"):
         path.write_bytes(b"broken")
-    with pytest.raises(DataError, match=r"^[^\n]*\.npz: is no region[^\n]*$"):
+    with pytest.raises(DataError, match=r"^[^\n]*\.npz: is damaged[^\n]*$"):
         train_fold(first_fold(root), tmp_path / "out", replace(QUICK, workers=1))
 
 
@@ -138,17 +136,6 @@ def test_outside_of_the_main_thread(planned_task, tmp_path):
     thread.start()
     thread.join()
     assert len(done[0].history) == 1
-
-
-def test_unreadable_plans(tmp_path):
-    with pytest.raises(RequestError, match="does not exist"):
-        read_fold(tmp_path, 0)
-    write_json(tmp_path / "plans.json", {"schema_version": 1})
-    with pytest.raises(DataError, match="schema_version is 1"):
-        read_fold(tmp_path, 0)
-    write_json(tmp_path / "plans.json", {"schema_version": 2, "plan": {}, "splits": []})
-    with pytest.raises(RequestError, match="has no folds"):
-        read_splits(tmp_path)
 
 
 def test_settings_by_default():

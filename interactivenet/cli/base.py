@@ -51,7 +51,7 @@ class _Reporting(click.Command):
         )
 
     def invoke(self, ctx: click.Context) -> Any:
-        # MONAI imports MLflow, which would tell its makers; whoever sets this is not overruled
+        # MLflow reports its use to its makers unless it is told not to, or a user allows it
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         try:
             return super().invoke(ctx)
@@ -59,12 +59,12 @@ class _Reporting(click.Command):
             if ctx.meta.get(_DEBUG):
                 traceback.print_exc()
             raise Refusal(translate(one_line(error), ctx)) from error
-        except Interrupted as ended:
-            click.echo(f"{ended}: what is done is kept; run the same command again to continue")
-            ctx.exit(128 + ended.number)
+        except Interrupted as signal:
+            click.echo(f"{signal}: what is done is kept; run the same command again to continue")
+            ctx.exit(128 + signal.number)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
-        except Exception as error:  # a fault of the program: never to be taken for "1, some failed"
+        except Exception as error:  # a fault of the program: not to be taken for "1, some failed"
             if ctx.meta.get(_DEBUG):
                 traceback.print_exc()
             raise Refusal(f"{describe_failure(error)[:-1]}; --debug shows where)") from error

@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from interactivenet.doctor.checks import Check, gigabytes
 from interactivenet.system.resources import Limits, read_limits
 
@@ -85,12 +87,9 @@ def judge_processor(facts: ProcessorFacts) -> Check:
 
 
 def read_memory() -> MemoryFacts:
-    """Read what the kernel knows of the memory."""
-    text = ""
-    with suppress(OSError):
-        text = Path("/proc/meminfo").read_text(encoding="utf-8")
-    known = {name: int(size) << 10 for name, size in re.findall(r"(\w+): +(\d+) kB", text)}
-    return MemoryFacts(known.get("MemTotal"), known.get("MemAvailable"), read_limits())
+    """Read how much memory the machine has, and what this process may have of it."""
+    memory = psutil.virtual_memory()
+    return MemoryFacts(memory.total, memory.available, read_limits())
 
 
 def judge_memory(facts: MemoryFacts) -> Check:

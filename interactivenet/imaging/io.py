@@ -40,9 +40,7 @@ def read_image(path: Path | str) -> Volume:
     path = Path(path)
     with naming(path):
         array, geometry, notes = _read_stored(path)
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            count = int(array.size - np.isfinite(array).sum())
-            raise DataError(f"has {count} voxels that are NaN or infinite, expected none")
+        check_finite(array)
         return Volume.from_stored(array, geometry, notes=notes)
 
 
@@ -51,7 +49,15 @@ def read_channels(paths: Sequence[Path]) -> Volume:
 
     Raises DataError with both geometries where they do not share one grid.
     """
-    volumes = [read_image(path) for path in paths]
+    return join_channels([read_image(path) for path in paths], paths)
+
+
+def join_channels(volumes: Sequence[Volume], paths: Sequence[Path]) -> Volume:
+    """Join the channels of volumes into one Volume, on the grid of the first.
+
+    paths: where the volumes come from, for messages.
+    Raises DataError with both geometries where they do not share one grid.
+    """
     for path, volume in zip(paths[1:], volumes[1:], strict=True):
         check_same_lattice(path, volume.source, paths[0], volumes[0].source)
     source = volumes[0].source
@@ -128,15 +134,27 @@ def write_label(path: Path | str, array: Array, grid: Geometry) -> None:
             belongs to; its geometry is written exactly as it was read.
 
     Raises:
-        DataError: the name has another ending, or the file cannot be written. A file that was
-            there before is kept.
+        DataError: the name has another ending, the file cannot be written (one that was there
+            before is kept), or the array holds values that are negative or not whole.
     """
+    if array.dtype.kind not in "bu" and array.size:
+        if array.min() < 0:
+            raise DataError(f"{path}: a label map holds no negative values, got {array.min():g}")
+        if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
+            raise DataError(f"{path}: a label map holds whole numbers, got fractions")
     write_volume(path, array.astype(label_type(array)), grid)
 
 
 def label_type(array: Array) -> np.dtype[np.unsignedinteger]:
     """Return the smallest unsigned type that holds the values of a label map."""
     return np.dtype(np.min_scalar_type(int(array.max(initial=0))))
+
+
+def check_finite(array: Array) -> None:
+    """Raise DataError where voxels are NaN or infinite."""
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        count = int(array.size - np.isfinite(array).sum())
+        raise DataError(f"has {count} voxels that are NaN or infinite, expected none")
 
 
 def check_same_lattice(path: Path, grid: Geometry, reference: Path, expected: Geometry) -> None:

@@ -61,7 +61,7 @@ def read_itk(path: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
             reader.SetExtractSize((*size[:3], 0))
         image = reader.Execute()
     except RuntimeError as error:
-        raise DataError(f"is not a readable image: {_reason(error)}") from error
+        raise DataError(f"is not a readable image: {_last_sentence(error)}") from error
     if path.suffix.lower() == ".nrrd":
         geometry, notes = _nrrd_geometry(path, image)
     else:
@@ -75,6 +75,17 @@ def write_itk(path: Path, array: Array, geometry: Geometry) -> None:
     if path.suffix.lower() == ".nrrd":
         _write_nrrd(path, array, geometry)
         return
+    image = make_itk_image(array, geometry)
+    with replacing(path) as temporary:
+        try:
+            sitk.WriteImage(image, str(temporary), True, COMPRESSION_LEVEL)
+        except RuntimeError as error:
+            raise DataError(f"{path}: cannot be written: {_last_sentence(error)}") from error
+        _check_complete(path, temporary, image)
+
+
+def make_itk_image(array: Array, geometry: Geometry) -> sitk.Image:
+    """Make a SimpleITK image of an array (X, Y, Z) of the stored grid ``geometry``."""
     image = sitk.GetImageFromArray(np.ascontiguousarray(array.transpose(2, 1, 0)))
     native = geometry.native
     if not isinstance(native, ItkGeometry):
@@ -88,12 +99,7 @@ def write_itk(path: Path, array: Array, geometry: Geometry) -> None:
     image.SetSpacing(native.spacing)
     image.SetOrigin(native.origin)
     image.SetDirection(native.direction)
-    with replacing(path) as temporary:
-        try:
-            sitk.WriteImage(image, str(temporary), True, COMPRESSION_LEVEL)
-        except RuntimeError as error:
-            raise DataError(f"{path}: cannot be written: {_reason(error)}") from error
-        _check_complete(path, temporary, image)
+    return image
 
 
 def read_dicom(folder: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
@@ -121,7 +127,7 @@ def read_dicom(folder: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
     try:
         image = reader.Execute()
     except RuntimeError as error:
-        raise DataError(f"is not a readable DICOM series: {_reason(error)}") from error
+        raise DataError(f"is not a readable DICOM series: {_last_sentence(error)}") from error
     array = _array(image)
     if array.dtype == np.float64:
         array = array.astype(np.float32)
@@ -144,7 +150,9 @@ class _Slice:
         try:
             reader.ReadImageInformation()
         except RuntimeError as error:
-            raise DataError(f"{Path(name).name} is not readable: {_reason(error)}") from error
+            raise DataError(
+                f"{Path(name).name} is not readable: {_last_sentence(error)}"
+            ) from error
 
         def text(key: str) -> str:
             return str(reader.GetMetaData(key)).strip() if reader.HasMetaDataKey(key) else ""
@@ -266,7 +274,7 @@ def _check_complete(path: Path, temporary: Path, image: sitk.Image) -> None:
         raise DataError(f"{path}: could not be written completely (is the disk full?)")
 
 
-def _reason(error: RuntimeError) -> str:
+def _last_sentence(error: RuntimeError) -> str:
     """Take the last sentence of ITK's long report."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return one_line(lines[-1].split("): ")[-1]) if lines else "unknown reason"

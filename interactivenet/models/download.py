@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.system.files import digest, read_object, remove, write_json
-from interactivenet.system.http import CHUNK, TIMEOUT, Broken, Remote, is_final, open_remote, why
+from interactivenet.system.http import (
+    CHUNK,
+    TIMEOUT,
+    Broken,
+    Remote,
+    describe_problem,
+    is_final,
+    open_remote,
+)
 
 if TYPE_CHECKING:
     import requests
@@ -151,7 +159,7 @@ class _Attempt:
             self.answered = True
             raise
         except OSError as error:  # of requests: all of its errors are
-            reason = why(error, self.timeout)
+            reason = describe_problem(error, self.timeout)
             if not is_final(error, self.answered):
                 raise Broken(reason) from error
             raise RequestError(f"{self.remote.shown}: {reason}") from error

@@ -143,9 +143,11 @@ class _ResidualBlock(_Block):
             self.norm3 = nn.InstanceNorm3d(features, affine=True)
 
     def forward(self, maps: Tensor) -> Tensor:
-        residual = self.norm3(self.conv3(maps)) if self.projects else maps
+        residual = maps
         maps = self.lrelu(self.norm1(self.conv1(maps)))
         maps = self.norm2(self.conv2(maps))
+        if self.projects:  # only now: the order decides in which order gradients are added
+            residual = self.norm3(self.conv3(residual))
         maps += residual
         return self.lrelu(maps)  # type: ignore[no-any-return]
 

@@ -133,13 +133,19 @@ def revision() -> str:
         return named
     if not (_ROOT / ".git").exists():
         return ""
-    command = ["git", "--no-optional-locks", "-C", str(_ROOT), "describe", "--always", "--dirty",
-               "--abbrev=40", "--exclude=*"]  # fmt: skip
-    with suppress(OSError, subprocess.SubprocessError):
-        return subprocess.run(
-            command, capture_output=True, text=True, check=True, timeout=30
-        ).stdout.strip()
-    return ""
+    try:
+        commit = _git("rev-parse", "HEAD")
+        return f"{commit}-dirty" if _git("status", "-s", "-uno") else commit
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _git(*words: str) -> str:
+    # without its optional locks, which would be in the way of who works in the folder
+    return subprocess.run(
+        ["git", "-C", str(_ROOT), *words], env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        capture_output=True, text=True, check=True, timeout=30,
+    ).stdout.strip()  # fmt: skip
 
 
 def _read_record(path: Path) -> dict[str, Any]:

@@ -349,4 +349,6 @@ def test_a_fault_of_the_program_is_one_line_and_never_status_one(task, monkeypat
     monkeypatch.setattr(module.Roots, "raw_task", fault)
     result = dataset(task)
     assert result.exit_code == 2
-    assert "unexpected RuntimeError: surprise (please report it; --debug shows where" in result.stderr
+    assert (
+        "unexpected RuntimeError: surprise (please report it; --debug shows where" in result.stderr
+    )

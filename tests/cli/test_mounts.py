@@ -140,6 +140,8 @@ def test_what_is_not_mounted_is_named(lacks, writable, words, mounted, volume):
     ("words", "mounted"),
     [
         ("dataset -t X", ["/data"]),
+        # the group's own default does not count
+        ("dataset phantom -t X --raw /here", ["/here"]),
         ("plan -t X", ["/data"]),
         ("plan -t X", ["/data/raw", "/data/processed"]),
         ("plan -t X --raw /a/b --processed=/c", ["/a", "/c"]),

@@ -44,13 +44,13 @@ def test_the_order_of_places(places, monkeypatch):
     temporary = places / "temporary" / f"interactivenet-{compiling._user()}"
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(places / "wanted"))
     expected = [places / "wanted", places / "source" / "__pycache__", user, temporary, None]
-    found = []
+    folders = []
     for count in range(len(expected)):
         with monkeypatch.context() as patch:
             unwritable(patch, *(place for place in expected[:count] if place))
             compiling.cache_folder.cache_clear()
-            found.append(compiling.cache_folder())
-    assert found == expected
+            folders.append(compiling.cache_folder())
+    assert folders == expected
 
 
 def test_no_home_is_no_error(places, monkeypatch):
@@ -65,20 +65,20 @@ def test_no_home_is_no_error(places, monkeypatch):
 @posix
 def test_a_folder_of_somebody_else_is_not_used(places, monkeypatch):
     unwritable(monkeypatch, places / "source", places / "home")
-    mine = places / "temporary" / f"interactivenet-{os.getuid()}"
-    assert compiling.cache_folder() == mine and mine.stat().st_mode & 0o777 == 0o700
+    private = places / "temporary" / f"interactivenet-{os.getuid()}"
+    assert compiling.cache_folder() == private and private.stat().st_mode & 0o777 == 0o700
 
-    mine.chmod(0o777)  # others may write
+    private.chmod(0o777)  # others may write
     compiling.cache_folder.cache_clear()
     assert compiling.cache_folder() is None
 
-    mine.rmdir()
+    private.rmdir()
     (places / "elsewhere").mkdir(mode=0o700)
-    mine.symlink_to(places / "elsewhere")  # a link may be turned to another place
+    private.symlink_to(places / "elsewhere")  # a link may be turned to another place
     compiling.cache_folder.cache_clear()
     assert compiling.cache_folder() is None
 
-    mine.unlink()
+    private.unlink()
     uid = os.getuid()
     (places / "temporary" / f"interactivenet-{uid + 1}").mkdir(mode=0o700)
     monkeypatch.setattr(compiling.os, "getuid", lambda: uid + 1)  # that belongs to uid
@@ -156,8 +156,8 @@ def test_kernels_are_for_the_common_processors(monkeypatch, features, given, exp
     with monkeypatch.context() as patch:
         patch.setattr(compiling.numba.config, "reload_config", lambda: None)
         compiling.choose_processor(dict.fromkeys(features, True) | {"sse2": True, "adx": False})
-        found = tuple(os.environ.pop(name, None) for name in names)
-    assert found == expected
+        values = tuple(os.environ.pop(name, None) for name in names)
+    assert values == expected
 
 
 def test_kernels_compiled_elsewhere_are_loaded(tmp_path):

@@ -65,7 +65,7 @@ def test_mirroring_averages_the_mirrored_answers(tmp_path):
     paths = [random_weights(tmp_path / f"{seed}.safetensors", plan, seed) for seed in (0, 1)]
     both = predictor(plan, *paths)
     network = list(both._networks)
-    padded, inside = both._padded(sample.array)
+    padded, inside = both._rules.pad(sample.array)
     expected = np.zeros(padded.shape[1:])
     with torch.inference_mode():
         for one in network:

@@ -173,9 +173,9 @@ def test_too_large(site, tmp_path, chunked):
 @pytest.mark.parametrize(
     ("status", "message", "asked"),
     [
-        (404, r"there is no such file \(404 Not Found\)", 1),
-        (403, "the server gives it to nobody", 1),
-        (500, r"the server fails \(500 .*\): try again later", 1),
+        (404, r"the server has no such file \(404 Not Found\)", 1),
+        (403, "the server denies access", 1),
+        (500, r"the server failed \(500 .*\): try again later", 1),
         (503, r"the server is busy \(503", 3),
         (429, "the server is busy", 3),
         (418, "the server answers 418", 1),
@@ -207,7 +207,7 @@ def test_a_server_that_is_not_there(site, tmp_path):
 
 def test_a_host_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "*")
-    with pytest.raises(RequestError, match="host is not found: no network, or a wrong name"):
+    with pytest.raises(RequestError, match="host was not found: there is no network, or"):
         download("https://nowhere.invalid/m.zip", tmp_path, checksum=None, waits=())
 
 
@@ -269,7 +269,7 @@ def test_odd_checksums(text):
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        (b"<html>", "does not answer with JSON"),
+        (b"<html>", "the answer is not JSON"),
         (b"[]", "answers with something unexpected"),
         (b'{"files": [{"key": 3}]}', f"has no {NAME}.zip, but 3"),
         (b'{"files": []}', f"has no {NAME}.zip, but nothing"),

@@ -129,7 +129,7 @@ def test_a_link_is_not_installed(source, models):
 
 def test_a_zip_that_is_none(models, tmp_path):
     (tmp_path / "a.zip").write_text("no")
-    with pytest.raises(DataError, match=r"a\.zip: is no whole zip"):
+    with pytest.raises(DataError, match=r"a\.zip: is not a complete zip"):
         install(tmp_path / "a.zip", models, overwrite=False)
     with pytest.raises(DataError, match=r"none\.zip: cannot be unzipped"):
         install(tmp_path / "none.zip", models, overwrite=False)

@@ -105,8 +105,8 @@ def test_prompts_survive_flattening():
     ]
     back = from_named_points(to_named_points(prompts), TWO)
     assert [prompt.label for prompt in back] == [1, 2, 1]
-    for one, other in zip(prompts, back, strict=True):
-        np.testing.assert_array_equal(one.points, other.points)
+    for prompt, expected in zip(prompts, back, strict=True):
+        np.testing.assert_array_equal(prompt.points, expected.points)
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def label_map():
     label = np.zeros(GRID.shape, np.uint8)
     label[2:7, 2:12, 2:12] = label[10:19, 2:12, 2:12] = 1
     label[8, 15, 14] = 4
-    return Volume(label[None], GRID)
+    return Volume.from_stored(GRID.from_ras(label), GRID)
 
 
 def test_a_prompt_for_every_object():
@@ -182,7 +182,7 @@ def test_points_follow_from_seed_key_and_object_alone():
     points = [prompt.points for prompt in simulate_prompts(volume, key="Tr/a")]
     alone = np.array(volume.array)
     alone[alone != 1] = 0
-    [prompt] = simulate_prompts(Volume(alone, GRID), key="Tr/a")
+    [prompt] = simulate_prompts(Volume.from_stored(GRID.from_ras(alone), GRID), key="Tr/a")
     np.testing.assert_array_equal(prompt.points, points[0])
     assert (simulate_prompts(volume, key="Tr/b")[0].points != points[0]).any()
     other_seed = simulate_prompts(volume, SimulationOptions(seed=1), key="Tr/a")
@@ -200,7 +200,7 @@ def test_what_is_odd_is_noted():
     )
     assert notes[0] == "label 1, object 2: too small, 500 points instead of 501"
     with pytest.raises(DataError, match="the label map is empty"):
-        simulate_prompts(Volume(np.zeros((1, *GRID.shape), np.uint8), GRID))
+        simulate_prompts(Volume.from_stored(np.zeros(GRID.shape, np.uint8), GRID))
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ format: setup ## Sort imports and format the code
 	$(BIN)/ruff format $(CODE)
 
 docs: setup ## Build the documentation as a site, in build/site
-	$(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 demo: setup ## Run every stage on a small task, in demo/ (DATA=FOLDER: on your own scans)
 	$(BIN)/interactivenet demo $(if $(DATA),--data "$(DATA)") \

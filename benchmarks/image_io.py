@@ -21,7 +21,7 @@ from isal import igzip
 
 from benchmarks.report import machine, median_seconds, print_table, write_result
 from interactivenet.imaging.geometry import Array, Geometry
-from interactivenet.imaging.io import read_volume, write_volume
+from interactivenet.imaging.io import read_image, write_volume
 
 SHAPE = (512, 512, 120)
 SPACING = (0.8, 0.8, 2.5)  # mm
@@ -96,7 +96,7 @@ def readers(folder: Path, array: Array, geometry: Geometry) -> list[Figures]:
     tasks: dict[str, Callable[[], Array]] = {
         "nibabel (stdlib gzip)": partial(_read_nibabel, path),
         "SimpleITK": partial(_read_sitk, path),
-        "ours": lambda: read_volume(path).array[0],
+        "ours": lambda: read_image(path).array[0],
     }
     for name, task in tasks.items():
         if not np.array_equal(task(), array):

@@ -26,10 +26,10 @@ from threadpoolctl import threadpool_limits
 from benchmarks.report import machine, median_seconds, print_table, write_result
 from interactivenet.datasets.case import Scan, read_scan
 from interactivenet.datasets.task import Task
-from interactivenet.imaging.io import read_label, read_volume
+from interactivenet.imaging.io import read_image, read_label
 from interactivenet.imaging.resampling import new_shape, resample
+from interactivenet.inference.sampling import make_sample
 from interactivenet.planning.plan import Plan
-from interactivenet.preprocessing.sample import make_sample
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.prompts.simulation import find_objects, margin_points
 
@@ -151,7 +151,7 @@ def sample_times(folder: Path, task: str) -> dict[str, Any]:
 
 def large_ct(folder: Path) -> dict[str, dict[str, float]]:
     """A sample of a large CT against resampling the whole of it, to 0.8 x 0.8 x 2.5 mm."""
-    image = read_volume(folder / "images/lung2.nrrd")
+    image = read_image(folder / "images/lung2.nrrd")
     label = read_label(folder / "labels/lung2.nrrd")
     (thing,) = find_objects(label.array[0] > 0, per_component=False, largest_only=True)
     voxels = margin_points(thing, label.spacing, np.random.default_rng(0))

@@ -1,3 +1,3 @@
 """InteractiveNet: minimally interactive 3D medical image segmentation."""
 
-__version__ = "0.1.0"
+__version__ = "0.3.0"

@@ -64,9 +64,8 @@ def make_scan(source, *, seed=0, image=None, centre=None, radii=None):
         voxels[2 * axis, axis] -= max(radii[axis] - 1, 0)
         voxels[2 * axis + 1, axis] += max(radii[axis] - 1, 0)
     points = source.ras.voxel_to_world(voxels.clip(0, shape - 1))
-    return Scan(
-        "case", Volume(image, source), Volume(label[None], source), (Prompt(1, points, "a"),)
-    )
+    volumes = (Volume.from_stored(source.from_ras(array), source) for array in (image, label))
+    return Scan("case", *volumes, (Prompt(1, points, "a"),))
 
 
 def world_image(source, direction=(1.0, 0.3, -0.5)):

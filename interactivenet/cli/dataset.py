@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from interactivenet.cli.base import Group, jobs_option, raw_option, required, task_option
+from interactivenet.cli.folders import DataPath
 
 _LABEL_HELP = (
     "A label's name, numbered from 1 in the order given, or VALUE=NAME. Repeat for several."
@@ -22,11 +23,12 @@ _LABEL_HELP = (
 )  # fmt: skip
 @click.option("-l", "--label", "labels", multiple=True, metavar="NAME", help=_LABEL_HELP)
 @click.option("--subtypes", is_flag=True, help="Read each case's subtype from subtypes.json.")
-@raw_option
+@raw_option.with_access("writes")
 @jobs_option
 @click.pass_context
 def dataset(
     ctx: click.Context,
+    /,
     task: str | None,
     modalities: tuple[str, ...],
     labels: tuple[str, ...],
@@ -42,7 +44,7 @@ def dataset(
     """
     if ctx.invoked_subcommand is not None:
         return
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.datasets import check_dataset
     from interactivenet.prompts.prompt import LabelNames
@@ -61,7 +63,7 @@ def dataset(
 
 
 @dataset.command("convert")
-@click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("source", type=DataPath("reads", exists=True, file_okay=False))
 @task_option
 @click.option(
     "-m", "--modality", "modalities", multiple=True, metavar="NAME",
@@ -75,11 +77,12 @@ def dataset(
 @click.option("--test-cases", default=0, type=click.IntRange(min=0),
               help="And so many others of them as test cases.")  # fmt: skip
 @click.option("--seed", default=0, show_default=True)
-@raw_option
+@raw_option.with_access("writes")
 @jobs_option
 @click.pass_context
 def convert(
     ctx: click.Context,
+    /,
     source: Path,
     task: str | None,
     labels: tuple[str, ...],
@@ -92,7 +95,7 @@ def convert(
     an nnU-Net v2 dataset, or a plain folder with images/ and labels/. Files are hard-linked
     where the disk allows it, and copied otherwise.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.datasets import convert_dataset
     from interactivenet.prompts.prompt import LabelNames
@@ -129,18 +132,19 @@ def convert(
 @click.option("--oblique", default=0.0, show_default=True, help="Degrees that the grid is tilted.")
 @click.option("--orientation", default="LPS", show_default=True, help="Axes as stored.")
 @click.option("--seed", default=0, show_default=True)
-@raw_option
+@raw_option.with_access("writes")
 @jobs_option
 @click.pass_context
 def phantom(
     ctx: click.Context,
+    /,
     task: str | None,
     raw: Path | None,
     jobs: int | None,
     **settings: Any,
 ) -> None:
     """Make a task of synthetic scans with lobulated tumours, to try things on."""
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.phantom import PhantomSettings
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.datasets import make_phantoms

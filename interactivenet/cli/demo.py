@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from interactivenet.cli.base import Command
+from interactivenet.cli.folders import DataPath
 from interactivenet.cli.wording import translate
 from interactivenet.errors import InteractiveNetError, RequestError, one_line
 
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
 @click.command("demo", cls=Command)
 @click.option("-o", "--output", default="demo", show_default=True, metavar="FOLDER",
-              type=click.Path(path_type=Path, file_okay=False),
+              type=DataPath("writes", file_okay=False),
               help="Where everything goes.")  # fmt: skip
-@click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER",
+@click.option("--data", type=DataPath("reads"), metavar="FOLDER",
               help="Your own scans (images/ and labels/, a Decathlon or nnU-Net dataset); some of"
               " them are taken, and none is altered.  [default: synthetic scans]")  # fmt: skip
 @click.option("-m", "--modality", "modalities", multiple=True, metavar="NAME",
@@ -53,7 +54,8 @@ def demo(
     Each command is printed as one would type it in the demo's folder. Started again, the demo
     continues where it was.
     """
-    from interactivenet.cli.reporting import Terminal, say
+    from interactivenet.cli.reporting import say
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.pipeline.demo import demo as run_demo
 
     if data is None and (modalities or labels or merge_labels):
@@ -80,7 +82,7 @@ def demo(
     say(f"the deployed model and its card: {result.model}")
     say(f"segmentations of new scans: {result.segmentations}")
     say("next: your own scans, interactivenet demo --data FOLDER -o FOLDER; then step by step, with"
-        " more epochs and without --preset tiny: README.md, 'Your own data'")  # fmt: skip
+        " more epochs and without --preset tiny: docs/tutorials/your-own-data.md")  # fmt: skip
     if result.failures:
         ctx.exit(1)
 

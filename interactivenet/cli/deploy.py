@@ -13,6 +13,7 @@ from interactivenet.cli.base import (
     results_option,
     task_option,
 )
+from interactivenet.cli.folders import DataPath
 
 
 @click.command("deploy", cls=Command)
@@ -20,15 +21,15 @@ from interactivenet.cli.base import (
 @click.option("--folds", default="all", show_default=True, metavar="K,K|all",
               help="Which folds to deploy.")  # fmt: skip
 @click.option("--zip", is_flag=True, help="Write models/TASK.zip, too, to hand on.")
-@click.option("--grand-challenge", type=click.Path(path_type=Path), metavar="FOLDER",
+@click.option("--grand-challenge", type=DataPath("writes"), metavar="FOLDER",
               help="Write what a grand-challenge algorithm is built from.")  # fmt: skip
-@click.option("--settings", type=click.Path(path_type=Path), metavar="FILE",
-              help="JSON: the algorithm's interfaces (docs/deploying.md).")  # fmt: skip
+@click.option("--settings", type=DataPath("reads"), metavar="FILE",
+              help="JSON: the algorithm's interfaces (docs/how-to/deploying.md).")  # fmt: skip
 @click.option("--image", default="interactivenet", show_default=True,
               help="The container image that the algorithm is built on.")  # fmt: skip
 @click.option("--description", default="", metavar="TEXT",
               help="First paragraph of the model card: data, makers, licence.")  # fmt: skip
-@processed_option
+@processed_option.with_access("ignores")  # a deployed model needs nothing of its task
 @results_option
 def deploy(
     task: str | None,
@@ -47,7 +48,8 @@ def deploy(
     and holds no patient's name. With --grand-challenge a model that is deployed already (or was
     installed) needs nothing of its task.
     """
-    from interactivenet.cli.reporting import Terminal, say
+    from interactivenet.cli.reporting import say
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.models.model import parse_folds
     from interactivenet.pipeline.deploy import deploy as run_stage

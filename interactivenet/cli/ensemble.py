@@ -33,7 +33,7 @@ def ensemble(
 
     Writes predictions/ensemble/CASE.nii.gz into TASK of the results; no network is needed.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.models.model import parse_folds
     from interactivenet.pipeline.ensemble import ensemble as run_stage

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from interactivenet.cli.base import Command, jobs_option
-from interactivenet.cli.network_options import network_options, roots_options
+from interactivenet.cli.base import (
+    Command,
+    jobs_option,
+    processed_option,
+    raw_option,
+    results_option,
+    task_option,
+)
+from interactivenet.cli.folders import Access, DataPath, only_with
+from interactivenet.cli.network_options import network_options
 
 if TYPE_CHECKING:
     from interactivenet.inference.options import InferenceOptions
 
-_PATH = click.Path(path_type=Path)
+_READ = DataPath("reads")
 #: options that only 'evaluate --robustness' uses
 _OF_ROBUSTNESS = {
     "robustness", "repeats", "seed", "task", "overwrite", "raw", "processed", "results",
@@ -21,13 +30,27 @@ _OF_ROBUSTNESS = {
 }  # fmt: skip
 
 
+def _access_to_predictions(options: Mapping[str, Any]) -> Access:
+    """Say whether the evaluation goes to where the predictions are."""
+    return "writes" if options["output"] is None and not options["robustness"] else "reads"
+
+
+def _access_to_results(options: Mapping[str, Any]) -> Access:
+    """Say whether --robustness finds its model there, or writes there as well."""
+    if not options["robustness"]:
+        return "ignores"
+    return "writes" if options["output"] is None else "reads"
+
+
 @click.command("evaluate", cls=Command)
-@click.option("-p", "--predictions", type=_PATH, help="Folder of label maps, or one.")
-@click.option("-l", "--labels", type=_PATH, help="Folder of true ones, or one.")
-@click.option("-i", "--images", type=_PATH, help="Folder of CASE_0000 ... or CASE: for pictures.")
-@click.option("-in", "--interactions", type=_PATH, help="Folder of points: for pictures, objects.")
-@click.option("-o", "--output", type=_PATH, help="Where to.  [default: PREDICTIONS/evaluation]")
-@click.option("--subtypes", type=_PATH, help='JSON: {"CASE": "subtype", ...}.')
+@click.option("-p", "--predictions", type=DataPath(_access_to_predictions),
+              help="Folder of label maps, or one.")  # fmt: skip
+@click.option("-l", "--labels", type=_READ, help="Folder of true ones, or one.")
+@click.option("-i", "--images", type=_READ, help="Folder of CASE_0000 ... or CASE: for pictures.")
+@click.option("-in", "--interactions", type=_READ, help="Folder of points: for pictures, objects.")
+@click.option("-o", "--output", type=DataPath("writes"),
+              help="Where to.  [default: PREDICTIONS/evaluation]")  # fmt: skip
+@click.option("--subtypes", type=_READ, help='JSON: {"CASE": "subtype", ...}.')
 @click.option("--name", "names", multiple=True, metavar="VALUE=NAME", help="Name of a label.")
 @click.option("--tolerance-mm", default=2.0, show_default=True, type=click.FloatRange(min=0),
               help="Surfaces this near agree, for the NSD.")  # fmt: skip
@@ -40,7 +63,11 @@ _OF_ROBUSTNESS = {
               help="Of each disturbance.")  # fmt: skip
 @click.option("-s", "--seed", default=0, show_default=True, type=click.IntRange(min=0),
               help="Of the disturbances.")  # fmt: skip
-@roots_options
+@task_option
+@raw_option.with_access(only_with("robustness"))
+@processed_option.with_access(only_with("robustness"))
+@results_option.with_access(_access_to_results)
+@click.option("--overwrite", is_flag=True, help="Do again what is done.")
 @network_options
 @click.pass_context
 def evaluate(
@@ -71,7 +98,8 @@ def evaluate(
     Writes metrics.json, metrics.csv, report.html, figures/ and run.json. Beside the predictions,
     CASE.json and objects/ are used where 'predict' wrote them.
     """
-    from interactivenet.cli.reporting import Terminal, say
+    from interactivenet.cli.reporting import say
+    from interactivenet.cli.terminal import Terminal
 
     if robustness:
         from interactivenet.cli.robustness import run_robustness

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -14,22 +16,30 @@ from interactivenet.cli.base import (
     results_option,
     task_option,
 )
+from interactivenet.cli.folders import Access, DataPath
 from interactivenet.cli.network_options import network_options
 
 if TYPE_CHECKING:
     from interactivenet.inference.options import InferenceOptions
 
 
+def _access_to_results(options: Mapping[str, Any]) -> Access:
+    """Say whether models are read there, and MLflow's database is written."""
+    if options["mlflow"] and not os.environ.get("MLFLOW_TRACKING_URI"):
+        return "writes"
+    return "reads" if options["model"] in (None, "deployed", "own") else "ignores"
+
+
 @click.command("infer", cls=Command)
 @task_option
-@click.option("-i", "--images", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
+@click.option("-i", "--images", multiple=True, type=DataPath("reads"), metavar="PATH",
               help="Folder of images, a file, or a DICOM folder; once per modality of a single"
               " case.")  # fmt: skip
-@click.option("-in", "--interactions", type=click.Path(path_type=Path), metavar="PATH",
+@click.option("-in", "--interactions", type=DataPath("reads"), metavar="PATH",
               help="Folder of points, named as the cases, or a file.")  # fmt: skip
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER",
+@click.option("-o", "--output", type=DataPath("writes"), metavar="FOLDER",
               help="Where the label maps go.")  # fmt: skip
-@click.option("-l", "--labels", type=click.Path(path_type=Path), metavar="PATH",
+@click.option("-l", "--labels", type=DataPath("reads"), metavar="PATH",
               help="Label maps to compare with.")  # fmt: skip
 @click.option("-m", "--mlflow", is_flag=True, help="Record it in MLflow.")
 @click.option("--model", metavar="deployed|own|FOLDER",
@@ -41,8 +51,8 @@ if TYPE_CHECKING:
               help="Take any number of points, not six margin points.")  # fmt: skip
 @network_options
 @click.option("--overwrite", is_flag=True, help="Do again what is done.")
-@processed_option
-@results_option
+@processed_option.with_access("ignores")  # a deployed model needs nothing of its task
+@results_option.with_access(_access_to_results)
 @click.pass_context
 def infer(
     ctx: click.Context,
@@ -66,7 +76,7 @@ def infer(
 
     Each case gives OUTPUT/CASE.nii.gz on the grid of its image, and CASE.json with what was found.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.infer import infer as run_stage
 

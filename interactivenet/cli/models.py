@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from interactivenet.cli.base import Command, LazyGroup, results_option
+from interactivenet.cli.folders import DataPath
 
 if TYPE_CHECKING:
     from interactivenet.models.download import Progress
@@ -42,7 +43,7 @@ def models() -> None:
 
 @click.command("list", cls=Command)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@results_option
+@results_option.with_access("reads")
 def list_models(as_json: bool, results: Path | None) -> None:
     """List the models that are installed, and those that can be downloaded. Needs no network."""
     from interactivenet.cli.models_shown import listed_json, show_list
@@ -75,7 +76,7 @@ def download(
     A download that broke off is continued when the command is run again. Models of the original
     program are converted.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.models import download_model
 
@@ -92,13 +93,13 @@ def download(
 
 
 @click.command("install", cls=Command)
-@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.argument("file", type=DataPath("reads", exists=True))
 @_name
 @_overwrite
 @results_option
 def install(file: Path, name: str | None, overwrite: bool, results: Path | None) -> None:
     """Check a model, FILE.zip or a folder, and install it as models/TASK of the results."""
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.models import install_model
 
@@ -110,7 +111,7 @@ def install(file: Path, name: str | None, overwrite: bool, results: Path | None)
 
 @click.command("show", cls=Command)
 @click.argument("name")
-@results_option
+@results_option.with_access("reads")
 def show(name: str, results: Path | None) -> None:
     """Show what is known of a model, with its model card."""
     from interactivenet.cli.models_shown import show_model

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from interactivenet.cli.base import Command, results_option, task_option
+from interactivenet.cli.folders import DataPath
 
 
 @click.command("convert", cls=Command)
-@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("source", type=DataPath("reads", exists=True))
 @task_option
 @click.option("-l", "--label", default="tumour", show_default=True, metavar="NAME",
               help="Name of its label.")  # fmt: skip
@@ -36,7 +37,7 @@ def convert(
     Nothing of it is executed. Inference then follows the rules of the original program. Without
     -t, the task has the name of SOURCE.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.models import convert_model
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from interactivenet.cli.reporting import console, say
 from interactivenet.errors import sanitize_text
-from interactivenet.models.registry import PUBLISHED, Local, find_local, local_models
+from interactivenet.models.registry import PUBLISHED, LocalModel, find_local, local_models
 
 _UNKNOWN = "-"
 
@@ -97,7 +97,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _cells(local: Local) -> tuple[str, str, str, str]:
+def _cells(local: LocalModel) -> tuple[str, str, str, str]:
     """Return modalities, labels, folds and Dice of a model as text."""
     content = local.description
     if content is None:
@@ -121,7 +121,7 @@ def _dice(content: Mapping[str, Any]) -> str:
         return _UNKNOWN
 
 
-def _as_json(local: Local) -> dict[str, Any]:
+def _as_json(local: LocalModel) -> dict[str, Any]:
     content = local.description or {}
     fields = ("task", "modalities", "labels", "cross_validation", "version")
     return {

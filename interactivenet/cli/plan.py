@@ -44,13 +44,14 @@ from interactivenet.cli.base import Command, processed_option, raw_option, requi
 @click.option("-v", "--verbose", "snapshots", is_flag=True, help="Draw prompts into snapshots/.")
 @click.option("--overwrite", is_flag=True, help="Redo what is finished and unchanged, too.")
 @raw_option
-@processed_option
+@processed_option.with_access("writes")
 @click.option(
     "--jobs", type=click.IntRange(min=1), help="Processes.  [default: the available cores]"
 )
 @click.pass_context
 def plan(
     ctx: click.Context,
+    /,
     task: str | None,
     folds: int,
     leave_one_out: bool,
@@ -69,7 +70,7 @@ def plan(
     Writes plans.json, regions/, run.json and, with -v, snapshots/ into the processed task. What
     is finished and unchanged is skipped.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.plan import FoldOptions
     from interactivenet.pipeline.plan import plan as run_stage

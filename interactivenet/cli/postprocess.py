@@ -34,7 +34,7 @@ def postprocess(
     Writes postprocessing.json into TASK of the results: the whole table, the choice, and what the
     agreement of predictions says of their quality. Prediction and inference use it.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.models.model import parse_folds
     from interactivenet.pipeline.select import select

@@ -39,7 +39,7 @@ def predict(
     Writes predictions/fold_K/CASE.nii.gz (and CASE.npz with -w, which 'ensemble' needs) into TASK
     of the results.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.models.model import parse_folds
     from interactivenet.pipeline.predict import predict as run_stage

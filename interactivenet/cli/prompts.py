@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from interactivenet.cli.base import Group, raw_option, task_option
+from interactivenet.cli.folders import DataPath, only_with
 
 
 @click.command("prompts", cls=Group)
@@ -16,21 +17,21 @@ def prompts() -> None:
 
 
 @prompts.command("convert")
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("target", type=click.Path(path_type=Path))
+@click.argument("source", type=DataPath("reads"))
+@click.argument("target", type=DataPath("writes", dir_okay=False))
 @task_option
 @click.option(
     "-l", "--label", "labels", multiple=True, metavar="NAME",
     help="A label's name, numbered from 1, or VALUE=NAME: what names in SOURCE mean.",
 )  # fmt: skip
 @click.option(
-    "--image", type=click.Path(path_type=Path),
+    "--image", type=DataPath("reads"),
     help="The case's image; needed to write a mask, and for voxel indices.",
 )  # fmt: skip
 @click.option("--voxels-in", is_flag=True, help="SOURCE (.json) has voxel indices, not LPS mm.")
 @click.option("--voxels-out", is_flag=True, help="Write voxel indices to TARGET (.json).")
 @click.option("--overwrite", is_flag=True, help="Replace TARGET where it exists.")
-@raw_option
+@raw_option.with_access(only_with("task"))
 def convert(
     source: Path,
     target: Path,
@@ -44,7 +45,7 @@ def convert(
     (grand-challenge "Multiple points", LPS mm), .mrk.json and .fcsv (3D Slicer), .csv (columns
     name,x,y,z,system). Nothing is lost but the rounding to voxels of a mask.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.prompts import convert_prompts
     from interactivenet.prompts.prompt import LabelNames

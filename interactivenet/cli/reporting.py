@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import click
@@ -17,7 +16,7 @@ from interactivenet.datasets.file_matching import Finding
 from interactivenet.pipeline import reporting
 from interactivenet.pipeline.reporting import counted
 
-__all__ = ["Terminal", "console", "counted", "say", "show_findings", "show_table", "track"]
+__all__ = ["console", "counted", "say", "show_findings", "show_table", "track"]
 
 Item = TypeVar("Item")
 
@@ -89,29 +88,3 @@ def show_table(table: reporting.Table) -> None:
     for row in table.rows:
         shown.add_row(*(Text(cell) for cell in row))
     console().print(shown)
-
-
-class Terminal:
-    """The command line as a reporter (:class:`~interactivenet.pipeline.reporting.Reporter`)."""
-
-    def say(self, message: str) -> None:
-        """Print one line."""
-        say(message)
-
-    def findings(self, findings: Sequence[Finding]) -> None:
-        """Print a table of findings."""
-        show_findings(findings)
-
-    def table(self, table: reporting.Table) -> None:
-        """Print a table."""
-        show_table(table)
-
-    def track(self, items: Iterable[Item], total: int, description: str) -> Iterator[Item]:
-        """Show a progress bar, or a line at the end."""
-        yield from track(items, total, description)
-
-    def epochs(self, total: int) -> AbstractContextManager[reporting.EpochObserver]:
-        """Show the epochs of a training."""
-        from interactivenet.cli.progress import EpochProgress
-
-        return EpochProgress(total)

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from interactivenet.cli.base import Command, required
-from interactivenet.cli.network_options import network_options, roots_options
+from interactivenet.cli.base import (
+    Command,
+    processed_option,
+    raw_option,
+    required,
+    results_option,
+    task_option,
+)
+from interactivenet.cli.folders import Access, DataPath
+from interactivenet.cli.network_options import network_options
 
 if TYPE_CHECKING:
     from interactivenet.inference.options import InferenceOptions
 
 
+def _access_to_results(options: Mapping[str, Any]) -> Access:
+    """Say whether what is measured goes there as well, and not to another folder."""
+    return "writes" if options["output"] is None else "reads"
+
+
 @click.command("robustness", cls=Command)
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER",
+@click.option("-o", "--output", type=DataPath("writes"), metavar="FOLDER",
               help="Where to.  [default: TASK/robustness of the results]")  # fmt: skip
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1),
               help="Of each disturbance.")  # fmt: skip
 @click.option("-s", "--seed", default=0, show_default=True, type=click.IntRange(min=0),
               help="Of the disturbances.")  # fmt: skip
-@roots_options
+@task_option
+@raw_option
+@processed_option
+@results_option.with_access(_access_to_results)
+@click.option("--overwrite", is_flag=True, help="Do again what is done.")
 @network_options
 @click.pass_context
 def robustness(
@@ -63,7 +81,7 @@ def run_robustness(
     overwrite: bool,
 ) -> None:
     """Run the stage, for this command and for ``evaluate --robustness``."""
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.robustness import robustness as run_stage
 

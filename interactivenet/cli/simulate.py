@@ -29,11 +29,12 @@ from interactivenet.cli.base import Command, jobs_option, raw_option, required, 
     show_default=True, help="json is chosen where two objects of a case share a label.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace prompts placed by others, too.")
-@raw_option
+@raw_option.with_access("writes")
 @jobs_option
 @click.pass_context
 def simulate(
     ctx: click.Context,
+    /,
     task: str | None,
     overwrite: bool,
     raw: Path | None,
@@ -45,7 +46,7 @@ def simulate(
     Points go to interactionsTr and interactionsTs, the settings to simulation.json. Images and
     labels are never changed. Prompt files that were not simulated here are kept.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.simulate import simulate as run_stage
     from interactivenet.prompts.simulation import SimulationOptions

@@ -47,7 +47,7 @@ def test(
     same voxels; what is done is kept. --no-nifti leaves out the label maps of single folds.
     Writes predictions/ and evaluation/ into TASK of the results.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.models.model import parse_folds
     from interactivenet.pipeline.test import test as run_stage

@@ -15,6 +15,7 @@ from interactivenet.cli.base import (
     results_option,
     task_option,
 )
+from interactivenet.cli.folders import only_with
 
 
 @click.command("train", cls=Command)
@@ -38,12 +39,13 @@ from interactivenet.cli.base import (
               help="Segment the fold's validation cases afterwards.")  # fmt: skip
 @click.option("--mlflow/--no-mlflow", default=True, show_default=True,
               help="Record the training in MLflow.")  # fmt: skip
-@raw_option
+@raw_option.with_access(only_with("validate"))
 @processed_option
 @results_option
 @click.pass_context
 def train(
     ctx: click.Context,
+    /,
     task: str | None,
     fold: str | None,
     overwrite: bool,
@@ -60,7 +62,7 @@ def train(
     TASK/fold_FOLD of the results. A training that was interrupted (Ctrl-C, SIGTERM, or worse) is
     continued by the same command.
     """
-    from interactivenet.cli.reporting import Terminal
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.train import train as run_stage
     from interactivenet.training.trainer import TrainingOptions

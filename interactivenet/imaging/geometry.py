@@ -9,6 +9,7 @@ World coordinates are RAS+ millimetres, as in nibabel.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import permutations
@@ -34,12 +35,16 @@ ANISOTROPY = 3.0
 class Geometry:
     """A voxel grid in the patient.
 
-    shape: voxels along the three axes.
-    affine: (4, 4) float64, homogeneous voxel index -> RAS+ mm; integer indices are centres.
-    native: the geometry fields of the file that it was read from, in that format's own terms,
-        so that writing the same format repeats them bit for bit (owned by ``interactivenet.io``).
+    Attributes:
+        shape: Voxels along the three axes.
+        affine: (4, 4) float64, homogeneous voxel index -> RAS+ mm; integer indices are the centres
+            of voxels. It cannot be written to.
+        native: Geometry fields of the file that it was read from, in that format's own terms, so
+            that writing the same format repeats them bit for bit (owned by ``imaging``).
 
-    Raises DataError where the affine is not finite, singular or sheared.
+    Raises:
+        DataError: The shape is not three positive numbers, or the affine is not finite, singular or
+            sheared.
     """
 
     shape: tuple[int, int, int]
@@ -152,7 +157,7 @@ class Geometry:
         turned = self.to_ras(array)
         begins = np.asarray(start)[list(order)]
         mirrored = np.array(self.ras.shape) - begins - np.array(turned.shape[-3:])
-        x, y, z = (int(one) for one in np.where(flipped, mirrored, begins))
+        x, y, z = (int(start) for start in np.where(flipped, mirrored, begins))
         return turned, (x, y, z)
 
     @cached_property
@@ -192,13 +197,13 @@ class Geometry:
     def nearest_voxel(self, points: ArrayLike) -> NDArray[np.intp]:
         """Give the indices (N, 3) of the voxels that hold the points (N, 3), RAS+ mm.
 
-        Raises DataError where a point lies outside the grid.
+        Raises DataError, naming the points, where some lie outside the grid.
         """
         points = _rows(points, "points")
         outside = ~self.contains(points)
         if outside.any():
-            where = ", ".join(_numbers(point) for point in points[outside])
-            raise DataError(f"points outside the image: {where} mm (RAS); the image has {self}")
+            positions = ", ".join(_numbers(point) for point in points[outside])
+            raise DataError(f"points outside the image: {positions} mm (RAS); the image has {self}")
         voxels = np.rint(self.world_to_voxel(points)).astype(np.intp)
         return np.asarray(np.clip(voxels, 0, np.array(self.shape) - 1))
 
@@ -222,23 +227,97 @@ class Geometry:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Volume:
-    """Channels of voxels on one grid.
+    """Channels of voxels with their place in the patient.
 
-    array: (C, X, Y, Z), axes along RAS+, in the type of the file.
-    source: the stored grid of the file; results are written back on it.
-    notes: what the reader noticed about the file and a user should know.
+    An array alone does not say along which axes it runs, and a mirrored one looks as plausible as
+    the right one. So there are two ways to make a volume, each of which says it:
+    :meth:`from_stored`, of an array as a file holds it, and :meth:`from_ras`.
+
+    Attributes:
+        array: Voxels (C, X, Y, Z), axes along RAS+, in the type of the file.
+        source: Stored grid of the file; results are written back on it.
+        notes: What the reader noticed about the file and a user should know.
+
+    Examples:
+        >>> import nibabel
+        >>> image = nibabel.load("scan.nii.gz")  # doctest: +SKIP
+        >>> volume = Volume.from_stored(image.get_fdata(), image.affine)  # doctest: +SKIP
     """
 
     array: Array
     source: Geometry
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        if self.array.ndim != 4 or self.array.shape[1:] != self.grid.shape:
-            x, y, z = self.grid.shape
-            raise ValueError(f"array must have shape (C, {x}, {y}, {z}), got {self.array.shape}")
+    def __init__(self, *_: object, **__: object) -> None:
+        raise TypeError(
+            "a Volume is made by `Volume.from_stored(array, affine)`, of an array in the axis order"
+            " of its file, or by `Volume.from_ras(array, affine)`, of one along RAS+"
+        )
+
+    @classmethod
+    def from_stored(
+        cls, array: Array, affine: ArrayLike | Geometry, *, notes: Sequence[str] = ()
+    ) -> Volume:
+        """Make a volume of voxels in the axis order of their file.
+
+        Args:
+            array: Voxels (X, Y, Z), or (C, X, Y, Z) of several channels. The axes run as the
+                affine says: any order, mirrored or oblique. The data are not copied.
+            affine: (4, 4), index of a voxel in the array -> RAS+ mm, as in nibabel; or the grid.
+            notes: What a user should know about the file.
+
+        Returns:
+            The volume, its array turned so that its axes run along RAS+.
+
+        Raises:
+            DataError: The affine is not finite, singular or sheared.
+            ValueError: The array has another number of axes, or another shape than the grid.
+        """
+        channels = _channels(array)
+        source = affine if isinstance(affine, Geometry) else Geometry(channels.shape[1:], affine)
+        if channels.shape[1:] != source.shape:
+            x, y, z = source.shape
+            raise ValueError(f"array must have shape (C, {x}, {y}, {z}), got {array.shape}")
+        volume = object.__new__(cls)
+        object.__setattr__(volume, "array", source.to_ras(channels))
+        object.__setattr__(volume, "source", source)
+        object.__setattr__(volume, "notes", tuple(notes))
+        return volume
+
+    @classmethod
+    def from_ras(
+        cls, array: Array, affine: ArrayLike | Geometry, *, notes: Sequence[str] = ()
+    ) -> Volume:
+        """Make a volume of voxels whose axes already run along RAS+.
+
+        Args:
+            array: Voxels (X, Y, Z), or (C, X, Y, Z) of several channels: to the patient's right,
+                anterior and superior side, or the closest such axes. The data are not copied.
+            affine: (4, 4), index of a voxel in the array -> RAS+ mm; or the grid.
+            notes: What a user should know about the voxels.
+
+        Returns:
+            The volume; its stored grid is the given one, too.
+
+        Raises:
+            DataError: The affine's axes run another way, or it is not finite, singular or sheared.
+            ValueError: The array has another number of axes, or another shape than the grid.
+        """
+        channels = _channels(array)
+        grid = affine if isinstance(affine, Geometry) else Geometry(channels.shape[1:], affine)
+        if grid.ras is not grid:
+            raise DataError(
+                f"the affine's axes run along {grid.orientation}, expected RAS: use"
+                " `Volume.from_stored` for an array in the axis order of its file"
+            )
+        return cls.from_stored(channels, grid, notes=notes)
+
+    @property
+    def stored(self) -> Array:
+        """The voxels (C, X, Y, Z) in the axis order of the file."""
+        return self.source.from_ras(self.array)
 
     @property
     def grid(self) -> Geometry:
@@ -247,7 +326,7 @@ class Volume:
 
     @property
     def affine(self) -> NDArray[np.float64]:
-        """(4, 4), voxel index of the array -> RAS+ mm."""
+        """(4, 4), index of a voxel in the array -> RAS+ mm."""
         return self.grid.affine
 
     @property
@@ -291,6 +370,13 @@ def box(start: ArrayLike, stop: ArrayLike) -> Box:
 def _flipped(array: Array, flipped: tuple[bool, bool, bool]) -> Array:
     x, y, z = (slice(None, None, -1 if flip else 1) for flip in flipped)
     return np.asarray(array[..., x, y, z])
+
+
+def _channels(array: Array) -> Array:
+    """View an array (X, Y, Z) or (C, X, Y, Z) as the latter."""
+    if array.ndim not in (3, 4):
+        raise ValueError(f"array must have shape (X, Y, Z) or (C, X, Y, Z), got {array.shape}")
+    return array[None] if array.ndim == 3 else array
 
 
 def _rows(points: ArrayLike, name: str) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, describe_failure
-from interactivenet.imaging.io import read_volume
+from interactivenet.imaging.io import read_image
 from interactivenet.inference.outputs import CaseResult, Output, case_key, input_hashes
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import PromptProbability, average, merge
@@ -62,7 +62,7 @@ def _ensemble_case(
     key = case_key(hashes, model, output.folds, options)
     if not overwrite and output.is_done(case.name, key):
         return CaseResult(case.name, kept=True, record=read_object(output.record(case.name)))
-    source = read_volume(case.images[0]).source
+    source = read_image(case.images[0]).source
     by_fold: list[list[PromptProbability]] = []
     for fold, record in zip(folds, records, strict=True):
         objects = record["objects"]

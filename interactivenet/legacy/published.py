@@ -80,7 +80,7 @@ class OriginalPlans:
     """The content of ``plans.json``."""
 
     fingerprint: Annotated[OriginalFingerprint, Field(alias="Fingerprint")]
-    decided: Annotated[OriginalDecisions, Field(alias="OriginalPlans")]
+    decided: Annotated[OriginalDecisions, Field(alias="Plans")]
     #: names patients: read over, never kept
     cases: Annotated[Any, Field(alias="Cases")] = None
 

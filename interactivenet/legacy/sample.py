@@ -16,14 +16,14 @@ from nibabel.nifti1 import Nifti1Header
 from numpy.typing import NDArray
 
 from interactivenet.datasets.case import Scan
-from interactivenet.encoding import encode
-from interactivenet.imaging.geometry import Geometry, box, coarse_axes
+from interactivenet.encoding import encode_prompts
+from interactivenet.imaging.geometry import Geometry, Volume, box, coarse_axes
 from interactivenet.imaging.resampling import resample, resample_labels, resampled_geometry
 from interactivenet.planning.plan import Legacy, Normalisation, Plan
 from interactivenet.preprocessing.region import check_size
 from interactivenet.preprocessing.sample import Sample
+from interactivenet.prompts.margins import DEPTH_COARSE, DEPTH_FINE
 from interactivenet.prompts.prompt import Prompt
-from interactivenet.prompts.simulation import DEPTH_COARSE, DEPTH_FINE
 
 Floats = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -60,12 +60,12 @@ def make_legacy_sample(scan: Scan, prompt: Prompt, plan: Plan) -> Sample:
         voxels, size, np.array(plan.network.divisor), least, plan.legacy, depth
     )
 
-    whole = _whole(scan, tuple(size.tolist()), coarse)
+    whole = _whole(scan.image, tuple(size.tolist()), coarse)
     part = np.pad(whole[box(low, high)], padding)
     seeds = np.zeros(part.shape, dtype=bool)
     seeds[tuple((voxels - low + padding[:, 0]).T)] = True
     normalised, guide = legacy_normalise(part, plan.normalisation[0])
-    encoded = encode(guide, seeds, plan.spacing, plan.encoding)
+    encoded = encode_prompts(guide, seeds, plan.spacing, plan.encoding)
 
     label = None
     if scan.label is not None:
@@ -146,10 +146,9 @@ def legacy_normalise(part: Float32, how: Normalisation) -> tuple[Float32, Float3
 
 
 @lru_cache(maxsize=1)
-def _whole(scan: Scan, size: tuple[int, ...], coarse: bool) -> Float32:
-    """The scan's image, resampled: once for all of its prompts."""
-    image = scan.image.source.from_ras(scan.image.array)[0].astype(np.float32)
-    return resample_whole(image, np.array(size), anisotropic=coarse)
+def _whole(image: Volume, size: tuple[int, ...], coarse: bool) -> Float32:
+    """Resample a whole image: once for all of its prompts."""
+    return resample_whole(image.stored[0].astype(np.float32), np.array(size), anisotropic=coarse)
 
 
 def resample_whole(image: Float32, size: Indices, *, anisotropic: bool) -> Float32:

@@ -81,9 +81,7 @@ def check_dataset(
         names = names if names.names else before.labels
         subtypes = subtypes or any(case.subtype is not None for case in before.training)
     if len(set(modalities)) < len(modalities):
-        raise RequestError(
-            field="modalities", value=tuple(modalities), expected="each name once"
-        )
+        raise RequestError(field="modalities", value=tuple(modalities), expected="each name once")
     return _check(folder, modalities, names, jobs, reporter, subtypes=subtypes)
 
 

@@ -11,8 +11,7 @@ from interactivenet.datasets.file_matching import Finding
 from interactivenet.datasets.task import Case
 from interactivenet.evaluation.evaluate import Evaluation, evaluate_cases
 from interactivenet.evaluation.matching import Pair, build_pairs, case_name, read_subtypes
-from interactivenet.evaluation.measures import METRIC
-from interactivenet.evaluation.metrics import TOLERANCE_MM
+from interactivenet.metric_names import METRIC, TOLERANCE_MM
 from interactivenet.pipeline.reporting import SILENT, Reporter, Table, counted
 from interactivenet.pipeline.segmenting import report_failures
 from interactivenet.pipeline.stage import running_stage
@@ -173,9 +172,9 @@ def report_evaluation(evaluation: Evaluation, reporter: Reporter) -> None:
 def _metric_row(name: str, summary: Mapping[str, Any]) -> tuple[str, ...]:
     metric = METRIC.get(name)
     heading = metric.heading if metric else name.replace("_", " ").capitalize()
-    decimals = metric.decimals if metric else 3
+    digits = metric.digits if metric else 3
     mean, sd, median, low, high = (
-        "-" if summary[key] is None else f"{summary[key]:.{decimals}f}"
+        "-" if summary[key] is None else f"{summary[key]:.{digits}f}"
         for key in ("mean", "std", "median", "low", "high")
     )
     interval = f"{low} to {high}" if summary["low"] is not None else "-"

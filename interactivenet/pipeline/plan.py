@@ -117,7 +117,8 @@ def plan(
             _divide(dataset, usable, division, seed)  # refused before hours of preprocessing
         with run.step("preprocess"):
             _withdraw(folder, decided)
-            preparation = Preparation(dataset, decided, folder, snapshots, overwrite)
+            pictures = steps.SNAPSHOTS if snapshots else None
+            preparation = Preparation(dataset, decided, folder, pictures, overwrite)
             regions = steps.prepare_cases(dataset, measured, preparation, workers)
             regions = stage.interruptible(regions)
             results = list(reporter.track(regions, len(usable), "preprocessed"))

@@ -22,9 +22,11 @@ from interactivenet.planning.fingerprint import (
 )
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.planning.rules import is_ct
+from interactivenet.plotting.snapshots import save_snapshot, snapshot_made_from
 from interactivenet.preprocessing.storage import (
     Preparation,
     PreparedCase,
+    Snapshots,
     case_inputs,
     file_hashes,
     prepare_case,
@@ -34,6 +36,8 @@ from interactivenet.system.files import read_object, remove, sha256, write_json
 from interactivenet.system.parallel import Workers
 
 FACTS = "fingerprint"
+#: pictures of the regions
+SNAPSHOTS = Snapshots(save_snapshot, snapshot_made_from)
 #: modules that the worker processes import before the first case
 WORKER_MODULES = ("interactivenet.pipeline.planning_steps", "interactivenet.imaging.nifti")
 #: a cut that holds less of an object than this is worth a warning

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from interactivenet.datasets.task import Roots, Task
 from interactivenet.errors import RequestError
-from interactivenet.imaging.io import read_volume, suffix_of
+from interactivenet.imaging.io import read_image, suffix_of
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.prompts.io import TEXT_SUFFIXES, read_prompts, write_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt
@@ -56,7 +56,7 @@ def convert_prompts(
         raise RequestError(f"{target} is the source itself: expected another file")
     if target.exists() and not overwrite:
         raise RequestError(f"{target} exists", remedy="`overwrite=True` replaces it")
-    grid = (image, read_volume(image).source) if image else None
+    grid = (image, read_image(image).source) if image else None
     prompts = read_prompts(source, labels, image=grid, voxels=voxels_in)
     unnamed = sorted({prompt.name for prompt in prompts if prompt.name}) if labels is None else []
     if unnamed and not suffix_of(target, TEXT_SUFFIXES):

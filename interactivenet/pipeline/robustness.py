@@ -29,9 +29,10 @@ from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import describe_model, report_failures
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.planning.planned_task import PlannedTask
+from interactivenet.plotting.robustness import save_robustness
 from interactivenet.prompts.perturbation import PERTURBATIONS, perturb
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
-from interactivenet.system.files import read_object, replacing, write_csv, write_json
+from interactivenet.system.files import read_object, write_csv, write_json
 from interactivenet.system.signals import Signals
 
 ROWS, TABLE, FIGURE = "robustness.json", "robustness.csv", "robustness.png"
@@ -187,7 +188,8 @@ def measure_cases(
     write_json(path, {"summary": summarise_rows(rows), "cases": now})
     if rows:
         write_csv(folder / TABLE, rows)
-        save_figure(folder / FIGURE, rows)
+        names = [perturbation.name for perturbation in PERTURBATIONS]
+        save_robustness(folder / FIGURE, {name: _by_object(rows, name) for name in names})
 
 
 def _measure_case(
@@ -241,41 +243,6 @@ def _table(summary: Sequence[Mapping[str, Any]]) -> reporting.Table:
         for row in summary
     )
     return reporting.Table(columns, rows)
-
-
-def save_figure(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Draw Dice against disturbance: a line per object with its repeats' range, and the mean."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    names = [perturbation.name for perturbation in PERTURBATIONS]
-    by_name = [_by_object(rows, name) for name in names]
-    figure = Figure(figsize=(8, 4.5))
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    places = np.arange(len(names))
-    for key in by_name[0]:
-        values = [one[key] for one in by_name]
-        axes.plot(places, [statistics.fmean(one) for one in values], color="#9aa5b1", linewidth=0.7)
-        for place, one in zip(places, values, strict=True):
-            axes.plot([place, place], [min(one), max(one)], color="#9aa5b1", linewidth=0.7)
-    means = [statistics.fmean(statistics.fmean(v) for v in one.values()) for one in by_name]
-    axes.plot(
-        places, means, color="#0b62a4", linewidth=2.2, marker="o", label="mean of all objects"
-    )
-    for place, mean in zip(places, means, strict=True):
-        axes.annotate(f"{mean:.3f}", (place, mean), (0, 9), textcoords="offset points",
-                      ha="center", color="#0b62a4", fontweight="bold")  # fmt: skip
-    axes.plot([], [], color="#9aa5b1", label="one object: mean and range of its repeats")
-    axes.set_xticks(places, names)
-    axes.set_ylabel("Dice")
-    axes.set_title(f"Dice against disturbed points, {len(by_name[0])} objects", loc="left")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#e4e7eb")
-    axes.legend(frameon=False, loc="lower left")
-    figure.tight_layout()
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=130, metadata={"Software": None})
 
 
 def _by_object(

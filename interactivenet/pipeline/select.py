@@ -15,11 +15,12 @@ from typing import Any
 
 from interactivenet.datasets.task import Roots
 from interactivenet.errors import DataError, RequestError
+from interactivenet.metric_names import METRIC
 from interactivenet.models.fold_results import WEIGHTS, FoldResults
 from interactivenet.models.model import CHOICE, CHOICE_VERSION
 from interactivenet.pipeline.reporting import SILENT, Reporter, Table, counted
 from interactivenet.pipeline.stage import running_stage
-from interactivenet.pipeline.validated import MEASURES_VERSION, SHOWN, TITLES
+from interactivenet.pipeline.validated import MEASURES_VERSION, SHOWN
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.calibration import Calibration, calibrate, left_out
 from interactivenet.postprocessing.components import CANDIDATES, Postprocessing
@@ -192,11 +193,12 @@ def _report(selection: Selection, reporter: Reporter) -> None:
             row["checkpoint"],
             str(row["objects"]),
             str(row["missed"]),
-            *("-" if row[metric] is None else f"{row[metric]:.4f}" for metric in SHOWN),
+            *(METRIC[metric].text(row[metric]) for metric in SHOWN),
         )
         for row in selection.table
     )
-    columns = ("", "postprocessing", "checkpoint", "n", "missed", *TITLES.values())
+    headings = (METRIC[metric].heading for metric in SHOWN)
+    columns = ("", "postprocessing", "checkpoint", "n", "missed", *headings)
     reporter.table(Table(columns, rows, left=3))
     calibration = selection.calibrations.get("mirrored")
     if calibration is not None:

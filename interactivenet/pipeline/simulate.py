@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from interactivenet.datasets.file_matching import Finding, stems
-from interactivenet.datasets.integrity import label_counts
 from interactivenet.datasets.task import (
     SIMULATION,
     Roots,
@@ -24,13 +20,11 @@ from interactivenet.datasets.task import (
     simulated_files,
 )
 from interactivenet.errors import DataError, RequestError, describe_failure
-from interactivenet.imaging.geometry import Volume
 from interactivenet.imaging.io import READABLE, read_label
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
-from interactivenet.prompts import simulation
 from interactivenet.prompts.io import PROMPT_SUFFIXES, write_prompts
-from interactivenet.prompts.prompt import MARGIN_POINTS, LabelNames, Prompt
-from interactivenet.prompts.simulation import SimulationOptions
+from interactivenet.prompts.prompt import LabelNames
+from interactivenet.prompts.simulation import SimulationOptions, simulate_prompts_with_notes
 from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import remove, replacing, sha256, write_json
 from interactivenet.system.parallel import available_cores, map_cases
@@ -270,7 +264,7 @@ def _simulate_case(
             return SimulatedCase(subset, name, "unchanged", file=_relative(path))
 
     volume = read_label(label)
-    prompts, notes = _prompts(volume, options, labels, case)
+    prompts, notes = simulate_prompts_with_notes(volume, options, labels, key=case)
     shared = len({prompt.label for prompt in prompts}) < len(prompts)
     path = folder / f"{name}.{'json' if shared else options.format}"
     with replacing(path) as temporary:
@@ -284,44 +278,6 @@ def _simulate_case(
     points = sum(len(prompt.points) for prompt in prompts)
     file = _relative(path)
     return SimulatedCase(subset, name, "written", len(prompts), points, tuple(notes), file)
-
-
-def _prompts(
-    volume: Volume, settings: SimulationOptions, labels: LabelNames | None, key: str
-) -> tuple[list[Prompt], list[str]]:
-    label = volume.array[0]
-    values = sorted(label_counts(label))
-    if not values:
-        raise DataError("the label map is empty: no object to point at")
-    prompts, notes = [], []
-    for value in values:
-        objects = simulation.find_objects(
-            label == value,
-            per_component=settings.per_component,
-            largest_only=settings.largest_component,
-        )
-        for number, thing in enumerate(objects):
-            # drawn from the seed, the case and the object alone: other cases change nothing
-            rng = np.random.default_rng([settings.seed, zlib.crc32(key.encode()), value, number])
-            voxels = simulation.draw_points(thing, volume.spacing, settings, rng)
-            what = f"label {value}" + (f", object {number + 1}" if len(objects) > 1 else "")
-            if thing.ignored:
-                notes.append(
-                    f"{what}: {thing.ignored} voxels outside the largest of"
-                    f" {thing.components} components are ignored"
-                )
-            if len(voxels) < _wanted(settings):
-                notes.append(f"{what}: too small, {len(voxels)} points instead of"
-                             f" {_wanted(settings)}")  # fmt: skip
-            name = labels.names.get(value, "") if labels else ""
-            prompts.append(Prompt(value, volume.voxel_to_world(voxels), name))
-    return prompts, notes
-
-
-def _wanted(settings: SimulationOptions) -> int:
-    if settings.random or settings.centre:
-        return settings.random + int(settings.centre)
-    return MARGIN_POINTS
 
 
 def _relative(path: Path) -> str:

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from interactivenet.metric_names import METRIC
 from interactivenet.models.fold_results import FoldResults
 from interactivenet.pipeline.reporting import Table
 
 #: of what is measured of an object: what was measured otherwise is measured again
 MEASURES_VERSION = 2
-#: metrics of the table, in its order, and their headings
-TITLES = {"dice": "Dice", "nsd": "NSD 2 mm", "hd95": "HD95 mm"}
-SHOWN = tuple(TITLES)
+#: metrics of the table, in its order
+SHOWN = ("dice", "nsd", "hd95")
 
 
 @dataclass(frozen=True)
@@ -113,16 +113,11 @@ def validation_table(checkpoints: Sequence[Validated]) -> Table:
             f"{validated.checkpoint} checkpoint, epoch {validated.epoch}, mean",
             str(len(validated.objects)),
             str(validated.missed),
-            *(_number(validated.mean(metric)) for metric in SHOWN),
+            *(METRIC[metric].text(validated.mean(metric)) for metric in SHOWN),
         )
         for validated in checkpoints
     ]
     for rank, row in ranked(checkpoints[0].objects).items():
-        rows.append(
-            (f"{rank}: {object_name(row)}", "", "", *(_number(row[name]) for name in SHOWN))
-        )
-    return Table(("", "n", "missed", *TITLES.values()), tuple(rows))
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+        values = (METRIC[metric].text(row[metric]) for metric in SHOWN)
+        rows.append((f"{rank}: {object_name(row)}", "", "", *values))
+    return Table(("", "n", "missed", *(METRIC[metric].heading for metric in SHOWN)), tuple(rows))

@@ -1,9 +1,9 @@
 """Samples: what the network sees of a prompt, and the way back to the scan's own grid.
 
 Two steps, the same in training, validation and inference: the *region* (region.py) is cut from
-the scan and resampled; the *focus* is the box of the points with the planned margins in it,
-made divisible for the network, with the points' map as a further channel. A new draw of points
-needs only a new focus. Everything that is needed to go back is kept in the sample.
+the scan and resampled; the *cropped sample* is the box of the points with the planned margins in
+it, made divisible for the network, with the points' map as a further channel. A new draw of points
+needs only a new crop. Everything that is needed to go back is kept in the sample.
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from interactivenet.datasets.case import Scan, read_scan
-from interactivenet.datasets.task import Case
-from interactivenet.encoding import encode, encode_extent
+from interactivenet.encoding import encode_extent, encode_prompts
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Array, Box, Geometry, box
 from interactivenet.imaging.resampling import resampled_geometry, restore_box
 from interactivenet.planning.architecture import divisible
 from interactivenet.planning.plan import Plan
-from interactivenet.preprocessing.region import Indices, Region, make_region
-from interactivenet.prompts.prompt import LabelNames, Prompt
+from interactivenet.preprocessing.region import Indices, Region
+from interactivenet.prompts.prompt import Prompt
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +36,7 @@ class Sample:
     start, stop: (3,) voxels of the region that the sample holds.
     padding: (3, 2) voxels before and after them that hold ``Plan.padding``, and 0 in the map.
     as_stored: whether all this runs along the axes of ``source`` and not along RAS+; only of
-        plans with :class:`~interactivenet.plan.Legacy`.
+        plans with :class:`~interactivenet.planning.plan.Legacy`.
     """
 
     case: str
@@ -59,21 +57,6 @@ class Sample:
     def content(self) -> Box:
         """Index of the part that is not padding."""
         return box(self.padding[:, 0], np.array(self.grid.shape) - self.padding[:, 1])
-
-
-def make_sample(case: Scan | Case, prompt: Prompt, plan: Plan) -> Sample:
-    """Make the sample of one prompt of a case, which is read first where files are given.
-
-    Raises DataError where a file cannot be used or a point lies outside the image.
-    """
-    scan = case
-    if isinstance(scan, Case):
-        scan = read_scan(scan, len(plan.modalities), LabelNames(plan.labels))
-    if plan.legacy is not None:
-        from interactivenet.legacy.sample import make_legacy_sample  # which imports this module
-
-        return make_legacy_sample(scan, prompt, plan)
-    return crop_sample(make_region(scan, prompt, plan), prompt.points, plan)
 
 
 def crop_sample(region: Region, points: ArrayLike, plan: Plan) -> Sample:
@@ -113,7 +96,7 @@ def crop_sample(region: Region, points: ArrayLike, plan: Plan) -> Sample:
     images, maps = array[: len(image)], array[len(image) :]
     images[content] = image
     maps[:] = 0
-    maps[0][content] = encode(image, seeds, grid.spacing, plan.encoding)
+    maps[0][content] = encode_prompts(image, seeds, grid.spacing, plan.encoding)
     if plan.encoding.extent:
         maps[1] = encode_extent(voxels - first, tuple(size))
     label = None
@@ -139,8 +122,8 @@ def restore(probability: Array, sample: Sample) -> NDArray[np.float32]:
     """Put a sample's probability (..., X, Y, Z) back on the case's grid; 0 outside the cut.
 
     Returns (..., X, Y, Z) float32 along the RAS+ axes of the scan, by linear interpolation
-    inside the cut, where the padding has no say. Where the planned spacing is the scan's own,
-    every voxel keeps its value. ``io.images.write_volume(path, array, sample.source)`` writes it.
+    inside the cut, whatever the padding holds. Where the planned spacing is the scan's own, every
+    voxel keeps its value. ``imaging.io.write_volume(path, array, sample.source)`` writes it.
     """
     values, start = restored_part(probability, sample)
     whole = np.zeros((*values.shape[:-3], *sample.source.ras.shape), np.float32)

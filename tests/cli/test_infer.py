@@ -8,7 +8,7 @@ import pytest
 import SimpleITK as sitk
 
 from interactivenet.datasets.task import Roots, Task
-from interactivenet.imaging.io import read_volume
+from interactivenet.imaging.io import read_image
 from interactivenet.models.bundle import write_bundle
 from interactivenet.models.model import own_model
 from interactivenet.prompts.io import read_prompts, write_prompts
@@ -42,7 +42,7 @@ def test_one_file_of_another_format(trained, tested, tmp_path):
     turned = sitk.PermuteAxes(nifti, (2, 0, 1))[::-1, :, ::-1]
     path = tmp_path / "scan.mha"
     sitk.WriteImage(turned, str(path))
-    image = read_volume(case.images[0]).source
+    image = read_image(case.images[0]).source
     prompts = read_prompts(case.interaction, LabelNames({1: "tumour"}), image=(path, image))
     write_prompts(tmp_path / "points.json", prompts)
     out = tmp_path / "out"
@@ -73,7 +73,7 @@ def test_an_odd_case_costs_itself(trained, tested, tmp_path, fault):
     shutil.copytree(raw / "imagesTs", images)
     shutil.copytree(raw / "interactionsTs", points)
     case = case_of(trained)
-    image = read_volume(case.images[0]).source
+    image = read_image(case.images[0]).source
     (prompt,) = read_prompts(case.interaction, image=(case.images[0], image))
     mine = points / case.interaction.name
     mine.unlink()
@@ -170,8 +170,8 @@ def test_nothing_is_written_among_what_is_read(trained, tested, tmp_path, which)
     before = {path: path.read_bytes() for path in raw.rglob("*.nii.gz")}
     words = ["-i", raw / "imagesTs", "-in", raw / "interactionsTs", "-l", raw / "labelsTs"]
     done = infer(trained, *words, "-o", raw / which, results=tested[1])
-    assert done.exit_code == 2 and "holds what is read" in done.output
+    assert done.exit_code == 2 and "contains input files" in done.output
     one = case_of(tmp_path).images[0]
     done = infer(trained, "-i", one, *words[2:4], "-o", raw / "imagesTs", results=tested[1])
-    assert done.exit_code == 2 and "holds what is read" in done.output
+    assert done.exit_code == 2 and "contains input files" in done.output
     assert before == {path: path.read_bytes() for path in raw.rglob("*.nii.gz")}

@@ -10,10 +10,10 @@ from click.testing import CliRunner
 from interactivenet.cli import main
 from interactivenet.datasets.task import Task
 from interactivenet.errors import DataError
-from interactivenet.imaging.io import read_label, read_volume, write_label, write_volume
+from interactivenet.imaging.io import read_image, read_label, write_label, write_volume
 from interactivenet.imaging.resampling import resampled_geometry
 from interactivenet.planning.plan import Plan
-from interactivenet.preprocessing.storage import load_region, region_names
+from interactivenet.preprocessing.storage import Snapshots, load_region, region_names
 from interactivenet.prompts.simulation import SimulationOptions
 from interactivenet.system.files import write_json
 from tests.cli.plan_command import NAME, digests, plan, run
@@ -104,7 +104,7 @@ def test_a_picture_that_cannot_be_drawn_costs_no_region(task, monkeypatch):
     def fails(*_):
         raise TypeError("no picture")
 
-    monkeypatch.setattr("interactivenet.preprocessing.storage.save_snapshot", fails)
+    monkeypatch.setattr("interactivenet.pipeline.planning_steps.SNAPSHOTS", Snapshots(fails, str))
     result = run(task, "-v")
     assert result.exit_code == 0 and "could not be drawn: no picture" in result.output
     assert "12 regions of 6 cases" in result.output
@@ -118,7 +118,7 @@ def test_scans_of_one_slice(task, tmp_path):
             label.grid, (0, 0, index), (*label.shape[:2], index + 1), (*label.shape[:2], 1)
         )
         for path in case.images:
-            write_volume(path, read_volume(path).array[0][:, :, index : index + 1], grid)
+            write_volume(path, read_image(path).array[0][:, :, index : index + 1], grid)
         write_label(case.label, label.array[0][:, :, index : index + 1] == 1, grid)
         case.interaction.unlink()
     simulated = CliRunner().invoke(main, ["simulate", "-t", NAME, "--raw", str(task.parent)])
@@ -164,13 +164,13 @@ def test_a_folder_that_cannot_be_written(task):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["-f", "7"], "-f / --folds 7: expected at least as many cases, there are 6"),
+        (["-f", "7"], "-f / --folds 7: expected at most 6, the number of cases"),
         (["-f", "0"], "-f / --folds 0: expected 1 or more"),
         (["--relax", "-1"], "--relax -1: expected a fraction"),
-        (["--memory-gb", "0.01"], "--memory-gb 0.01 is too little"),
+        (["--memory-gb", "0.01"], "--memory-gb 0.01: is too little"),
         (["-s", "-1"], "--seed -1: expected 0 to 4294967295"),
         (["-s", "5000000000"], "--seed 5000000000: expected 0 to"),
-        (["--leave-one-out"], "--leave-one-out needs cases of two subtypes"),
+        (["--leave-one-out"], "expected two subtypes or more, and one for every case"),
         (["--preset", "huge"], "'huge' is not one of"),
         (["-t", "Task999_NONE"], "task Task999_NONE does not exist"),
     ],

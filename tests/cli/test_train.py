@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from interactivenet.cli import main
 from interactivenet.datasets.task import Task
-from interactivenet.imaging.io import read_label, read_volume
+from interactivenet.imaging.io import read_image, read_label
 from tests.training.trained_task import NAME, make_task
 
 OPTIONS = ["--device", "cpu", "--precision", "fp32", "--workers", "0"]
@@ -87,7 +87,7 @@ def test_predictions_lie_on_the_cases_own_grid(trained, root):
     _, results = trained
     for case in Task.load(root / "raw" / NAME).training:
         (path,) = results.glob(f"{NAME}/fold_*/validation/best/{case.name}.nii.gz")
-        found, image = read_label(path), read_volume(case.images[0])
+        found, image = read_label(path), read_image(case.images[0])
         assert found.source.shape == image.source.shape
         assert np.array_equal(found.source.affine, image.source.affine)
 
@@ -138,7 +138,10 @@ def test_a_finished_fold_is_left_alone(trained, root):
     before = {p: p.stat().st_mtime_ns for p in (results / NAME / "fold_0").rglob("*.*")
               if p.suffix in (".safetensors", ".gz", ".ckpt")}  # fmt: skip
     done = train(root, results, epochs=2)
-    assert done.exit_code == 0 and "already trained for 2 epochs (--overwrite starts anew)" in done.output
+    assert (
+        done.exit_code == 0
+        and "already trained for 2 epochs (--overwrite starts anew)" in done.output
+    )
     assert all(p.stat().st_mtime_ns == when for p, when in before.items())
 
 
@@ -189,7 +192,8 @@ def test_wrong_requests(root, tmp_path, options, message):
 
 def test_one_fold_at_a_time_on_several_devices(root, tmp_path):
     done = train(root, tmp_path, "--devices", "2", fold="all")
-    assert done.exit_code == 2 and "--devices 2: expected 1 for --fold all: with several" in done.output
+    assert done.exit_code == 2
+    assert "--devices 2: expected 1 for -f / --fold all: with several" in done.output
 
 
 def test_a_task_that_is_not_planned(root, tmp_path):
@@ -269,10 +273,10 @@ def test_a_signal_during_validation(root, tmp_path):
     done = train(root, tmp_path, "--no-mlflow", "--no-validate")
     assert done.exit_code == 0, done.output
     code = (
-        "import os, sys; from interactivenet import inference; from interactivenet.cli import main;"
-        "answer = inference.Predictor.answer\n"
+        "import os, sys; from interactivenet.inference.predictor import Predictor\n"
+        "from interactivenet.cli import main; answer = Predictor.answer\n"
         "def signalled(*arguments): os.kill(os.getpid(), 15); return answer(*arguments)\n"
-        "inference.Predictor.answer = signalled; main(sys.argv[1:])"
+        "Predictor.answer = signalled; main(sys.argv[1:])"
     )
     command = [sys.executable, "-c", code, *arguments(root, tmp_path, "--no-mlflow")]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from interactivenet.datasets.task import Roots, Task
-from interactivenet.imaging.io import read_label, read_volume, write_label, write_volume
+from interactivenet.imaging.io import read_image, read_label, write_label, write_volume
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import Output
@@ -88,7 +88,7 @@ def test_what_is_done_is_kept_and_what_changed_is_not(trained, tested, tmp_path,
     assert done.exit_code == 0, done.output
     assert "2 cases done before" in done.output and "checkpoint, epoch" not in done.output
     case = case_of(mine)
-    image = read_volume(case.images[0])
+    image = read_image(case.images[0])
     write_volume(case.images[0], image.array[0][::-1] + 1, image.source)
     path = mine / "results" / NAME / "predictions" / "ensemble" / f"{case.name}.nii.gz"
     before = path.read_bytes()
@@ -102,7 +102,7 @@ def test_a_result_of_other_files_does_not_stay(trained, tested, tmp_path):
     shutil.rmtree(mine / "results")
     shutil.copytree(tested[1], mine / "results")
     case, other = Task.load(mine / "raw" / NAME).test
-    image = read_volume(case.images[0]).source
+    image = read_image(case.images[0]).source
     write_label(case.interaction, np.zeros(image.ras.shape, np.uint8), image)  # no points any more
     done = run(mine, "test", "-t", NAME, "--no-mlflow", *CPU)
     assert done.exit_code == 1 and "holds no points" in done.output
@@ -146,7 +146,7 @@ def test_ensembles_need_probabilities_of_what_is_there(trained, tmp_path):
     case = case_of(mine)
     folder = mine / "results" / NAME / "predictions"
     assert not list(folder.rglob("*.nii.gz"))
-    image = read_volume(case.images[0])
+    image = read_image(case.images[0])
     write_volume(case.images[0], image.array[0] + 1, image.source)
     done = run(mine, "ensemble", "-t", NAME, "--no-mlflow")
     assert done.exit_code == 1 and "was predicted with other inputs" in done.output

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from interactivenet.cli import main
 from interactivenet.grand_challenge.algorithm import run_algorithm
-from interactivenet.imaging.io import read_volume
+from interactivenet.imaging.io import read_image
 from interactivenet.planning.plan import Normalisation
 from interactivenet.prompts.io import write_prompts
 from interactivenet.prompts.prompt import Prompt
@@ -41,7 +41,7 @@ def test_geometry_is_that_of_the_scan(name, shared_data, tmp_path):
     if name == "mha":
         path = tmp_path / "brain2.mha"
         sitk.WriteImage(scan, str(path))
-    grid = read_volume(path).grid
+    grid = read_image(path).grid
     centre = np.array(grid.shape) / 2
     offsets = np.concatenate([np.diag([8, 8, 3]), -np.diag([8, 8, 3])])
     points = grid.voxel_to_world(np.rint(centre + offsets))

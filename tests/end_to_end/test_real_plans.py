@@ -9,10 +9,11 @@ from click.testing import CliRunner
 from interactivenet.cli import main
 from interactivenet.datasets.case import Scan, read_scan
 from interactivenet.datasets.task import Task
-from interactivenet.imaging.io import read_label, read_volume
+from interactivenet.imaging.io import read_image, read_label
+from interactivenet.inference.sampling import make_sample
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.region import make_region
-from interactivenet.preprocessing.sample import crop_sample, make_sample, restore
+from interactivenet.preprocessing.sample import crop_sample, restore
 from interactivenet.preprocessing.storage import load_region
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.prompts.simulation import find_objects, margin_points
@@ -123,7 +124,7 @@ def test_new_draws_fit_into_the_stored_regions(planned):
 def test_odd_grids(shared_data, folder, name):
     (image,) = (shared_data(folder) / "images").glob(f"{name}*")
     (label,) = (shared_data(folder) / "labels").glob(f"{name}*")
-    image, label = read_volume(image), read_label(label)
+    image, label = read_image(image), read_label(label)
     value = int(np.unique(label.array)[1])
     (thing,) = find_objects(label.array[0] == value, per_component=False, largest_only=True)
     voxels = margin_points(thing, label.spacing, np.random.default_rng(0))

@@ -7,7 +7,7 @@ import pytest
 
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.imaging.io import read_volume, write_volume
+from interactivenet.imaging.io import read_image, write_volume
 
 SHAPE = (4, 5, 6)
 AFFINE = np.array([[-0.7, 0, 0, 10], [0, -0.8, 0, 20], [0, 0, 2.5, -30], [0, 0, 0, 1]])
@@ -25,7 +25,7 @@ def write(path, array, affine=AFFINE):
     write_volume(path, grid.to_ras(array), grid)
 
 
-def refusal(path, read=read_volume):
+def refusal(path, read=read_image):
     """The message that reading ``path`` gives: one line, which names it."""
     with pytest.raises(DataError) as caught:
         read(path)

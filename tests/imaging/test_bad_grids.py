@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from interactivenet.imaging.io import read_volume
+from interactivenet.imaging.io import read_image
 from tests.imaging.spoiled_files import (
     AFFINE,
     SHEARED,
@@ -31,7 +31,7 @@ def test_metaimage_with_impossible_spacing_is_refused(tmp_path):
 
 def test_metaimage_with_negative_spacing_has_that_axis_reversed(tmp_path):
     path = mha_with(tmp_path / "image.mha", ElementSpacing="1 -1.5 1")
-    np.testing.assert_array_equal(read_volume(path).source.affine, np.diag([-1, 1.5, 1, 1]))
+    np.testing.assert_array_equal(read_image(path).source.affine, np.diag([-1, 1.5, 1, 1]))
 
 
 def test_nrrd_with_impossible_spacing_is_refused(tmp_path):
@@ -94,10 +94,10 @@ def test_nifti2_that_promises_more_voxels_than_can_be_is_refused(tmp_path):
     assert "voxels" in refusal(path)
 
 
-@pytest.mark.parametrize(("units", "name"), [(1, "metre"), (3, "micrometre")])
+@pytest.mark.parametrize(("units", "name"), [(1, "metres"), (3, "micrometres")])
 def test_nifti_in_other_units_is_refused(tmp_path, units, name):
     path = header_with(tmp_path / "image.nii", xyzt_units=units)
-    assert refusal(path) == f"states its geometry in {name}, expected millimetre"
+    assert refusal(path) == f"gives its geometry in {name}, expected millimetres"
 
 
 def test_nifti_with_no_valid_orientation_is_refused(tmp_path):
@@ -107,7 +107,7 @@ def test_nifti_with_no_valid_orientation_is_refused(tmp_path):
 
 def test_nifti_without_orientation_codes_is_noted(tmp_path):
     path = header_with(tmp_path / "image.nii", sform_code=0, qform_code=0)
-    volume = read_volume(path)
+    volume = read_image(path)
     assert len(volume.notes) == 1
     assert "left and right are a guess" in volume.notes[0]
     np.testing.assert_array_equal(volume.source.affine, nib.load(path).affine)
@@ -120,7 +120,7 @@ def test_disagreement_of_sform_and_qform_is_noted(tmp_path, turn):
     image.set_sform(AFFINE, 1)
     image.set_qform(turn @ AFFINE, 1)
     nib.save(image, path)
-    volume = read_volume(path)
+    volume = read_image(path)
     assert len(volume.notes) == 1
     assert "sform and qform place its corners" in volume.notes[0]
     np.testing.assert_allclose(volume.source.affine, AFFINE, rtol=1e-6)
@@ -128,17 +128,17 @@ def test_disagreement_of_sform_and_qform_is_noted(tmp_path, turn):
 
 def test_broken_qform_beside_a_sound_sform_does_no_harm(tmp_path):
     path = header_with(tmp_path / "image.nii", sform_code=1, qform_code=1, quatern_b=2)
-    np.testing.assert_allclose(read_volume(path).source.affine, AFFINE, rtol=1e-6)
+    np.testing.assert_allclose(read_image(path).source.affine, AFFINE, rtol=1e-6)
 
 
 def test_pixdim_that_contradicts_the_sform_is_noted(tmp_path):
     pixdim = [1, 1, 1, 1, 0, 0, 0, 0]
     path = header_with(tmp_path / "image.nii", sform_code=1, qform_code=0, pixdim=pixdim)
-    volume = read_volume(path)
+    volume = read_image(path)
     assert volume.source.spacing == pytest.approx((0.7, 0.8, 2.5))
     assert "contradicts the spacing of its sform" in volume.notes[0]
 
 
 def test_sound_image_has_no_notes(tmp_path):
     write(tmp_path / "image.nii.gz", voxels())
-    assert read_volume(tmp_path / "image.nii.gz").notes == ()
+    assert read_image(tmp_path / "image.nii.gz").notes == ()

@@ -10,7 +10,7 @@ from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import (
     read_channels,
-    read_volume,
+    read_image,
     write_volume,
 )
 from tests.imaging.grids import (
@@ -31,7 +31,7 @@ from tests.imaging.grids import (
 def test_image_comes_back_as_it_was_written(tmp_path, suffix, affine):
     path = tmp_path / f"image{suffix}"
     write(path, voxels(), affine)
-    volume = read_volume(path)
+    volume = read_image(path)
     np.testing.assert_array_equal(stored_voxels(volume), voxels())
     assert volume.array.dtype == np.int16
     assert volume.notes == ()
@@ -43,7 +43,7 @@ def test_image_comes_back_as_it_was_written(tmp_path, suffix, affine):
 def test_nrrd_keeps_the_affine_exactly(tmp_path, affine):
     path = tmp_path / "image.nrrd"
     write(path, voxels(), affine)
-    np.testing.assert_array_equal(read_volume(path).source.affine, affine)
+    np.testing.assert_array_equal(read_image(path).source.affine, affine)
 
 
 @every_format
@@ -51,9 +51,9 @@ def test_nrrd_keeps_the_affine_exactly(tmp_path, affine):
 def test_result_has_exactly_the_affine_of_its_image(tmp_path, suffix, affine):
     image, result = tmp_path / f"image{suffix}", tmp_path / f"result{suffix}"
     write(image, voxels(), affine)
-    volume = read_volume(image)
+    volume = read_image(image)
     write_volume(result, volume.array[0], volume.source)
-    np.testing.assert_array_equal(read_volume(result).source.affine, volume.source.affine)
+    np.testing.assert_array_equal(read_image(result).source.affine, volume.source.affine)
 
 
 @every_format
@@ -63,7 +63,7 @@ def test_result_has_exactly_the_affine_of_its_image(tmp_path, suffix, affine):
 def test_number_type_is_kept(tmp_path, suffix, dtype):
     path = tmp_path / f"image{suffix}"
     write(path, voxels(dtype), AFFINES["pir"])
-    volume = read_volume(path)
+    volume = read_image(path)
     assert volume.array.dtype == dtype
     np.testing.assert_array_equal(stored_voxels(volume), voxels(dtype))
 
@@ -73,7 +73,7 @@ def test_number_type_is_kept(tmp_path, suffix, dtype):
 def test_axis_of_one_voxel_is_kept(tmp_path, suffix, shape):
     path = tmp_path / f"image{suffix}"
     write(path, voxels(shape=shape), AFFINES["pir"])
-    volume = read_volume(path)
+    volume = read_image(path)
     assert volume.source.shape == shape
     np.testing.assert_array_equal(stored_voxels(volume), voxels(shape=shape))
 
@@ -87,8 +87,8 @@ def test_simpleitk_finds_the_same_values_at_the_same_places(tmp_path, suffix, af
     np.testing.assert_array_equal(sitk.GetArrayFromImage(image).transpose(2, 1, 0), voxels())
     for index in ((0, 0, 0), (3, 4, 5), (1, 0, 4)):
         world = affine[:3, :3] @ index + affine[:3, 3]
-        found = image.TransformIndexToPhysicalPoint(index) * LPS
-        np.testing.assert_allclose(found, world, rtol=0, atol=1e-3)
+        position = image.TransformIndexToPhysicalPoint(index) * LPS
+        np.testing.assert_allclose(position, world, rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
@@ -113,7 +113,7 @@ def test_image_written_by_simpleitk_is_read_alike(tmp_path, suffix, affine):
     image.SetOrigin((affine[:3, 3] * LPS).tolist())
     image.SetDirection((affine[:3, :3] / spacing * LPS[:, None]).ravel().tolist())
     sitk.WriteImage(image, str(path))
-    volume = read_volume(path)
+    volume = read_image(path)
     np.testing.assert_array_equal(stored_voxels(volume), voxels())
     np.testing.assert_allclose(volume.source.affine, affine, rtol=0, atol=1e-3)
 
@@ -132,7 +132,7 @@ def test_nrrd_is_placed_by_the_space_it_names(tmp_path, space, signs):
     directions = np.array([[1.5, 0, 0], [0, 0, 2.5], [0, 0.5, 0]])
     header = {"space": space, "space directions": directions, "space origin": np.array([1, 2, 3.0])}
     nrrd.write(str(path), voxels(), header)
-    affine = read_volume(path).source.affine
+    affine = read_image(path).source.affine
     np.testing.assert_array_equal(affine[:3, :3], directions.T * np.array(signs)[:, None])
     np.testing.assert_array_equal(affine[:3, 3], np.array([1, 2, 3]) * signs)
 
@@ -140,7 +140,7 @@ def test_nrrd_is_placed_by_the_space_it_names(tmp_path, space, signs):
 def test_nrrd_without_a_space_is_noted(tmp_path):
     path = tmp_path / "image.nrrd"
     nrrd.write(str(path), voxels(), {"spacings": [1.0, 2.0, 3.0]})
-    volume = read_volume(path)
+    volume = read_image(path)
     assert volume.source.spacing == (1, 2, 3)
     assert "left and right are a guess" in volume.notes[0]
 

@@ -8,7 +8,7 @@ import pytest
 import SimpleITK as sitk
 
 from interactivenet.imaging.io import (
-    read_volume,
+    read_image,
     write_label,
 )
 from tests.imaging.grids import (
@@ -41,7 +41,7 @@ def nifti(array, affine, *, kind=nib.Nifti1Image, sform=1, qform=1):
 def test_result_repeats_the_nifti_header_bit_for_bit(tmp_path, suffix, kind, sform, qform, affine):
     path, result = tmp_path / f"image{suffix}", tmp_path / f"result{suffix}"
     nib.save(nifti(voxels(), affine, kind=kind, sform=sform, qform=qform), path)
-    volume = read_volume(path)
+    volume = read_image(path)
     write_label(result, np.ones(volume.shape), volume.source)
     before, after = nib.load(path).header, nib.load(result).header
     assert type(after) is type(before)
@@ -62,7 +62,7 @@ def test_either_byte_order_of_either_nifti_is_read(tmp_path, kind, order, dtype)
     image = kind(voxels(dtype), AFFINES["pir"], header)
     nib.save(image, path)
     assert nib.load(path).header.endianness == order
-    volume = read_volume(path)
+    volume = read_image(path)
     assert volume.array.dtype == np.dtype(dtype)
     assert volume.array.dtype.isnative
     np.testing.assert_array_equal(stored_voxels(volume), voxels(dtype))
@@ -73,7 +73,7 @@ def test_result_of_a_big_endian_image_is_placed_alike(tmp_path):
     path, result = tmp_path / "image.nii", tmp_path / "result.nii"
     header = nib.Nifti1Header(endianness=">")
     nib.save(nib.Nifti1Image(voxels(), AFFINES["oblique"], header), path)
-    volume = read_volume(path)
+    volume = read_image(path)
     write_label(result, np.ones(volume.shape), volume.source)
     np.testing.assert_array_equal(nib.load(result).affine, nib.load(path).affine)
 
@@ -93,7 +93,7 @@ def test_values_are_scaled_as_the_header_says(tmp_path, stored, slope, inter, ex
     data = bytearray(image.to_bytes())
     data[112:120] = np.array([slope, inter], "<f4").tobytes()  # scl_slope, scl_inter
     path.write_bytes(gzip.compress(bytes(data)))
-    volume = read_volume(path)
+    volume = read_image(path)
     assert volume.array.dtype == expected
     np.testing.assert_allclose(
         stored_voxels(volume), voxels(stored).astype(float) * np.float32(slope) + inter, rtol=1e-6
@@ -107,7 +107,7 @@ def test_scaling_that_changes_nothing_keeps_the_stored_type(tmp_path, slope):
     data = bytearray(nib.Nifti1Image(voxels(), AFFINES["pir"]).to_bytes())
     data[112:120] = np.array([slope, 0], "<f4").tobytes()
     path.write_bytes(data)
-    assert read_volume(path).array.dtype == np.int16
+    assert read_image(path).array.dtype == np.int16
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".mha"])
@@ -117,7 +117,7 @@ def test_fourth_axis_of_one_voxel_is_dropped(tmp_path, suffix):
         nib.save(nib.Nifti1Image(voxels()[..., None], AFFINES["ras"]), path)
     else:
         sitk.WriteImage(sitk.GetImageFromArray(voxels().T[None], isVector=False), str(path))
-    volume = read_volume(path)
+    volume = read_image(path)
     assert volume.shape == SHAPE
     np.testing.assert_array_equal(stored_voxels(volume), voxels())
 
@@ -136,4 +136,4 @@ def test_suffix_in_capitals_is_the_same_format(tmp_path, name):
     write(path, voxels(), AFFINES["pir"])
     write(plain, voxels(), AFFINES["pir"])
     assert path.read_bytes() == plain.read_bytes()
-    np.testing.assert_array_equal(stored_voxels(read_volume(path)), voxels())
+    np.testing.assert_array_equal(stored_voxels(read_image(path)), voxels())

@@ -9,36 +9,11 @@ import torch
 from interactivenet.datasets.case import Scan
 from interactivenet.errors import DataError
 from interactivenet.inference.predictor import NetworkOutput, Predictor
-from interactivenet.models.model import Model
+from interactivenet.inference.sampling import make_sample
 from interactivenet.models.network import build_network, save_weights
-from interactivenet.preprocessing.sample import make_sample
 from interactivenet.prompts.prompt import Prompt
+from tests.inference.predictors import knowing, predictor, random_weights
 from tests.sample_cases import make_plan, make_scan, stored_grid
-
-
-def random_weights(path, plan, seed=0):
-    torch.manual_seed(seed)
-    save_weights(path, build_network(plan.network, plan.channels), {"epoch": seed})
-    return path
-
-
-def predictor(plan, *paths, **more):
-    return Predictor(Model(plan, paths), device="cpu", precision="fp32", **more)
-
-
-class Threshold(torch.nn.Module):
-    """Takes the object to be where the first channel is positive."""
-
-    def forward(self, image):
-        value = image[:, :1]
-        return torch.cat([-10 * value, 10 * value], 1)
-
-
-def knowing(plan, tmp_path, **more):
-    """A predictor whose network reads the answer off the image."""
-    made = predictor(plan, random_weights(tmp_path / "w.safetensors", plan), **more)
-    made._networks = [Threshold()]
-    return made
 
 
 @pytest.mark.parametrize("shape", [(24, 22, 20), (60, 50, 44)])
@@ -65,7 +40,7 @@ def test_mirroring_averages_the_mirrored_answers(tmp_path):
     paths = [random_weights(tmp_path / f"{seed}.safetensors", plan, seed) for seed in (0, 1)]
     both = predictor(plan, *paths)
     network = list(both._networks)
-    padded, inside = both._padded(sample.array)
+    padded, inside = both._rules.pad(sample.array)
     expected = np.zeros(padded.shape[1:])
     with torch.inference_mode():
         for one in network:
@@ -184,7 +159,7 @@ def test_weights_of_another_plan_are_refused(tmp_path):
     plan = make_plan((1.0, 1.0, 1.0))
     path = random_weights(tmp_path / "w.safetensors", plan)
     other = replace(plan, encoding=replace(plan.encoding, extent=True))
-    with pytest.raises(DataError, match=r"w\.safetensors: are of another network"):
+    with pytest.raises(DataError, match=r"w\.safetensors: these are weights of another network"):
         predictor(other, path)
 
 
@@ -194,7 +169,9 @@ def test_weights_trained_with_another_plan_are_refused(tmp_path):
     network = build_network(plan.network, plan.channels)
     save_weights(path, network, {"epoch": 1, "plan": plan.digest})
     predictor(plan, path)
-    with pytest.raises(DataError, match=r"w\.safetensors: was trained with another plan"):
+    with pytest.raises(
+        DataError, match=r"w\.safetensors: these weights were trained with another plan"
+    ):
         predictor(replace(plan, spacing=(1.0, 1.0, 2.0)), path)
 
 

@@ -25,7 +25,8 @@ def scan(name="a", seed=0, label=None, prompts=None):
     if prompts is None:
         voxels = [[6, 5, 3], [11, 5, 3], [6, 10, 4], [8, 8, 5], [7, 7, 3], [1, 7, 3]]
         prompts = (Prompt(1, GRID.ras.voxel_to_world(np.array(voxels, float)), "tumour"),)
-    return Scan(name, Volume(image, GRID), Volume(label[None], GRID), prompts)
+    volumes = (Volume.from_stored(GRID.from_ras(array), GRID) for array in (image, label))
+    return Scan(name, *volumes, prompts)
 
 
 def test_lengths_are_millimetres_along_the_patient():

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from interactivenet.datasets.case import Scan
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Volume, box
+from interactivenet.inference.sampling import make_sample
 from interactivenet.planning.plan import CropMargins, Encoding, Normalisation
 from interactivenet.planning.rules import plan_cut
 from interactivenet.preprocessing.region import covered, make_region, normalise
-from interactivenet.preprocessing.sample import crop_sample, make_sample, restore, restored_part
+from interactivenet.preprocessing.sample import crop_sample, restore, restored_part
 from interactivenet.prompts.prompt import Prompt
 from tests.sample_cases import (
     NETWORK,
@@ -200,7 +201,7 @@ def test_a_new_draw_has_the_truth_of_its_object():
     image = np.zeros((1, *label.shape), np.float32)
     voxels = [[9, 15, 15], [24, 15, 15], [12, 11, 15], [12, 18, 15], [12, 15, 11], [12, 15, 18]]
     prompt = Prompt(1, source.ras.voxel_to_world(voxels), "a")
-    scan = Scan("case", Volume(image, source), Volume(label[None], source), (prompt,))
+    scan = Scan("case", Volume.from_ras(image, source), Volume.from_ras(label, source), (prompt,))
     plan = make_plan((1.0, 1.0, 1.0))
     region = make_region(scan, prompt, plan)
     draw = source.ras.voxel_to_world([*voxels[2:], [9, 14, 14], [17, 15, 15]])
@@ -288,7 +289,7 @@ def test_points_outside_and_wrong_shapes():
 def test_without_a_label_map():
     source = stored_grid((20, 20, 20), (1.0, 1.0, 1.0))
     scan = make_scan(source)
-    bare = Scan("case", Volume(scan.image.array, source), None, scan.prompts)
+    bare = Scan("case", scan.image, None, scan.prompts)
     sample = make_sample(bare, scan.prompts[0], make_plan((1.0, 1.0, 1.0)))
     assert sample.label is None
     assert np.array_equal(

@@ -61,7 +61,7 @@ def test_weights_of_other_networks_are_refused(planned_task, uninterrupted, tmp_
     assert count_parameters(network) == sum(p.numel() for p in network.parameters()) > 1000
     path = uninterrupted / "model_best.safetensors"
     other = build_network(plan.network, plan.channels + 1)
-    with pytest.raises(DataError, match="are of another network"):
+    with pytest.raises(DataError, match="these are weights of another network"):
         load_weights(path, other)
     with pytest.raises(DataError, match="cannot be read as weights"):
         load_weights(tmp_path / "no.safetensors", network)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli import main
+from interactivenet.cli.demo import typed
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import write_label, write_volume
 from interactivenet.pipeline import demo
@@ -26,32 +28,40 @@ SMALL = ["--cases", "4", "--test-cases", "1", "-e", "1"]
 
 
 def test_every_stage_is_there():
-    stages = ["dataset", "simulate", "dataset", "plan", "train", "test", "deploy"]
-    commands = [step.words[0] for step in demo_steps(DemoOptions())]
-    assert commands == [*stages, "dataset", "simulate", "infer"]
+    stages = ["make_phantoms", "simulate", "check_dataset", "plan", "train", "test", "deploy"]
+    functions = [step.function for step in demo_steps(DemoOptions())]
+    assert functions == [*stages, "make_phantoms", "simulate", "infer"]
+
+
+def command(step):
+    with click.Context(main):
+        return typed(step.call)
+
+
+def parsed(step):
+    """Parse a step's command as the command line does."""
+    _, *words = shlex.split(command(step))
+    found = main
+    while isinstance(found, click.Group) and (named := found.get_command(None, words[0])):
+        found, words = named, words[1:]
+    return found.make_context("demo", words, resilient_parsing=True).params
 
 
 def test_what_is_printed_can_be_typed():
     """Every command is parsed by the command line, to the options that the stage is called with."""
     for options in (DemoOptions(), DemoOptions(deterministic=True, epochs=7)):
-        for step in demo_steps(options):
-            assert parsed(step)["task"] == step.words[step.words.index("-t") + 1]
-        train = parsed(demo_steps(options)[4])
+        steps = demo_steps(options)
+        for step in steps:
+            assert command(step).startswith("interactivenet ")
+            assert parsed(step)["task"] == step.arguments["task"]
+        train = parsed(steps[4])
         assert train["fold"] == "all" and train["epochs"] == options.epochs
         assert train["deterministic"] == options.deterministic
     phantom = parsed(demo_steps(DemoOptions(cases=5))[0])
     assert phantom["cases"] == 5 and phantom["modalities"] == ("CT",)
     assert phantom["shape"] == (64, 64, 32) and phantom["spacing"] == (1.0, 1.0, 2.0)
-
-
-def parsed(step):
-    command, words = main, list(step.words)
-    context = click.Context(main)
-    while isinstance(command, click.Group) and (found := command.get_command(context, words[0])):
-        command, words = found, words[1:]
-        if not words or words[0].startswith("-"):
-            break
-    return command.make_context(step.words[0], words, resilient_parsing=True).params
+    infer = parsed(demo_steps(DemoOptions())[-1])
+    assert infer["model"] == "deployed" and [path.name for path in infer["images"]] == ["imagesTr"]
 
 
 def test_own_scans_are_imported_with_the_labels_that_they_have(tmp_path):
@@ -59,14 +69,14 @@ def test_own_scans_are_imported_with_the_labels_that_they_have(tmp_path):
         write_volume(tmp_path / "images" / f"c{number}.nii.gz", image_array(0), GRID)
         write_label(tmp_path / "labels" / f"c{number}.nii.gz", 3 * label_array(), GRID)
     options = DemoOptions(data=str(tmp_path), cases=2, test_cases=1)
-    first = demo_steps(options)[0].command
+    first = command(demo_steps(options)[0])
     values = sorted({3 * int(value) for value in set(label_array().ravel().tolist())} - {0})
     assert first == (
         f"interactivenet dataset convert {tmp_path} -t Task999_DEMO --cases 2 --test-cases 1"
         f" -m image {' '.join(f'-l {value}=label_{value}' for value in values)}"
     )
     named = replace(options, modalities=("CT",), merge_labels="tumour")
-    assert demo_steps(named)[0].command.endswith("-m CT --merge-labels tumour")
+    assert command(demo_steps(named)[0]).endswith("-m CT --merge-labels tumour")
     with pytest.raises(RequestError, match="has 4 cases with a label, 9 were asked for"):
         demo_steps(replace(options, cases=8))
 
@@ -161,7 +171,7 @@ def test_a_signal_ends_the_stage_that_runs(tmp_path):
 
 def test_large_samples_are_planned_with_larger_voxels(tmp_path):
     folder = tmp_path / "data" / "processed" / "Task999_DEMO"
-    words = []
+    steps = []
     for shape, spacing, again in (
         ((144, 120, 72), (0.9766, 0.9766, 3.27), True),
         ((40, 40, 40), (1.0, 1.0, 1.0), False),
@@ -170,9 +180,10 @@ def test_large_samples_are_planned_with_larger_voxels(tmp_path):
         write_json(folder / "plans.json", plan.as_json())
         step = coarser_plan(DemoOptions(), demo.demo_roots(tmp_path))
         assert (step is not None) == again
-        words.append(step.words if step else ())
-    coarser, none = words
-    assert none == () and coarser[:3] == ("plan", "-t", "Task999_DEMO")
-    voxels = np.array([float(word) for word in coarser[-3:]])
+        steps.append(step)
+    coarser, _ = steps
+    assert coarser.function == "plan" and coarser.arguments["task"] == "Task999_DEMO"
+    voxels = np.array(coarser.arguments["spacing"])
+    assert parsed(coarser)["spacing"] == coarser.arguments["spacing"]
     shape, spacing = np.array((144, 120, 72)), np.array((0.9766, 0.9766, 3.27))
     assert (voxels >= spacing).all() and 30_000 < np.prod(shape * spacing / voxels) < 80_000

@@ -188,10 +188,11 @@ def _report(selection: Selection, reporter: Reporter) -> None:
     rows = tuple(
         ("*" if (row["checkpoint"], row["name"]) == chosen else "", row["name"], row["checkpoint"],
          str(row["objects"]), str(row["missed"]),
-         *("-" if row[metric] is None else f"{row[metric]:.4f}" for metric in SHOWN))
+         *(METRIC[metric].text(row[metric]) for metric in SHOWN))
         for row in selection.table
     )  # fmt: skip
-    columns = ("", "postprocessing", "checkpoint", "n", "missed", *headings)
+    columns = ("", "postprocessing", "checkpoint", "n", "missed")
+    columns += tuple(METRIC[metric].heading for metric in SHOWN)
     reporter.table(Table(columns, rows, left=3))
     calibration = selection.calibrations.get("mirrored")
     if calibration is not None:

@@ -62,7 +62,7 @@ def ctx():
         ("`task='Task101_X'`", "-t / --task Task101_X"),
         ("`task=TASK`", "-t / --task TASK"),
         ("`spacing=(1.0, 1, 2.5)`", "--spacing 1 1 2.5"),
-        ("`images=('a', 'b c')`", "-i / --images a -i / --images 'b c'"),
+        ("`images=('a', 'b c')`", "-i / --images a 'b c'"),
         ("`images=()`", "-i / --images"),
         ("`probabilities`", "-w / --probabilities"),
         ("`mlflow`", "--mlflow / --no-mlflow"),

@@ -63,6 +63,7 @@ def ctx():
         ("`task=TASK`", "-t / --task TASK"),
         ("`spacing=(1.0, 1, 2.5)`", "--spacing 1 1 2.5"),
         ("`images=('a', 'b c')`", "-i / --images a 'b c'"),
+        ("`fold=[0, 1, 2]`", "-f / --fold 0,1,2"),
         ("`images=()`", "-i / --images"),
         ("`probabilities`", "-w / --probabilities"),
         ("`mlflow`", "--mlflow / --no-mlflow"),

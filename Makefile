@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CODE := interactivenet benchmarks tests entrypoints docker
+CODE := interactivenet benchmarks tests entrypoints docker docs
 BENCHMARKS := $(filter-out __init__ report encodings nnunet,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
 # the oracle of some tests, source only: needs a compiler and, with numpy 2, an older name
@@ -55,7 +55,7 @@ format: setup ## Sort imports and format the code
 	$(BIN)/ruff format $(CODE)
 
 docs: setup ## Build the documentation as a site, in build/site
-	$(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 demo: setup ## Run every stage on a small task, in demo/ (DATA=FOLDER: on your own scans)
 	$(BIN)/interactivenet demo $(if $(DATA),--data "$(DATA)") \

@@ -24,6 +24,8 @@ _COMMANDS = {
     "select": "postprocess",
     "convert_dataset": "dataset convert",
     "check_dataset": "dataset",
+    "make_phantoms": "dataset phantom",
+    "convert_prompts": "prompts convert",
     "install_model": "models install",
     "download_model": "models download",
     "convert_model": "models convert",

@@ -224,7 +224,7 @@ def test_bad_cases_are_named_and_tiny_objects_get_what_they_have(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["-t", NAME, "--seed", "-1"], "-s / --seed -1: expected 0 or more"),
+        (["-t", NAME, "--seed", "-1"], "--seed -1: expected 0 or more"),
         (["-t", NAME, "--depth-mm", "-1"], "--depth-mm -1: expected 0 or more"),
         (["-t", NAME, "--jitter-mm", "inf"], "--jitter-mm inf: expected 0 or more"),
         (["-t", NAME, "--format", "xml"], "'xml' is not one of"),

@@ -117,6 +117,26 @@ def test_what_is_no_option_and_no_command_stays(ctx, text):
     assert translate(text, ctx) == text
 
 
+@pytest.mark.parametrize(
+    ("call", "command"),
+    [
+        ("train(task='T', fold=0)", "train -t T -f 0"),
+        ("select(task='T')", "postprocess -t T"),
+        ("check_dataset(task='T', modalities=['CT', 'MR'])", "dataset -t T -m CT -m MR"),
+        ("convert_dataset(source='in', task='T')", "dataset convert in -t T"),
+        ("make_phantoms(task='T', shape=(9, 9, 8))", "dataset phantom -t T --shape 9 9 8"),
+        ("convert_prompts(source='a.csv', target='b.json')", "prompts convert a.csv b.json"),
+        ("install_model(file='a.zip')", "models install a.zip"),
+        ("download_model(model='T')", "models download T"),
+        ("convert_model(source='old')", "models convert old"),
+        ("infer(images=['a', 'b'], interactions='p')", "infer -i a -i b -in p"),
+    ],
+)
+def test_functions_and_commands_of_the_program(call, command):
+    with click.Context(main) as context:
+        assert translate(f"`{call}`", context) == f"'interactivenet {command}'"
+
+
 def test_a_stranger_cannot_put_words_into_the_shell(ctx):
     stranger = "x'; rm -rf ~; $(id)"
     typed = translate(f"`fit(task={stranger!r})`", ctx)

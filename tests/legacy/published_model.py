@@ -74,7 +74,7 @@ def plans(**changes):
             "Median size resampled": [12.0, 11, 6], "Median final shape": [30, 29, 13],
             "Resampling": "Median", "Target spacing": [1.0, 1.0, 2.0], "In mask": True,
         },
-        "OriginalPlans": {
+        "Plans": {
             "kernels": KERNELS, "strides": STRIDES, "deep supervision": 1,
             "deep supervision weights": [0.6666666666666666, 0.3333333333333333],
             "divisible by": DIVISOR, "padding": 0.1, "seed": 1234, "number of folds": 2,

@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CODE := interactivenet benchmarks tests entrypoints docker
+CODE := interactivenet benchmarks tests entrypoints docker docs
 BENCHMARKS := $(filter-out __init__ report encodings nnunet,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
 # the oracle of some tests, source only: needs a compiler and, with numpy 2, an older name
@@ -26,7 +26,7 @@ SHELL := /bin/bash
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format demo bench image image-test image-save sif clean
+.PHONY: help setup test lint format docs demo bench image image-test image-save sif clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,14 +44,18 @@ test: setup ## Run the tests (ARGS='-k nifti' to choose some)
 	$(BIN)/python -m pytest -n auto -q --ignore tests/container $(ARGS)
 	$(if $(ARGS),,$(BIN)/python -m pytest -q --durations 8 tests/container)
 
-lint: setup ## Check style, format and types
+lint: setup ## Check style, format, types, and which package imports which
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 
 format: setup ## Sort imports and format the code
 	$(BIN)/ruff check --select I --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
+
+docs: setup ## Build the documentation as a site, in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 demo: setup ## Run every stage on a small task, in demo/ (DATA=FOLDER: on your own scans)
 	$(BIN)/interactivenet demo $(if $(DATA),--data "$(DATA)") \
@@ -65,7 +69,7 @@ bench: setup ## Run every benchmark into benchmarks/results/ (some minutes)
 
 image: ## Build the container image (TORCH_INDEX=ADDRESS for another build of torch)
 	$(DOCKER) build -f docker/Dockerfile --tag $(IMAGE) --build-arg VERSION=$(VERSION) \
-	  --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" \
+	  --build-arg REVISION="$$(git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)" \
 	  $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) $(BUILD_ARGS) .
 
 image-test: setup ## Build an image and a SIF, and run every stage in them (as root: may install an engine)

@@ -24,6 +24,7 @@ import numpy as np
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.model import Model
 from interactivenet.planning.plan import Encoding
+from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.merging import THRESHOLD
 from interactivenet.preprocessing.folds import Fold, read_fold
 from interactivenet.preprocessing.sample import crop_sample
@@ -78,7 +79,7 @@ def measure(options: argparse.Namespace, work: tuple[str, int]) -> dict[str, Any
 
     torch.set_num_threads(1)
     name, seed = work
-    fold = read_fold(options.processed, options.fold)
+    fold = read_fold(PlannedTask.load(options.processed), options.fold)
     plan = replace(fold.plan, encoding=VARIANTS[name], seed=seed, batch_size=options.batch)
     fold = replace(fold, plan=plan)
     folder = options.work / plan.task / f"{name} {seed}".replace(" ", "_")
@@ -125,7 +126,7 @@ def score(fold: Fold, folder: Path, jitter_mm: float) -> list[float]:
 
 def report(options: argparse.Namespace, found: list[dict[str, Any]]) -> None:
     """Write the table: means over objects and seeds, and differences from no prompt at all."""
-    fold = read_fold(options.processed, options.fold)
+    fold = read_fold(PlannedTask.load(options.processed), options.fold)
     rng = np.random.default_rng(0)
     lines = [
         f"# Encodings: {fold.plan.task}",

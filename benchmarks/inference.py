@@ -20,7 +20,9 @@ from click.testing import CliRunner
 from benchmarks.report import machine, median_seconds, print_table, write_result
 from interactivenet.cli import main as command
 from interactivenet.datasets.task import Task
-from interactivenet.inference.batch import Output, predict_cases
+from interactivenet.inference.batch import predict_cases
+from interactivenet.inference.options import InferenceOptions
+from interactivenet.inference.outputs import Output
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.model import Model
 from interactivenet.models.network import build_network, save_weights
@@ -89,15 +91,16 @@ def compare_batches(model: Model, task: Task) -> dict[str, float]:
 def infer_many(model: Model, task: Task, folder: Path) -> dict[str, Any]:
     """Return seconds per case, the networks' share of them, and memory along the way."""
     predictor = Predictor(model)
-    how = {"mirrored": True, "restore": "probability", "precision": predictor.precision}
     cases = task.training[:CASES]
     memory, network = {}, 0.0
     start = time.perf_counter()
-    done = predict_cases(cases, predictor, model, [Output(folder, model.folds)], how)
-    for number, one in enumerate(done, 1):
-        if one.error:
-            raise SystemExit(one.error)
-        network += one.network_seconds
+    results = predict_cases(
+        cases, model, [Output(folder, model.folds)], InferenceOptions(), predictor=predictor
+    )
+    for number, result in enumerate(results, 1):
+        if result.error:
+            raise SystemExit(result.error)
+        network += result.network_seconds
         if number in READ_AT:
             memory[f"resident_mb_after_{number}"] = resident_mb()
     seconds = time.perf_counter() - start

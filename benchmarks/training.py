@@ -24,6 +24,7 @@ from benchmarks.nnunet import Nnunet
 from benchmarks.report import machine, print_table, write_result
 from interactivenet.models.device import choose_device, choose_precision
 from interactivenet.models.network import count_parameters
+from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.folds import Fold, read_fold
 from interactivenet.training.dataset import PatchDataset, Patches
 from interactivenet.training.lightning_module import Segmenter
@@ -72,7 +73,7 @@ def main() -> None:
         for preset in ("small", "default"):
             where = ["--raw", folder, "--processed", folder / preset, "--preset", preset]
             _run("plan", "-t", TASK, *where)
-            fold = read_fold(folder / preset / TASK, 0)
+            fold = read_fold(PlannedTask.load(folder / preset / TASK), 0)
             nnunet = None
             if COMPARED:
                 nnunet = Nnunet(folder / TASK, folder / f"nnunet_{preset}", fold.plan, DEVICE)

@@ -9,24 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 #: characters of a message
 _LONGEST = 2000
-#: stands for a value that is not told
-UNKNOWN: Any = object()
+
+
+class Unknown(Enum):
+    """The value of a parameter that an error does not tell."""
+
+    UNKNOWN = "unknown"  # a member of an Enum is the same object in another process, too
+
+
+UNKNOWN = Unknown.UNKNOWN
 
 
 class InteractiveNetError(Exception):
     """Any failure that the user can understand and mend.
 
-    message: what was found, and where.
-    field, value: the parameter at fault, by its Python name, and what it was.
-    expected: what it should have been.
-    remedy: what mends it.
+    All parts but the message are optional; ``str()`` joins those that are given into one line, such
+    as "`memory_gb=0`: expected a number above 0".
 
-    All but the message are optional; ``str()`` joins those that are given into one line.
+    Args:
+        message: what was found, and where.
+        field: the parameter at fault, by its Python name.
+        value: what the parameter was.
+        expected: what it should have been, as it reads after the word "expected".
+        remedy: what to do about it.
     """
 
     def __init__(
@@ -43,10 +54,13 @@ class InteractiveNetError(Exception):
         super().__init__(message)
 
     def __str__(self) -> str:
-        given = f"={self.value!r}" if self.value is not UNKNOWN else ""
+        given = "" if self.value is UNKNOWN else f"={_as_python(self.value)}"
         named = f"`{self.field}{given}`" if self.field else ""
         expected = f"expected {self.expected}" if self.expected else ""
-        return ": ".join(part for part in (named, self.message, expected, self.remedy) if part)
+        line = ": ".join(part for part in (named, self.message, expected) if part)
+        if not (line and self.remedy):
+            return line or self.remedy
+        return f"{line}{'; ' if expected else ': '}{self.remedy}"
 
 
 class RequestError(InteractiveNetError):
@@ -54,7 +68,7 @@ class RequestError(InteractiveNetError):
 
 
 class DataError(InteractiveNetError):
-    """A file or a case cannot be used; other cases are not concerned by it."""
+    """A file or a case cannot be used; other cases are not affected."""
 
 
 class NoPoints(DataError):
@@ -62,15 +76,15 @@ class NoPoints(DataError):
 
 
 def sanitize_text(text: str, keep: str = "") -> str:
-    """Return a stranger's text without what would speak to a terminal: '?' in place of it.
+    """Return a stranger's text with '?' in place of characters that control a terminal.
 
     keep: characters that stay, though they are not printable.
     """
-    return "".join(one if one.isprintable() or one in keep else "?" for one in text)
+    return "".join(char if char.isprintable() or char in keep else "?" for char in text)
 
 
 def one_line(error: BaseException | str) -> str:
-    """Return the message of an error on one line of bounded length, sanitize_text to a terminal.
+    """Return the message of an error on one line of bounded length, safe to print.
 
     White space is folded into single spaces; what a stranger's file may have put into it, such
     as escape sequences, becomes '?'.
@@ -96,7 +110,27 @@ def naming(path: Path | str) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        message = str(error)
+        if str(error).startswith(f"{path}: "):
+            raise
+        message = f"{path}: {error.message}" if error.message else f"{path}"
         raise type(error)(
-            message if message.startswith(f"{path}: ") else f"{path}: {message}"
+            message,
+            field=error.field,
+            value=error.value,
+            expected=error.expected,
+            remedy=error.remedy,
         ) from error
+
+
+def _as_python(value: Any) -> str:
+    """Write a value as one types it in Python; paths as text, numbers of NumPy as numbers."""
+    if isinstance(value, Path):
+        value = str(value)
+    elif isinstance(value, (list, tuple)):
+        parts = ", ".join(map(_as_python, value))
+        if isinstance(value, list):
+            return f"[{parts}]"
+        return f"({parts},)" if len(value) == 1 else f"({parts})"
+    elif not isinstance(value, type) and callable(getattr(value, "item", None)):
+        value = value.item() if getattr(value, "ndim", 1) == 0 else value
+    return repr(value).replace("`", "\\x60")  # the backtick ends what it names

@@ -8,7 +8,7 @@
 #     knows by itself whether the job goes back into the queue.
 #   the time limit: SIGUSR1, to this shell alone and some minutes before (#SBATCH --signal). The
 #     program is asked to end, then this script puts the job back into the queue.
-# The program finishes the current step, saves and ends with 143; the same line goes on from there.
+# The program finishes the current step, saves and ends with 143; the same line continues it later.
 # So a trap only has to keep this shell alive meanwhile: where it ends, SLURM kills the rest.
 
 program='' asked=''
@@ -51,11 +51,11 @@ back_to_queue() { # only what the time limit ended: scancel has to be the end
     [ -z "${SLURM_ARRAY_TASK_ID:-}" ] || job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
     # a time limit that is shorter than what comes before the first checkpoint would never end
     [ "${SLURM_RESTART_COUNT:-0}" -lt 100 ] || {
-      echo "the time limit is near, for the 100th time: submit.sh again goes on"
+      echo "the time limit is near, for the 100th time: run submit.sh again to continue"
       exit 143
     }
     echo "the time limit is near: job $job goes back into the queue"
-    scontrol requeue "$job" || echo "it cannot: submit.sh again goes on"
+    scontrol requeue "$job" || echo "it cannot be requeued: run submit.sh again to continue"
   fi
   exit 143
 }

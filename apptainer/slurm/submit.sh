@@ -9,10 +9,10 @@
 #   ./submit.sh -- --partition=gpu --account=radiology
 #   ./submit.sh test                                  that one alone, at once
 #
-# The same line again is the remedy for whatever went wrong: finished work is skipped, and a
-# training goes on from its checkpoint.
+# Whatever went wrong, run the same line again: finished work is skipped, and a training continues
+# from its checkpoint.
 #
-# Variables, and what they are where they are not set:
+# Variables, and their defaults:
 : "${SIF:=interactivenet.sif}" # the image
 : "${DATA:=data}"              # folder with raw/TASK, checked by 'interactivenet dataset'; the plan
 #                                writes processed/TASK beside it
@@ -29,8 +29,8 @@
 #                                it; GRES= on processors
 : "${NV=${GRES:+--nv}}"        # how apptainer passes that on; NV= for none
 
-# MLFLOW_TRACKING_URI, where set, is passed on. Time limits, memory and cores stand in the .sbatch
-# files; what follows -- outweighs them, for all jobs.
+# MLFLOW_TRACKING_URI is passed on if it is set. Time limits, memory and cores are in the .sbatch
+# files; what follows -- overrides them, for all jobs.
 set -euo pipefail
 
 refuse() {
@@ -91,7 +91,7 @@ for job in plan train test; do
     log=${RESULTS//%/%%}/slurm/train-%A_%a.out
   fi
   [ -z "$GRES" ] || [ "$job" = plan ] || options+=(--gres="$GRES")
-  # a job whose turn cannot come is removed, instead of waiting for ever
+  # a job that can never start is removed, instead of waiting forever
   [ -z "$before" ] || options+=(--dependency="afterok:$before" --kill-on-invalid-dep=yes)
   id=$(sbatch "${options[@]}" --output="$log" "$@" "$SCRIPTS/$job.sbatch") || {
     [ -z "$before" ] || scancel "${submitted[@]}"

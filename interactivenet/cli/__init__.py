@@ -21,6 +21,10 @@ _COMMANDS = {
     "ensemble": ("interactivenet.cli.ensemble:ensemble", "Average the folds' predictions."),
     "test": ("interactivenet.cli.test:test", "Predict, ensemble and evaluate the test cases."),
     "evaluate": ("interactivenet.cli.evaluate:evaluate", "Compare predictions with labels."),
+    "robustness": (
+        "interactivenet.cli.robustness:robustness",
+        "Segment with disturbed points, and compare.",
+    ),
     "deploy": ("interactivenet.cli.deploy:deploy", "Write a trained task as a model to hand on."),
     "infer": ("interactivenet.cli.infer:infer", "Segment new cases."),
     "models": (
@@ -32,8 +36,19 @@ _COMMANDS = {
 }
 
 
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    from interactivenet.system.provenance import revision
+
+    commit = revision()
+    click.echo(f"interactivenet, version {__version__}" + (f", commit {commit}" if commit else ""))
+    ctx.exit()
+
+
 @click.command("interactivenet", cls=LazyGroup, commands_at=_COMMANDS)
-@click.version_option(__version__, prog_name="interactivenet")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False,
+              callback=_show_version, help="Show the version and exit.")  # fmt: skip
 def main() -> None:
     """Minimally interactive 3D medical image segmentation from six interior margin points.
 

@@ -6,13 +6,16 @@ import importlib
 import os
 import traceback
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Any, TypeVar
 
 import click
 
+from interactivenet.cli.folders import Access, DataPath, Rule, describe_missing_folder
 from interactivenet.cli.wording import translate
 from interactivenet.errors import InteractiveNetError, describe_failure, one_line
+from interactivenet.system.mounts import in_image
 from interactivenet.system.signals import Interrupted
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -26,11 +29,16 @@ class Refusal(click.ClickException):
 
 
 class _Reporting(click.Command):
-    """Adds -h and --debug, and turns our own errors into one line and exit status 2."""
+    """Adds -h and --debug, and turns our own errors into one line and exit status 2.
+
+    In the image, a command without the folders that it needs is refused before it begins.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
         super().__init__(*args, **kwargs)
+        if self.callback is not None:
+            self.callback = _after_check(self.callback)
         self.params.append(
             click.Option(
                 ["--debug"],
@@ -43,7 +51,7 @@ class _Reporting(click.Command):
         )
 
     def invoke(self, ctx: click.Context) -> Any:
-        # MONAI imports MLflow, which would tell its makers; whoever sets this is not overruled
+        # MLflow reports its use to its makers unless it is told not to, or a user allows it
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         try:
             return super().invoke(ctx)
@@ -51,12 +59,12 @@ class _Reporting(click.Command):
             if ctx.meta.get(_DEBUG):
                 traceback.print_exc()
             raise Refusal(translate(one_line(error), ctx)) from error
-        except Interrupted as ended:
-            click.echo(f"{ended}: what is done is kept; the same command goes on")
-            ctx.exit(128 + ended.number)
+        except Interrupted as signal:
+            click.echo(f"{signal}: what is done is kept; run the same command again to continue")
+            ctx.exit(128 + signal.number)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
-        except Exception as error:  # a fault of the program: never to be taken for "1, some failed"
+        except Exception as error:  # a fault of the program: not to be taken for "1, some failed"
             if ctx.meta.get(_DEBUG):
                 traceback.print_exc()
             raise Refusal(f"{describe_failure(error)[:-1]}; --debug shows where)") from error
@@ -84,6 +92,12 @@ class LazyGroup(Group):
         super().__init__(*args, **kwargs)
         self._at = commands_at
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take 'interactivenet' before the command in the image, whose entry point has it."""
+        if in_image() and ctx.parent is None and args[:1] == [self.name]:
+            args = args[1:]
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the subcommands, without importing them."""
         return list(self._at)
@@ -108,36 +122,51 @@ def _remember_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None
         ctx.meta[_DEBUG] = True
 
 
+def _after_check(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a command's function with the check of its folders before it."""
+
+    @wraps(callback)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        ctx = click.get_current_context()
+        if ctx.invoked_subcommand is None and (message := describe_missing_folder(ctx)):
+            raise Refusal(message)
+        return callback(*args, **kwargs)
+
+    return checked
+
+
 def task_option(function: Function) -> Function:
     """Add ``-t/--task``."""
     return click.option("-t", "--task", metavar="TaskXXX_NAME", help="The task.")(function)
 
 
-def raw_option(function: Function) -> Function:
-    """Add ``--raw``."""
-    return click.option(
-        "--raw",
-        type=click.Path(path_type=Path),
-        help="Folder of raw tasks.  [interactivenet_raw, or data/raw]",
-    )(function)
+@dataclass(frozen=True)
+class RootOption:
+    """A decorator that adds the option for a folder of tasks.
+
+    access: what the command does there, where it does not say otherwise by :meth:`with_access`.
+    """
+
+    name: str
+    content: str
+    default: str
+    access: Access | Rule
+
+    def __call__(self, function: Function) -> Function:
+        """Add the option."""
+        return click.option(
+            f"--{self.name}", type=DataPath(self.access),
+            help=f"Folder of {self.content}.  [interactivenet_{self.name}, or {self.default}]",
+        )(function)  # fmt: skip
+
+    def with_access(self, access: Access | Rule) -> RootOption:
+        """Return the same for a command that does something else there; access: as DataPath's."""
+        return replace(self, access=access)
 
 
-def processed_option(function: Function) -> Function:
-    """Add ``--processed``."""
-    return click.option(
-        "--processed",
-        type=click.Path(path_type=Path),
-        help="Folder of processed tasks.  [interactivenet_processed, or data/processed]",
-    )(function)
-
-
-def results_option(function: Function) -> Function:
-    """Add ``--results``."""
-    return click.option(
-        "--results",
-        type=click.Path(path_type=Path),
-        help="Folder of results.  [interactivenet_results, or results]",
-    )(function)
+raw_option = RootOption("raw", "raw tasks", "data/raw", "reads")
+processed_option = RootOption("processed", "processed tasks", "data/processed", "reads")
+results_option = RootOption("results", "results", "results", "writes")
 
 
 def jobs_option(function: Function) -> Function:

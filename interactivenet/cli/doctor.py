@@ -18,11 +18,11 @@ _STYLES = {"problem": "bold red", "note": "yellow", "ok": "green"}
 
 
 @click.command("doctor", cls=Command)
-@click.option("--require-gpu", is_flag=True, help="That no GPU can be used is a problem.")
+@click.option("--require-gpu", is_flag=True, help="Count it as a problem if no GPU can be used.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@raw_option
-@processed_option
-@results_option
+@raw_option.with_access("ignores")
+@processed_option.with_access("ignores")
+@results_option.with_access("ignores")
 @click.pass_context
 def doctor(
     ctx: click.Context,
@@ -32,7 +32,7 @@ def doctor(
     processed: Path | None,
     results: Path | None,
 ) -> None:
-    """Check this installation, machine or container, and say how to mend what will fail.
+    """Check this installation, machine or container, and say how to fix what will fail.
 
     Versions, GPU and driver, processor, memory, folders, the MLflow store, in 10 to 30 seconds.
     Exit status 1 where a command will fail, 0 where none will, though some may be slow.
@@ -62,8 +62,10 @@ def _as_json(checks: Sequence[Check], problems: int) -> None:
     from interactivenet.cli.reporting import say
 
     content = {
-        "version": __version__, "problems": problems, "checks": [asdict(one) for one in checks]
-    }  # fmt: skip
+        "version": __version__,
+        "problems": problems,
+        "checks": [asdict(check) for check in checks],
+    }
     say(json.dumps(content, indent=2, ensure_ascii=False))
 
 
@@ -79,8 +81,8 @@ def _as_table(checks: Sequence[Check], problems: int) -> None:
         table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for check in checks:
-        what = f"{check.found}; remedy: {check.remedy}" if check.remedy else check.found
+        text = f"{check.found}; remedy: {check.remedy}" if check.remedy else check.found
         status = Text(check.status, style=_STYLES[check.status])
-        table.add_row(status, Text(check.subject), Text(sanitize_text(what)))
+        table.add_row(status, Text(check.subject), Text(sanitize_text(text)))
     console().print(table)
     say(counted(problems, "problem") if problems else "no problems")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from interactivenet.cli.base import Command, required
-from interactivenet.cli.predicting import mlflow_option, output_options, roots_options
+from interactivenet.cli.network_options import mlflow_option, output_options, roots_options
 
 
 @click.command("ensemble", cls=Command)
@@ -33,40 +33,20 @@ def ensemble(
 
     Writes predictions/ensemble/CASE.nii.gz into TASK of the results; no network is needed.
     """
-    from interactivenet.cli.predicting import finish, stage, tracked
-    from interactivenet.cli.reporting import counted, say
-    from interactivenet.datasets.task import Roots, predictions_folder, read_test_set
-    from interactivenet.errors import RequestError
-    from interactivenet.inference.batch import Output
-    from interactivenet.inference.ensemble import ensemble_cases
-    from interactivenet.models.model import own_model, parse_folds
+    from interactivenet.cli.terminal import Terminal
+    from interactivenet.datasets.task import Roots
+    from interactivenet.models.model import parse_folds
+    from interactivenet.pipeline.ensemble import ensemble as run_stage
 
-    name = required(task, "-t / --task")
-    roots = Roots.choose(raw=raw, processed=processed, results=results)
-    cases = read_test_set(roots, name)
-    wanted = parse_folds(folds)
-    model = own_model(roots, name, wanted)
-    folders = {number: predictions_folder(roots, name, number) for number in model.folds}
-    if wanted is None:
-        folders = {number: one for number, one in folders.items() if any(one.glob("*.npz"))}
-    if not folders:
-        raise RequestError(
-            f"{roots.results / name}: no fold's probabilities were kept: run"
-            f" 'interactivenet predict -t {name} -w' first"
-        )
-    output = Output(
-        predictions_folder(roots, name, None), tuple(folders), nifti, probabilities
-    )  # fmt: skip
-    with (
-        stage(ctx, "ensemble", output.folder, seed=model.plan.seed) as (run, signals),
-        tracked(roots, name, "ensemble", {"folds": list(folders)}, mlflow) as tracker,
-    ):
-        run.note(plan=model.plan.digest, folds=list(folders), weights=model.digests)
-        done = ensemble_cases(
-            cases, model, folders, output, overwrite=overwrite, signals=signals
-        )  # fmt: skip
-        failures = finish(done, len(cases), "ensemble", run, output.folder)
-        tracker.metrics({"cases": len(cases), "failed": len(failures)})
-    say(f"{output.folder}: the mean of {counted(len(folders), 'fold')}")
-    if failures:
+    result = run_stage(
+        required(task, "-t / --task"),
+        folds=parse_folds(folds),
+        nifti=nifti,
+        probabilities=probabilities,
+        mlflow=mlflow,
+        overwrite=overwrite,
+        roots=Roots.choose(raw=raw, processed=processed, results=results),
+        reporter=Terminal(),
+    )
+    if result.failures:
         ctx.exit(1)

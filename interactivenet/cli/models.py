@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 import click
 
 from interactivenet.cli.base import Command, LazyGroup, results_option
+from interactivenet.cli.folders import DataPath
 
 if TYPE_CHECKING:
     from interactivenet.models.download import Progress
-    from interactivenet.models.registry import Convert
 
 _HERE = "interactivenet.cli.models:"
 _COMMANDS = {
     "list": (f"{_HERE}list_models", "What is installed, and what can be downloaded."),
     "download": (f"{_HERE}download", "Download a published model, and install it."),
     "install": (f"{_HERE}install", "Install a model that 'deploy' made, a zip or a folder."),
-    "show": (f"{_HERE}show", "Tell what is known of a model."),
+    "show": (f"{_HERE}show", "Show what is known of a model."),
     "remove": (f"{_HERE}remove", "Remove an installed model."),
     "convert": (
         "interactivenet.cli.models_convert:convert",
@@ -31,7 +31,7 @@ _COMMANDS = {
 #: of a download, between two lines of a log
 _STEP = 0.1
 _name = click.option(
-    "--name", "own", metavar="TaskXXX_NAME", help="Install it under another name than its task's."
+    "--name", metavar="TaskXXX_NAME", help="Install it under another name than its task's."
 )
 _overwrite = click.option("--overwrite", is_flag=True, help="Replace a model that is there.")
 
@@ -43,7 +43,7 @@ def models() -> None:
 
 @click.command("list", cls=Command)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@results_option
+@results_option.with_access("reads")
 def list_models(as_json: bool, results: Path | None) -> None:
     """List the models that are installed, and those that can be downloaded. Needs no network."""
     from interactivenet.cli.models_shown import listed_json, show_list
@@ -57,79 +57,63 @@ def list_models(as_json: bool, results: Path | None) -> None:
 
 
 @click.command("download", cls=Command)
-@click.argument("name", metavar="NAME|URL", required=False)
+@click.argument("model", metavar="NAME|URL", required=False)
 @click.option("-t", "--task", metavar="NAME", help="The same as the argument.")
 @click.option("--checksum", metavar="sha256:HEX", help="That the zip must have; md5: as well.")
 @_name
 @_overwrite
 @results_option
 def download(
-    name: str | None,
+    model: str | None,
     task: str | None,
     checksum: str | None,
-    own: str | None,
+    name: str | None,
     overwrite: bool,
     results: Path | None,
 ) -> None:
     """Download a published model, or the zip at an address, check it, and install it.
 
-    A download that broke off goes on with the same command. Models of the original program are
-    converted.
+    A download that broke off is continued when the command is run again. Models of the original
+    program are converted.
     """
-    from interactivenet.cli.reporting import say
-    from interactivenet.datasets.task import check_task_name
-    from interactivenet.errors import InteractiveNetError
-    from interactivenet.models.registry import DOWNLOADS, PUBLISHED
-    from interactivenet.models.registry import download as get
-    from interactivenet.models.registry import install as put
-    from interactivenet.system.files import remove as remove_file
+    from interactivenet.cli.terminal import Terminal
+    from interactivenet.datasets.task import Roots
+    from interactivenet.pipeline.models import download_model
 
-    if name and task:
+    if model and task:
         raise click.UsageError("Give NAME or -t, not both.")
-    wanted = name or task
+    wanted = model or task
     if not wanted:
         raise click.UsageError("Missing argument 'NAME|URL' ('models list' shows the names).")
-    folder = _folder(results)
-    if wanted in PUBLISHED:
-        own = own or wanted
-    elif "://" in wanted and not checksum:
-        say("no --checksum was given: only the checksums inside the bundle guard the download")
-    if own is not None:
-        check_task_name(own)
-        if (folder / own).exists() and not overwrite:
-            say(f"{folder / own}: is there already: --overwrite downloads it again")
-            return
     with _progress(wanted) as progress:
-        path = get(wanted, folder / DOWNLOADS, checksum=checksum, progress=progress)
-    try:
-        done = put(
-            path, folder, overwrite=overwrite, name=own, convert=_converter(wanted, own)
+        download_model(
+            wanted, checksum=checksum, name=name, overwrite=overwrite,
+            roots=Roots.choose(results=results), reporter=Terminal(), progress=progress,
         )  # fmt: skip
-    except InteractiveNetError:
-        say(f"{path}: was downloaded, and is kept")
-        raise
-    remove_file(path)
-    _tell(folder, done)
 
 
 @click.command("install", cls=Command)
-@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.argument("file", type=DataPath("reads", exists=True))
 @_name
 @_overwrite
 @results_option
-def install(file: Path, own: str | None, overwrite: bool, results: Path | None) -> None:
+def install(file: Path, name: str | None, overwrite: bool, results: Path | None) -> None:
     """Check a model, FILE.zip or a folder, and install it as models/TASK of the results."""
-    from interactivenet.models.registry import install as put
+    from interactivenet.cli.terminal import Terminal
+    from interactivenet.datasets.task import Roots
+    from interactivenet.pipeline.models import install_model
 
-    folder = _folder(results)
-    _tell(folder, put(file, folder, overwrite=overwrite, name=own))
+    install_model(
+        file, name=name, overwrite=overwrite, roots=Roots.choose(results=results),
+        reporter=Terminal(),
+    )  # fmt: skip
 
 
 @click.command("show", cls=Command)
 @click.argument("name")
-@results_option
+@results_option.with_access("reads")
 def show(name: str, results: Path | None) -> None:
-    """Tell what is known of a model, with its model card."""
+    """Show what is known of a model, with its model card."""
     from interactivenet.cli.models_shown import show_model
 
     show_model(_folder(results), name)
@@ -151,7 +135,7 @@ def remove(name: str, yes: bool, results: Path | None) -> None:
     local = find_local(folder, name)
     if not yes:
         if not _can_ask():
-            raise RequestError(f"{local.folder}: nobody can be asked here: --yes removes it")
+            raise RequestError(f"{local.folder}: asking is not possible here: --yes removes it")
         if not click.confirm(f"Remove {local.folder} ({in_words(local.size)})?"):
             say(f"{local.folder}: kept")
             return
@@ -167,39 +151,6 @@ def _folder(results: Path | None) -> Path:
 
 def _can_ask() -> bool:
     return sys.stdin.isatty()
-
-
-def _tell(folder: Path, done: tuple[str, str]) -> None:
-    from interactivenet.cli.reporting import say
-
-    name, what = done
-    say(f"{folder / name}: {what}; 'interactivenet infer -t {name}' uses it")
-
-
-def _converter(wanted: str, name: str | None) -> Convert:
-    """Return what makes a bundle of a model of the original program; name: that it gets."""
-    from interactivenet.cli.reporting import say
-    from interactivenet.datasets.task import check_task_name
-    from interactivenet.errors import RequestError
-    from interactivenet.models.registry import PUBLISHED
-
-    def convert(source: Path, target: Path) -> None:
-        from interactivenet.legacy import convert_model
-
-        task = name or source.name
-        try:
-            check_task_name(task)
-        except RequestError as error:
-            raise RequestError(f"{wanted}: {error}: --name gives it one") from error
-        say(f"{wanted}: is a model of the original program: it is converted")
-        published = PUBLISHED.get(wanted)
-        convert_model(
-            source, target, name=task, label=published.label if published else "tumour",
-            modality=published.modalities[0] if published else None,
-            note=lambda line: say(f"{wanted}: {line}"),
-        )  # fmt: skip
-
-    return convert
 
 
 @contextmanager
@@ -218,14 +169,14 @@ def _progress(name: str) -> Iterator[Progress]:
             task = bar.add_task(name, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
         return
-    told = -1
+    last_step = -1
 
     def tell(done: int, total: int | None) -> None:
-        nonlocal told
+        nonlocal last_step
         # without a total, every 100 MB
         step = int(done / total / _STEP) if total else done // 10**8
-        if step > told:
-            told = step
+        if step > last_step:
+            last_step = step
             say(f"{name}: {in_words(done)}" + (f" of {in_words(total)}" if total else ""))
 
     yield tell

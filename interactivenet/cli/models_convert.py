@@ -7,15 +7,16 @@ from pathlib import Path
 import click
 
 from interactivenet.cli.base import Command, results_option, task_option
+from interactivenet.cli.folders import DataPath
 
 
 @click.command("convert", cls=Command)
-@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("source", type=DataPath("reads", exists=True))
 @task_option
 @click.option("-l", "--label", default="tumour", show_default=True, metavar="NAME",
-              help="How its label is called.")  # fmt: skip
+              help="Name of its label.")  # fmt: skip
 @click.option("-m", "--modality", metavar="NAME",
-              help="How its image is called.  [default: CT or MR]")  # fmt: skip
+              help="Name of its image.  [default: CT or MR]")  # fmt: skip
 @click.option("--grow", is_flag=True,
               help="Let the points' box first grow by the depth of margin points, so that cuts are"
               " as large as those that the model was trained on.")  # fmt: skip
@@ -34,17 +35,13 @@ def convert(
 
     SOURCE is its folder or zip: plans.json, postprocessings.json and model/FOLD/data/model.pth.
     Nothing of it is executed. Inference then follows the rules of the original program. Without
-    -t, the task is called as SOURCE is.
+    -t, the task has the name of SOURCE.
     """
-    from interactivenet.cli.reporting import say
+    from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
-    from interactivenet.errors import RequestError
-    from interactivenet.legacy.converting import convert_model
-    from interactivenet.legacy.published import task_name
+    from interactivenet.pipeline.models import convert_model
 
-    name = task_name(source, task)
-    target = Roots.choose(results=results).results / "models" / name
-    if target.exists() and not overwrite:
-        raise RequestError(f"{target} exists: --overwrite replaces it, or choose another name: -t")
-    convert_model(source, target, name=name, label=label, modality=modality, grow=grow, note=say)
-    say(f"{target}: use it with 'interactivenet infer -t {name} ...'")
+    convert_model(
+        source, task=task, label=label, modality=modality, grow=grow, overwrite=overwrite,
+        roots=Roots.choose(results=results), reporter=Terminal(),
+    )  # fmt: skip

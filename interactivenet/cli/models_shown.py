@@ -12,7 +12,7 @@ from rich.text import Text
 
 from interactivenet.cli.reporting import console, say
 from interactivenet.errors import sanitize_text
-from interactivenet.models.registry import PUBLISHED, Local, find_local, local_models
+from interactivenet.models.registry import PUBLISHED, LocalModel, find_local, local_models
 
 _UNKNOWN = "-"
 
@@ -26,19 +26,19 @@ def in_words(size: int) -> str:
 
 def listed_json(models: Path) -> str:
     """Return what is installed and what is published as JSON text."""
-    found = local_models(models)
-    installed = [_as_json(local) for local in found]
-    names = {local.name for local in found}
+    described = local_models(models)
+    installed = [_as_json(local) for local in described]
+    names = {local.name for local in described}
     published = [
         {
             "name": name,
-            "about": one.about,
-            "modalities": list(one.modalities),
-            "labels": {"1": one.label},
+            "about": model.about,
+            "modalities": list(model.modalities),
+            "labels": {"1": model.label},
             "installed": name in names,
             "command": _command(name),
         }
-        for name, one in PUBLISHED.items()
+        for name, model in PUBLISHED.items()
     ]
     content = {"folder": str(models), "installed": installed, "published": published}
     return json.dumps(content, indent=2, ensure_ascii=False)
@@ -46,30 +46,31 @@ def listed_json(models: Path) -> str:
 
 def show_list(models: Path) -> None:
     """Print a table of the installed models, and one of those that can be downloaded."""
-    found = local_models(models)
-    if found:
+    installed = local_models(models)
+    if installed:
         table = _table("installed", "modalities", "labels", "folds", "Dice", "size")
-        for local in found:
+        for local in installed:
             table.add_row(Text(local.name), *map(Text, _cells(local)), Text(in_words(local.size)))
         console().print(table)
-        for local in found:
+        for local in installed:
             if local.fault:
                 say(f"{local.name}: cannot be used: {sanitize_text(local.fault)}")
     else:
         say(f"{models}: no model is installed")
-    names = {local.name for local in found}
+    names = {local.name for local in installed}
     table = _table("published", "what for", "how to get it")
-    for name, one in PUBLISHED.items():
-        how = "installed" if name in names else _command(name)
-        table.add_row(Text(name), Text(one.about), Text(how))
+    for name, model in PUBLISHED.items():
+        status = "installed" if name in names else _command(name)
+        table.add_row(Text(name), Text(model.about), Text(status))
     console().print(table)
 
 
 def show_model(models: Path, name: str) -> None:
     """Print what is known of one model, with its card; raises RequestError where it is unknown."""
     if name in PUBLISHED and not (models / name).is_dir():
-        one = PUBLISHED[name]
-        say(f"{name}: {one.about}; segments: {one.label}; images: {', '.join(one.modalities)}")
+        model = PUBLISHED[name]
+        images = ", ".join(model.modalities)
+        say(f"{name}: {model.about}; segments: {model.label}; images: {images}")
         say(f"not installed: '{_command(name)}'")
         return
     local = find_local(models, name)
@@ -96,7 +97,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _cells(local: Local) -> tuple[str, str, str, str]:
+def _cells(local: LocalModel) -> tuple[str, str, str, str]:
     """Return modalities, labels, folds and Dice of a model as text."""
     content = local.description
     if content is None:
@@ -120,15 +121,15 @@ def _dice(content: Mapping[str, Any]) -> str:
         return _UNKNOWN
 
 
-def _as_json(local: Local) -> dict[str, Any]:
+def _as_json(local: LocalModel) -> dict[str, Any]:
     content = local.description or {}
-    known = ("task", "modalities", "labels", "cross_validation", "version")
+    fields = ("task", "modalities", "labels", "cross_validation", "version")
     return {
         "name": local.name,
         "folder": str(local.folder),
         "bytes": local.size,
         "usable": local.description is not None,
         "fault": local.fault or None,
-        **{name: content.get(name) for name in known},
+        **{name: content.get(name) for name in fields},
         "folds": len(content.get("weights") or ()),
     }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from interactivenet.cli.base import Command, required
-from interactivenet.cli.predicting import network_options, output_options, roots_options
+from interactivenet.cli.network_options import network_options, output_options, roots_options
+
+if TYPE_CHECKING:
+    from interactivenet.inference.options import InferenceOptions
 
 
 @click.command("predict", cls=Command)
@@ -29,48 +32,27 @@ def predict(
     raw: Path | None,
     processed: Path | None,
     results: Path | None,
-    **network: Any,
+    options: InferenceOptions,
 ) -> None:
     """Segment the test cases of a task with each of its folds.
 
     Writes predictions/fold_K/CASE.nii.gz (and CASE.npz with -w, which 'ensemble' needs) into TASK
     of the results.
     """
-    from interactivenet.cli.predicting import (
-        describe_model,
-        finish,
-        how_of,
-        predictor_for,
-        stage,
-    )
-    from interactivenet.cli.reporting import say
-    from interactivenet.datasets.task import Roots, predictions_folder, read_test_set
-    from interactivenet.errors import RequestError
-    from interactivenet.inference.batch import Output, predict_cases
-    from interactivenet.models.model import own_model, parse_folds
+    from interactivenet.cli.terminal import Terminal
+    from interactivenet.datasets.task import Roots
+    from interactivenet.models.model import parse_folds
+    from interactivenet.pipeline.predict import predict as run_stage
 
-    if not (nifti or probabilities):
-        raise RequestError("--no-nifti without -w / --probabilities: nothing would be written")
-    name = required(task, "-t / --task")
-    roots = Roots.choose(raw=raw, processed=processed, results=results)
-    cases = read_test_set(roots, name)
-    model = own_model(roots, name, parse_folds(folds))
-    how = how_of(**network)
-    failed = False
-    for line in describe_model(model, how, network["device"]):
-        say(line)
-    for number in model.folds:
-        output = Output(
-            predictions_folder(roots, name, number), (number,), nifti, probabilities
-        )  # fmt: skip
-        one = model.fold(number)
-        with stage(ctx, "predict", output.folder, seed=model.plan.seed) as (run, signals):
-            run.note(plan=model.plan.digest, weights=one.digests, **how)
-            found = predict_cases(
-                cases, predictor_for(one, how, network["device"]), one, [output], how,
-                overwrite=overwrite, signals=signals,
-            )  # fmt: skip
-            failed |= bool(finish(found, len(cases), f"fold {number}", run, output.folder))
-        say(f"{output.folder}: fold {number}")
-    if failed:
+    result = run_stage(
+        required(task, "-t / --task"),
+        folds=parse_folds(folds),
+        nifti=nifti,
+        probabilities=probabilities,
+        options=options,
+        overwrite=overwrite,
+        roots=Roots.choose(raw=raw, processed=processed, results=results),
+        reporter=Terminal(),
+    )
+    if result.failures:
         ctx.exit(1)

@@ -1,4 +1,4 @@
-"""How far a training is: a bar on a terminal, a line per epoch in a log."""
+"""The progress of a training: a bar on a terminal, a line per epoch in a log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from interactivenet.cli.reporting import console, say
 
 
 class EpochProgress:
-    """Shows how a training goes on: a bar on a terminal, a line per epoch in a log."""
+    """Shows the epochs of a training: a bar on a terminal, a line per epoch in a log."""
 
     def __init__(self, epochs: int, out: Console | None = None) -> None:
         self._epochs = epochs
@@ -21,10 +21,10 @@ class EpochProgress:
         self._bar: Progress | None = None
         if out.is_terminal:
             self._bar = Progress(
-                TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"),
+                TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[metrics]}"),
                 console=out, transient=True,
             )  # fmt: skip
-            self._task = self._bar.add_task("epoch 1", total=None, said="")
+            self._task = self._bar.add_task("epoch 1", total=None, metrics="")
 
     def __enter__(self) -> EpochProgress:
         if self._bar:
@@ -38,18 +38,18 @@ class EpochProgress:
     def step(self, epoch: int, batch: int, batches: int) -> None:
         """Move the bar."""
         if self._bar:
-            what = f"epoch {epoch} of {self._epochs}"
-            self._bar.update(self._task, description=what, completed=batch, total=batches)
+            description = f"epoch {epoch} of {self._epochs}"
+            self._bar.update(self._task, description=description, completed=batch, total=batches)
 
     def epoch(self, row: Mapping[str, Any]) -> None:
-        """Say what an epoch brought."""
+        """Show the metrics of an epoch."""
         left = duration(row["seconds_left"])
-        said = f"loss {row['loss']:.3f}, Dice {row['dice']:.3f}, {left} left"
+        metrics = f"loss {row['loss']:.3f}, Dice {row['dice']:.3f}, {left} left"
         if self._bar:
-            self._bar.update(self._task, said=said)
+            self._bar.update(self._task, metrics=metrics)
             return
         best = ", best so far" if row["best"] else ""
-        say(f"epoch {row['epoch']}/{self._epochs}: {said}, {row['seconds']:.1f} s{best}")
+        say(f"epoch {row['epoch']}/{self._epochs}: {metrics}, {row['seconds']:.1f} s{best}")
         sys.stdout.flush()
 
 

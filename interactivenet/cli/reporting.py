@@ -1,9 +1,8 @@
-"""What a user sees: tables, progress; plain lines where the output is no terminal."""
+"""What a user sees: tables and progress, plain lines where the output is not a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import click
@@ -17,7 +16,7 @@ from interactivenet.datasets.file_matching import Finding
 from interactivenet.pipeline import reporting
 from interactivenet.pipeline.reporting import counted
 
-__all__ = ["Terminal", "console", "counted", "say", "show_findings", "show_table", "track"]
+__all__ = ["console", "counted", "say", "show_findings", "show_table", "track"]
 
 Item = TypeVar("Item")
 
@@ -54,7 +53,9 @@ def track(items: Iterable[Item], total: int, description: str) -> Iterator[Item]
 def show_findings(findings: Sequence[Finding]) -> None:
     """Print one table of findings, the worst first, equal ones of several cases as one row."""
     grouped: dict[tuple[str, str], list[Finding]] = {}
-    for finding in sorted(findings, key=lambda one: (_LEVELS.index(one.level), one.case)):
+    for finding in sorted(
+        findings, key=lambda finding: (_LEVELS.index(finding.level), finding.case)
+    ):
         message = finding.message
         if finding.case and message.startswith(finding.case):
             # "hippocampus_003.nii.gz: ..." is the same finding in every case
@@ -66,16 +67,16 @@ def show_findings(findings: Sequence[Finding]) -> None:
     for column in ("", "case"):
         table.add_column(column, no_wrap=True)
     table.add_column("finding", overflow="fold")
-    for (level, message), found in grouped.items():
-        cases = list(dict.fromkeys(one.case for one in found))
+    for (level, message), group in grouped.items():
+        cases = list(dict.fromkeys(finding.case for finding in group))
         if len(cases) == 1:
-            where = cases[0]
-            what = found[0].message + (f" ({len(found)} times)" if len(found) > 1 else "")
+            subject = cases[0]
+            text = group[0].message + (f" ({len(group)} times)" if len(group) > 1 else "")
         else:
             more = f" and {len(cases) - _NAMED} more" if len(cases) > _NAMED else ""
-            where = f"{len(cases)} cases"
-            what = f"{message} ({', '.join(cases[:_NAMED])}{more})"
-        table.add_row(Text(level, style=_STYLES[level]), Text(where), Text(translate(what)))
+            subject = f"{len(cases)} cases"
+            text = f"{message} ({', '.join(cases[:_NAMED])}{more})"
+        table.add_row(Text(level, style=_STYLES[level]), Text(subject), Text(translate(text)))
     console().print(table)
 
 
@@ -87,29 +88,3 @@ def show_table(table: reporting.Table) -> None:
     for row in table.rows:
         shown.add_row(*(Text(cell) for cell in row))
     console().print(shown)
-
-
-class Terminal:
-    """The command line as a reporter (:class:`~interactivenet.pipeline.reporting.Reporter`)."""
-
-    def say(self, message: str) -> None:
-        """Print one line."""
-        say(message)
-
-    def findings(self, findings: Sequence[Finding]) -> None:
-        """Print a table of findings."""
-        show_findings(findings)
-
-    def table(self, table: reporting.Table) -> None:
-        """Print a table."""
-        show_table(table)
-
-    def track(self, items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-        """Show a progress bar, or a line at the end."""
-        yield from track(items, total, what)
-
-    def epochs(self, total: int) -> AbstractContextManager[reporting.EpochObserver]:
-        """Show the epochs of a training."""
-        from interactivenet.cli.progress import EpochProgress
-
-        return EpochProgress(total)

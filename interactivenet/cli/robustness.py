@@ -1,4 +1,4 @@
-"""What ``evaluate --robustness`` does."""
+"""``interactivenet robustness``: how much results depend on where exactly the points are."""
 
 from __future__ import annotations
 
@@ -8,91 +8,92 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from interactivenet.cli.predicting import describe_model, how_of, predictor_for, stage
-from interactivenet.cli.reporting import console, counted, say, show_findings, track
-from interactivenet.errors import RequestError
+from interactivenet.cli.base import (
+    Command,
+    processed_option,
+    raw_option,
+    required,
+    results_option,
+    task_option,
+)
+from interactivenet.cli.folders import Access, DataPath
+from interactivenet.cli.network_options import network_options
 
 if TYPE_CHECKING:
-    from interactivenet.datasets.task import Case, Roots
-    from interactivenet.inference.predictor import Predictor
+    from interactivenet.inference.options import InferenceOptions
 
 
-def measure_robustness(
+def _access_to_results(options: Mapping[str, Any]) -> Access:
+    """Say whether what is measured goes there as well, and not to another folder."""
+    return "writes" if options["output"] is None else "reads"
+
+
+@click.command("robustness", cls=Command)
+@click.option("-o", "--output", type=DataPath("writes"), metavar="FOLDER",
+              help="Where to.  [default: TASK/robustness of the results]")  # fmt: skip
+@click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1),
+              help="Of each disturbance.")  # fmt: skip
+@click.option("-s", "--seed", default=0, show_default=True, type=click.IntRange(min=0),
+              help="Of the disturbances.")  # fmt: skip
+@task_option
+@raw_option
+@processed_option
+@results_option.with_access(_access_to_results)
+@click.option("--overwrite", is_flag=True, help="Do again what is done.")
+@network_options
+@click.pass_context
+def robustness(
     ctx: click.Context,
-    roots: Roots,
-    task: str,
+    /,
+    output: Path | None,
+    repeats: int,
+    seed: int,
+    task: str | None,
+    overwrite: bool,
+    raw: Path | None,
+    processed: Path | None,
+    results: Path | None,
+    options: InferenceOptions,
+) -> None:
+    """Segment a task's labelled test cases again from disturbed points, and compare.
+
+    Points are moved by some millimetres, one is missing, or all are simulated anew. Without
+    labelled test cases, its training cases are taken, each with the fold that never saw it.
+    Writes robustness.json, robustness.csv, robustness.png and run.json.
+    """
+    run_robustness(
+        ctx, task, raw, processed, results, output=output, repeats=repeats, seed=seed,
+        options=options, overwrite=overwrite,
+    )  # fmt: skip
+
+
+def run_robustness(
+    ctx: click.Context,
+    task: str | None,
+    raw: Path | None,
+    processed: Path | None,
+    results: Path | None,
     *,
     output: Path | None,
     repeats: int,
     seed: int,
+    options: InferenceOptions,
     overwrite: bool,
-    network: Mapping[str, Any],
 ) -> None:
-    """Measure a task's labelled test cases with all its folds, or else by cross-validation."""
-    from interactivenet.datasets.file_matching import Finding
-    from interactivenet.datasets.task import record_failures
-    from interactivenet.pipeline.robustness import FIGURE, ROWS, measure_cases, summary
-    from interactivenet.pipeline.robustness import all_rows as rows_of
-    from interactivenet.system.files import read_object
+    """Run the stage, for this command and for ``evaluate --robustness``."""
+    from interactivenet.cli.terminal import Terminal
+    from interactivenet.datasets.task import Roots
+    from interactivenet.pipeline.robustness import robustness as run_stage
 
-    how = how_of(**network)
-    folder = output or roots.results / task / "robustness"
-    groups = _groups(roots, task, how, network["device"])
-    total = sum(len(cases) for _, cases in groups)
-    with stage(ctx, "robustness", folder, seed=seed) as (run, signals):
-        run.note(**how, repeats=repeats)
-        found = measure_cases(
-            groups, folder, repeats=repeats, seed=seed, overwrite=overwrite, signals=signals
-        )
-        failures = {case: why for case, why in track(found, total, "robustness") if why}
-        run.note(cases=total, failures=failures)
-        recorded = record_failures(folder, "robustness", failures)
-    show(summary(rows_of(read_object(folder / ROWS)["cases"])))
-    say(f"{folder / FIGURE}: {counted(total - len(failures), 'case')}")
-    if failures:
-        show_findings([Finding("error", case, why) for case, why in failures.items()])
-        say(f"{counted(len(failures), 'case')} failed, see {recorded}")
+    result = run_stage(
+        required(task, "-t / --task"),
+        output=output,
+        repeats=repeats,
+        seed=seed,
+        options=options,
+        overwrite=overwrite,
+        roots=Roots.choose(raw=raw, processed=processed, results=results),
+        reporter=Terminal(),
+    )
+    if result.failures:
         ctx.exit(1)
-
-
-def show(table: list[dict[str, Any]]) -> None:
-    """Print Dice against disturbance."""
-    from rich.table import Table
-
-    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    shown.add_column("points")
-    for column in ("n", "Dice", "lowest", "cost", "worst cost", "spread of repeats"):
-        shown.add_column(column, justify="right")
-    for row in table:
-        values = (row[name] for name in ("mean", "lowest", "cost", "worst_cost", "spread"))
-        shown.add_row(row["disturbance"], str(row["objects"]), *(f"{one:.4f}" for one in values))
-    console().print(shown)
-
-
-def _groups(
-    roots: Roots, task: str, how: Mapping[str, Any], device: str
-) -> list[tuple[Predictor, list[Case]]]:
-    """Return predictors and the labelled cases that each never saw, and say which they are."""
-    from interactivenet.datasets.task import Task
-    from interactivenet.models.model import own_model
-    from interactivenet.preprocessing.folds import read_splits
-
-    dataset = Task.load(roots.raw_task(task))
-    model = own_model(roots, task)
-    for line in describe_model(model, how, device):
-        say(line)
-    test = [case for case in dataset.test if case.label and case.interaction]
-    if test:
-        say(f"{counted(len(test), 'labelled test case')}")
-        return [(predictor_for(model, how, device)(), test)]
-    say("no labelled test cases: each fold's validation cases, with that fold alone")
-    cases = {case.name: case for case in dataset.training if case.interaction}
-    splits = read_splits(roots.processed_task(task))
-    groups = []
-    for number in model.folds:
-        mine = [cases[name] for name in splits[number].validation if name in cases]
-        if mine:
-            groups.append((predictor_for(model.fold(number), how, device)(), mine))
-    if not groups:
-        raise RequestError(f"{dataset.folder}: no labelled case has points")
-    return groups

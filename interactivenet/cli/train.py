@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,6 +15,7 @@ from interactivenet.cli.base import (
     results_option,
     task_option,
 )
+from interactivenet.cli.folders import only_with
 
 
 @click.command("train", cls=Command)
@@ -32,35 +34,27 @@ from interactivenet.cli.base import (
 @click.option("--workers", type=click.IntRange(min=0),
               help="Processes that draw samples.  [default: by the machine]")  # fmt: skip
 @click.option("--deterministic", is_flag=True, help="The same weights every time; slower.")
-@click.option("--compile", "compiled", is_flag=True, help="torch.compile the network.")
-@click.option("--channels-last", is_flag=True, help="Keep channels innermost in memory.")
-@click.option("--overwrite", is_flag=True, help="Start anew instead of going on.")
+@click.option("--overwrite", is_flag=True, help="Start anew instead of continuing.")
 @click.option("--validate/--no-validate", default=True, show_default=True,
               help="Segment the fold's validation cases afterwards.")  # fmt: skip
 @click.option("--mlflow/--no-mlflow", default=True, show_default=True,
               help="Record the training in MLflow.")  # fmt: skip
-@raw_option
+@raw_option.with_access(only_with("validate"))
 @processed_option
 @results_option
 @click.pass_context
 def train(
     ctx: click.Context,
+    /,
     task: str | None,
     fold: str | None,
-    epochs: int,
-    device: str,
-    devices: int,
-    precision: str,
-    workers: int | None,
-    deterministic: bool,
-    compiled: bool,
-    channels_last: bool,
     overwrite: bool,
     validate: bool,
     mlflow: bool,
     raw: Path | None,
     processed: Path | None,
     results: Path | None,
+    **options: Any,
 ) -> None:
     """Train one fold of a planned task, or all of them, and validate it.
 
@@ -68,21 +62,20 @@ def train(
     TASK/fold_FOLD of the results. A training that was interrupted (Ctrl-C, SIGTERM, or worse) is
     continued by the same command.
     """
-    from interactivenet.cli import training
-    from interactivenet.datasets.task import Roots, Task
+    from interactivenet.cli.terminal import Terminal
+    from interactivenet.datasets.task import Roots
+    from interactivenet.pipeline.train import train as run_stage
     from interactivenet.training.trainer import TrainingOptions
 
-    roots = Roots.choose(raw=raw, processed=processed, results=results)
-    name = required(task, "-t / --task")
-    dataset = Task.load(roots.raw_task(name)) if validate else None
-    settings = TrainingOptions(
-        epochs=epochs, device=device, devices=devices, precision=precision, workers=workers,
-        deterministic=deterministic, compile=compiled, channels_last=channels_last,
-    )  # fmt: skip
-    numbers = training.fold_numbers(roots, name, required(fold, "-f / --fold"), devices)
-    failed = 0
-    for number in numbers:
-        request = training.Request(roots, name, number, settings, dataset, overwrite, mlflow)
-        failed += training.train_and_validate(ctx, request)
-    if failed:
+    folds = run_stage(
+        required(task, "-t / --task"),
+        required(fold, "-f / --fold"),
+        TrainingOptions(**options),
+        validate=validate,
+        overwrite=overwrite,
+        mlflow=mlflow,
+        roots=Roots.choose(raw=raw, processed=processed, results=results),
+        reporter=Terminal(),
+    )
+    if any(outcome.failures for outcome in folds):
         ctx.exit(1)

@@ -17,13 +17,15 @@ import click
 
 #: a parameter, one with a value, or a call
 _CODE = re.compile(
-    r"`(?P<name>[a-z][a-z_0-9]*)(?:=(?P<value>[^`\n]*)|\((?P<arguments>[^`\n]*)\))?`"
+    r"(?<!`)`(?P<name>[a-z][a-z_0-9]*)(?:=(?P<value>[^`\n]+)|\((?P<arguments>[^`\n]*)\))?`(?!`)"
 )
-#: stages whose command is called otherwise: the function's name -> the words of the command
+#: functions whose command has another name: the function's name -> the words of the command
 _COMMANDS = {
     "select": "postprocess",
     "convert_dataset": "dataset convert",
     "check_dataset": "dataset",
+    "make_phantoms": "dataset phantom",
+    "convert_prompts": "prompts convert",
     "install_model": "models install",
     "download_model": "models download",
     "convert_model": "models convert",
@@ -31,32 +33,41 @@ _COMMANDS = {
 
 
 def translate(text: str, ctx: click.Context | None = None) -> str:
-    """Write parameters and stages that a text names in backticks as one types them.
+    """Write the parameters and stages that a text names in backticks as one types them.
 
-    ctx: of the command that runs, whose options parameters are; None for the current one. What is
-    no option of it, and no command, stays as it is, without the backticks where it has a value.
+    ctx: of the command that runs, whose options the parameters are; None for the current one.
+    What is neither an option of it nor a call that a command can make stays as it is. Never fails:
+    a stranger's text may have backticks of its own.
     """
+    if "`" not in text:
+        return text
     ctx = ctx or click.get_current_context(silent=True)
+    if ctx is None:
+        return text
+    return _CODE.sub(lambda match: _typed(match, ctx) or match[0], text)
 
-    def replaced(found: re.Match[str]) -> str:
-        if found["arguments"] is not None:
-            return _call(found["name"], found["arguments"], ctx) or found[0]
-        option = _option(ctx.command, found["name"]) if ctx else None
+
+def _typed(match: re.Match[str], ctx: click.Context) -> str | None:
+    """Return what one types for it; None where there is nothing of the kind."""
+    try:
+        if match["arguments"] is not None:
+            return _call(match["name"], match["arguments"], ctx)
+        option = _option(ctx.command, match["name"])
         if option is None:
-            return found[0]
-        if found["value"] is None:
+            return None
+        if match["value"] is None:
             return _spelled(option)
-        return _given(option, _literal(found["value"]), long=True)
+        return _with_value(option, _value(match["value"]), every_spelling=True)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, click.ClickException):
+        return None  # no Python, or too much of it
 
-    return _CODE.sub(replaced, text)
 
-
-def _call(name: str, arguments: str, ctx: click.Context | None) -> str | None:
-    """Write the call of a stage as a command; None where there is no such command."""
+def _call(name: str, arguments: str, ctx: click.Context) -> str | None:
+    """Write the call of a stage as a command."""
     words = _COMMANDS.get(name, name).split()
-    command: click.Command | None = ctx.find_root().command if ctx else None
+    command: click.Command | None = ctx.find_root().command
     for word in words:
-        if not isinstance(command, click.Group) or ctx is None:
+        if not isinstance(command, click.Group):
             return None
         command = command.get_command(ctx, word)
     if command is None:
@@ -64,50 +75,66 @@ def _call(name: str, arguments: str, ctx: click.Context | None) -> str | None:
     typed = ["interactivenet", *words]
     for field, value in _keywords(arguments):
         option = _option(command, field)
-        if option is not None:
-            typed.append(_given(option, value, long=False))
-        elif value is not None:
-            typed.append(shlex.quote(str(value)))
+        if option is None:
+            return None
+        typed.append(_with_value(option, value, every_spelling=False))
     return f"'{' '.join(typed)}'"
 
 
 def _keywords(arguments: str) -> Iterator[tuple[str, Any]]:
-    """Yield the keyword arguments of a call; those that are no literals keep their source."""
-    try:
-        call = ast.parse(f"f({arguments})", mode="eval").body
-    except SyntaxError:
-        return
-    assert isinstance(call, ast.Call)
+    """Yield the keyword arguments of a call."""
+    call = ast.parse(f"f({arguments})", mode="eval").body
+    if not isinstance(call, ast.Call) or call.args:
+        raise ValueError(f"expected keyword arguments only: {arguments}")
     for keyword in call.keywords:
-        yield keyword.arg or "", _literal(ast.unparse(keyword.value))
+        yield keyword.arg or "", _literal(keyword.value)
 
 
-def _literal(source: str) -> Any:
+def _value(source: str) -> Any:
+    return _literal(ast.parse(source, mode="eval").body)
+
+
+def _literal(node: ast.expr) -> Any:
+    """Evaluate a literal; a name stands for itself (TASK), and so does anything else."""
+    if isinstance(node, (ast.Tuple, ast.List)):
+        return [_literal(element) for element in node.elts]
     try:
-        return ast.literal_eval(source)
-    except (ValueError, SyntaxError):
-        return source
+        return ast.literal_eval(node)
+    except ValueError:
+        return ast.unparse(node)
 
 
 def _option(command: click.Command, name: str) -> click.Parameter | None:
-    return next((one for one in command.params if one.name == name), None)
+    return next((parameter for parameter in command.params if parameter.name == name), None)
 
 
 def _spelled(option: click.Parameter) -> str:
     """Name an option by all of its spellings, '-f / --fold', an argument as in the usage."""
     if isinstance(option, click.Argument):
-        return option.make_metavar(click.get_current_context())
-    return " / ".join(sorted(option.opts, key=len))
+        return option.human_readable_name
+    return " / ".join([*sorted(option.opts, key=len), *option.secondary_opts])
 
 
-def _given(option: click.Parameter, value: Any, *, long: bool) -> str:
-    """Write an option with its value; long: name it by all of its spellings."""
-    if isinstance(option, click.Argument):
-        return shlex.quote(str(value))
+def _with_value(option: click.Parameter, value: Any, *, every_spelling: bool) -> str:
+    """Write an option with its value, by its shortest name or by every spelling."""
     if isinstance(option, click.Option) and option.is_flag:
-        names = option.opts if value else option.secondary_opts or option.opts
-        return max(names, key=len)
-    name = _spelled(option) if long else min(option.opts, key=len)
-    values = value if isinstance(value, (list, tuple)) else [value]
-    shown = " ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in values)
-    return f"{name} {shown if long else shlex.quote(shown)}"
+        names = option.opts if value else option.secondary_opts
+        return max(names, key=len) if names else _spelled(option)
+    if value is None:
+        return _spelled(option)
+    values = value if isinstance(value, list) else [value]
+    words = [_word(element) for element in values]
+    if isinstance(option, click.Argument):
+        return " ".join(words)
+    name = _spelled(option) if every_spelling else min(option.opts, key=len)
+    if option.multiple and not every_spelling:
+        return " ".join(f"{name} {word}" for word in words) or name
+    # several values of an option that takes one are a list such as 0,1,2
+    between = "," if option.nargs == 1 and not option.multiple else " "
+    return f"{name} {between.join(words)}".rstrip()
+
+
+def _word(value: Any) -> str:
+    if value is ...:
+        return "..."
+    return shlex.quote(f"{value:g}" if isinstance(value, float) else str(value))

@@ -37,7 +37,7 @@ class Scan:
 def read_scan(case: Case, modalities: int, labels: LabelNames | None = None) -> Scan:
     """Read all files of a case.
 
-    modalities: how many images are due.  labels: what the names of points mean.
+    modalities: how many images it has.  labels: what the names of points mean.
     Raises DataError, naming the file, where one is missing or broken, where grids differ, or
     where a point lies outside the image.
     """
@@ -49,8 +49,8 @@ def read_scan(case: Case, modalities: int, labels: LabelNames | None = None) -> 
         check_same_lattice(case.label, label.source, case.images[0], image.source)
     prompts: tuple[Prompt, ...] = ()
     if case.interaction:
-        here = (case.images[0], image.source)
-        prompts = tuple(read_prompts(case.interaction, labels, image=here))
+        grid = (case.images[0], image.source)
+        prompts = tuple(read_prompts(case.interaction, labels, image=grid))
         for prompt in prompts:
             if outside := points_outside(prompt, image.grid):
                 raise DataError(

@@ -14,7 +14,7 @@ import numpy as np
 
 from interactivenet.datasets.file_matching import stems
 from interactivenet.datasets.formats import Source, SourceCase
-from interactivenet.errors import DataError, RequestError, naming, one_line
+from interactivenet.errors import DataError, RequestError, describe_failure, naming
 from interactivenet.imaging.io import (
     READABLE,
     read_image,
@@ -30,14 +30,18 @@ RECORD = "import.json"
 
 
 def _mark(source: Source, *settings: object) -> str:
-    """Digest of what an import is made from: settings, and every file's name, size and time."""
+    """Digest of what an import is made from: settings, and every file's name, size and time.
+
+    It is made as it was before there was a CacheKey, whose digests are others: an import that an
+    older version made must still count as done.
+    """
     digest = hashlib.sha256(repr((source.folder.resolve(), source.modalities, *settings)).encode())
     for case in source.cases:
         for path in (*case.images.values(), case.label):
             if path:
                 status = path.stat()
-                found = (case.subset, str(path), status.st_size, status.st_mtime_ns)
-                digest.update(repr(found).encode())
+                identity = (case.subset, str(path), status.st_size, status.st_mtime_ns)
+                digest.update(repr(identity).encode())
     return digest.hexdigest()[:8]
 
 
@@ -49,9 +53,9 @@ def import_cases(
     Files are hard-linked, or copied where that is impossible or ``copy`` is set; 4D images
     become one file per modality, and with ``merge_labels`` every foreground value becomes 1 in
     new files. The folder appears under its name only when it is complete, with ``import.json``,
-    which names the source and the cases left out. An import that was stopped goes on where it
-    was; one that was done before is left as it is, and yields nothing. Raises RequestError where
-    the folder exists and is something else.
+    which names the source and the cases left out. An import that was stopped is continued; one
+    that was done before is left as it is, and yields nothing. Raises RequestError where the folder
+    exists and is something else.
     """
     mark = _mark(source, merge_labels, copy)
     partial = target.with_name(f".{target.name}.importing-{mark}")
@@ -61,9 +65,9 @@ def import_cases(
         raise RequestError(f"{target} exists: choose another task name, or remove it first")
     left_out = dict(source.left_out)
     try:
-        for other in target.parent.glob(f".{target.name}.importing-*"):
-            if other != partial:  # begun from files or with settings that have changed
-                shutil.rmtree(other)
+        for begun in target.parent.glob(f".{target.name}.importing-*"):
+            if begun != partial:  # from files or with settings that have changed
+                shutil.rmtree(begun)
         for case in source.cases:
             images, labels = partial / f"images{case.subset}", partial / f"labels{case.subset}"
             images.mkdir(parents=True, exist_ok=True)
@@ -72,7 +76,7 @@ def import_cases(
                     _import_label(case, case.label, labels, copy, merge_labels)
                 _import_images(case, images, len(source.modalities), copy)
             except DataError as error:
-                left_out[case.name] = one_line(error)
+                left_out[case.name] = describe_failure(error)
                 _remove_case(case.name, images, labels)
             yield case.name
         record = {"kind": source.kind, "source": str(source.folder.resolve()), "mark": mark}

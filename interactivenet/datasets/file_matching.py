@@ -15,7 +15,7 @@ from interactivenet.prompts.io import PROMPT_SUFFIXES
 
 #: a file's name that ends in the number of its modality
 SUFFIXED = re.compile(r"(.+)_(\d{4})")
-#: in place of a modality: the name has no number, or it cannot be told whether it is one
+#: in place of a modality: the name has no number, or nobody can tell whether it is one
 _NO_SUFFIX, _UNCLEAR = -1, -2
 
 
@@ -38,9 +38,9 @@ class Subset:
 
 def stems(folder: Path, suffixes: Sequence[str]) -> dict[str, list[Path]]:
     """List a folder's files (DICOM series folders, too) by their names without suffix."""
-    found: dict[str, list[Path]] = defaultdict(list)
+    by_stem: dict[str, list[Path]] = defaultdict(list)
     if not folder.is_dir():
-        return found
+        return by_stem
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
@@ -49,8 +49,8 @@ def stems(folder: Path, suffixes: Sequence[str]) -> dict[str, list[Path]]:
         suffix = suffix_of(path, suffixes)
         if path.name.startswith(".") or not (suffix or path.is_dir()):
             continue
-        found[path.name[: len(path.name) - len(suffix)] if suffix else path.name].append(path)
-    return found
+        by_stem[path.name[: len(path.name) - len(suffix)] if suffix else path.name].append(path)
+    return by_stem
 
 
 def find_cases(task: Path, subset: str, modalities: Sequence[str]) -> Subset:
@@ -91,11 +91,11 @@ def match_cases(
         label = label_files[name][0] if name in label_files else None
         interaction = prompt_files[name][0] if name in prompt_files else None
         result.cases.append(Case(name, ordered, label, interaction))
-    for folder, found in ((labels, label_files), (interactions, prompt_files)):
-        for name in sorted(set(found) - set(grouped)):
+    for folder, files in ((labels, label_files), (interactions, prompt_files)):
+        for name in sorted(set(files) - set(grouped)):
             assert folder is not None
-            what = f"{folder.name}/{found[name][0].name} belongs to no image"
-            result.findings.append(Finding("warning", name, what))
+            message = f"{folder.name}/{files[name][0].name} belongs to no image"
+            result.findings.append(Finding("warning", name, message))
     return result
 
 
@@ -169,6 +169,6 @@ def _problem(
     for kind, files in (("image", by_modality), ("label", {0: labels}), ("prompt", {0: prompts})):
         for paths in files.values():
             if len(paths) > 1:
-                both = ", ".join(path.name for path in paths)
-                return f"has {len(paths)} {kind} files for one: {both}"
+                names = ", ".join(path.name for path in paths)
+                return f"has {len(paths)} {kind} files, expected one: {names}"
     return ""

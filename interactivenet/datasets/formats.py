@@ -48,7 +48,8 @@ class Source:
 def find_source(folder: Path, labels: LabelNames | None = None) -> Source:
     """Recognise a dataset: Decathlon, nnU-Net v2, or a plain folder of images/ and labels/.
 
-    labels: names given by the user, which take the place of the source's own.
+    labels: names to take in place of the source's own.
+    Raises RequestError where it is none of these, or where no case of it can be imported.
     """
     path = folder / "dataset.json"
     if path.exists():
@@ -59,7 +60,7 @@ def find_source(folder: Path, labels: LabelNames | None = None) -> Source:
             source = _decathlon(folder, content, labels)
         else:
             raise RequestError(
-                f"{path}: is neither of the Decathlon (keys 'modality', 'training') nor of"
+                f"{path}: is a dataset of neither the Decathlon (keys 'modality', 'training') nor"
                 " nnU-Net v2 (key 'channel_names')"
             )
     elif (folder / "images").is_dir():
@@ -71,7 +72,9 @@ def find_source(folder: Path, labels: LabelNames | None = None) -> Source:
         )
     source = _without_repeated(source)
     if not source.cases:
-        reasons = "; ".join(f"{name} {why}" for name, why in list(source.left_out.items())[:3])
+        reasons = "; ".join(
+            f"{name} {reason}" for name, reason in list(source.left_out.items())[:3]
+        )
         raise RequestError(
             f"{folder}: no case of this {source.kind} dataset can be imported"
             + (f": {reasons}" if reasons else "")
@@ -150,7 +153,7 @@ def _nnunet(folder: Path, content: Mapping[str, Any], labels: LabelNames | None)
         if regions and labels is None:
             raise RequestError(
                 f"{path}: labels {', '.join(map(repr, regions))} are regions of several values:"
-                " name the values of the label maps with -l VALUE=NAME"
+                " name the values of the label maps with `labels=['VALUE=NAME']`"
             )
         labels = labels or _label_names((int(value), name) for name, value in given.items())
         listed = dict(content.get("dataset") or {})
@@ -171,8 +174,8 @@ def _nnunet(folder: Path, content: Mapping[str, Any], labels: LabelNames | None)
     for subset in ("Ts",) if listed else ("Tr", "Ts"):
         images = stems(folder / f"images{subset}", (ending,))
         maps = stems(folder / f"labels{subset}", (ending,))
-        found, problems = _match(images, maps, subset, numbered=True)
-        kept, left_out = (*kept, *found), {**left_out, **problems}
+        cases_of_subset, problems = _match(images, maps, subset, numbered=True)
+        kept, left_out = (*kept, *cases_of_subset), {**left_out, **problems}
     return Source("nnU-Net v2", folder, modalities, labels, kept, left_out)
 
 
@@ -204,7 +207,8 @@ def _match(
         suffixed = SUFFIXED.fullmatch(stem)
         whole = not numbered and (stem in maps or not suffixed or suffixed[1] not in maps)
         if len(paths) > 1:
-            left_out[stem] = f"has {len(paths)} files for one: {', '.join(p.name for p in paths)}"
+            names = ", ".join(path.name for path in paths)
+            left_out[stem] = f"has {len(paths)} image files, expected one: {names}"
         elif whole:
             grouped.setdefault(stem, {})[0] = paths[0]
         elif suffixed:
@@ -215,7 +219,8 @@ def _match(
     for name, by_modality in sorted(grouped.items()):
         files = maps.get(name, [])
         if len(files) > 1:
-            left_out[name] = f"has {len(files)} label files: {', '.join(p.name for p in files)}"
+            names = ", ".join(path.name for path in files)
+            left_out[name] = f"has {len(files)} label files, expected one: {names}"
         elif not files and subset == "Tr":
             left_out[name] = "has no label"
         else:
@@ -226,7 +231,7 @@ def _match(
 
 
 def _existing(cases: list[SourceCase]) -> tuple[tuple[SourceCase, ...], dict[str, str]]:
-    """Part the cases whose files are all there from the others, which are left out by name."""
+    """Separate the cases whose files all exist from the others, which are left out by name."""
     kept, left_out = [], {}
     for case in cases:
         missing = [p for p in (*case.images.values(), case.label) if p and not p.exists()]

@@ -43,10 +43,12 @@ def find_new_cases(
         )
     if labels and not labels.is_dir():
         raise RequestError(f"{labels}: is one file: expected a folder with a label map per case")
-    found = match_cases(images[0], labels, interactions, modalities, labelled=False)
-    failures = {one.case: one.message for one in found.findings if one.level == "error"}
+    matched = match_cases(images[0], labels, interactions, modalities, labelled=False)
+    failures = {
+        finding.case: finding.message for finding in matched.findings if finding.level == "error"
+    }
     cases = []
-    for case in found.cases:
+    for case in matched.cases:
         if case.interaction is None:
             failures[case.name] = f"has no points in {interactions}: expected {case.name}.json"
         else:
@@ -65,15 +67,17 @@ def check_output(output: Path, inputs: Sequence[Path]) -> None:
         folder = path if path.is_dir() else path.parent
         if output.resolve() in (folder.resolve(), path.resolve()):
             raise RequestError(
-                f"-o / --output {output}: holds what is read, which results could overwrite:"
-                " expected another folder"
+                "contains input files, which the results could overwrite",
+                field="output",
+                value=output,
+                expected="another folder",
             )
 
 
 def check_scan(scan: Scan, any_points: bool) -> None:
-    """Refuse a new scan whose points cannot be what was meant, as ``dataset`` does.
+    """Raise DataError for a new scan whose points cannot be what was meant.
 
-    any_points: of their number and arrangement nothing is expected. Raises DataError.
+    any_points: their number and arrangement are not checked.
     """
     objects = PromptObjects(None)  # a label is for comparison only, it must not excuse anything
 
@@ -97,8 +101,9 @@ def _one_case(
 ) -> tuple[list[Case], dict[str, str]]:
     if len(images) != len(modalities):
         raise RequestError(
-            f"-i / --images: {len(images)} given for one case, expected {len(modalities)}, in the"
-            f" order {', '.join(modalities)}"
+            f"{len(images)} given for one case",
+            field="images",
+            expected=f"{len(modalities)}, in the order {', '.join(modalities)}",
         )
     suffix = suffix_of(images[0], READABLE)
     name = images[0].name[: len(images[0].name) - len(suffix)] if suffix else images[0].name
@@ -118,15 +123,21 @@ def _of_case(path: Path, names: Sequence[str], suffixes: Sequence[str]) -> Path 
     """The file itself, or the one of the case in a folder; raises RequestError for several."""
     if not path.is_dir():
         return path
-    found = [one for one in sorted(path.iterdir()) if (suffix := suffix_of(one, suffixes))
-             and one.name[: len(one.name) - len(suffix)] in names]  # fmt: skip
-    if len(found) > 1:
-        raise RequestError(f"{path}: has {len(found)} files for {names[0]}, expected one")
-    return found[0] if found else None
+    files = [
+        file
+        for file in sorted(path.iterdir())
+        if (suffix := suffix_of(file, suffixes))
+        and file.name[: len(file.name) - len(suffix)] in names
+    ]
+    if len(files) > 1:
+        raise RequestError(f"{path}: has {len(files)} files for {names[0]}, expected one")
+    return files[0] if files else None
 
 
 def _is_series(folder: Path) -> bool:
     """Whether a folder is one DICOM series: files, none of another kind of image, no folders."""
-    entries = [one for one in folder.iterdir() if not one.name.startswith(".")]
-    files = [one for one in entries if one.is_file() and not suffix_of(one, PROMPT_SUFFIXES)]
-    return bool(files) and not any(one.is_dir() or suffix_of(one, READABLE) for one in entries)
+    entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    files = [entry for entry in entries if entry.is_file()]
+    return any(not suffix_of(file, PROMPT_SUFFIXES) for file in files) and not any(
+        entry.is_dir() or suffix_of(entry, READABLE) for entry in entries
+    )

@@ -11,7 +11,8 @@ import numpy as np
 
 from interactivenet.datasets.file_matching import Finding, find_cases
 from interactivenet.datasets.task import Case, Task, simulated_files
-from interactivenet.errors import DataError, RequestError, one_line
+from interactivenet.errors import DataError, RequestError, describe_failure
+from interactivenet.imaging.components import label_counts
 from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.imaging.io import check_same_lattice, read_image, read_label
 from interactivenet.prompts.checks import Add, check_prompt
@@ -51,18 +52,18 @@ class TaskCheck:
 
     def __post_init__(self) -> None:
         subsets = {subset: find_cases(self.folder, subset, self.modalities) for subset in _SUBSETS}
-        self.findings = [finding for one in subsets.values() for finding in one.findings]
+        self.findings = [finding for subset in subsets.values() for finding in subset.findings]
         in_both = {case.name for case in subsets["Tr"].cases} & {
             case.name for case in subsets["Ts"].cases
         }
         self.findings += [
-            Finding("error", name, "stands in imagesTr and in imagesTs: a test case must be unseen")
+            Finding("error", name, "is in both imagesTr and imagesTs: a test case must be unseen")
             for name in sorted(in_both)
         ]
         self.cases = [
             (subset, case)
-            for subset, found in subsets.items()
-            for case in found.cases
+            for subset, matched in subsets.items()
+            for case in matched.cases
             if case.name not in in_both
         ]
         if not self.cases and not self.findings:
@@ -84,7 +85,7 @@ class TaskCheck:
     def task(self) -> Task:
         """Return the task of all usable cases; call it after :meth:`run` has finished."""
         training, test = (
-            tuple(one.case for one in self.checked if one.usable and one.subset == subset)
+            tuple(check.case for check in self.checked if check.usable and check.subset == subset)
             for subset in _SUBSETS
         )
         return Task(self.folder.name, self.folder, self.modalities, self.labels, training, test)
@@ -101,21 +102,21 @@ class TaskCheck:
     def overall(self) -> list[Finding]:
         """Return what only the whole task shows."""
         findings = []
-        usable = [one for one in self.checked if one.usable and one.subset == "Tr"]
+        usable = [check for check in self.checked if check.usable and check.subset == "Tr"]
         seen: Counter[int] = Counter()
-        for one in usable:
-            seen.update(one.label_voxels)
+        for check in usable:
+            seen.update(check.label_voxels)
         for value, name in self.labels.names.items():
             if usable and not seen[value]:
                 findings.append(Finding("warning", "", f"no case has label {value} ({name})"))
-        without = [one.case.name for one in usable if one.case.interaction is None]
+        without = [check.case.name for check in usable if check.case.interaction is None]
         if without:
             findings.append(
                 Finding(
                     "note",
                     "",
                     f"{len(without)} of {len(usable)} training cases have no prompts yet:"
-                    f" 'interactivenet simulate -t {self.folder.name}' makes them",
+                    f" `simulate(task={self.folder.name!r})` makes them",
                 )
             )
         return findings
@@ -165,11 +166,9 @@ class TaskCheck:
                     check_prompt(prompt, grid, objects, add, margin)
                 missing = sorted(set(voxels) - {prompt.label for prompt in prompts})
                 if missing:
-                    add("warning", f"label {_list(missing)} has no prompt")
-        except DataError as error:
-            add("error", str(error))
+                    add("warning", f"label {_joined(missing)} has no prompt")
         except Exception as error:  # one odd file must not end the check of the others
-            add("error", f"unexpected {type(error).__name__}: {one_line(error)} (please report it)")
+            add("error", describe_failure(error))
         return CheckedCase(case, subset, tuple(findings), grid, voxels)
 
 
@@ -190,7 +189,10 @@ def _check_images(case: Case, modalities: Sequence[str], add: Add) -> Geometry:
         if low == high:
             add("warning", f"{path.name}: every voxel is {low:g}")
         elif modality.upper() == "CT" and low >= 0:
-            add("warning", f"{path.name}: named CT, but no value is below 0: not Hounsfield units?")
+            add(
+                "warning",
+                f"{path.name}: named CT, but no value is below 0 (not in Hounsfield units?)",
+            )
     assert first is not None
     return first
 
@@ -209,20 +211,9 @@ def _check_label(
         raise DataError(f"{case.label}: is empty, expected voxels of {labels}")
     unknown = sorted(set(voxels) - set(labels.names))
     if unknown:
-        raise DataError(f"{case.label}: holds label value {_list(unknown)}, expected {labels}")
+        raise DataError(f"{case.label}: holds label value {_joined(unknown)}, expected {labels}")
     return label
 
 
-def label_counts(label: Array) -> dict[int, int]:
-    """Count the voxels of each foreground value of a label map (X, Y, Z)."""
-    if label.dtype.itemsize > 2:
-        values, counts = np.unique(label, return_counts=True)
-        return {int(v): int(n) for v, n in zip(values, counts, strict=True) if v}
-    total = np.zeros(np.iinfo(label.dtype).max + 1, np.int64)
-    for slab in np.moveaxis(label, 2, 0):  # slab by slab: bincount copies to 64 bits
-        total += np.bincount(slab.ravel(), minlength=len(total))
-    return {int(value): int(total[value]) for value in np.flatnonzero(total) if value}
-
-
-def _list(values: Sequence[int]) -> str:
+def _joined(values: Sequence[int]) -> str:
     return ", ".join(map(str, values))

@@ -16,6 +16,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from interactivenet.errors import RequestError
+from interactivenet.imaging.components import NEIGHBOURS_26, label_components
 from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.imaging.io import write_label, write_volume
 
@@ -24,7 +25,6 @@ MIN_VOXELS = 10  # of an object: smaller ones are not worth segmenting
 GAP = 2  # voxels of background between two objects, and between an object and the border
 TRIES = 120  # places tried for one object, ever smaller down to half its size
 TILTED_AXIS = np.array([1.0, 0.5, 0.3]) / np.linalg.norm([1.0, 0.5, 0.3])  # RAS, of oblique grids
-NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)  # 26-connectivity
 RAS_AXIS = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}
 
 Mask = NDArray[np.bool_]
@@ -60,24 +60,25 @@ class PhantomSettings:
 
     def __post_init__(self) -> None:
         for name, least in (("cases", 1), ("test_cases", 0), ("objects", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if value < least:
-                raise RequestError(f"{name} must be at least {least}, got {value}")
+            self._check(name, getattr(self, name) >= least, f"{least} or more")
         for name in ("modalities", "labels"):
             names = getattr(self, name)
-            one_each = not isinstance(names, str) and len(set(names)) == len(names)
-            if not one_each or not all(names) or not 1 <= len(names) <= 255:
-                raise RequestError(f"{name} must be 1 to 255 different names, got {names!r}")
-        if len(self.shape) != 3 or min(self.shape) < MIN_AXIS:
-            raise RequestError(f"shape must be three numbers from {MIN_AXIS}, got {self.shape}")
-        if len(self.spacing) != 3 or not all(np.isfinite(mm) and mm > 0 for mm in self.spacing):
-            raise RequestError(f"spacing must be three positive numbers, got {self.spacing} mm")
-        if not -45 <= self.oblique <= 45:
-            raise RequestError(f"oblique must be from -45 to 45 degrees, got {self.oblique}")
+            unique = not isinstance(names, str) and len(set(names)) == len(names)
+            self._check(
+                name, unique and all(names) and 1 <= len(names) <= 255, "1 to 255 different names"
+            )
+        large = len(self.shape) == 3 and min(self.shape) >= MIN_AXIS
+        self._check("shape", large, f"three numbers of {MIN_AXIS} or more")
+        positive = all(np.isfinite(mm) and mm > 0 for mm in self.spacing)
+        self._check("spacing", len(self.spacing) == 3 and positive, "three positive lengths in mm")
+        self._check("oblique", -45 <= self.oblique <= 45, "-45 to 45 degrees")
         axes = [RAS_AXIS.get(letter, -1) for letter in self.orientation]
-        if sorted(axes) != [0, 1, 2]:
-            what = "one letter each of R or L, A or P, and S or I"
-            raise RequestError(f"orientation must be {what}, got {self.orientation!r}")
+        letters = "one letter each of R or L, A or P, and S or I"
+        self._check("orientation", sorted(axes) == [0, 1, 2], letters)
+
+    def _check(self, field: str, right: bool, expected: str) -> None:
+        if not right:
+            raise RequestError(field=field, value=getattr(self, field), expected=expected)
 
 
 def make_phantom(settings: PhantomSettings, index: int) -> tuple[Array, Array, Geometry]:
@@ -137,10 +138,10 @@ def make_phantom(settings: PhantomSettings, index: int) -> tuple[Array, Array, G
         lowest, highest = (35, 70) if ct else (110, 210)  # of the contrast; its sign alternates
         contrast = rng.uniform(lowest, highest, len(settings.labels)) * rng.choice([-1, 1])
         contrast[::2] *= -1
-        for value, (where, mask) in objects:
+        for value, (box, mask) in objects:
             step = contrast[value - 1]  # from the brightest, or the darkest, of what it replaces
-            level = np.quantile(image[where][mask], 0.9 if step > 0 else 0.1) + step
-            image[where][mask] = level + 1.5 * texture[where][mask]
+            level = np.quantile(image[box][mask], 0.9 if step > 0 else 0.1) + step
+            image[box][mask] = level + 1.5 * texture[box][mask]
         image = ndimage.gaussian_filter(image, np.maximum(0.6, 0.007 * scale / spacing))
         if ct:
             image = np.clip(image + 11 * _noise(rng, grid.shape, np.full(3, 0.5)), -1024, 3071)
@@ -153,8 +154,8 @@ def make_phantom(settings: PhantomSettings, index: int) -> tuple[Array, Array, G
         images.append(np.rint(image).astype(np.int16))
 
     label = np.zeros(grid.shape, dtype=np.uint8)
-    for value, (where, mask) in objects:
-        label[where][mask] = value
+    for value, (box, mask) in objects:
+        label[box][mask] = value
     channels = np.ascontiguousarray(stored.from_ras(np.stack(images)))
     return channels, np.ascontiguousarray(stored.from_ras(label)), stored
 
@@ -193,15 +194,17 @@ def _place_objects(
         for attempt in range(TRIES if places.size else 0):
             centre = np.array(np.unravel_index(rng.choice(places), free.shape))
             radius = size * (1 - 0.5 * attempt / TRIES)
-            where, mask = _lobulated(centre, radius, spacing, np.array(free.shape), rng)
-            if mask.sum() >= MIN_VOXELS and free[where][mask].all():
-                around = ndimage.binary_dilation(mask, NEIGHBOURS, iterations=GAP)
-                free[where][around] = False
-                placed.append((number % len(settings.labels) + 1, (where, mask)))
+            box, mask = _lobulated(centre, radius, spacing, np.array(free.shape), rng)
+            if mask.sum() >= MIN_VOXELS and free[box][mask].all():
+                around = ndimage.binary_dilation(mask, NEIGHBOURS_26, iterations=GAP)
+                free[box][around] = False
+                placed.append((number % len(settings.labels) + 1, (box, mask)))
                 break
         else:
-            found = f"only {number} of {wanted} objects fit into phantom_{index:03d}"
-            raise RequestError(f"{found}: ask for fewer objects or a larger shape")
+            raise RequestError(
+                f"only {number} of {wanted} objects fit into phantom_{index:03d}",
+                remedy="choose fewer `objects` or a larger `shape`",
+            )
     return placed
 
 
@@ -209,7 +212,7 @@ def _lobulated(centre: Array, size: float, spacing: Array, shape: Array, rng: Rn
     """Join overlapping ellipsoids about a voxel into one object of radius ``size`` mm or so."""
     reach = np.ceil(1.8 * size / spacing).astype(int) + GAP + 1
     low, high = np.maximum(centre - reach, 0), np.minimum(centre + reach + 1, shape)
-    where = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     points = np.ix_(*((np.arange(low[i], high[i]) - centre[i]) * spacing[i] for i in range(3)))
     depth = (_ellipsoid(points, np.zeros(3), size * rng.uniform(0.65, 0.95, 3), rng) - 1) * size
     for _ in range(rng.integers(3, 6)):
@@ -218,9 +221,9 @@ def _lobulated(centre: Array, size: float, spacing: Array, shape: Array, rng: Rn
         axes = size * rng.uniform(0.35, 0.6, 3)
         depth = np.minimum(depth, (_ellipsoid(points, aside, axes, rng) - 1) * axes.mean())
     depth += 0.07 * size * _noise(rng, depth.shape, 0.22 * size / spacing)
-    parts, count = ndimage.label(depth < 0, NEIGHBOURS)
-    biggest = np.bincount(parts.ravel())[1:].argmax() + 1 if count else -1
-    return (where[0], where[1], where[2]), np.asarray(parts == biggest)
+    numbers, count = label_components(depth < 0)
+    largest = np.bincount(numbers.ravel())[1:].argmax() + 1 if count else -1
+    return (box[0], box[1], box[2]), np.asarray(numbers == largest)
 
 
 def _ellipsoid(points: tuple[Array, ...], centre: Array, axes: Array, rng: Rng) -> Array:

@@ -39,7 +39,7 @@ def read_groups(folder: Path, cases: Sequence[str]) -> dict[str, str]:
     if unknown:
         raise DataError(
             f"{path}: names {', '.join(unknown[:4])}, which"
-            f" {'is no case' if len(unknown) == 1 else 'are no cases'} of the task"
+            f" {'is not a case' if len(unknown) == 1 else 'are not cases'} of the task"
         )
     # a patient's name and a case's must not meet by chance
     return {case: f"patient {groups[case]}" if case in groups else case for case in cases}
@@ -61,16 +61,17 @@ def make_splits(
     """
     names = sorted(cases)
     if folds < 1:
-        raise RequestError(f"-f / --folds {folds}: expected 1 or more")
+        raise RequestError(field="folds", value=folds, expected="1 or more")
     if folds == 1:
         return (Split(tuple(names), tuple(names)),)
     patients = [groups[name] for name in names]
     count = len(set(patients))
     if count < folds:
-        what = "case" if count == len(names) else "patient"
+        counted = "cases" if count == len(names) else "patients"
         raise RequestError(
-            f"-f / --folds {folds}: expected at least as many {what}s, there {_are(count, what)}"
-            " to train on"
+            field="folds",
+            value=folds,
+            expected=f"at most {count}, the number of {counted} to train on",
         )
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
@@ -78,11 +79,11 @@ def make_splits(
     # where no subtype has as many cases as there are folds there is nothing to share out
     several = stratified and len(set(kinds)) > 1 and max(Counter(kinds).values()) >= folds
     grouped = count < len(names)
-    chosen = {
+    splitter_class = {
         (False, False): KFold, (True, False): StratifiedKFold,
         (False, True): GroupKFold, (True, True): StratifiedGroupKFold,
     }[several, grouped]  # fmt: skip
-    splitter = chosen(n_splits=folds, shuffle=True, random_state=seed)
+    splitter = splitter_class(n_splits=folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():  # a subtype with fewer cases than folds: as even as it goes
         warnings.simplefilter("ignore", UserWarning)
         parts = list(splitter.split(names, kinds, **({"groups": patients} if grouped else {})))
@@ -103,10 +104,13 @@ def leave_one_out(
     missing = [name for name in names if not subtypes.get(name)]
     kinds = sorted({kind for name in names if (kind := subtypes.get(name))})
     if missing or len(kinds) < 2:
-        found = f"{len(missing)} cases have none" if missing else f"there is only '{kinds[0]}'"
         raise RequestError(
-            f"--leave-one-out needs cases of two subtypes or more, each with one: {found}"
-            " ('interactivenet dataset --subtypes' records them)"
+            f"cases without a subtype: {len(missing)} of {len(names)}"
+            if missing
+            else f"'{kinds[0]}' is the only subtype",
+            field="leave_one_out",
+            expected="two subtypes or more, and one for every case",
+            remedy="`check_dataset(task=..., subtypes=True)` records them",
         )
     splits = []
     for kind in kinds:
@@ -114,14 +118,12 @@ def leave_one_out(
         away = {groups[name] for name in validation}
         training = [name for name in names if groups[name] not in away]
         if not training:
-            raise RequestError(f"--leave-one-out: without subtype '{kind}' nobody is left to train")
+            raise RequestError(
+                f"without subtype '{kind}' no case is left to train on", field="leave_one_out"
+            )
         splits.append(Split(tuple(training), tuple(validation), kind))
     return tuple(splits)
 
 
 def _named(names: Sequence[str], indices: np.ndarray) -> tuple[str, ...]:
     return tuple(names[index] for index in indices)
-
-
-def _are(count: int, what: str) -> str:
-    return f"is 1 {what}" if count == 1 else f"are {count} {what}s"

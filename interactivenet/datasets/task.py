@@ -54,17 +54,22 @@ class Roots:
         if folder.exists():
             raise RequestError(
                 f"{folder} exists: choose another task name, remove it first, or check it with"
-                f" 'interactivenet dataset -t {name}'"
+                f" `check_dataset(task={name!r})`"
             )
         return folder
 
     def raw_task(self, name: str) -> Path:
         """Return the raw folder of a task; raises RequestError naming the tasks that exist."""
-        return _existing(self.raw, name, "--raw or interactivenet_raw says where tasks are")
+        return _existing(
+            self.raw, name, "`raw` or the variable interactivenet_raw says where tasks are"
+        )
 
     def processed_task(self, name: str) -> Path:
         """Return the processed folder of a task; raises RequestError naming those that exist."""
-        advice = f"'interactivenet plan -t {name}' makes it; --processed says where they are"
+        advice = (
+            f"`plan(task={name!r})` makes it; `processed` or the variable interactivenet_processed"
+            " says where planned tasks are"
+        )
         return _existing(self.processed, name, advice)
 
 
@@ -72,9 +77,9 @@ def _existing(root: Path, name: str, advice: str) -> Path:
     check_task_name(name)
     folder = root / name
     if not folder.is_dir():
-        there = sorted(p.name for p in root.glob("Task*") if p.is_dir())
-        what = f"there are {', '.join(there)}" if there else "there is none"
-        raise RequestError(f"task {name} does not exist in {root} ({what}); {advice}")
+        names = sorted(path.name for path in root.glob("Task*") if path.is_dir())
+        tasks = f"there are {', '.join(names)}" if names else "there are none"
+        raise RequestError(f"task {name} does not exist in {root} ({tasks}); {advice}")
     return folder
 
 
@@ -115,7 +120,8 @@ class Task:
         path = folder / "dataset.json"
         if not path.exists():
             raise RequestError(
-                f"{path} does not exist: run 'interactivenet dataset -t {folder.name} ...' first"
+                f"{path} does not exist: run `check_dataset(task={folder.name!r}, modalities=...,"
+                " labels=...)` first"
             )
         content = read_json(path)
         try:
@@ -130,7 +136,7 @@ class Task:
                 tuple(_case(entry, folder) for entry in content.get("test", [])),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(f"{path}: is no dataset.json of InteractiveNet: {error!r}") from error
+            raise DataError(f"{path}: is not an InteractiveNet dataset.json: {error!r}") from error
 
     def save(self) -> Path:
         """Write ``dataset.json`` into the task's folder and return its path."""
@@ -166,9 +172,9 @@ class Task:
             set_aside(path)
         # what a person or another program noted there (licence, reference ...) stays
         entries = [*before.get("training", []), *before.get("test", [])]
-        known = {e["case"]: e for e in entries if isinstance(e, dict) and "case" in e}
+        noted = {e["case"]: e for e in entries if isinstance(e, dict) and "case" in e}
         for listed in (*training, *test):
-            extra = known.get(listed["case"], {})
+            extra = noted.get(listed["case"], {})
             listed.update({k: v for k, v in extra.items() if k not in _ENTRY_KEYS})
         write_json(path, {**before, **content})
         return path
@@ -211,8 +217,12 @@ def set_aside(path: Path) -> Path:
 def simulated_files(folder: Path) -> dict[str, dict[str, Any]]:
     """Read what a task's simulated prompt files were made from: 'Tr/CASE' -> record."""
     cases = read_object(folder / SIMULATION).get("cases", {})
-    if not isinstance(cases, dict) or not all(isinstance(one, dict) for one in cases.values()):
-        raise DataError(f"{folder / SIMULATION}: is not as this program writes it: remove it")
+    if not isinstance(cases, dict) or not all(
+        isinstance(record, dict) for record in cases.values()
+    ):
+        raise DataError(
+            f"{folder / SIMULATION}: is not in the form that this program writes: remove it"
+        )
     return cases
 
 
@@ -234,7 +244,7 @@ def record_failures(folder: Path, stage: str, failures: Mapping[str, str]) -> Pa
 
 
 def _case(entry: Mapping[str, Any] | str, folder: Path) -> Case:
-    if isinstance(entry, str):  # the Decathlon lists test images so
+    if isinstance(entry, str):  # as the Decathlon lists test images
         entry = {"image": entry}
 
     given = entry
@@ -256,18 +266,20 @@ def _case(entry: Mapping[str, Any] | str, folder: Path) -> Case:
 
 def read_test_set(roots: Roots, task: str) -> tuple[Case, ...]:
     """Return the test cases of a task; raises RequestError where there is none with points."""
-    found = Task.load(roots.raw_task(task))
-    if not found.test:
+    dataset = Task.load(roots.raw_task(task))
+    if not dataset.test:
         raise RequestError(
-            f"{found.folder}: dataset.json lists no test cases: expected images in imagesTs"
-            " ('interactivenet dataset' lists them, 'interactivenet infer' takes any folder)"
+            f"{dataset.folder}: dataset.json lists no test cases",
+            expected="images in imagesTs",
+            remedy=f"`check_dataset(task={task!r})` lists them, `infer()` takes any folder",
         )
-    if not any(case.interaction for case in found.test):
+    if not any(case.interaction for case in dataset.test):
         raise RequestError(
-            f"{found.folder}: no test case has points: expected them in interactionsTs"
-            f" ('interactivenet simulate -t {task}' makes them where there are labels)"
+            f"{dataset.folder}: no test case has points",
+            expected="them in interactionsTs",
+            remedy=f"`simulate(task={task!r})` makes them where there are labels",
         )
-    return found.test
+    return dataset.test
 
 
 def predictions_folder(roots: Roots, task: str, fold: int | None) -> Path:

@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from interactivenet.doctor.checks import Check, gigabytes
 from interactivenet.system.resources import Limits, read_limits
 
@@ -76,8 +78,8 @@ def judge_processor(facts: ProcessorFacts) -> Check:
     if facts.quota is not None:
         count += f" (CPU time of {facts.quota:g}, {facts.allowed} allowed)"
     names = {"avx2": "AVX2", "avx512f": "AVX-512", "amx_tile": "AMX", "sve": "SVE"}
-    known = [name for flag, name in names.items() if flag in facts.features]
-    found = ", ".join([facts.model, count, *known, "bf16" if facts.bf16 else "no bf16: fp32"])
+    vectors = [name for flag, name in names.items() if flag in facts.features]
+    found = ", ".join([facts.model, count, *vectors, "bf16" if facts.bf16 else "no bf16: fp32"])
     if x86 and facts.features and "avx2" not in facts.features:
         return Check("cpu", "note", f"{found}; without AVX2, training and maps are several times"
                      " slower", "a processor since 2013, or a GPU")  # fmt: skip
@@ -85,12 +87,9 @@ def judge_processor(facts: ProcessorFacts) -> Check:
 
 
 def read_memory() -> MemoryFacts:
-    """Read what the kernel knows of the memory."""
-    text = ""
-    with suppress(OSError):
-        text = Path("/proc/meminfo").read_text(encoding="utf-8")
-    known = {name: int(size) << 10 for name, size in re.findall(r"(\w+): +(\d+) kB", text)}
-    return MemoryFacts(known.get("MemTotal"), known.get("MemAvailable"), read_limits())
+    """Read how much memory the machine has, and what this process may have of it."""
+    memory = psutil.virtual_memory()
+    return MemoryFacts(memory.total, memory.available, read_limits())
 
 
 def judge_memory(facts: MemoryFacts) -> Check:

@@ -1,4 +1,4 @@
-"""Compiled functions that are kept between runs, wherever the program runs.
+"""Compiled functions that are kept from one run to the next, wherever the program runs.
 
 numba keeps what it has compiled beside the source or under the user's home, and refuses to
 compile where it can write to neither: a read-only container without a home. Here the place is
@@ -19,6 +19,7 @@ from typing import Any
 
 import numba
 from llvmlite.binding import get_host_cpu_features
+from platformdirs import user_cache_path
 
 _IN_TREE = Path(__file__).parent / "__pycache__"
 #: what x86-64-v3 has, as nearly every x86 processor since 2013; LLVM's names
@@ -48,7 +49,7 @@ def _declare(function: Callable[..., Any], inlined: bool) -> Any:
     try:
         dispatcher = numba.njit(cache=True, **options)(function)
     finally:
-        numba.config.CACHE_DIR = before  # other libraries' functions go where they would have
+        numba.config.CACHE_DIR = before  # other libraries' functions stay where they would be
     if folder != _IN_TREE:
         _take_over(Path(dispatcher.stats.cache_path))
     return dispatcher
@@ -57,9 +58,10 @@ def _declare(function: Callable[..., Any], inlined: bool) -> Any:
 def choose_processor(features: Mapping[str, bool]) -> None:
     """Have kernels compiled for the processors that are common, where this one has ``features``.
 
-    By default numba compiles for the very processor it runs on, so that what an image brings along
-    would be of use on its builder's kind only: elsewhere, each container would compile for seconds
-    at its start. These kernels are as fast for x86-64-v3 (docs/containers.md).
+    By default numba compiles for the very processor it runs on, so that the kernels kept in an
+    image would be of use on processors like its builder's only: elsewhere, each container would
+    compile for seconds at its start. These kernels are as fast for x86-64-v3
+    (docs/how-to/containers.md).
     """
     if all(features.get(name) for name in _COMMON):
         # not numba.config, which numba sets anew from the environment whenever that has changed
@@ -76,9 +78,9 @@ def cache_folder() -> Path | None:
     among the temporary files. Compiled functions are pickles: the latter two must belong to this
     user alone, since others could have put theirs there.
     """
-    wanted = os.environ.get("NUMBA_CACHE_DIR")
-    if wanted and _is_writable(Path(wanted)):
-        return Path(wanted)
+    requested = os.environ.get("NUMBA_CACHE_DIR")
+    if requested and _is_writable(Path(requested)):
+        return Path(requested)
     if _is_writable(_IN_TREE):
         return _IN_TREE
     for folder in (_user_cache(), Path(tempfile.gettempdir()) / f"interactivenet-{_user()}"):
@@ -92,26 +94,25 @@ def _user() -> int | str:
 
 
 def _user_cache() -> Path | None:
-    given = os.environ.get("XDG_CACHE_HOME")
     try:
-        base = Path(given) if given else Path.home() / ".cache"
+        folder = user_cache_path("interactivenet", appauthor=False)
     except RuntimeError:  # a user without a passwd entry and HOME
         return None
-    return base / "interactivenet" if base.is_absolute() else None
+    return folder if folder.is_absolute() else None
 
 
 def _is_private(folder: Path) -> bool:
     """Make the folder if need be; tell whether this user, and nobody else, may write there."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.lstat()
+        status = folder.lstat()
     except OSError:
         return False
-    if not stat.S_ISDIR(found.st_mode):  # a link
+    if not stat.S_ISDIR(status.st_mode):  # a link
         return False
     if not hasattr(os, "getuid"):  # Windows: the profile folders are the user's own
         return True
-    return found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return status.st_uid == os.getuid() and not status.st_mode & 0o077
 
 
 def _is_writable(folder: Path) -> bool:

@@ -70,27 +70,43 @@ def geodesic_distance(
     weight: float = 0.95,
     contrast: float = 1.0,
 ) -> Any:
-    """Cost of the cheapest path from each voxel to a seed, (X, Y, Z) float32.
+    """Measure the cost of the cheapest path from each voxel to a seed.
 
-    image: (X, Y, Z) or (C, X, Y, Z) float32; an array, or a tensor, and then the result is a
-        tensor on its device, computed there when that is a GPU.
-    seeds: (X, Y, Z) bool, an array or a tensor.
-    spacing: distance between voxel centres along each axis, mm.
-    kernel: "exact": the cheapest of all paths over the 26 neighbours. "scan": of those that the
-        raster scan of GeodisTK finds in ``iterations`` iterations, to reproduce its numbers;
-        a GPU sweeps as often, in its own order, which finds others. "geodistk": that library
-        itself, which knows the metric "geodistk" only.
-    metric, lamb, weight, contrast: the cost of a step, see :class:`.metric.StepCost`.
-    bound: where the distance is not less than this, it is inf; a low one saves time.
+    A path goes from voxel to voxel over their 26 neighbours; each of its steps costs what its
+    length and the difference of the intensities along it say (Wang et al., DeepIGeoS, IEEE TPAMI
+    2019; Criminisi et al., GeoS, ECCV 2008).
 
-    Raises DataError for an image or seeds that cannot be used, ValueError for settings out of
-    range, RequestError where the library GeodisTK is asked for and not installed.
+    Args:
+        image: (X, Y, Z) or (C, X, Y, Z) float32, an array or a tensor, normalised.
+        seeds: (X, Y, Z) bool, an array or a tensor: where the distance is 0.
+        spacing: distance between voxel centres along X, Y and Z, in mm.
+        kernel: "exact" for the cheapest of all paths; "scan" for the cheapest of those that
+            GeodisTK's raster scan finds in ``iterations`` iterations, to reproduce its numbers (a
+            GPU sweeps as often in an order of its own, which finds other paths); "geodistk" for
+            that library itself, which has the metric "geodistk" only.
+        lamb: weight of the intensities in the metric "geodistk", from 0 to 1.
+        iterations: of the raster scan, 1 or more.
+        bound: distances that are not below it are returned as inf; a low bound saves time.
+        metric: cost of a step, "geodistk" or "gradient": :class:`.metric.StepCost`.
+        weight: of the intensities in the metric "gradient", from 0 to 1.
+        contrast: factor on the intensities in the metric "gradient", from 0 to 1000.
+
+    Returns:
+        (X, Y, Z) float32, in mm times intensity where ``lamb`` is 1 ("geodistk"). A tensor on the
+        image's device where the image is a tensor, computed there if that is a GPU; else an array.
+
+    Raises:
+        DataError: an image or seeds that cannot be used.
+        ValueError: a setting out of its range.
+        RequestError: the library GeodisTK is asked for and not installed.
     """
     settings = StepCost(metric, lamb, weight, contrast)
     limit = _check_settings(spacing, kernel, iterations, bound)
     if kernel == "geodistk" and metric != "geodistk":
-        raise ValueError(f'kernel "geodistk" has no metric {metric!r}: use "exact" or "scan"')
-    torch = sys.modules.get("torch")  # who has a tensor has imported it
+        raise ValueError(
+            f'kernel "geodistk" does not have the metric {metric!r}: use "exact" or "scan"'
+        )
+    torch = sys.modules.get("torch")  # whoever has a tensor has imported it
     if torch is None or not isinstance(image, torch.Tensor):
         if torch is not None and isinstance(seeds, torch.Tensor):
             seeds = seeds.cpu().numpy()
@@ -100,8 +116,8 @@ def geodesic_distance(
         if isinstance(seeds, torch.Tensor):
             seeds = seeds.cpu().numpy()
         array = image.detach().cpu().numpy()
-        found = _on_cpu(array, seeds, spacing, kernel, iterations, limit, settings)
-        return torch.from_numpy(found).to(image.device)
+        distance = _on_cpu(array, seeds, spacing, kernel, iterations, limit, settings)
+        return torch.from_numpy(distance).to(image.device)
     from interactivenet.encoding.sweeps import geodesic_sweeps
 
     return geodesic_sweeps(
@@ -115,7 +131,7 @@ def geodesic_distance(
 
 
 def check_spacing(spacing: Spacing) -> None:
-    """Refuse what is no spacing, mm."""
+    """Raise DataError unless these are three positive numbers, mm."""
     if len(spacing) != 3 or not all(0 < step < math.inf for step in spacing):
         raise DataError(f"spacing must be three positive numbers, got {tuple(spacing)} mm")
 
@@ -132,7 +148,7 @@ def _check_settings(spacing: Spacing, kernel: str, iterations: int, bound: float
 
 
 def _check_arrays(image: Any, seeds: Any) -> None:
-    """Refuse what no distance is defined on; both may be arrays or tensors."""
+    """Raise DataError where no distance is defined; both may be arrays or tensors."""
     if image.ndim not in (3, 4) or 0 in image.shape:
         raise DataError(
             f"image must have shape (X, Y, Z) or (C, X, Y, Z), got {tuple(image.shape)}"
@@ -145,7 +161,9 @@ def _check_arrays(image: Any, seeds: Any) -> None:
         if str(array.dtype).removeprefix("torch.") != expected:
             raise DataError(f"{name} must be {expected}, got {array.dtype}")
     if not seeds.any():
-        raise DataError("there is no seed voxel: no distance can be measured")
+        raise DataError(
+            "seeds has no voxel that is True: there is nothing to measure the distance from"
+        )
     least, most = float(image.min()), float(image.max())  # NaN where any voxel is
     if not (math.isfinite(least) and math.isfinite(most)):
         raise DataError("image has voxels that are not finite")
@@ -169,17 +187,17 @@ def _on_cpu(
     _check_arrays(image, seeds)
     channels = image.reshape(-1, *image.shape[-3:])
     if kernel == "geodistk":
-        found = _by_library(channels, seeds, spacing, metric.lamb, iterations)
+        distance = _by_library(channels, seeds, spacing, metric.lamb, iterations)
     elif kernel == "scan":
-        found = _by_scan(channels, seeds, spacing, metric, iterations)
+        distance = _by_raster_scan(channels, seeds, spacing, metric, iterations)
     else:
-        found = _exactly(channels, seeds, spacing, metric, bound)
-    if found.max() >= bound:
-        found[found >= bound] = np.inf
-    return found
+        distance = _by_settling(channels, seeds, spacing, metric, bound)
+    if distance.max() >= bound:
+        distance[distance >= bound] = np.inf
+    return distance
 
 
-def _exactly(
+def _by_settling(
     image: Floats, seeds: Mask, spacing: Spacing, metric: StepCost, bound: float
 ) -> Floats:
     from interactivenet.encoding.kernels import SCRATCH, settle
@@ -206,10 +224,10 @@ def _exactly(
     return layout.crop(distance)
 
 
-def _by_scan(
+def _by_raster_scan(
     image: Floats, seeds: Mask, spacing: Spacing, metric: StepCost, iterations: int
 ) -> Floats:
-    from interactivenet.encoding.kernels import ABREAST, SCRATCH, scan
+    from interactivenet.encoding.kernels import ABREAST, SCRATCH, raster_scan
 
     layout = in_given_order(seeds.shape)
     steps, general = _coefficients(image, spacing, metric, layout)
@@ -228,7 +246,7 @@ def _by_scan(
         masked[way, 5] = steps[1, 1]
     distance = layout.start(seeds)
     scratch = np.full((ABREAST, SCRATCH, layout.padded[2]), FAR)
-    scan(
+    raster_scan(
         layout.pad(image),
         distance.reshape(-1),
         layout.padded,
@@ -249,18 +267,20 @@ def _by_library(
         import GeodisTK
     except ImportError:
         raise RequestError(
-            'kernel "geodistk" needs the library GeodisTK: pip install "interactivenet[geodistk]",'
-            ' or choose the kernel "scan", which gives the same distances'
+            field="kernel",
+            value="geodistk",
+            expected="the library GeodisTK, which is not installed",
+            remedy='install it, or choose `kernel="scan"`, which gives the same distances',
         ) from None
     last = image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
-    found = GeodisTK.geodesic3d_raster_scan(
+    distance = GeodisTK.geodesic3d_raster_scan(
         np.ascontiguousarray(last),
         np.ascontiguousarray(seeds, dtype=np.uint8),
         np.asarray(spacing, dtype=np.float32),
         lamb,
         iterations,
     )
-    return np.asarray(found, dtype=np.float32)
+    return np.asarray(distance, dtype=np.float32)
 
 
 def _coefficients(
@@ -278,8 +298,8 @@ def _first_visits(seeds: Mask, layout: Layout) -> tuple[Floats, Floats, Floats, 
     """Keys of segments, rows and planes, and the bits of their sources: what is beside a seed."""
     planes, rows, _ = layout.padded
     key = np.full((planes, rows, layout.segments + 2), FAR)
-    found = np.unravel_index(np.flatnonzero(seeds), seeds.shape)
-    z, y, x = (found[axis] for axis in layout.order)
+    voxels = np.unravel_index(np.flatnonzero(seeds), seeds.shape)
+    z, y, x = (voxels[axis] for axis in layout.order)
     touched = np.unique(np.stack([z + 1, y + 1, x // SEGMENT + 1]), axis=1)
     for step in np.indices((3, 3, 3)).reshape(3, -1).T - 1:
         key[tuple(touched + step[:, None])] = 0

@@ -4,7 +4,7 @@ Volumes are flat arrays of padded voxels: see :mod:`interactivenet.encoding.layo
 along the last axis x, in contiguous memory; a *segment* is SEGMENT voxels of a row. A voxel that
 is not reached has the distance FAR, and so has the padding, always.
 
-Everything stands in this one file because numba compiles anew when the file of a function has
+Everything is in this one file because numba compiles anew when the file of a function has
 changed, not when a function that it calls has.
 """
 
@@ -20,13 +20,13 @@ from interactivenet.encoding.layout import FAR, HALO, SEGMENT
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-#: cleared of its sign bit, an index is known to be positive; numba's check of indices that count
-#: from the end, which would keep loops from being vectorised, falls away
+#: without its sign bit, an index is known to be positive; then numba's check of indices that
+#: count from the end, which would keep loops from being vectorised, is left out
 INDEX = 0x7FFFFFFFFFFF
 #: rows of the scratch memory: lowest distances, chains in either direction, costs, |dI|^2
 BEST, FORWARD, BACKWARD, COSTS, SQUARES = 0, 1, 2, 3, 4
 SCRATCH = 5
-#: rows that the scan handles at once, each one plane and two rows behind the one before it:
+#: rows that the raster scan handles at once, each one plane and two rows behind the one before it:
 #: then none needs what another one makes, and their chains along x, which are bound by the
 #: latency of an addition, overlap
 ABREAST = 4
@@ -232,11 +232,11 @@ def settle(
 
 
 @compiled()
-def scan(
+def raster_scan(
     image: Floats, distance: Floats, padded: tuple[int, int, int], length: int,
     steps: Floats, beside: Ints, general: Any, scratch: Floats, iterations: int,
 ) -> None:  # fmt: skip
-    """Scan the volume as GeodisTK does: ``iterations`` times forward and backward.
+    """Scan the volume as GeodisTK does, ``iterations`` times forward and backward.
 
     steps: (2, 6, 3, 3) coefficients of ``pull`` for the rows of either direction; the last one
         for the row itself.  beside: (2, 5, 2) plane and row of the other rows, relative.

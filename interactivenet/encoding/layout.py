@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # The kernels have these constants compiled in, and what numba has kept does not notice a change
-# of this file: who changes one edits kernels.py too.
+# of this file: whoever changes one must edit kernels.py too.
 #: the distance of a voxel that is not reached: far above any real one, far below overflow
 FAR = np.float32(1e30)
 #: voxels that a kernel handles at once, and rows are padded to a multiple of it

@@ -30,14 +30,22 @@ def encode_prompts(
 
 
 def encode_prompts(image: Any, seeds: Any, spacing: Spacing, encoding: Encoding) -> Any:
-    """Turn the points of a prompt into a map (X, Y, Z) float32 with values in [0, 1].
+    """Turn the points of a prompt into a map that is 1 at the points and falls towards 0.
 
-    image: (X, Y, Z) or (C, X, Y, Z) float32, normalised; an array, or a tensor: then the map is
-        one too, on its device.
-    seeds: (X, Y, Z) bool, the voxels of the points.
-    spacing: distance between voxel centres along each axis, mm.
+    Args:
+        image: (X, Y, Z) or (C, X, Y, Z) float32, normalised; an array or a tensor.
+        seeds: (X, Y, Z) bool: the voxels of the points.
+        spacing: distance between voxel centres along X, Y and Z, in mm.
+        encoding: the kind of map and its settings, as the plan has them.
 
-    Raises as :func:`.geodesic_distance` does.
+    Returns:
+        (X, Y, Z) float32 with values in [0, 1]: ``exp(-distance)`` for the kind "geodesic",
+        ``exp(-d / sigma_mm)`` for "euclidean", ``exp(-d^2 / (2 sigma_mm^2))`` for "gaussian", 0
+        everywhere for "none". A tensor on the image's device where the image is one.
+
+    Raises:
+        DataError: an image, seeds or a spacing that cannot be used.
+        RequestError: the library GeodisTK is asked for and not installed.
     """
     if encoding.kind == "geodesic":
         distance = geodesic_distance(
@@ -65,10 +73,10 @@ def encode_prompts(image: Any, seeds: Any, spacing: Spacing, encoding: Encoding)
     if torch is not None and isinstance(seeds, torch.Tensor):
         seeds = seeds.cpu().numpy()
     falls_off = _gaussian if encoding.kind == "gaussian" else _exponential
-    found = falls_off(_distance_mm(np.asarray(seeds), spacing), encoding.sigma_mm)
+    encoded = falls_off(_distance_mm(np.asarray(seeds), spacing), encoding.sigma_mm)
     if torch is not None and isinstance(image, torch.Tensor):
-        return torch.from_numpy(found).to(image.device)
-    return found
+        return torch.from_numpy(encoded).to(image.device)
+    return encoded
 
 
 def encode_extent(points: ArrayLike, shape: tuple[int, ...]) -> Floats:
@@ -96,7 +104,9 @@ def _distance_mm(seeds: Mask, spacing: Spacing) -> NDArray[np.float64]:
     if seeds.ndim != 3 or seeds.dtype != bool:
         raise DataError(f"seeds must be (X, Y, Z) bool, got {seeds.shape} {seeds.dtype}")
     if not seeds.any():
-        raise DataError("there is no seed voxel: no distance can be measured")
+        raise DataError(
+            "seeds has no voxel that is True: there is nothing to measure the distance from"
+        )
     return np.asarray(ndimage.distance_transform_edt(~seeds, sampling=spacing))
 
 

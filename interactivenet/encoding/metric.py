@@ -56,10 +56,10 @@ class StepCost:
         """
         if self.name == "gradient" or self.lamb not in (0, 1):
             return None
-        none = np.zeros_like(length)
+        zeros = np.zeros_like(length)
         if self.lamb == 0:
-            return np.stack([none, length, none], axis=-1).astype(np.float32)
-        return np.stack([length, length * GEODISTK_EPSILON, none], axis=-1).astype(np.float32)
+            return np.stack([zeros, length, zeros], axis=-1).astype(np.float32)
+        return np.stack([length, length * GEODISTK_EPSILON, zeros], axis=-1).astype(np.float32)
 
     def of_length(self, length: NDArray[np.float64]) -> NDArray[np.float32]:
         """What depends on the length (...) of a step in the general form (..., 3): s, 0, i.
@@ -67,11 +67,11 @@ class StepCost:
         cost = s * d / (b * d + a) with d = sqrt(i + c * |dI|^2) + e; the others are the same for
         all steps, see :attr:`coefficients`.
         """
-        none = np.zeros_like(length)
+        zeros = np.zeros_like(length)
         if self.name == "gradient":
-            parts = [none + 1, none, ((1 - self.weight) * length) ** 2]
+            parts = [zeros + 1, zeros, ((1 - self.weight) * length) ** 2]
         else:
-            parts = [length, none, none]
+            parts = [length, zeros, zeros]
         return np.stack(parts, axis=-1).astype(np.float32)
 
     @property

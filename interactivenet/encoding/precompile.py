@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from typing import get_args
 
-import click
 import numpy as np
 
 from interactivenet.encoding.compiling import cache_folder
@@ -25,4 +25,4 @@ def precompile() -> None:
 
 if __name__ == "__main__":
     precompile()
-    click.echo(f"compiled, kept in {cache_folder()}")
+    sys.stdout.write(f"compiled, kept in {cache_folder()}\n")

@@ -79,8 +79,8 @@ def _costs(source: Tensor, target: Tensor, lengths: Tensor, metric: StepCost) ->
     source, target: (C, P, H, W).  lengths: (3, 3), mm.
     """
     changes = [
-        _neighbours(pad(one, (1, 1, 1, 1))) - other[:, None, None]
-        for one, other in zip(source, target, strict=True)
+        _neighbours(pad(before, (1, 1, 1, 1))) - after[:, None, None]
+        for before, after in zip(source, target, strict=True)
     ]
     if len(changes) == 1:
         difference = changes[0].abs_()

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
 from interactivenet.errors import DataError
 from interactivenet.evaluation.metrics import checked_spacing
+from interactivenet.imaging.components import bounding_box
 
 
 def largest_diameters(mask: ArrayLike, spacing: ArrayLike) -> tuple[float, float]:
@@ -28,10 +28,10 @@ def largest_diameters(mask: ArrayLike, spacing: ArrayLike) -> tuple[float, float
     inside, sides = np.asarray(mask) != 0, checked_spacing(spacing)
     if inside.ndim != 3:
         raise DataError(f"a mask must have shape (X, Y, Z), got {inside.shape}")
-    found = ndimage.find_objects(inside.view(np.uint8))
-    if not found:
+    box = bounding_box(inside)
+    if box is None:
         return 0.0, 0.0
-    ends = [_ends(inside[found[0]], axis) for axis in range(3)]
+    ends = [_ends(inside[box], axis) for axis in range(3)]
     across = np.concatenate(ends[:2])
     axial = 0.0
     for height in np.unique(across[:, 2]):
@@ -45,16 +45,16 @@ def largest_diameters(mask: ArrayLike, spacing: ArrayLike) -> tuple[float, float
 def _ends(mask: NDArray[np.bool_], axis: int) -> NDArray[np.float64]:
     """Centres (N, 3), voxels, of the outermost faces of every line of voxels along an axis.
 
-    The faces between them lie on the segment from one to the other: none is farther from
-    anything than both of its ends.
+    The faces between them lie on the segment that joins these: none is farther from anything than
+    both ends are.
     """
     lines = np.moveaxis(mask, axis, -1)
-    where = np.argwhere(lines.any(axis=-1))
-    chosen = lines[tuple(where.T)]
-    first = chosen.argmax(axis=-1) - 0.5
-    last = chosen.shape[-1] - chosen[:, ::-1].argmax(axis=-1) - 0.5
-    both = [np.insert(where.astype(np.float64), axis, end, axis=1) for end in (first, last)]
-    return np.concatenate(both)
+    places = np.argwhere(lines.any(axis=-1))
+    occupied = lines[tuple(places.T)]
+    first = occupied.argmax(axis=-1) - 0.5
+    last = occupied.shape[-1] - occupied[:, ::-1].argmax(axis=-1) - 0.5
+    faces = [np.insert(places.astype(np.float64), axis, end, axis=1) for end in (first, last)]
+    return np.concatenate(faces)
 
 
 def _farthest(points: NDArray[np.float64], sides: NDArray[np.float64]) -> float:

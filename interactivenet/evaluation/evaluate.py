@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,33 +10,38 @@ from typing import Any
 
 import numpy as np
 
-from interactivenet.errors import RequestError
+from interactivenet.errors import RequestError, describe_failure
 from interactivenet.evaluation.matching import Pair
-from interactivenet.evaluation.measured import measure_pair, read_maps, reason
-from interactivenet.evaluation.measures import worst_first
-from interactivenet.evaluation.metrics import TOLERANCE_MM
+from interactivenet.evaluation.measures import Row, measure_pair, read_maps, worst_first
 from interactivenet.evaluation.statistics import summarise
 from interactivenet.imaging.io import check_same_lattice, read_channels
+from interactivenet.metric_names import METRIC, TOLERANCE_MM
 from interactivenet.prompts.prompt import LabelNames
-from interactivenet.system.files import remove, write_json, write_text
+from interactivenet.system.files import remove, write_csv, write_json
 from interactivenet.system.parallel import Workers, map_cases
 from interactivenet.system.signals import Signals
 
 METRICS, REPORT, FIGURES = "metrics.json", "report.html", "figures"
-#: so many pictures are drawn before processes are worth their start
+#: up to this many pictures are drawn in this process: others would not be worth their start
 _FEW = 8
+#: metrics in the title of a picture
+_TITLED = ("dice", "nsd")
 
 Track = Callable[[Iterator[Any], int, str], Iterator[Any]]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found.
+    """What an evaluation gave.
 
-    rows: of every object: 'case', 'subtype', 'label', 'name', 'prompt' (its number where rows
-        are per prompt, else None), the metrics, and 'agreement', 'expected_dice' and 'look' as
-        noted when it was segmented.
-    summary: as of :func:`summarise`.  failures: case -> why.  report: path of the report.
+    Attributes:
+        rows: One for each object: 'case', 'subtype', 'label', 'name', 'prompt' (its number where
+            rows are per prompt, else None), the metrics (distances in mm, volumes in ml, None
+            where undefined), and 'agreement', 'expected_dice' and 'look' as noted when it was
+            segmented.
+        summary: Statistics, see :func:`~interactivenet.evaluation.statistics.summarise`.
+        failures: Case -> why it could not be measured or drawn.
+        report: Path of the HTML report.
     """
 
     rows: tuple[dict[str, Any], ...]
@@ -62,33 +65,33 @@ def evaluate_cases(
     signals: Signals | None = None,
     missing: Mapping[str, str] | None = None,
 ) -> Evaluation:
-    """Compare stored predictions with their labels, and write what comes of it.
+    """Compare stored predictions with their labels, and write tables, pictures and a report.
 
     folder: gets metrics.json, metrics.csv, report.html, figures/*.png and, of cases with images,
     figures/cases/CASE.png of the object with the lowest Dice.
     calibration: for the report.  missing: case -> why there is nothing to compare.
-    track: passes items through under a progress bar: (items, how many, what).
+    track: passes items through under a progress bar: (items, how many, their verb).
 
-    A case that cannot be measured, or drawn, is a failure and costs only itself. Raises
+    A case that cannot be measured or drawn is a failure; the others go on. Raises
     RequestError where two cases share a name, Interrupted where a signal came.
     """
     from interactivenet.evaluation.report import write_report
     from interactivenet.plotting.figures import save_figures
 
-    repeated = [name for name, count in Counter(one.case for one in pairs).items() if count > 1]
+    repeated = [name for name, count in Counter(pair.case for pair in pairs).items() if count > 1]
     if repeated:
-        raise RequestError(f"{repeated[0]}: several cases have this name")
+        raise RequestError(f"{repeated[0]}: several cases have this name, expected one")
 
     def read(pair: Pair) -> tuple[str, list[dict[str, Any]], str]:
         try:
             return pair.case, measure_pair(pair, labels, tolerance_mm), ""
         except Exception as error:  # one odd case must not end the others
-            return pair.case, [], reason(error)
+            return pair.case, [], describe_failure(error)
 
     rows: list[dict[str, Any]] = []
     failures = dict(missing or {})
-    for case, found, error in track(map_cases(read, pairs, jobs), len(pairs), "evaluated"):
-        rows += found
+    for case, measured, error in track(map_cases(read, pairs, jobs), len(pairs), "evaluated"):
+        rows += measured
         if error:
             failures[case] = error
         if signals:
@@ -97,7 +100,7 @@ def evaluate_cases(
     content = {"tolerance_mm": tolerance_mm, "title": title, "rows": rows,
                "summary": summary, "failures": failures}  # fmt: skip
     write_json(folder / METRICS, content)
-    write_text((folder / METRICS).with_suffix(".csv"), _table(rows))
+    write_csv((folder / METRICS).with_suffix(".csv"), rows)
     _remove_stale(folder / FIGURES)
     drawn: dict[str, Path] = {}
     drawings = _drawings(pairs, rows, folder / FIGURES / "cases", labels, tuple(modalities))
@@ -105,8 +108,9 @@ def evaluate_cases(
         with Workers(
             jobs if len(drawings) > _FEW else 1, ("interactivenet.evaluation.evaluate",)
         ) as workers:
-            done = workers.map(_draw, drawings)
-            for drawing, error in track(zip(drawings, done, strict=True), len(drawings), "drawn"):
+            errors = workers.map(_draw, drawings)
+            attempts = zip(drawings, errors, strict=True)
+            for drawing, error in track(attempts, len(drawings), "drawn"):
                 if error:
                     failures[drawing.pair.case] = f"no picture: {error}"
                 else:
@@ -123,15 +127,6 @@ def evaluate_cases(
     return Evaluation(tuple(rows), summary, failures, report)
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    return text.getvalue()
-
-
 def _remove_stale(figures: Path) -> None:
     for folder in (figures, figures / "cases"):
         for path in folder.glob("*.png"):
@@ -141,7 +136,7 @@ def _remove_stale(figures: Path) -> None:
 @dataclass(frozen=True)
 class _Drawing:
     pair: Pair
-    row: Mapping[str, Any]
+    row: Row
     path: Path
     labels: LabelNames | None
     modalities: tuple[str, ...]
@@ -149,19 +144,19 @@ class _Drawing:
 
 def _drawings(
     pairs: Sequence[Pair],
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Row],
     folder: Path,
     labels: LabelNames | None,
     modalities: tuple[str, ...],
 ) -> list[_Drawing]:
     """Choose the worst object of every case that has images."""
-    worst: dict[str, Mapping[str, Any]] = {}
+    worst: dict[str, Row] = {}
     for row in sorted(rows, key=worst_first):
         worst.setdefault(row["case"], row)
     return [
-        _Drawing(one, worst[one.case], folder / f"{one.case}.png", labels, modalities)
-        for one in pairs
-        if one.images and one.case in worst
+        _Drawing(pair, worst[pair.case], folder / f"{pair.case}.png", labels, modalities)
+        for pair in pairs
+        if pair.images and pair.case in worst
     ]
 
 
@@ -175,24 +170,25 @@ def _draw(drawing: _Drawing) -> str:
         maps = read_maps(pair, drawing.labels, points=True)
         check_same_lattice(pair.images[0], image.source, pair.label, maps.label.source)
         prediction, label = maps.masks(row["label"], row["prompt"])
-        mine = [
-            image.grid.nearest_voxel(one.points)
-            for number, one in enumerate(maps.prompts)
-            if (one.label == row["label"] if row["prompt"] is None else number == row["prompt"])
+        points = [
+            image.grid.nearest_voxel(prompt.points)
+            for number, prompt in enumerate(maps.prompts)
+            if (prompt.label == row["label"] if row["prompt"] is None else number == row["prompt"])
         ]
-        what = f"{pair.case} {row['name'] or row['label']}"
+        title = f"{pair.case} {row['name'] or row['label']}"
         if row["prompt"] is not None:
-            what += f" #{row['prompt'] + 1}"
+            title += f" #{row['prompt'] + 1}"
+        metrics = [f"{METRIC[name].title} {METRIC[name].text(row[name])}" for name in _TITLED]
         save_overlay(
             drawing.path,
             image.array,
             image.grid.spacing,
             label=label,
             prediction=prediction,
-            points=np.concatenate(mine) if mine else (),
-            title=f"{what}: Dice {row['dice']:.3f}, NSD {row['nsd']:.3f}",
+            points=np.concatenate(points) if points else (),
+            title=f"{title}: {', '.join(metrics)}",
             names=drawing.modalities,
         )
     except Exception as error:
-        return reason(error)
+        return describe_failure(error)
     return ""

@@ -36,7 +36,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairs:
-    """What was found to compare.
+    """Predictions and labels that belong together.
 
     missing: case -> why it has no prediction, or cannot be compared.
     warnings: case -> what a user should know.
@@ -69,46 +69,50 @@ def build_pairs(
     if predictions.is_file():
         return _single(predictions, labels, images, prompts, subtypes or {})
     if labels.is_file():
-        raise RequestError(f"{labels}: is one file, but {predictions} a folder: expected two files")
+        raise RequestError(
+            f"{labels} is a file, but {predictions} is a folder: expected two files or two folders"
+        )
     for path in (images, prompts):
         if path is not None and path.is_file():
-            raise RequestError(f"{path}: is one file, expected a folder as {predictions} is one")
-    found, true = _files(predictions), _files(labels)
-    pictured = _by_case(images, set(found) | set(true)) if images else {}
-    pointed = stems(prompts, PROMPT_SUFFIXES) if prompts else {}
+            raise RequestError(f"{path} is a file: expected a folder, as {predictions} is one")
+    predicted, labelled = _files(predictions), _files(labels)
+    images_of = _by_case(images, set(predicted) | set(labelled)) if images else {}
+    points_of = stems(prompts, PROMPT_SUFFIXES) if prompts else {}
     pairs, missing = [], {}
-    warnings = dict.fromkeys(sorted(set(found) - set(true)), f"has no label in {labels}")
-    for case, maps in sorted(true.items()):
-        mine, points = found.get(case, []), pointed.get(case, [])
-        if not mine:
+    unlabelled = sorted(set(predicted) - set(labelled))
+    warnings = dict.fromkeys(unlabelled, f"has no label in {labels}")
+    for case, label_files in sorted(labelled.items()):
+        maps, points = predicted.get(case, []), points_of.get(case, [])
+        if not maps:
             missing[case] = f"has no prediction in {predictions}"
             continue
-        if why := _ambiguous({"label": maps, "prediction": mine, "prompt": points}):
-            missing[case] = why
+        if reason := _ambiguous({"label": label_files, "prediction": maps, "prompt": points}):
+            missing[case] = reason
             continue
         lacks = [
             f"no {kind} in {folder}"
-            for kind, folder, there in (
-                ("image", images, case in pictured), ("points", prompts, bool(points)),
+            for kind, folder, present in (
+                ("image", images, case in images_of), ("points", prompts, bool(points)),
             )
-            if folder is not None and not there
+            if folder is not None and not present
         ]  # fmt: skip
         if lacks:
             warnings[case] = f"has {' and '.join(lacks)}"
-        pairs.append(_pair(case, mine[0], maps[0], pictured.get(case, ()), points, subtypes or {}))
+        case_images = images_of.get(case, ())
+        pairs.append(_pair(case, maps[0], label_files[0], case_images, points, subtypes or {}))
     if not pairs:
         raise RequestError(
-            f"nothing to compare: of the {len(true)} labels in {labels}, none has a prediction"
-            f" in {predictions} that could be told by its name ({len(found)} there)"
+            f"nothing to compare: none of the {len(labelled)} labels in {labels} has the name of"
+            f" one of the {len(predicted)} predictions in {predictions}"
         )
     return Pairs(tuple(pairs), missing, warnings)
 
 
 def read_subtypes(path: Path) -> dict[str, str]:
-    """Read case -> subtype; raises DataError where the file is no such map."""
+    """Read case -> subtype; raises DataError where the file holds anything else."""
     content = read_json(path)
     if not isinstance(content, dict):
-        raise DataError(f"{path}: expected a JSON object, case -> subtype")
+        raise DataError(f"{path}: expected a JSON object that maps case names to subtypes")
     for case, subtype in content.items():
         if not isinstance(subtype, (str, int)):
             raise DataError(f"{path}: the subtype of {case} is {subtype!r}, expected a word")
@@ -128,18 +132,19 @@ def _single(
     subtypes: Mapping[str, str],
 ) -> Pairs:
     case = case_name(prediction)
-    pictured: tuple[Path, ...] = () if images is None else (images,)
+    case_images: tuple[Path, ...] = () if images is None else (images,)
     if images is not None and images.is_dir():  # of cases, or else a DICOM series
-        pictured = _by_case(images, {case}).get(case, pictured)
+        case_images = _by_case(images, {case}).get(case, case_images)
     points = [] if prompts is None else [prompts]
     if prompts is not None and prompts.is_dir():
         points = stems(prompts, PROMPT_SUFFIXES).get(case, [])
-    maps = _files(label).get(case, []) if label.is_dir() else [label]
-    if not maps:
+    label_files = _files(label).get(case, []) if label.is_dir() else [label]
+    if not label_files:
         raise RequestError(f"{label}: has no label map of {case}")
-    if why := _ambiguous({"label": maps, "prompt": points}):
-        raise RequestError(f"{case}: {why}")
-    return Pairs((_pair(case, prediction, maps[0], pictured, points, subtypes),), {}, {})
+    if reason := _ambiguous({"label": label_files, "prompt": points}):
+        raise RequestError(f"{case}: {reason}")
+    pair = _pair(case, prediction, label_files[0], case_images, points, subtypes)
+    return Pairs((pair,), {}, {})
 
 
 def _pair(
@@ -166,9 +171,9 @@ def _pair(
 
 
 def _is_record(path: Path) -> bool:
-    """Whether a file is what `predict` notes, and not a file of points, say.
+    """Whether a file is the record of a prediction, and not a file of points, say.
 
-    One that cannot be read is the case's affair.
+    A file that cannot be read counts as one: measuring the case will name it.
     """
     try:
         content = read_json(path) if path.exists() else None
@@ -178,28 +183,29 @@ def _is_record(path: Path) -> bool:
 
 
 def _files(folder: Path) -> dict[str, list[Path]]:
-    """List the label maps of a folder by case; its subfolders are none."""
-    found = {
-        name: [path for path in paths if path.is_file()]
-        for name, paths in stems(folder, READABLE).items()
+    """List the label maps of a folder by case; its subfolders are ignored."""
+    files = {
+        case: [path for path in paths if path.is_file()]
+        for case, paths in stems(folder, READABLE).items()
     }
-    return {name: paths for name, paths in found.items() if paths}
+    return {case: paths for case, paths in files.items() if paths}
 
 
 def _by_case(folder: Path, cases: set[str]) -> dict[str, tuple[Path, ...]]:
     """Find the images of each case, CASE or CASE_0000 and so on, in modality order."""
-    found: dict[str, list[Path]] = {}
+    images: dict[str, list[Path]] = {}
     for stem, paths in sorted(stems(folder, READABLE).items()):
         suffixed = SUFFIXED.fullmatch(stem)
         if stem in cases:
-            found.setdefault(stem, []).append(paths[0])
+            images.setdefault(stem, []).append(paths[0])
         elif suffixed and suffixed[1] in cases:
-            found.setdefault(suffixed[1], []).append(paths[0])
-    return {case: tuple(paths) for case, paths in found.items()}
+            images.setdefault(suffixed[1], []).append(paths[0])
+    return {case: tuple(paths) for case, paths in images.items()}
 
 
 def _ambiguous(files: Mapping[str, list[Path]]) -> str:
     for kind, paths in files.items():
         if len(paths) > 1:
-            return f"has {len(paths)} {kind} files for one: {', '.join(p.name for p in paths)}"
+            names = ", ".join(path.name for path in paths)
+            return f"has {len(paths)} {kind} files, expected one: {names}"
     return ""

@@ -3,58 +3,91 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from interactivenet.errors import DataError
 from interactivenet.evaluation.diameters import largest_diameters
-from interactivenet.evaluation.metrics import TOLERANCE_MM, Mask, evaluate_masks
+from interactivenet.evaluation.matching import Pair
+from interactivenet.evaluation.metrics import Mask, evaluate_masks
+from interactivenet.imaging.components import bounding_box
+from interactivenet.imaging.geometry import Volume
+from interactivenet.imaging.io import check_same_lattice, read_label
+from interactivenet.metric_names import TOLERANCE_MM
+from interactivenet.prompts.components import PromptObjects
+from interactivenet.prompts.io import read_prompts
+from interactivenet.prompts.prompt import LabelNames, Prompt
+from interactivenet.system.files import read_object
 
 Row = Mapping[str, Any]
 Outcome = Literal["found", "missed", "false", "empty"]
+#: what the record of a segmentation adds to a row
+_RECORDED = ("agreement", "expected_dice", "look")
 
 
-@dataclass(frozen=True)
-class Metric:
-    """How a metric is shown: its title, its unit ('' for none) and its decimals."""
+@dataclass(frozen=True, eq=False)
+class Maps:
+    """A pair's label maps on one grid, and its prompts where it has any.
 
-    name: str
-    title: str
-    unit: str
-    decimals: int
+    objects: map whose value is 1 + the prompt's number; None where rows are per label.
+    """
 
-    @property
-    def heading(self) -> str:
-        """Title and unit."""
-        return f"{self.title} ({self.unit})" if self.unit else self.title
+    prediction: Volume
+    label: Volume
+    prompts: tuple[Prompt, ...]
+    objects: Volume | None
 
-    def text(self, value: float | None, *, signed: bool = False) -> str:
-        """Write a value as it is shown, '' for None."""
-        if value is None:
-            return ""
-        rounded = round(value, self.decimals) + 0.0  # no -0.0
-        return f"{rounded:{'+' if signed else ''}.{self.decimals}f}"
+    def masks(self, label: int, prompt: int | None) -> tuple[Mask, Mask]:
+        """Mark what was predicted (X, Y, Z), and what is true, of a label or a prompt."""
+        if prompt is None:
+            return self.prediction.array[0] == label, self.label.array[0] == label
+        assert self.objects is not None
+        truth = self._labelled.mask(self.prompts[prompt], self.prompts, self.label.grid)
+        return self.objects.array[0] == prompt + 1, truth
+
+    @cached_property
+    def _labelled(self) -> PromptObjects:
+        return PromptObjects(self.label.array[0])
 
 
-#: in the order of every table
-METRICS = (
-    Metric("dice", "Dice", "", 3),
-    Metric("nsd", "NSD", "", 3),
-    Metric("hd95", "HD95", "mm", 2),
-    Metric("hd", "Hausdorff", "mm", 2),
-    Metric("assd", "ASSD", "mm", 2),
-    Metric("volume_prediction_ml", "Volume, prediction", "ml", 2),
-    Metric("volume_label_ml", "Volume, label", "ml", 2),
-    Metric("volume_difference_ml", "Volume difference", "ml", 2),
-    Metric("diameter_axial_prediction_mm", "Axial diameter, prediction", "mm", 1),
-    Metric("diameter_axial_label_mm", "Axial diameter, label", "mm", 1),
-    Metric("diameter_3d_prediction_mm", "3D diameter, prediction", "mm", 1),
-    Metric("diameter_3d_label_mm", "3D diameter, label", "mm", 1),
-)
-METRIC = {metric.name: metric for metric in METRICS}
+def measure_pair(
+    pair: Pair, labels: LabelNames | None = None, tolerance_mm: float = TOLERANCE_MM
+) -> list[dict[str, Any]]:
+    """Measure a stored prediction: a row per object, as in :class:`Evaluation`.
+
+    An object is a label's value in either map; where there is a map of objects and prompts, a
+    prompt's object, and then the values that no prompt has. Where both maps are empty, there is
+    a row for every named label (for 1 where none is named).
+    Raises DataError, naming the file, where one cannot be read or lies on another grid.
+    """
+    maps = read_maps(pair, labels)
+    names = dict(labels.names) if labels else {}
+    records = _read_records(pair.record)
+    objects: list[tuple[int, str, int | None]] = []
+    if maps.objects is not None:
+        objects = [(prompt.label, prompt.name, i) for i, prompt in enumerate(maps.prompts)]
+    arrays = (maps.label.array, maps.prediction.array)
+    values = {int(value) for array in arrays for value in np.unique(array.ravel("K"))} - {0}
+    unprompted = sorted(values - {label for label, *_ in objects})
+    if not unprompted and not objects:
+        unprompted = sorted(names) or [1]
+    objects += [(value, "", None) for value in unprompted]
+    rows = []
+    for value, name, number in objects:
+        metrics = measure_object(*maps.masks(value, number), maps.label.spacing, tolerance_mm)
+        record = _record_of(records, value, number)
+        name = name or names.get(value, "") or str(record.get("name") or "")
+        rows.append({
+            "case": pair.case, "subtype": pair.subtype, "label": value, "name": name,
+            "prompt": number, **metrics, **{key: record.get(key) for key in _RECORDED},
+        })  # fmt: skip
+    return rows
 
 
 def measure_object(
@@ -67,28 +100,36 @@ def measure_object(
     not defined is None, as JSON knows no NaN. Raises DataError as :func:`evaluate_masks`.
     """
     prediction, label = _cropped(np.asarray(prediction) != 0, np.asarray(label) != 0)
-    pair = evaluate_masks(prediction, label, spacing, tolerance_mm)
-    found: dict[str, float | None] = {
-        name: None if math.isnan(value) else value for name, value in pair.items()
+    metrics = evaluate_masks(prediction, label, spacing, tolerance_mm)
+    row: dict[str, float | None] = {
+        name: None if math.isnan(value) else value for name, value in metrics.items()
     }
-    found["volume_difference_ml"] = pair["volume_prediction_ml"] - pair["volume_label_ml"]
+    row["volume_difference_ml"] = metrics["volume_prediction_ml"] - metrics["volume_label_ml"]
     for side, mask in (("prediction", prediction), ("label", label)):
         axial, whole = largest_diameters(mask, spacing)
-        found |= {f"diameter_axial_{side}_mm": axial, f"diameter_3d_{side}_mm": whole}
-    return found
+        row |= {f"diameter_axial_{side}_mm": axial, f"diameter_3d_{side}_mm": whole}
+    return row
 
 
-def _cropped(prediction: Mask, label: Mask) -> tuple[Mask, Mask]:
-    """Cut both masks to the box around them, once: a whole scan is slow to go through."""
-    if prediction.shape != label.shape or prediction.ndim != 3:
-        return prediction, label  # for evaluate_masks to refuse
-    either = prediction | label
-    where = []
-    for axes in ((1, 2), (0, 2), (0, 1)):
-        inside = np.flatnonzero(either.any(axis=axes))
-        where.append(slice(inside[0], inside[-1] + 1) if len(inside) else slice(0, 1))
-    box = (where[0], where[1], where[2])
-    return prediction[box], label[box]
+def read_maps(pair: Pair, labels: LabelNames | None, *, points: bool = False) -> Maps:
+    """Read what is compared; points: the prompts, too, where rows are not per prompt."""
+    label = read_label(pair.label)
+    prediction = read_label(pair.prediction)
+    check_same_lattice(pair.prediction, prediction.source, pair.label, label.source)
+    per_prompt = pair.objects is not None and pair.prompts is not None
+    prompts: tuple[Prompt, ...] = ()
+    if pair.prompts is not None and (per_prompt or points):
+        prompts = tuple(read_prompts(pair.prompts, labels, image=(pair.label, label.source)))
+    objects = None
+    if pair.objects is not None and per_prompt:
+        objects = read_label(pair.objects)
+        check_same_lattice(pair.objects, objects.source, pair.label, label.source)
+        if objects.array.max() > len(prompts):
+            raise DataError(
+                f"{pair.objects}: holds object {objects.array.max()}, but {pair.prompts} has only"
+                f" {len(prompts)} prompts"
+            )
+    return Maps(prediction, label, prompts, objects)
 
 
 def outcome(row: Row) -> Outcome:
@@ -101,13 +142,37 @@ def outcome(row: Row) -> Outcome:
     return "false" if row["volume_prediction_ml"] else "empty"
 
 
-def title_of(row: Row) -> str:
-    """Name an object within its case: by its label's name or value, and its prompt's number."""
-    name = row["name"] or f"label {row['label']}"
-    return f"{name} #{row['nth']}" if row.get("nth", 1) > 1 else str(name)
-
-
 def worst_first(row: Row) -> tuple[Any, ...]:
     """Key by which objects are sorted: lowest Dice first, then the largest distance."""
-    far = row["hd95"] if row["hd95"] is not None else math.inf
-    return row["dice"], row["nsd"], -far, row["case"], row["label"], row["prompt"] or 0
+    distance = row["hd95"] if row["hd95"] is not None else math.inf
+    return row["dice"], row["nsd"], -distance, row["case"], row["label"], row["prompt"] or 0
+
+
+def _cropped(prediction: Mask, label: Mask) -> tuple[Mask, Mask]:
+    """Cut both masks to the box around them, once: a whole scan is slow to go through."""
+    if prediction.shape != label.shape or prediction.ndim != 3:
+        return prediction, label  # for evaluate_masks to refuse
+    box = bounding_box(prediction | label) or (slice(0, 1),) * 3
+    return prediction[box], label[box]
+
+
+def _read_records(path: Path | None) -> list[Mapping[str, Any]]:
+    """Read what was noted of each object when it was segmented."""
+    records = read_object(path).get("objects", []) if path else []
+    if not isinstance(records, list) or not all(isinstance(item, Mapping) for item in records):
+        raise DataError(f"{path}: expected 'objects' to be a list of objects")
+    for record in records:
+        for key in _RECORDED:
+            if not isinstance(record.get(key), (int, float, type(None))):
+                raise DataError(f"{path}: has {key} {record[key]!r}, expected a number or null")
+    return records
+
+
+def _record_of(
+    records: Sequence[Mapping[str, Any]], label: int, prompt: int | None
+) -> Mapping[str, Any]:
+    """Find an object's record: by the prompt's number, or the only one of its label."""
+    if prompt is not None:
+        return records[prompt] if prompt < len(records) else {}
+    of_label = [record for record in records if record.get("label") == label]
+    return of_label[0] if len(of_label) == 1 else {}

@@ -9,13 +9,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from interactivenet.metric_names import METRIC, METRICS, TOLERANCE_MM
 from interactivenet.system.files import write_text
 
 Row = Mapping[str, Any]
 
 
 class _Column(NamedTuple):
-    """How a value is headed and written."""
+    """A column of the table of objects; metrics have :class:`MetricInfo` of the same fields.
+
+    digits: decimals of a number; None for text.
+    """
 
     name: str
     title: str
@@ -23,27 +27,16 @@ class _Column(NamedTuple):
     digits: int | None = None
 
 
-#: values of an object, in the order of the table; those no object has are left out
+#: values of an object, in the order of the table; those that no object has are left out
 _COLUMNS = (
     _Column("subtype", "Subtype"),
     _Column("name", "Label"),
     _Column("prompt", "Prompt", "", 0),
-    _Column("dice", "Dice", "", 3),
-    _Column("expected_dice", "Expected Dice", "", 3),
-    _Column("nsd", "NSD", "", 3),
-    _Column("hd95", "HD95", "mm", 1),
-    _Column("hd", "HD", "mm", 1),
-    _Column("assd", "ASSD", "mm", 2),
-    _Column("volume_prediction_ml", "Volume, predicted", "ml", 2),
-    _Column("volume_label_ml", "Volume, label", "ml", 2),
-    _Column("volume_difference_ml", "Volume difference", "ml", 2),
-    _Column("diameter_axial_prediction_mm", "Axial diameter, predicted", "mm", 1),
-    _Column("diameter_axial_label_mm", "Axial diameter, label", "mm", 1),
-    _Column("diameter_3d_prediction_mm", "3D diameter, predicted", "mm", 1),
-    _Column("diameter_3d_label_mm", "3D diameter, label", "mm", 1),
-    _Column("agreement", "Agreement", "", 3),
+    METRIC["dice"],
+    METRIC["expected_dice"],
+    *METRICS[1:],
+    METRIC["agreement"],
 )
-_BY_NAME = {column.name: column for column in _COLUMNS}
 #: what a table of groups shows
 _OF_GROUPS = ("dice", "nsd", "hd95", "assd")
 _CAPTIONS = {
@@ -57,7 +50,7 @@ _CAPTIONS = {
 #: base64 characters that all pictures together may take, and a single one at most
 _PICTURES, _PICTURE = 12_000_000, 260_000
 #: width in pixels and quality of WebP, tried in turn until a picture is small enough
-_TRIED = ((1000, 82), (1000, 65), (860, 55), (720, 45), (560, 35), (400, 25))
+_ENCODINGS = ((1000, 82), (1000, 65), (860, 55), (720, 45), (560, 35), (400, 25))
 
 
 def write_report(
@@ -70,7 +63,7 @@ def write_report(
     figures: Sequence[Path],
     pictures: Mapping[str, Path],
     calibration: Mapping[str, Any] | None = None,
-    tolerance_mm: float = 2.0,
+    tolerance_mm: float = TOLERANCE_MM,
 ) -> None:
     """Write the report of all objects as a self-contained HTML file.
 
@@ -90,8 +83,8 @@ def write_report(
     )
     environment.filters["number"] = _number
     environment.filters["percent"] = lambda value: f"{100 * value:.0f} %"
-    rows = [_shown(row) for row in rows]
-    worst = sorted(rows, key=lambda row: (not _known(row["dice"]), row["dice"] or 0.0))
+    rows = [_displayed(row) for row in rows]
+    worst = sorted(rows, key=lambda row: (not _is_number(row["dice"]), row["dice"] or 0.0))
     columns = [
         column
         for column in _COLUMNS
@@ -100,63 +93,62 @@ def write_report(
     ]
     # with their places in the table, to which they lead
     flagged = [(place, row) for place, row in enumerate(worst) if row.get("look")]
-    flagged.sort(key=lambda one: (not _known(one[1]["expected_dice"]), one[1]["expected_dice"]))
+    flagged.sort(key=lambda item: _doubt(item[1]))
     content = environment.get_template("report.html.j2").render(
         title=title,
         rows=worst,
         columns=columns,
         summary=summary,
-        metrics=[_metric(name) for name in summary["all"]["metrics"]],
-        of_groups=[_BY_NAME[name] for name in _OF_GROUPS if name in summary["all"]["metrics"]],
+        metrics=[METRIC[name] for name in summary["all"]["metrics"]],
+        of_groups=[METRIC[name] for name in _OF_GROUPS if name in summary["all"]["metrics"]],
         failures=failures,
         figures=[
-            (one.stem, _CAPTIONS.get(one.stem, one.stem.replace("_", " ")), _png(one))
-            for one in figures
+            (figure.stem, _CAPTIONS.get(figure.stem, figure.stem.replace("_", " ")), _png(figure))
+            for figure in figures
         ],
         pictures=_pictures(pictures, {row["case"] for row in rows}),
         calibration=calibration,
         flags=any(row.get("look") is not None for row in rows),
         flagged=flagged,
-        here=_here(rows, calibration),
+        flag_counts=_flag_counts(rows, calibration),
+        dice_digits=METRIC["dice"].digits,
         tolerance=f"{tolerance_mm:g}",
     )
     write_text(path, content)
 
 
-def _shown(row: Row) -> dict[str, Any]:
+def _displayed(row: Row) -> dict[str, Any]:
     """Name a label without name by its value, and count prompts from 1, as pictures do."""
     prompt = None if row["prompt"] is None else row["prompt"] + 1
     return {**row, "name": str(row["name"] or row["label"]), "prompt": prompt}
 
 
-def _here(rows: Sequence[Row], calibration: Mapping[str, Any] | None) -> dict[str, int] | None:
+def _doubt(row: Row) -> tuple[bool, float]:
+    """Key by which flagged objects are sorted: the lowest expected Dice first."""
+    return not _is_number(row["expected_dice"]), row["expected_dice"] or 0.0
+
+
+def _flag_counts(
+    rows: Sequence[Row], calibration: Mapping[str, Any] | None
+) -> dict[str, int] | None:
     """Count flagged, poor, both and all objects whose Dice and flag are known."""
     limit = calibration and calibration.get("poor_below")
-    if not _known(limit):
+    if not _is_number(limit):
         return None
-    known = [
+    flagged_poor = [
         (bool(row["look"]), row["dice"] < limit)
         for row in rows
-        if _known(row["dice"]) and row.get("look") is not None
+        if _is_number(row["dice"]) and row.get("look") is not None
     ]
     return {
-        "all": len(known),
-        "flagged": sum(look for look, _ in known),
-        "poor": sum(poor for _, poor in known),
-        "both": sum(look and poor for look, poor in known),
+        "all": len(flagged_poor),
+        "flagged": sum(flagged for flagged, _ in flagged_poor),
+        "poor": sum(poor for _, poor in flagged_poor),
+        "both": sum(flagged and poor for flagged, poor in flagged_poor),
     }
 
 
-def _metric(name: str) -> _Column:
-    """Head a metric of the summary; one unknown by its own name."""
-    if name in _BY_NAME:
-        return _BY_NAME[name]
-    words, _, last = name.rpartition("_")
-    unit = last if words and last in ("mm", "ml") else ""
-    return _Column(name, (words if unit else name).replace("_", " ").capitalize(), unit, 2)
-
-
-def _known(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     return value is not None and math.isfinite(value)
 
 
@@ -171,19 +163,22 @@ def _number(value: Any, digits: int | None) -> str:
 
 def _pictures(pictures: Mapping[str, Path], cases: set[str]) -> dict[str, str]:
     """Return data URIs of the cases' pictures; those that cannot be read are left out."""
-    chosen = {case: Path(picture) for case, picture in pictures.items() if case in cases}
-    most = min(_PICTURE, _PICTURES // max(1, len(chosen)))
-    made, start = {}, 0
-    for case, picture in chosen.items():
+    paths = {case: Path(picture) for case, picture in pictures.items() if case in cases}
+    limit = min(_PICTURE, _PICTURES // max(1, len(paths)))
+    uris, start = {}, 0
+    for case, path in paths.items():
         # pictures of one task are alike: what was too large for the last is not tried again
-        uri, start = _smaller(picture, most, start)
+        uri, start = _smaller(path, limit, start)
         if uri:
-            made[case] = uri
-    return made
+            uris[case] = uri
+    return uris
 
 
-def _smaller(path: Path, most: int, start: int) -> tuple[str, int]:
-    """Return a picture as a WebP data URI, of ``most`` characters where it can be, and its try."""
+def _smaller(path: Path, limit: int, start: int) -> tuple[str, int]:
+    """Return a picture as a WebP data URI, within ``limit`` characters where possible.
+
+    start: place of the first of the encodings to try. Returns that of the last one, too.
+    """
     from PIL import Image
 
     try:
@@ -192,14 +187,14 @@ def _smaller(path: Path, most: int, start: int) -> tuple[str, int]:
     except OSError:
         return "", start
     uri, place = "", start
-    for place in range(start, len(_TRIED)):
-        width, quality = _TRIED[place]
+    for place in range(start, len(_ENCODINGS)):
+        width, quality = _ENCODINGS[place]
         height = max(1, round(picture.height * width / picture.width))
         small = picture if width >= picture.width else picture.resize((width, height))
         stream = io.BytesIO()
         small.save(stream, "WEBP", quality=quality, method=2)
         uri = _uri("webp", stream.getvalue())
-        if len(uri) <= most:
+        if len(uri) <= limit:
             break
     return uri, place
 

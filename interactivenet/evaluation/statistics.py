@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from interactivenet.evaluation.measures import METRICS, Row, outcome
+from interactivenet.evaluation.measures import Row, outcome
+from interactivenet.metric_names import METRIC
 
-#: draws of a bootstrap, and the share of means that its interval holds
+#: resamples of a bootstrap, and the share of their means that its interval holds
 RESAMPLES, COVERAGE = 2000, 0.95
-
-#: what is described, besides what is measured: how sure the network was
-_SUMMARISED = (*(metric.name for metric in METRICS), "agreement", "expected_dice")
 
 Statistics = dict[str, Any]
 
@@ -28,7 +26,7 @@ def summarise(rows: Sequence[Row], seed: int = 0) -> dict[str, Any]:
     'found', 'missed' (prediction empty, label not), 'false' (label empty, prediction not) and
     'both_empty', and 'metrics': name -> :func:`describe`, of those that an object has.
 
-    Objects of which both masks are empty are counted only: they have no part in any mean.
+    Objects whose masks are both empty are only counted: no mean includes them.
     """
     labels: dict[str, list[Row]] = {}
     subtypes: dict[str, list[Row]] = {}
@@ -38,7 +36,7 @@ def summarise(rows: Sequence[Row], seed: int = 0) -> dict[str, Any]:
             subtypes.setdefault(str(row["subtype"]), []).append(row)
     return {
         "all": _group(rows, seed),
-        "labels": {name: _group(some, seed) for name, some in labels.items() if len(labels) > 1},
+        "labels": {name: _group(labels[name], seed) for name in labels if len(labels) > 1},
         "subtypes": {name: _group(subtypes[name], seed) for name in sorted(subtypes)},
     }
 
@@ -53,14 +51,13 @@ def describe(values: Sequence[float], cases: Sequence[str], seed: int = 0) -> St
     names = ("mean", "std", "median", "q1", "q3", "min", "max", "low", "high")
     if not len(values):
         return {"n": 0, **dict.fromkeys(names)}
-    quartiles = np.percentile(values, (0, 25, 50, 75, 100)).tolist()
-    least, q1, median, q3, most = quartiles
+    least, q1, median, q3, most = np.percentile(values, (0, 25, 50, 75, 100)).tolist()
     low, high = bootstrap_interval(values, cases, seed) or (None, None)
-    found = (
+    described = (
         statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None,
         median, q1, q3, least, most, low, high,
     )  # fmt: skip
-    return {"n": len(values), **dict(zip(names, found, strict=True))}
+    return {"n": len(values), **dict(zip(names, described, strict=True))}
 
 
 def bootstrap_interval(
@@ -71,30 +68,31 @@ def bootstrap_interval(
     Resampled over CASES, each with all of its values: objects of one patient resemble each
     other, and drawing them one by one would make the interval too narrow.
     """
+    from scipy.stats import bootstrap
+
     groups: dict[str, list[float]] = {}
     for case, value in zip(cases, values, strict=True):
         groups.setdefault(case, []).append(value)
     if len(groups) < 2:
         return None
-    sums = np.array([sum(group) for group in groups.values()])
-    counts = np.array([len(group) for group in groups.values()])
-    drawn = np.random.default_rng(seed).integers(len(groups), size=(RESAMPLES, len(groups)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    tail = (1 - COVERAGE) / 2
-    low, high = np.quantile(means, (tail, 1 - tail)).tolist()
-    return float(low), float(high)
+    sums, counts = [sum(group) for group in groups.values()], list(map(len, groups.values()))
+    interval = bootstrap(
+        (sums, counts), lambda sums, counts, axis: sums.sum(axis) / counts.sum(axis),
+        paired=True, vectorized=True, method="percentile", n_resamples=RESAMPLES,
+        confidence_level=COVERAGE, rng=np.random.default_rng(seed),
+    ).confidence_interval  # fmt: skip
+    return float(interval.low), float(interval.high)
 
 
 def _group(rows: Sequence[Row], seed: int) -> Statistics:
     counts = Counter(outcome(row) for row in rows)
     counted = [row for row in rows if outcome(row) != "empty"]
     metrics = {}
-    for name in _SUMMARISED:
-        known = [row for row in counted if row.get(name) is not None]
-        if known:
-            metrics[name] = describe(
-                [row[name] for row in known], [row["case"] for row in known], seed
-            )
+    for name in METRIC:
+        defined = [row for row in counted if row.get(name) is not None]
+        if defined:
+            values, cases = [row[name] for row in defined], [row["case"] for row in defined]
+            metrics[name] = describe(values, cases, seed)
     return {
         "objects": len(rows),
         "cases": len({row["case"] for row in rows}),

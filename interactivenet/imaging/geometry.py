@@ -240,7 +240,7 @@ class Volume:
         source: Stored grid of the file; results are written back on it.
         notes: What the reader noticed about the file and a user should know.
 
-    Example:
+    Examples:
         >>> import nibabel
         >>> image = nibabel.load("scan.nii.gz")  # doctest: +SKIP
         >>> volume = Volume.from_stored(image.get_fdata(), image.affine)  # doctest: +SKIP

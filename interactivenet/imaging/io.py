@@ -22,11 +22,20 @@ def suffix_of(path: Path, suffixes: Sequence[str] = READABLE) -> str:
     return next((suffix for suffix in suffixes if name.endswith(suffix)), "")
 
 
-def read_image(path: Path) -> Volume:
-    """Read one image: NIfTI, MetaImage, NRRD, or the folder of a DICOM series.
+def read_image(path: Path | str) -> Volume:
+    """Read one image.
 
-    Returns a Volume with array (1, X, Y, Z) along RAS+, in the file's number type.
-    Raises DataError, naming the file, where it is not a whole, finite, orthogonal 3D volume.
+    Args:
+        path: a NIfTI (.nii, .nii.gz), MetaImage (.mha, .mhd) or NRRD (.nrrd) file, or the folder
+            of a DICOM series.
+
+    Returns:
+        The image with its voxels as (1, X, Y, Z) along RAS+, in the file's number type, and the
+        grid (shape, affine in mm) that it is stored on; its ``notes`` say what is doubtful.
+
+    Raises:
+        DataError: the file, which is named, is not a complete 3D volume of finite values on an
+            orthogonal grid.
     """
     path = Path(path)
     with naming(path):
@@ -57,19 +66,30 @@ def join_channels(volumes: Sequence[Volume], paths: Sequence[Path]) -> Volume:
     return Volume.from_stored(source.from_ras(array), source, notes=notes)
 
 
-def read_label(path: Path) -> Volume:
-    """Read a label map: whole numbers from 0, returned in the smallest unsigned type.
+def read_label(path: Path | str) -> Volume:
+    """Read a label map: whole numbers from 0, where 0 is the background.
 
-    Float files with whole values are accepted, and noted. Raises DataError otherwise.
+    Args:
+        path: a file of any format that :func:`read_image` reads.
+
+    Returns:
+        The label map with its voxels as (1, X, Y, Z) along RAS+, in the smallest unsigned type
+        that holds them. A file of floating-point numbers is accepted where all are whole, and
+        its ``notes`` say so.
+
+    Raises:
+        DataError: the file, which is named, cannot be read, or holds values that are negative,
+            not whole or above 2^32 - 1.
     """
+    path = Path(path)
     volume = read_image(path)
     array, notes = volume.array, volume.notes
     with naming(path):
         if array.dtype.kind == "f":
             whole = np.rint(array)
             if not np.array_equal(whole, array):
-                odd = array[whole != array].ravel()[0]
-                raise DataError(f"holds label values that are not whole, such as {odd:g}")
+                fraction = array[whole != array].ravel()[0]
+                raise DataError(f"holds label values that are not whole, such as {fraction:g}")
             notes = (*notes, f"labels are stored as {array.dtype}, read as whole numbers")
             array = whole
         if array.size and array.min() < 0:
@@ -80,7 +100,7 @@ def read_label(path: Path) -> Volume:
         return Volume.from_stored(stored, volume.source, notes=notes)
 
 
-def write_volume(path: Path, array: Array, grid: Geometry) -> None:
+def write_volume(path: Path | str, array: Array, grid: Geometry) -> None:
     """Write an array (X, Y, Z) along RAS+ on the stored grid ``grid``, compressed.
 
     The format follows the name: .nii.gz, .nii, .mha or .nrrd. The geometry written is the
@@ -98,11 +118,30 @@ def write_volume(path: Path, array: Array, grid: Geometry) -> None:
 
         write_itk(path, stored, grid)
     else:
-        raise DataError(f"{path}: cannot be written: expected one of {', '.join(WRITABLE)}")
+        raise DataError(
+            f"{path}: cannot be written in this format: expected one of {', '.join(WRITABLE)}"
+        )
 
 
-def write_label(path: Path, array: Array, grid: Geometry) -> None:
-    """Write a label map (X, Y, Z) along RAS+ as the smallest unsigned type that holds it."""
+def write_label(path: Path | str, array: Array, grid: Geometry) -> None:
+    """Write a label map in the smallest unsigned type that holds its values, compressed.
+
+    Args:
+        path: the file to write; the ending of its name, .nii.gz, .nii, .mha or .nrrd, decides the
+            format.
+        array: (X, Y, Z) along RAS+, whole numbers from 0.
+        grid: the stored grid to write on, such as the ``source`` of the image that the label map
+            belongs to; its geometry is written exactly as it was read.
+
+    Raises:
+        DataError: the name has another ending, the file cannot be written (one that was there
+            before is kept), or the array holds values that are negative or not whole.
+    """
+    if array.dtype.kind not in "bu" and array.size:
+        if array.min() < 0:
+            raise DataError(f"{path}: a label map holds no negative values, got {array.min():g}")
+        if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
+            raise DataError(f"{path}: a label map holds whole numbers, got fractions")
     write_volume(path, array.astype(label_type(array)), grid)
 
 
@@ -118,10 +157,10 @@ def check_finite(array: Array) -> None:
         raise DataError(f"has {count} voxels that are NaN or infinite, expected none")
 
 
-def check_same_lattice(path: Path, grid: Geometry, other: Path, expected: Geometry) -> None:
+def check_same_lattice(path: Path, grid: Geometry, reference: Path, expected: Geometry) -> None:
     """Raise DataError, with both geometries, where two files do not share one voxel grid."""
     if not grid.is_same_lattice(expected):
-        raise DataError(f"{path}: grid differs: {grid}; expected that of {other}: {expected}")
+        raise DataError(f"{path}: grid differs: {grid}; expected that of {reference}: {expected}")
 
 
 def _read_stored(path: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
@@ -145,5 +184,5 @@ def _read_stored(path: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}") from error
     if path.suffix.lower() == ".dcm":
-        raise DataError("is one DICOM file: give the folder of its series")
-    raise DataError(f"is of no readable format: expected {', '.join(READABLE)} or a DICOM folder")
+        raise DataError("is a single DICOM file: expected the folder of its series")
+    raise DataError(f"has no readable format: expected {', '.join(READABLE)} or a DICOM folder")

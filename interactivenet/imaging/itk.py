@@ -25,7 +25,7 @@ _LPS = np.array([-1.0, -1.0, 1.0])
 #: how far a slice may lie from its place in an even stack, as a fraction of the slice distance
 _UNEVEN = 0.1
 
-sitk.ProcessObject.SetGlobalWarningDisplay(False)  # what matters is checked here and said
+sitk.ProcessObject.SetGlobalWarningDisplay(False)  # what matters is checked and reported here
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ def read_itk(path: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
     """Read a ``.mha``, ``.mhd`` or ``.nrrd`` volume as stored: array (X, Y, Z), grid, notes."""
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
-    # named, as ITK knows the suffixes in small letters only
+    # chosen here, as ITK recognises suffixes in lower case only
     reader.SetImageIO("NrrdImageIO" if path.suffix.lower() == ".nrrd" else "MetaImageIO")
     try:
         reader.ReadImageInformation()
         dimension, components = reader.GetDimension(), reader.GetNumberOfComponents()
         size = reader.GetSize()
         if dimension != 3 and not (dimension == 4 and size[3] == 1):
-            hint = "; one file per modality is due" if dimension > 3 else ""
+            hint = " (one file per modality)" if dimension > 3 else ""
             raise DataError(f"has {dimension} axes {'x'.join(map(str, size))}, expected 3{hint}")
         if components != 1:
             raise DataError(f"has {components} values per voxel, expected 1")
@@ -61,7 +61,7 @@ def read_itk(path: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
             reader.SetExtractSize((*size[:3], 0))
         image = reader.Execute()
     except RuntimeError as error:
-        raise DataError(f"is not a readable image: {_reason(error)}") from error
+        raise DataError(f"is not a readable image: {_last_sentence(error)}") from error
     if path.suffix.lower() == ".nrrd":
         geometry, notes = _nrrd_geometry(path, image)
     else:
@@ -80,7 +80,7 @@ def write_itk(path: Path, array: Array, geometry: Geometry) -> None:
         try:
             sitk.WriteImage(image, str(temporary), True, COMPRESSION_LEVEL)
         except RuntimeError as error:
-            raise DataError(f"{path}: cannot be written: {_reason(error)}") from error
+            raise DataError(f"{path}: cannot be written: {_last_sentence(error)}") from error
         _check_complete(path, temporary, image)
 
 
@@ -107,7 +107,7 @@ def read_dicom(folder: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
 
     The grid follows from the slices' own positions (PS3.3 C.7.6.2.1.1), not from their
     thickness, and not from ITK's direction, which hides a tilted gantry. Raises DataError for
-    no or several series, uneven, missing or doubled slices, and multi-frame files.
+    no or several series, uneven, missing or repeated slices, and multi-frame files.
     """
     series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
     if not series:
@@ -121,13 +121,13 @@ def read_dicom(folder: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
     affine = _stack_affine(slices)
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(names)
-    if len({one.values for one in slices}) > 1:
+    if len({part.values for part in slices}) > 1:
         # slices scaled differently: ITK would take the first slice's type for all
         reader.SetOutputPixelType(sitk.sitkFloat64)
     try:
         image = reader.Execute()
     except RuntimeError as error:
-        raise DataError(f"is not a readable DICOM series: {_reason(error)}") from error
+        raise DataError(f"is not a readable DICOM series: {_last_sentence(error)}") from error
     array = _array(image)
     if array.dtype == np.float64:
         array = array.astype(np.float32)
@@ -150,7 +150,9 @@ class _Slice:
         try:
             reader.ReadImageInformation()
         except RuntimeError as error:
-            raise DataError(f"{Path(name).name} is not readable: {_reason(error)}") from error
+            raise DataError(
+                f"{Path(name).name} is not readable: {_last_sentence(error)}"
+            ) from error
 
         def text(key: str) -> str:
             return str(reader.GetMetaData(key)).strip() if reader.HasMetaDataKey(key) else ""
@@ -161,14 +163,14 @@ class _Slice:
                 " (convert it to NIfTI first)"
             )
 
-        def numbers(key: str, count: int, what: str) -> NDArray[np.float64]:
+        def numbers(key: str, count: int, attribute: str) -> NDArray[np.float64]:
             try:
-                found = np.array([float(part) for part in text(key).split("\\")])
+                values = np.array([float(part) for part in text(key).split("\\")])
             except ValueError:
-                found = np.empty(0)
-            if len(found) != count:
-                raise DataError(f"{Path(name).name} has no {what}: its place is unknown")
-            return found
+                values = np.empty(0)
+            if len(values) != count:
+                raise DataError(f"{Path(name).name} has no {attribute}: its position is unknown")
+            return values
 
         return _Slice(
             numbers("0020|0032", 3, "ImagePositionPatient"),
@@ -182,12 +184,14 @@ def _stack_affine(slices: list[_Slice]) -> NDArray[np.float64]:
     first, last = slices[0], slices[-1]
     if len(slices) < 2:
         raise DataError("holds a single DICOM slice, expected a 3D series")
-    for one in slices:
-        if not np.allclose(one.orientation, first.orientation, atol=1e-4):
-            raise DataError("its DICOM slices differ in orientation (a localiser among them?)")
-        if not np.allclose(one.spacing, first.spacing, rtol=1e-4):
-            raise DataError("its DICOM slices differ in pixel spacing")
-    positions = np.stack([one.position for one in slices])
+    for part in slices:
+        if not np.allclose(part.orientation, first.orientation, atol=1e-4):
+            raise DataError(
+                "has DICOM slices that differ in orientation (is one of them a localiser?)"
+            )
+        if not np.allclose(part.spacing, first.spacing, rtol=1e-4):
+            raise DataError("has DICOM slices that differ in pixel spacing")
+    positions = np.stack([part.position for part in slices])
     step = (last.position - first.position) / (len(slices) - 1)
     distance = float(np.linalg.norm(step))
     even = first.position + np.arange(len(slices))[:, None] * step
@@ -195,8 +199,8 @@ def _stack_affine(slices: list[_Slice]) -> NDArray[np.float64]:
     if distance == 0 or gap > _UNEVEN * distance:
         steps = np.linalg.norm(np.diff(positions, axis=0), axis=1)
         raise DataError(
-            f"its {len(slices)} DICOM slices are not evenly spaced ({steps.min():.4g} to"
-            f" {steps.max():.4g} mm apart): a slice is missing, doubled or of another scan"
+            f"has {len(slices)} DICOM slices that are not evenly spaced ({steps.min():.4g} to"
+            f" {steps.max():.4g} mm apart): a slice is missing, repeated or from another scan"
         )
     row, column = first.orientation[:3], first.orientation[3:]
     columns = np.stack([row * first.spacing[1], column * first.spacing[0], step], axis=1)
@@ -213,7 +217,7 @@ def _nrrd_geometry(path: Path, image: sitk.Image) -> tuple[Geometry, tuple[str, 
     directions, origin = header.get("space directions"), header.get("space origin")
     if directions is None or not space:
         native = ItkGeometry(image.GetSpacing(), image.GetOrigin(), image.GetDirection())
-        note = "no space in its header: left and right are a guess (taken as LPS)"
+        note = "its header names no space: left and right are a guess (LPS is assumed)"
         return Geometry(sizes, native.affine()), (note,)
     signs = {
         "left-posterior-superior": (1, 1, 1), "lps": (1, 1, 1),
@@ -261,16 +265,16 @@ def _array(image: sitk.Image) -> Array:
 
 
 def _check_complete(path: Path, temporary: Path, image: sitk.Image) -> None:
-    """ITK does not report every failed write: read the file's header and size back."""
+    """Read the file back, as ITK does not report every failed write."""
     try:
         back = sitk.ReadImage(str(temporary))
     except RuntimeError as error:
-        raise DataError(f"{path}: cannot be written whole (disk full?)") from error
+        raise DataError(f"{path}: could not be written completely (is the disk full?)") from error
     if back.GetSize() != image.GetSize():
-        raise DataError(f"{path}: cannot be written whole (disk full?)")
+        raise DataError(f"{path}: could not be written completely (is the disk full?)")
 
 
-def _reason(error: RuntimeError) -> str:
+def _last_sentence(error: RuntimeError) -> str:
     """Take the last sentence of ITK's long report."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return one_line(lines[-1].split("): ")[-1]) if lines else "unknown reason"

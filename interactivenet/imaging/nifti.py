@@ -26,7 +26,7 @@ _GEOMETRY_FIELDS = (
     "qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z",
 )  # fmt: skip
 _GZIP_MAGIC = b"\x1f\x8b"
-_UNITS = {1: "metre", 3: "micrometre"}
+_UNITS = {1: "metres", 3: "micrometres"}
 
 
 def read_nifti(path: Path, *, axes: int = 3) -> tuple[Array, Geometry, tuple[str, ...]]:
@@ -34,7 +34,7 @@ def read_nifti(path: Path, *, axes: int = 3) -> tuple[Array, Geometry, tuple[str
 
     axes: 3, or 4 for a file of several channels, which come last: (X, Y, Z, C).
     Returns the array in the file's type (float32 where the header scales it), the stored grid,
-    and notes. Raises DataError for anything that is not one such volume with a sound place.
+    and notes. Raises DataError for anything that is not one such volume at a valid position.
     """
     data = _bytes_of(path)
     try:
@@ -94,7 +94,7 @@ def _reader(data: bytes):  # type: ignore[no-untyped-def]
     if data[344:347] not in (b"n+1", b"ni1") and not _is_nifti2(data):
         raise DataError("is not a NIfTI file: its header lacks the mark 'n+1'")
     if data[344:347] == b"ni1":
-        raise DataError("is a NIfTI header without voxels (.hdr/.img pair); expected one .nii file")
+        raise DataError("is a NIfTI header without voxels (.hdr/.img pair), expected one .nii file")
     return io.BytesIO(data)
 
 
@@ -107,7 +107,7 @@ def _geometry(header: nib.Nifti1Header, axes: int) -> tuple[Geometry, tuple[str,
     while len(shape) > axes and shape[-1] == 1:
         shape = shape[:-1]
     if len(shape) != axes:
-        hint = "; one file per modality is due" if len(shape) > axes else ""
+        hint = " (one file per modality)" if len(shape) > axes else ""
         raise DataError(f"has {len(shape)} axes {'x'.join(map(str, shape))}, expected {axes}{hint}")
     pixdim = header["pixdim"][1:4].astype(float)
     if not (pixdim > 0).all() or not np.isfinite(pixdim).all():
@@ -117,7 +117,7 @@ def _geometry(header: nib.Nifti1Header, axes: int) -> tuple[Geometry, tuple[str,
         )
     unit = int(header["xyzt_units"]) & 7
     if unit in _UNITS:
-        raise DataError(f"states its geometry in {_UNITS[unit]}, expected millimetre")
+        raise DataError(f"gives its geometry in {_UNITS[unit]}, expected millimetres")
     notes = []
     sform, qform = header.get_sform(coded=True), _coded_qform(header)
     if sform[1] > 0:
@@ -127,7 +127,7 @@ def _geometry(header: nib.Nifti1Header, axes: int) -> tuple[Geometry, tuple[str,
     else:
         affine = header.get_base_affine()
         notes.append(
-            "no orientation in its header (sform_code and qform_code are 0):"
+            "its header gives no orientation (sform_code and qform_code are 0):"
             " left and right are a guess"
         )
     geometry = Geometry((shape[0], shape[1], shape[2]), affine, native=_geometry_header(header))

@@ -47,7 +47,7 @@ def new_shape(
 def orders_for(spacing: ArrayLike, target: ArrayLike) -> tuple[int, int, int]:
     """Return the spline order per axis for images: 3, but 0 across slices.
 
-    An axis that is coarse (volume.coarse_axes), in the scan or in the target spacing, has too
+    An axis that is coarse (geometry.coarse_axes), in the scan or in the target spacing, has too
     little to interpolate from.
     """
     x, y, z = np.where(coarse_axes(spacing) | coarse_axes(target), 0, 3).tolist()
@@ -92,9 +92,9 @@ def resample_box(
     resampling the whole and then cutting; ``CONTEXT`` voxels of it are enough.
     """
     orders = [order] * 3 if isinstance(order, int) else list(order)
-    if len(orders) != 3 or any(one not in _KINDS for one in orders):
+    if len(orders) != 3 or any(number not in _KINDS for number in orders):
         raise ValueError(f"order must be 0, 1 or 3, one or one per axis, got {order}")
-    return _resample(array, start, stop, shape, [_KINDS[one] for one in orders])
+    return _resample(array, start, stop, shape, [_KINDS[number] for number in orders])
 
 
 def resample_labels_box(
@@ -126,7 +126,7 @@ def resample_labels_box(
     for value in values[1:]:
         share = _resample(part == value, low - first, high - first, size, kinds)
         if best is None:
-            # of two labels, the other has the rest
+            # of two labels, the first has the rest
             best = np.full(size, 0.5, np.float32) if len(values) == 2 else _resample(
                 part == values[0], low - first, high - first, size, kinds
             )  # fmt: skip
@@ -250,8 +250,8 @@ def _along(values: Float32, axis: int, blocks: Sequence[Block], m: int) -> Float
 def _blocks(size: int, start: int, n: int, m: int, kind: Kind) -> tuple[Block, ...]:
     """The (m, size) matrix that resamples n voxels from ``start`` on to m, in blocks of rows."""
     matrix = _matrix(size, start, n, m, kind)
-    known = np.abs(matrix) > _TINY
-    low, high = known.argmax(axis=1), size - known[:, ::-1].argmax(axis=1)
+    counts = np.abs(matrix) > _TINY
+    low, high = counts.argmax(axis=1), size - counts[:, ::-1].argmax(axis=1)
     blocks = []
     for first in range(0, m, _ROWS):
         last = min(first + _ROWS, m)

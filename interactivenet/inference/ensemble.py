@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from interactivenet.datasets.task import Case
-from interactivenet.errors import DataError
+from interactivenet.errors import DataError, describe_failure
 from interactivenet.imaging.io import read_image
-from interactivenet.inference.batch import (
-    CaseResult,
-    Output,
-    input_hashes,
-    is_done,
-    made_from,
-    why,
-    write_case,
-)
+from interactivenet.inference.outputs import CaseResult, Output, case_key, input_hashes
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import PromptProbability, average, merge
 from interactivenet.postprocessing.probabilities import read_probabilities
 from interactivenet.prompts.prompt import Prompt
+from interactivenet.system.cache_key import MADE_FROM
 from interactivenet.system.files import read_object
 from interactivenet.system.signals import Signals
 
@@ -31,7 +23,7 @@ from interactivenet.system.signals import Signals
 def ensemble_cases(
     cases: Sequence[Case],
     model: Model,
-    folders: Mapping[int, Path],
+    folds: Sequence[Output],
     output: Output,
     *,
     overwrite: bool = False,
@@ -39,60 +31,62 @@ def ensemble_cases(
 ) -> Iterator[CaseResult]:
     """Average the stored probabilities of folds, yielding each case as it is done.
 
-    folders: fold -> where ``predict -w`` left its probabilities. The voxels are those that all
-    folds at once give. A case whose folds were made from anything else than its files and the
+    folds: where the stage ``predict`` kept the probabilities of each. The voxels are those that
+    all folds at once give. A case whose folds were made from anything else than its files and the
     model as they are now fails, naming what differs.
     """
     for case in cases:
         try:
-            yield _one(case, model, folders, output, overwrite)
+            yield _ensemble_case(case, model, folds, output, overwrite)
         except Exception as error:  # one odd case must not end the others
-            yield CaseResult(case.name, why(error))
+            yield CaseResult(case.name, describe_failure(error))
         if signals:
             signals.check()
 
 
-def _one(
-    case: Case, model: Model, folders: Mapping[int, Path], output: Output, overwrite: bool
+def _ensemble_case(
+    case: Case, model: Model, folds: Sequence[Output], output: Output, overwrite: bool
 ) -> CaseResult:
     hashes = input_hashes(case)
-    records = {number: _record(folder, case) for number, folder in folders.items()}
-    first = next(iter(records.values()))["made_from"]
-    how = {name: first.get(name) for name in ("mirrored", "restore", "precision")}
-    for number, record in records.items():
-        expected = made_from(hashes, model, (number,), how)
-        known = record["made_from"]
-        different = sorted(
-            name for name in {*known, *expected} if known.get(name) != expected.get(name)
-        )
-        if different:
+    records = [_read_record(fold, case.name, model.plan.task) for fold in folds]
+    first = records[0][MADE_FROM]
+    options = {name: first.get(name) for name in ("mirrored", "restore", "precision")}
+    for fold, record in zip(folds, records, strict=True):
+        differences = case_key(hashes, model, fold.folds, options).differences(record[MADE_FROM])
+        if differences:
             raise DataError(
-                f"{folders[number] / case.name}.json: was predicted with other {different[0]} than"
-                " there are now: run 'interactivenet predict -w' again"
+                f"{fold.record(case.name)}: was predicted with other {differences[0]} than there"
+                " are now",
+                remedy=f"run {_predict_again(model.plan.task)} again",
             )
-    mine = made_from(hashes, model, output.folds, how)
-    if not overwrite and is_done(case.name, output, mine):
-        return CaseResult(
-            case.name, kept=True, record=read_object(output.folder / f"{case.name}.json")
-        )
+    key = case_key(hashes, model, output.folds, options)
+    if not overwrite and output.is_done(case.name, key):
+        return CaseResult(case.name, kept=True, record=read_object(output.record(case.name)))
     source = read_image(case.images[0]).source
-    of_folds: list[list[PromptProbability]] = []
-    for number, record in records.items():
+    by_fold: list[list[PromptProbability]] = []
+    for fold, record in zip(folds, records, strict=True):
         objects = record["objects"]
-        prompts = [Prompt(one["label"], np.array(one["points"]), one["name"]) for one in objects]
-        agreements = [one["agreement"] for one in objects]
-        path = folders[number] / f"{case.name}.npz"
-        of_folds.append(read_probabilities(path, prompts, agreements, source))
-    means = [average(of_prompt) for of_prompt in zip(*of_folds, strict=True)]
-    calibration = model.calibration(bool(how["mirrored"]))
-    found = merge(means, source, model.postprocessing, calibration)
-    return CaseResult(case.name, record=write_case(case.name, output, means, found, mine))
+        prompts = [
+            Prompt(segmented["label"], np.array(segmented["points"]), segmented["name"])
+            for segmented in objects
+        ]
+        agreements = [segmented["agreement"] for segmented in objects]
+        path = fold.probability_file(case.name)
+        by_fold.append(read_probabilities(path, prompts, agreements, source))
+    means = [average(of_prompt) for of_prompt in zip(*by_fold, strict=True)]
+    calibration = model.calibration(bool(options["mirrored"]))
+    segmentation = merge(means, source, model.postprocessing, calibration)
+    return CaseResult(case.name, record=output.write(case.name, key, means, segmentation))
 
 
-def _record(folder: Path, case: Case) -> dict[str, Any]:
-    path = folder / f"{case.name}.json"
+def _read_record(fold: Output, case: str, task: str) -> dict[str, Any]:
+    path, probabilities = fold.record(case), fold.probability_file(case)
     record = read_object(path)
-    if not record or not (folder / f"{case.name}.npz").exists():
-        missing = path if not record else folder / f"{case.name}.npz"
-        raise DataError(f"{missing}: does not exist: run 'interactivenet predict -w' first")
+    if not record or not probabilities.exists():
+        missing = probabilities if record else path
+        raise DataError(f"{missing}: does not exist", remedy=f"run {_predict_again(task)} first")
     return record
+
+
+def _predict_again(task: str) -> str:
+    return f"`predict(task={task!r}, probabilities=True)`"

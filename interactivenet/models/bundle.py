@@ -84,16 +84,18 @@ def read_description(folder: Path) -> dict[str, Any]:
     """
     path = folder / BUNDLE
     if not path.is_file():
-        raise RequestError(f"{folder}: holds no {BUNDLE}: expected the folder of a deployed model")
+        raise RequestError(
+            f"{folder}: holds no {BUNDLE}", expected="the folder of a deployed model"
+        )
     content = read_json(path)
     if not isinstance(content, dict) or content.get("schema_version") != BUNDLE_VERSION:
-        found = content.get("schema_version") if isinstance(content, dict) else None
+        version = content.get("schema_version") if isinstance(content, dict) else None
         raise DataError(
-            f"{path}: schema_version is {found}, this version of InteractiveNet reads"
+            f"{path}: schema_version is {version}, this version of InteractiveNet reads"
             f" {BUNDLE_VERSION}"
         )
-    if odd := set(content) ^ _FIELDS:
-        name = min(odd)
+    if differing := set(content) ^ _FIELDS:
+        name = min(differing)
         raise DataError(f"{path}: field {name} is {'unknown' if name in content else 'missing'}")
     kinds: dict[str, tuple[type, ...]] = {
         "description": (str, type(None)), "training": (dict, type(None)),
@@ -102,8 +104,8 @@ def read_description(folder: Path) -> dict[str, Any]:
     }  # fmt: skip
     for name, kind in kinds.items():
         if not isinstance(content[name], kind):
-            found = type(content[name]).__name__
-            raise DataError(f"{path}: field {name} is a {found}, expected {kind[0].__name__}")
+            given, expected = type(content[name]).__name__, kind[0].__name__
+            raise DataError(f"{path}: field {name} is of type {given}, expected {expected}")
     for name in content["weights"]:
         number = name.removeprefix("fold_").removesuffix(".safetensors")
         if name != f"fold_{number}.safetensors" or not re.fullmatch("[0-9]{1,4}", number):
@@ -118,21 +120,21 @@ def read_bundle(folder: Path) -> Model:
     """
     path, content = folder / BUNDLE, read_description(folder)
     plan = Plan.parse(content["plan"], path)
-    known = json.loads(json.dumps(asdict(plan)))
+    planned = json.loads(json.dumps(asdict(plan)))
     for name in _OF_PLAN:
-        if content[name] != known[name]:
+        if content[name] != planned[name]:
             raise DataError(
-                f"{path}: field {name} is {content[name]!r}, but its plan says {known[name]!r}"
+                f"{path}: field {name} is {content[name]!r}, but its plan says {planned[name]!r}"
             )
     weights = content["weights"]
     if not weights:
         raise DataError(f"{path}: field weights must name at least one file")
     files = {}
     for name, digest in weights.items():
-        found = sha256(folder / name)
-        if found != digest:
+        actual = sha256(folder / name)
+        if actual != digest:
             raise DataError(
-                f"{folder / name}: was altered: its SHA-256 is {found[:12]}..., {BUNDLE} says"
+                f"{folder / name}: was altered: its SHA-256 is {actual[:12]}..., {BUNDLE} says"
                 f" {str(digest)[:12]}..."
             )
         files[int(name[len("fold_") : -len(".safetensors")])] = folder / name
@@ -140,9 +142,9 @@ def read_bundle(folder: Path) -> Model:
         choices = chosen(content)
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
-    if content["digest"] != (found := _digest(content)):
+    if content["digest"] != (actual := _digest(content)):
         raise DataError(
-            f"{path}: was altered: its digest is {found[:12]}..., it says"
+            f"{path}: was altered: its digest is {actual[:12]}..., it says"
             f" {str(content['digest'])[:12]}..."
         )
     numbers = sorted(files)
@@ -150,6 +152,25 @@ def read_bundle(folder: Path) -> Model:
         plan=plan, weights=tuple(files[number] for number in numbers), folds=tuple(numbers),
         name=f"{plan.task}, deployed, folds {', '.join(map(str, numbers))}, in {folder}", **choices,
     )  # fmt: skip
+
+
+def load_model(path: Path | str) -> Model:
+    """Load a deployed model from its folder, such as ``results/models/Task101_SARCOMA``.
+
+    Args:
+        path: The folder of a bundle: ``bundle.json`` and its weights, as ``deploy`` writes it and
+            ``download_model`` installs it.
+
+    Returns:
+        The plan, the files of weights and what cross-validation chose. No network is built yet:
+        ``Predictor(model)`` does that.
+
+    Raises:
+        RequestError: The folder holds no bundle.
+        DataError: The bundle is not whole, was altered, or is of another version. Every field and
+            the SHA-256 of each file of weights are checked.
+    """
+    return read_bundle(Path(path))
 
 
 def bundle_files(folder: Path) -> list[Path]:
@@ -174,18 +195,18 @@ def verify_bundle(folder: Path) -> Model:
     return model
 
 
-def find_model(roots: Roots, task: str, wish: str | None = None) -> Model:
-    """Return the model that ``--model`` names, or the only one of a task.
+def find_model(roots: Roots, task: str, model: str | None = None) -> Model:
+    """Return the model that is asked for, or the only one of a task.
 
-    wish: 'deployed' (``models/TASK`` of the results), 'own' (the task's finished folds), a
+    model: 'deployed' (``models/TASK`` of the results), 'own' (the task's finished folds), a
     bundle's folder, or None. Where both are there and their weights differ, none is preferred:
     raises RequestError, as where there is no model.
     """
     folder = roots.results / "models" / task
-    if wish == "own":
+    if model == "own":
         return own_model(roots, task)
-    if wish is not None:
-        return read_bundle(folder if wish == "deployed" else Path(wish))
+    if model is not None:
+        return read_bundle(folder if model == "deployed" else Path(model))
     if not (folder / BUNDLE).is_file():
         return own_model(roots, task)
     deployed = read_bundle(folder)
@@ -196,6 +217,7 @@ def find_model(roots: Roots, task: str, wish: str | None = None) -> Model:
     if (own.digests, own.choices()) != (deployed.digests, deployed.choices()):
         raise RequestError(
             f"{task} has a deployed model in {folder} and other folds of its own in"
-            f" {roots.results / task}: --model deployed or --model own says which is meant"
+            f" {roots.results / task}",
+            remedy="`model='deployed'` or `model='own'` says which is meant",
         )
     return deployed

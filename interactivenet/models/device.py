@@ -20,20 +20,20 @@ _MOST_WORKERS = 12
 _SHARED_MEMORY = Path("/dev/shm")
 
 
-def choose_device(wish: str) -> str:
-    """Return 'cuda' or 'cpu'; wish: one of them, or 'auto'. Raises RequestError without CUDA.
+def choose_device(device: str) -> str:
+    """Return 'cuda' or 'cpu'; device: one of them, or 'auto'. Raises RequestError without CUDA.
 
     Every use of the network begins here: torch gets no more threads than there are cores for it.
     """
     _limit_threads()
-    if wish == "auto":
+    if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if wish == "cuda" and not torch.cuda.is_available():
+    if device == "cuda" and not torch.cuda.is_available():
         raise RequestError(
-            "--device cuda: this machine, or this container, has no CUDA device that torch can use"
-            " (docker run --gpus all, apptainer exec --nv)"
-        )
-    return wish
+            "there is no CUDA device that torch can use", field="device", value=device,
+            remedy="`doctor()` says why",
+        )  # fmt: skip
+    return device
 
 
 def _limit_threads() -> None:
@@ -46,22 +46,24 @@ def _limit_threads() -> None:
 def check_devices(devices: int, device: str) -> None:
     """Raise RequestError where there are fewer graphics cards than asked for."""
     if device == "cuda" and devices > torch.cuda.device_count():
+        count = torch.cuda.device_count()
         raise RequestError(
-            f"--devices {devices}: this machine, or this container, has"
-            f" {torch.cuda.device_count()} CUDA devices"
+            field="devices", value=devices, expected=f"at most {count}, the CUDA devices there are"
         )
 
 
-def choose_precision(wish: str, device: str) -> str:
-    """Return a key of ``PRECISIONS``; wish: one of them, or 'auto'.
+def choose_precision(precision: str, device: str) -> str:
+    """Return a key of ``PRECISIONS``; precision: one of them, or 'auto'.
 
     Raises RequestError for fp16 on a CPU. bfloat16 where the device multiplies in it: three to four
     times faster than float32 on a CPU with AMX or AVX512-BF16, but slower on one without.
     """
-    if wish == "fp16" and device == "cpu":
-        raise RequestError("--precision fp16: needs CUDA; a CPU takes bf16 or fp32")
-    if wish != "auto":
-        return wish
+    if precision == "fp16" and device == "cpu":
+        raise RequestError(
+            "needs CUDA", field="precision", value=precision, expected="bf16 or fp32 on a CPU"
+        )
+    if precision != "auto":
+        return precision
     if device == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     return "bf16" if cpu_multiplies_bf16() else "fp32"
@@ -73,14 +75,15 @@ def cpu_multiplies_bf16() -> bool:
     return any(getattr(torch.cpu, name, lambda: False)() for name in checks)
 
 
-def choose_workers(wish: int | None, device: str, plan: Plan) -> tuple[int, str]:
+def choose_workers(workers: int | None, device: str, plan: Plan) -> tuple[int, str]:
     """Return how many processes draw samples, 0 for none, and a warning, '' for none.
 
-    On a CPU they would only take the network's cores. Where the shared memory that batches
-    pass through is too small, as in a container without --shm-size, there are none.
+    workers: as many as asked for; None for what suits the machine: on a CPU they would only take
+    the network's cores. Where the shared memory that batches pass through is too small, as in
+    many containers, there are none.
     """
-    cores = available_cores()
-    workers = wish if wish is not None else min(cores - 1, _MOST_WORKERS) * (device == "cuda")
+    if workers is None:
+        workers = min(available_cores() - 1, _MOST_WORKERS) if device == "cuda" else 0
     if not workers or not _SHARED_MEMORY.is_dir():
         return workers, ""
     x, y, z = plan.sample_shape
@@ -91,8 +94,8 @@ def choose_workers(wish: int | None, device: str, plan: Plan) -> tuple[int, str]
         return workers, ""
     return 0, (
         f"{_SHARED_MEMORY} has {free / 1e6:.0f} MB, {workers} workers need {needed / 1e6:.0f} MB:"
-        " samples are drawn in the training process itself, which is slower (docker run"
-        " --shm-size 2g, or --ipc=host)"
+        " samples are drawn in the training process itself, which is slower; `doctor()` says how"
+        " to get more"
     )
 
 

@@ -1,4 +1,4 @@
-"""Downloads over HTTP that go on where they broke off, and are checked before they get a name."""
+"""Downloads over HTTP that are resumed after a break, and checked before they get a name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.system.files import digest, read_object, remove, write_json
-from interactivenet.system.http import CHUNK, TIMEOUT, Broken, Remote, is_final, open_remote, why
+from interactivenet.system.http import (
+    CHUNK,
+    TIMEOUT,
+    Broken,
+    Remote,
+    describe_problem,
+    is_final,
+    open_remote,
+)
 
 if TYPE_CHECKING:
     import requests
@@ -35,9 +43,11 @@ def parse_checksum(text: str) -> str:
     """
     kind, colon, digest = text.strip().lower().rpartition(":")
     if not colon:
-        kind = {digits: one for one, digits in _DIGITS.items()}.get(len(digest), "")
+        kind = {digits: name for name, digits in _DIGITS.items()}.get(len(digest), "")
     if not re.fullmatch(r"[0-9a-f]+", digest) or len(digest) != _DIGITS.get(kind):
-        raise RequestError(f"checksum '{text}': expected sha256: and 64, or md5: and 32 hex digits")
+        raise RequestError(
+            field="checksum", value=text, expected="sha256: and 64, or md5: and 32 hex digits"
+        )
     return f"{kind}:{digest}"
 
 
@@ -57,7 +67,7 @@ def fetch(
 ) -> Path:
     """Download a file into a folder and return its path; it is whole, and is what was expected.
 
-    Until then it is NAME.part, which a further call goes on with. waits: seconds before each
+    Until then it is NAME.part, which a further call continues. waits: seconds before each
     further attempt after a connection broke off.  timeout: seconds without a byte.  limit: bytes.
     Raises RequestError where the server does not give it, DataError where it is not as expected.
     """
@@ -72,17 +82,17 @@ def fetch(
             break
         except Broken as error:
             if wait is None:
-                there = attempt.there if attempt.resumable else 0
-                after = f"goes on after {there} bytes" if there else "tries again"
-                raise RequestError(f"{remote.shown}: {error}; the same command {after}") from error
+                kept = attempt.received if attempt.resumable else 0
+                retry = f"try again to continue after {kept} bytes" if kept else "try again"
+                raise RequestError(f"{remote.shown}: {error}", remedy=retry) from error
             time.sleep(wait)
-    there = attempt.there
-    if remote.size is not None and there != remote.size:
+    received = attempt.received
+    if remote.size is not None and received != remote.size:
         attempt.forget()
-        raise DataError(f"{remote.shown}: has {there} bytes, expected {remote.size}")
-    if kind and (found := checksum_of(attempt.part, kind)) != remote.checksum:
+        raise DataError(f"{remote.shown}: has {received} bytes, expected {remote.size}")
+    if kind and (actual := checksum_of(attempt.part, kind)) != remote.checksum:
         attempt.forget()
-        raise DataError(f"{remote.shown}: {found} was downloaded, expected {remote.checksum}")
+        raise DataError(f"{remote.shown}: {actual} was downloaded, expected {remote.checksum}")
     try:
         attempt.part.replace(path)
     except OSError as error:
@@ -93,7 +103,7 @@ def fetch(
 
 @dataclass
 class _Attempt:
-    """What is there of a file, and how more of it is got."""
+    """What was received of a file, and how the rest of it is got."""
 
     remote: Remote
     folder: Path
@@ -115,7 +125,8 @@ class _Attempt:
         return self.folder / f"{self.remote.name}.part.json"
 
     @property
-    def there(self) -> int:
+    def received(self) -> int:
+        """Bytes on the disk."""
         return self.part.stat().st_size if self.part.exists() else 0
 
     def forget(self) -> None:
@@ -126,15 +137,15 @@ class _Attempt:
     def receive(self) -> None:
         """Get what is missing of the part; raises Broken where another attempt may help."""
         try:
-            known = read_object(self.notes)
+            notes = read_object(self.notes)
         except DataError:  # cut short: the part is worth nothing without it
-            known = {}
-        if any(known.get(name) != value for name, value in self._identity().items()):
-            known = {}
-        validator, size = known.get("validator"), known.get("size")
-        if not (known and (validator or self.remote.checksum)):
+            notes = {}
+        if any(notes.get(name) != value for name, value in self._identity().items()):
+            notes = {}
+        validator, size = notes.get("validator"), notes.get("size")
+        if not (notes and (validator or self.remote.checksum)):
             self.forget()
-        self.resumable = bool(start := self.there)
+        self.resumable = bool(start := self.received)
         if start and start == size:  # killed before it got its name
             return
         headers = {"Range": f"bytes={start}-"} if start else {}
@@ -148,10 +159,10 @@ class _Attempt:
             self.answered = True
             raise
         except OSError as error:  # of requests: all of its errors are
-            what = why(error, self.timeout)
+            reason = describe_problem(error, self.timeout)
             if not is_final(error, self.answered):
-                raise Broken(what) from error
-            raise RequestError(f"{self.remote.shown}: {what}") from error
+                raise Broken(reason) from error
+            raise RequestError(f"{self.remote.shown}: {reason}") from error
 
     def _identity(self) -> dict[str, Any]:
         # the address may hold a password
@@ -165,11 +176,11 @@ class _Attempt:
         length = headers.get("Content-Length", "")
         total = int(length) if length.isascii() and length.isdigit() else None
         if response.status_code == 206:
-            found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))
-            if not found or int(found[1]) != start:
+            sent = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))
+            if not sent or int(sent[1]) != start:
                 self.forget()
                 raise Broken("sends another range than was asked for")
-            total = int(found[2]) if found[2] != "*" else start + total if total else None
+            total = int(sent[2]) if sent[2] != "*" else start + total if total else None
         elif response.status_code == 416:
             self.forget()
             raise Broken("has another length than before")
@@ -191,15 +202,15 @@ class _Attempt:
         self._append(response, start, total)
 
     def _append(self, response: requests.Response, start: int, total: int | None) -> None:
-        there = start
+        received = start
         try:
             file = self.part.open("ab")
         except OSError as error:
             raise _unwritten(self.part, error) from error
         with file:
             for chunk in response.iter_content(CHUNK):
-                there += len(chunk)
-                if there > self.limit:
+                received += len(chunk)
+                if received > self.limit:
                     file.close()
                     self.forget()
                     raise RequestError(f"{self.remote.shown}: has more than {self.limit} bytes")
@@ -209,9 +220,9 @@ class _Attempt:
                 except OSError as error:  # disk full
                     raise _unwritten(self.part, error) from error
                 if self.progress:
-                    self.progress(there, total)
-        if total is not None and there < total:
-            raise Broken(f"the connection broke off at {there} of {total} bytes")
+                    self.progress(received, total)
+        if total is not None and received < total:
+            raise Broken(f"the connection broke off at {received} of {total} bytes")
 
 
 def _unwritten(path: Path, error: OSError) -> DataError:

@@ -10,10 +10,11 @@ from typing import Any
 
 from interactivenet.datasets.task import Roots
 from interactivenet.errors import DataError, RequestError
+from interactivenet.models.fold_results import WEIGHTS, FoldResults
 from interactivenet.planning.plan import Plan
+from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.calibration import Calibration
 from interactivenet.postprocessing.components import Postprocessing
-from interactivenet.preprocessing.folds import PLANS, WEIGHTS, read_splits
 from interactivenet.system.files import read_object, sha256
 from interactivenet.system.schema import parse_json_as
 
@@ -57,7 +58,9 @@ class Model:
         return {
             "checkpoint": self.checkpoint,
             "postprocessing": asdict(self.postprocessing),
-            "uncertainty": {name: asdict(one) for name, one in self.calibrations.items()},
+            "uncertainty": {
+                members: asdict(calibration) for members, calibration in self.calibrations.items()
+            },
         }
 
 
@@ -70,42 +73,36 @@ def own_model(
     checkpoint and nothing else.
     Raises RequestError where no fold is finished, or not all of those named.
     """
-    processed = roots.processed_task(task)
+    planned = PlannedTask.load(roots.processed_task(task))
     results = roots.results / task
-    plan = Plan.load(processed / PLANS)
-    count = len(read_splits(processed))
-    wanted = range(count) if folds is None else sorted(folds)
-    finished = [number for number in wanted if is_finished(results, number)]
-    if folds is None and not finished:
+    every = [FoldResults(results, number) for number in range(len(planned.splits))]
+    finished = [fold.number for fold in every if fold.is_finished]
+    if not finished and folds is None:
         raise RequestError(
-            f"{results}: has no trained fold: run 'interactivenet train -t {task} -f all' first"
+            f"{results}: has no trained fold",
+            remedy=f"run `train(task={task!r}, fold='all')` first",
         )
-    if folds is not None and len(finished) < len(wanted):
-        missing = ", ".join(str(number) for number in wanted if number not in finished)
-        there = ", ".join(str(n) for n in range(count) if is_finished(results, n)) or "none"
+    if missing := sorted(set(folds or ()) - set(finished)):
         raise RequestError(
-            f"{results}: fold {missing} is not trained to its end; finished: {there}"
-            f" (interactivenet train -t {task} -f FOLD)"
+            f"{results}: fold {', '.join(map(str, missing))} has not been trained to its end;"
+            f" finished: {', '.join(map(str, finished)) or 'none'}",
+            remedy=f"run `train(task={task!r}, fold={missing[0]})` first",
         )
+    numbers = finished if folds is None else sorted(set(folds))
     path = results / CHOICE
-    known = read_choice(path) if choice and path.exists() else {}
-    if known and known["plan"] != plan.digest:
+    content = read_choice(path) if choice and path.exists() else {}
+    if content and content["plan"] != planned.plan.digest:
         raise RequestError(
-            f"{path}: was chosen for another plan: run 'interactivenet postprocess -t {task}' again"
+            f"{path}: was chosen for another plan", remedy=f"run `select(task={task!r})` again"
         )
-    checkpoint = known.get("checkpoint", "best")
+    checkpoint = content.get("checkpoint", "best")
     return Model(
-        plan=plan,
-        weights=tuple(results / f"fold_{number}" / WEIGHTS[checkpoint] for number in finished),
-        folds=tuple(finished),
-        name=f"{task}, own folds {', '.join(map(str, finished))}, in {results}",
-        **chosen(known),
+        plan=planned.plan,
+        weights=tuple(FoldResults(results, number).weights(checkpoint) for number in numbers),
+        folds=tuple(numbers),
+        name=f"{task}, own folds {', '.join(map(str, numbers))}, in {results}",
+        **chosen(content),
     )
-
-
-def is_finished(results: Path, number: int) -> bool:
-    """Whether a fold was trained to its end: its last weights are written then."""
-    return all((results / f"fold_{number}" / name).exists() for name in WEIGHTS.values())
 
 
 def read_choice(path: Path) -> dict[str, Any]:
@@ -117,11 +114,12 @@ def read_choice(path: Path) -> dict[str, Any]:
     if content.get("schema_version") != CHOICE_VERSION:
         raise DataError(
             f"{path}: schema_version is {content.get('schema_version')}, this version of"
-            f" InteractiveNet reads {CHOICE_VERSION}: run 'interactivenet postprocess' again"
+            f" InteractiveNet reads {CHOICE_VERSION}",
+            remedy="run `select()` again",
         )
-    with_faults = {name for name in ("plan", "checkpoint", "folds") if name not in content}
-    if with_faults or content["checkpoint"] not in WEIGHTS:
-        raise DataError(f"{path}: field {min(with_faults or {'checkpoint'})} cannot be used")
+    missing = {name for name in ("plan", "checkpoint", "folds") if name not in content}
+    if missing or content["checkpoint"] not in WEIGHTS:
+        raise DataError(f"{path}: field {min(missing or {'checkpoint'})} cannot be used")
     try:
         chosen(content)
     except ValueError as error:
@@ -155,5 +153,5 @@ def parse_folds(text: str | None) -> list[int] | None:
         return None
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() for part in parts):
-        raise RequestError(f"folds '{text}': expected all, or numbers such as 0,1,2")
+        raise RequestError(field="folds", value=text, expected="'all', or numbers such as 0,1,2")
     return sorted({int(part) for part in parts})

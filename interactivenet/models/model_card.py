@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-#: metric of a bundle's cross-validation -> how the card calls it
+from interactivenet.metric_names import METRIC, TOLERANCE_MM
+
+#: metrics of a bundle's cross-validation that the card shows -> how it calls them
 _METRICS = {
-    "dice": "Dice",
-    "nsd": "surface Dice, 2 mm",
-    "hd95": "95th percentile of the distance, mm",
-    "assd": "mean surface distance, mm",
+    "dice": METRIC["dice"].described,
+    "nsd": f"{METRIC['nsd'].described} at {TOLERANCE_MM:g} mm",
+    "hd95": METRIC["hd95"].described,
+    "assd": METRIC["assd"].described,
 }
 
 _NOT_FOR = """\
@@ -86,9 +88,11 @@ def _validation(found: Mapping[str, Any] | None) -> str:
         for metric, title in _METRICS.items():
             one = group["metrics"].get(metric)
             if one:
-                spread = "" if one["low"] is None else f"{one['low']:.3f} to {one['high']:.3f}"
-                deviation = "" if one["std"] is None else f"{one['std']:.3f}"
-                values = (f"{one['mean']:.3f}", deviation, f"{one['median']:.3f}", spread)
+                mean, deviation, median, low, high = (
+                    METRIC[metric].text(one[key], missing="")
+                    for key in ("mean", "std", "median", "low", "high")
+                )
+                values = (mean, deviation, median, f"{low} to {high}" if low else "")
                 rows.append((name, title, str(one["n"]), *values))
     head = ("objects", "metric", "n", "mean", "SD", "median", "95 % interval of the mean")
     missed = f"{found['missed']} of {found['objects']} objects were missed altogether."

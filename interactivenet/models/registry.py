@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +13,8 @@ from urllib.parse import quote, urlsplit
 from interactivenet.datasets.task import check_task_name
 from interactivenet.errors import DataError, InteractiveNetError, RequestError
 from interactivenet.models.download import WAITS, Progress, fetch, parse_checksum
-from interactivenet.system.archives import unzip
-from interactivenet.system.files import read_json, replacing_folder
+from interactivenet.models.unpacking import is_legacy, unpacked, visible
+from interactivenet.system.files import replacing_folder
 from interactivenet.system.http import TIMEOUT, Remote, get_json, remote_zip
 from interactivenet.system.locks import folder_lock
 
@@ -28,8 +25,6 @@ if TYPE_CHECKING:
 ZENODO = "https://zenodo.org"
 #: in the folder of models, what is not yet installed
 DOWNLOADS = ".downloads"
-#: an installation works in a folder of this name; one that is older, s, was killed
-_SCRATCH, _STALE = ".installing-", 6 * 3600.0
 INSTALLED, SAME = "installed", "the same is there"
 #: makes a bundle of a model of the original program: (its folder, the bundle's folder)
 Convert = Callable[[Path, Path], object]
@@ -62,11 +57,11 @@ PUBLISHED: Mapping[str, PublishedModel] = {
 
 
 @dataclass(frozen=True)
-class Local:
+class LocalModel:
     """A model in the folder of models.
 
-    description: as :func:`~interactivenet.bundle.read_description` gives it, None where it cannot
-    be used: fault says why.  size: bytes.
+    description: as :func:`~interactivenet.models.bundle.read_description` gives it, None where it
+    cannot be used: fault says why.  size: bytes.
     """
 
     name: str
@@ -89,7 +84,7 @@ def find_remote(
     archive.  timeout: seconds. Raises RequestError for other names and where the archive does not
     answer, DataError where its answer is not understood.
     """
-    known = parse_checksum(checksum) if checksum else None
+    expected = parse_checksum(checksum) if checksum else None
     published = PUBLISHED.get(name_or_url)
     if published is None:
         if "://" not in name_or_url:
@@ -97,24 +92,26 @@ def find_remote(
                 f"no published model is called '{name_or_url}': expected one of"
                 f" {', '.join(PUBLISHED)}, or an address that begins with https://"
             )
-        return remote_zip(name_or_url, known)
+        return remote_zip(name_or_url, expected)
     name = f"{name_or_url}.zip"
     address = f"{base or ZENODO}/api/records/{published.record}"
     content = get_json(address, timeout)
     try:
         files = {str(file["key"]): file for file in content["files"]}
         if name not in files:
-            there = ", ".join(sorted(files)) or "nothing"
-            raise DataError(f"{address}: has no {name}, but {there}")
+            names = ", ".join(sorted(files)) or "nothing"
+            raise DataError(f"{address}: has no {name}, but {names}")
         file = files[name]
         url = str(file.get("links", {}).get("self") or f"{address}/files/{quote(name)}/content")
         if not url.startswith(f"{urlsplit(address).scheme}://"):
             raise DataError(f"{address}: leads to {url}, expected the same kind of address")
-        return Remote(url, name, known or parse_checksum(str(file["checksum"])), int(file["size"]))
+        return Remote(
+            url, name, expected or parse_checksum(str(file["checksum"])), int(file["size"])
+        )  # fmt: skip
     except (
         KeyError, TypeError, ValueError, OverflowError, AttributeError, RequestError
     ) as error:  # fmt: skip
-        raise DataError(f"{address}: its answer is not understood: {error!r}") from error
+        raise DataError(f"{address}: answers with something unexpected: {error!r}") from error
 
 
 def download(
@@ -127,9 +124,9 @@ def download(
     waits: Sequence[float] = WAITS,
     timeout: float = TIMEOUT,
 ) -> Path:
-    """Download a model's zip into a folder and return its path; a broken off one goes on.
+    """Download a model's zip into a folder and return its path; an interrupted one is continued.
 
-    Raises as :func:`find_remote` and :func:`~interactivenet.downloading.fetch` do, RequestError
+    Raises as :func:`find_remote` and :func:`~interactivenet.models.download.fetch` do, RequestError
     where another download is at work in the folder.
     """
     remote = find_remote(name_or_url, checksum=checksum, base=base, timeout=timeout)
@@ -156,11 +153,11 @@ def install(
 
     if name is not None:
         check_task_name(name)
-    with _unpacked(path, models) as (folder, scratch):
+    with unpacked(path, models) as (folder, scratch):
         if is_legacy(folder) and convert is None:
             raise RequestError(
-                f"{path}: is a model of the original program: 'interactivenet models convert"
-                f" {path}' turns it into a bundle"
+                f"{path}: is a model of the original program",
+                remedy=f"`convert_model(source={str(path)!r})` turns it into a bundle",
             )
         try:
             if is_legacy(folder) and convert is not None:
@@ -180,21 +177,23 @@ def install(
             if _is_same(target, model):
                 return task, SAME
             if not overwrite:
-                raise RequestError(f"{target} is another model: --overwrite replaces it")
+                raise RequestError(
+                    f"{target} is another model", remedy="`overwrite=True` replaces it"
+                )
         with replacing_folder(target) as temporary:
             for file in files:
                 shutil.copyfile(file, temporary / file.name)
     return task, INSTALLED
 
 
-def local_models(models: Path) -> list[Local]:
+def local_models(models: Path) -> list[LocalModel]:
     """Describe what is installed, in the order of names; no weights are read."""
     if not models.is_dir():
         return []
-    return [_described(one) for one in _visible(models) if one.is_dir()]
+    return [_described(folder) for folder in visible(models) if folder.is_dir()]
 
 
-def find_local(models: Path, name: str) -> Local:
+def find_local(models: Path, name: str) -> LocalModel:
     """Describe one installed model; raises RequestError, naming those there are, if it is none."""
     return _described(_existing(models, name))
 
@@ -202,8 +201,8 @@ def find_local(models: Path, name: str) -> Local:
 def remove(models: Path, name: str) -> None:
     """Remove an installed model; raises RequestError where there is none, DataError if it stays."""
     folder = _existing(models, name)
-    for left in models.glob(f".{name}.old-*"):  # of a job that was killed: it must not come back
-        shutil.rmtree(left, ignore_errors=True)
+    for old in models.glob(f".{name}.old-*"):  # of a job that was killed: it must not come back
+        shutil.rmtree(old, ignore_errors=True)
     try:
         if folder.is_symlink():  # what it leads to is somebody else's
             folder.unlink()
@@ -216,70 +215,22 @@ def remove(models: Path, name: str) -> None:
 def _existing(models: Path, name: str) -> Path:
     folder = models / name
     if not name or name[0] == "." or folder.name != name or not folder.is_dir():
-        there = ", ".join(one.name for one in _visible(models)) if models.is_dir() else ""
-        raise RequestError(f"{models}: has no model '{name}'; installed: {there or 'none'}")
+        names = ", ".join(path.name for path in visible(models)) if models.is_dir() else ""
+        raise RequestError(f"{models}: has no model '{name}'; installed: {names or 'none'}")
     return folder
-
-
-def is_legacy(folder: Path) -> bool:
-    """Whether the folder holds a model of the original program."""
-    content: Any = None
-    with suppress(DataError):
-        content = read_json(folder / "plans.json")
-    return isinstance(content, dict) and "Fingerprint" in content
-
-
-@contextmanager
-def _unpacked(path: Path, models: Path) -> Iterator[tuple[Path, Path]]:
-    """Give the folder of a model, out of a zip or a folder in it, and a folder to work in."""
-    try:
-        models.mkdir(parents=True, exist_ok=True)
-        scratch = tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=models)
-    except OSError as error:
-        raise DataError(f"{models}: cannot be written: {error.strerror or error}") from error
-    with scratch:
-        _sweep(models, Path(scratch.name))
-        folder = path
-        if not path.is_dir():
-            # a name that a conversion may go by
-            folder = Path(scratch.name) / (path.stem.strip(".") or "model")
-            folder.mkdir()
-            unzip(path, folder)
-        if not _holds_model(folder):
-            inside = _visible(folder)
-            if len(inside) != 1 or not _holds_model(inside[0]):
-                found = ", ".join(one.name for one in inside[:4]) or "nothing"
-                raise DataError(f"{path}: holds {found}, expected a model: bundle.json and weights")
-            folder = inside[0]
-        yield folder, Path(scratch.name)
-
-
-def _sweep(models: Path, own: Path) -> None:
-    """Remove what installations that were killed have left."""
-    for left in models.glob(f"{_SCRATCH}*"):
-        with suppress(OSError):
-            if left != own and time.time() - left.stat().st_mtime > _STALE:
-                shutil.rmtree(left, ignore_errors=True)
-
-
-def _holds_model(folder: Path) -> bool:
-    return (folder / "bundle.json").is_file() or is_legacy(folder)
-
-
-def _visible(folder: Path) -> list[Path]:
-    junk = {"__MACOSX", "Thumbs.db", "desktop.ini"}
-    return sorted(one for one in folder.iterdir() if one.name[0] != "." and one.name not in junk)
 
 
 def _files_of(folder: Path, model: Model, path: Path) -> list[Path]:
     """Return a bundle's files; raises DataError for any other that is there."""
     from interactivenet.models.bundle import BUNDLE, CARD
 
-    known = {BUNDLE, CARD, *(file.name for file in model.weights)}
-    files = _visible(folder)
+    names = {BUNDLE, CARD, *(file.name for file in model.weights)}
+    files = visible(folder)
     for file in files:
-        if file.name not in known:
-            raise DataError(f"{path}: holds {file.name}, which is no part of a bundle: remove it")
+        if file.name not in names:
+            raise DataError(
+                f"{path}: holds {file.name}, which is not part of a bundle", remedy="remove it"
+            )
         if file.is_symlink() or not file.is_file():
             raise DataError(f"{path}: {file.name} is a link or a folder: expected a file")
     return files
@@ -289,15 +240,15 @@ def _is_same(folder: Path, model: Model) -> bool:
     from interactivenet.models.bundle import read_bundle
 
     try:
-        there = read_bundle(folder)
+        installed = read_bundle(folder)
     except InteractiveNetError:
         return False
-    return (there.plan.digest, there.digests, there.choices()) == (
+    return (installed.plan.digest, installed.digests, installed.choices()) == (
         model.plan.digest, model.digests, model.choices(),
     )  # fmt: skip
 
 
-def _described(folder: Path) -> Local:
+def _described(folder: Path) -> LocalModel:
     from interactivenet.models.bundle import read_description
 
     content, fault = None, ""
@@ -305,11 +256,12 @@ def _described(folder: Path) -> Local:
     try:
         if is_legacy(folder):
             raise DataError(
-                "of the original program: move it, and 'interactivenet models convert' it"
+                "is a model of the original program",
+                remedy=f"move it, and convert it with `convert_model(source={folder.name!r})`",
             )
         content = read_description(folder)
         if missing := [name for name in content["weights"] if not (folder / name).is_file()]:
             raise DataError(f"{folder / missing[0]}: is missing")
     except InteractiveNetError as error:
         content, fault = None, str(error)
-    return Local(folder.name, folder, size, content, fault)
+    return LocalModel(folder.name, folder, size, content, fault)

@@ -1,73 +1,126 @@
-"""The demo: every stage, one command after the other, on a small task that a CPU can train.
+"""The demo: every stage, one after the other, on a small task that a CPU can train.
 
-Each stage runs as the command that is printed, in the demo's folder, where the default folders
-(``data/raw``, ``data/processed``, ``results``) are its own.
+Each stage is the function that its command calls; the command is shown as one would type it in
+the demo's folder, where the default folders (``data/raw``, ``data/processed``, ``results``) are
+its own.
 """
 
 from __future__ import annotations
 
-import math
 import os
-import shlex
-import subprocess
 import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from interactivenet.datasets.formats import find_source, some_of
-from interactivenet.datasets.task import EVALUATION
+from interactivenet.datasets.formats import find_source
+from interactivenet.datasets.task import EVALUATION, Roots
 from interactivenet.errors import RequestError
-from interactivenet.imaging.io import read_label
-from interactivenet.planning.plan import Plan
-from interactivenet.preprocessing.folds import PLANS
-from interactivenet.prompts.prompt import LabelNames
+from interactivenet.pipeline.demo_steps import TASK, DemoOptions, Step, coarser_plan, demo_steps
+from interactivenet.pipeline.reporting import SILENT, Reporter
 from interactivenet.system.files import read_object, write_json
-from interactivenet.system.signals import passed_on
+from interactivenet.system.signals import Signals
 
-TASK, NEW = "Task999_DEMO", "Task998_NEW"
 #: what the demo in a folder was begun with
 RECORD = "demo.json"
-#: of a sample: more take a CPU too long; what is aimed at where there are more, as a share
-_VOXELS, _MARGIN = 80_000, 0.5
-#: variables that would lead the stages elsewhere
-_ROOTS = ("interactivenet_raw", "interactivenet_processed", "interactivenet_results")
-#: of the phantoms: CT, whose contrasts a small network learns within minutes
-_PHANTOMS = ("-m", "CT", "--shape", "64", "64", "32", "--spacing", "1", "1", "2")
 
 
 @dataclass(frozen=True)
-class DemoOptions:
-    """What the demo is made of.
+class DemoResult:
+    """What came of the demo.
 
-    data: a folder with images and labels, a Decathlon or an nnU-Net dataset; '' for phantoms.
-    modalities, labels: their names, where the data does not tell.  merge_labels: name of the one
-        label that all become.  cases, test_cases: how many.
+    folder: of the demo.  dice: of the test cases: 'n', 'mean', 'min', 'max' ..., {} for none.
+    failures: case -> why a stage could not use it.
     """
 
-    data: str = ""
-    modalities: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    merge_labels: str = ""
-    cases: int = 24
-    test_cases: int = 6
-    folds: int = 2
-    epochs: int = 50
-    preset: str = "tiny"
+    folder: Path
+    dice: Mapping[str, Any]
+    failures: Mapping[str, str]
+
+    @property
+    def report(self) -> Path:
+        """Of the test cases."""
+        return self.folder / "results" / TASK / EVALUATION / "report.html"
+
+    @property
+    def model(self) -> Path:
+        """Folder of the deployed model."""
+        return self.folder / "results" / "models" / TASK
+
+    @property
+    def segmentations(self) -> Path:
+        """Folder of the new scans' segmentations."""
+        return self.folder / "new_segmentations"
 
 
-@dataclass(frozen=True)
-class Step:
-    """One command.  why: what it is for.  made: a path that is there when it needs no repeating."""
+def demo(
+    output: Path = Path("demo"),
+    *,
+    data: Path | None = None,
+    modalities: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    merge_labels: str = "",
+    cases: int | None = None,
+    test_cases: int | None = None,
+    epochs: int | None = None,
+    deterministic: bool = False,
+    reporter: Reporter = SILENT,
+    during: Callable[[Step], AbstractContextManager[object]] = nullcontext,
+) -> DemoResult:
+    """Run every stage on a small task: make or import it, train, test, deploy, infer.
 
-    why: str
-    words: tuple[str, ...]
-    made: str = ""
+    Called again, it continues where it was.
+
+    output: folder for everything.  data: folder of your own scans, of which some are taken and
+    none is altered; None for synthetic ones.  modalities, labels, merge_labels: names, where the
+    data does not tell.  cases, test_cases: how many; None for 24 and 6, of own scans 20 and 4 at
+    most.  epochs: None for 50, of own scans 30.  deterministic: the same weights every time.
+    during: gives what surrounds each step.
+
+    Raises RequestError where the folder holds something else, or the data cannot be used, and
+    Interrupted where a signal ended it.
+    """
+    if data is None and (modalities or labels or merge_labels):
+        raise RequestError("`modalities`, `labels` and `merge_labels` belong to `data`")
+    count, test_count = choose_counts(data) if data else (24, 6)
+    options = DemoOptions(
+        data="" if data is None else str(data.resolve()), modalities=tuple(modalities),
+        labels=tuple(labels), merge_labels=merge_labels, cases=cases or count,
+        test_cases=test_cases or test_count, epochs=epochs or (30 if data else 50),
+        deterministic=deterministic,
+    )  # fmt: skip
+    steps = demo_steps(options)
+    begin(output, options)
+    roots = demo_roots(output)
+    reporter.say(f"$ cd {output}")
+    failures: dict[str, str] = {}
+    signals = Signals()
+
+    def take(step: Step, number: int) -> None:
+        reporter.say(f"\n[{number}/{len(steps)}] {step.purpose}\n$ {step.command}")
+        if step.made and (output / step.made).exists():
+            reporter.say(f"{step.made} is there already")
+            return
+        with during(step), as_found():
+            failures.update(step.run(roots, reporter))
+        signals.check()
+
+    with signals.noted():
+        for number, step in enumerate(steps, start=1):
+            take(step, number)
+            if step.words[0] == "plan" and (again := coarser_plan(options, roots)):
+                take(again, number)
+    return DemoResult(output, read_dice(output), failures)
 
 
-def chosen_counts(data: Path) -> tuple[int, int]:
+def demo_roots(folder: Path) -> Roots:
+    """Return a demo's own folders, which are the default ones for whoever works in it."""
+    return Roots(folder / "data" / "raw", folder / "data" / "processed", folder / "results")
+
+
+def choose_counts(data: Path) -> tuple[int, int]:
     """Say how many cases of a folder to train with and to test: few, and all where it has fewer."""
     source = find_source(data.resolve())
     labelled = sum(case.subset == "Tr" and case.label is not None for case in source.cases)
@@ -75,131 +128,50 @@ def chosen_counts(data: Path) -> tuple[int, int]:
     return max(2, min(20, labelled - test)), test
 
 
-def steps(settings: DemoOptions) -> list[Step]:
-    """Return the demo's commands; raises RequestError where the data cannot be used."""
-    task = ("-t", TASK)
-    if settings.data:
-        first = [Step("take some scans with labels as a task, and check them", _import(settings))]
-        new = Path("data") / "raw" / TASK
-        subset, what = "Ts", "segment scans that it has not seen with the deployed model"
-        last: list[Step] = []
-    else:
-        counts = ("--cases", str(settings.cases), "--test-cases", str(settings.test_cases))
-        making = ("dataset", "phantom", *task, *counts, *_PHANTOMS)
-        first = [Step("make synthetic scans with tumours", making, f"data/raw/{TASK}")]
-        new = Path("data") / "raw" / NEW
-        subset, what = "Tr", "segment it with the deployed model"
-        last = [
-            Step("make one more scan, for the deployed model",
-                 ("dataset", "phantom", "-t", NEW, "--cases", "1", "--test-cases", "0",
-                  *_PHANTOMS, "--seed", "1"), str(new)),
-            Step("and its points, as a clinician would click them", ("simulate", "-t", NEW)),
-        ]  # fmt: skip
-    images, points, labels = (f"{new}/{kind}{subset}" for kind in
-                              ("images", "interactions", "labels"))  # fmt: skip
-    return [
-        *first,
-        Step("place six interior margin points in every object", ("simulate", *task)),
-        Step("check images, labels and points", ("dataset", *task)),
-        Step("measure, plan and preprocess", _plan(settings)),
-        Step("train and validate every fold", ("train", *task, "-f", "all", "-e",
-                                               str(settings.epochs))),
-        Step("choose the postprocessing, segment the test cases, write the report",
-             ("test", *task)),
-        Step("deploy: one folder that holds all that a user needs", ("deploy", *task, "--zip")),
-        *last,
-        Step(what, ("infer", *task, "-i", images, "-in", points, "-l", labels, "-o",
-                    "new_segmentations", "--model", "deployed")),
-    ]  # fmt: skip
-
-
-def coarser(settings: DemoOptions, folder: Path) -> Step | None:
-    """Return a command that plans again with larger voxels, where a CPU would take hours.
-
-    None where the planned sample is small enough. The finest axes become coarser first.
-    """
-    plan = Plan.load(folder / "data" / "processed" / TASK / PLANS)
-    if math.prod(plan.sample_shape) <= _VOXELS:
-        return None
-    spacing = np.array(plan.spacing)
-    extent = spacing * plan.sample_shape
-    finest, coarsest = float(spacing.min()), float(extent.max())
-    for _ in range(40):  # by halves: of this least spacing, the sample has just as many voxels
-        middle = (finest + coarsest) / 2
-        many = np.prod(extent / np.maximum(spacing, middle)) > _VOXELS * _MARGIN
-        finest, coarsest = (middle, coarsest) if many else (finest, middle)
-    found = [f"{mm:.3g}" for mm in np.maximum(spacing, coarsest).tolist()]
-    why = f"plan again, with voxels of {' x '.join(found)} mm: a demo for the CPU, not for use"
-    return Step(why, (*_plan(settings), "--spacing", *found))
-
-
-def begin(folder: Path, settings: DemoOptions) -> None:
+def begin(folder: Path, options: DemoOptions) -> None:
     """Note what the demo in a folder is made of.
 
-    Raises RequestError where the folder holds something else, or a demo with other settings.
+    Raises RequestError where the folder holds something else, or a demo with other options.
     """
     path = folder / RECORD
     content = {name: list(value) if isinstance(value, tuple) else value
-               for name, value in asdict(settings).items()}  # fmt: skip
+               for name, value in asdict(options).items()}  # fmt: skip
+    if not options.deterministic:  # as in demos of before
+        del content["deterministic"]
     if not path.exists():
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise RequestError(f"{folder}: exists and is no demo: expected a new folder (-o)")
+            raise RequestError(
+                f"{folder}: exists and is no demo", remedy="choose a new folder with `output`"
+            )
         write_json(path, content)
     elif read_object(path) != content:
         raise RequestError(
-            f"{folder}: is a demo that was begun with other settings: remove it, or name another"
-            " folder (-o)"
+            f"{folder}: is a demo that was begun with other settings",
+            remedy="remove it, or choose another folder with `output`",
         )
 
 
-def typed(step: Step) -> str:
-    """Write a command as one would type it."""
-    return shlex.join(["interactivenet", *step.words])
-
-
-def run(step: Step, folder: Path) -> int:
-    """Run a command in the demo's folder and return its exit status; signals reach it."""
-    env = {name: value for name, value in os.environ.items() if name not in _ROOTS}
-    words = [sys.executable, "-m", "interactivenet", *step.words]
-    with passed_on() as running:
-        running.append(subprocess.Popen(words, cwd=folder, env=env))
-        return running[0].wait()
-
-
-def outcome(folder: Path) -> dict[str, Any]:
+def read_dice(folder: Path) -> dict[str, Any]:
     """Return what the test cases' Dice is: 'n', 'mean', 'low', 'high' ..., {} for none."""
     content = read_object(folder / "results" / TASK / EVALUATION / "metrics.json")
-    found = content.get("summary", {}).get("all", {}).get("metrics", {}).get("dice", {})
-    return dict(found)
+    return dict(content.get("summary", {}).get("all", {}).get("metrics", {}).get("dice", {}))
 
 
-def _plan(settings: DemoOptions) -> tuple[str, ...]:
-    return ("plan", "-t", TASK, "--preset", settings.preset, "-f", str(settings.folds))
+@contextmanager
+def as_found() -> Iterator[None]:
+    """Leave the process as a stage found it: the next one runs as in a process of its own.
 
-
-def _import(settings: DemoOptions) -> tuple[str, ...]:
-    folder = Path(settings.data).resolve()
-    named = LabelNames.parse(settings.labels) if settings.labels else None
-    source = find_source(folder, named)
+    Training chooses among the kernels of torch, and sets variables of the environment.
+    """
+    environment = dict(os.environ)
     try:
-        source = some_of(source, settings.cases, settings.test_cases, 0)
-    except RequestError as error:
-        raise RequestError(f"{error}: --cases and --test-cases say how many to take") from error
-    modalities = settings.modalities
-    if not modalities and not all(source.modalities):
-        count = len(source.modalities)
-        modalities = ("image",) if count == 1 else tuple(f"image_{i}" for i in range(count))
-    labels = settings.labels
-    if not labels and not settings.merge_labels and not source.labels.names:
-        values = set()
-        for case in source.cases:
-            assert case.label is not None
-            values |= set(np.unique(read_label(case.label).array).tolist())
-        labels = tuple(f"{value}=label_{value}" for value in sorted(values - {0}))
-    words = ["dataset", "convert", str(folder), "-t", TASK, "--cases", str(settings.cases),
-             "--test-cases", str(settings.test_cases)]  # fmt: skip
-    for option, names in (("-m", modalities), ("-l", labels)):
-        words += [word for name in names for word in (option, name)]
-    if settings.merge_labels:
-        words += ["--merge-labels", settings.merge_labels]
-    return tuple(words)
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+        if "torch" in sys.modules:
+            import torch
+
+            torch.use_deterministic_algorithms(False)
+            torch.backends.cudnn.benchmark = False
+            torch.backends.cudnn.deterministic = False

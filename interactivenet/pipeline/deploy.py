@@ -1,35 +1,145 @@
-"""Deploying: a task's trained folds become a bundle, and a zip to hand on."""
+"""The stage ``deploy``: a task's trained folds become a bundle, and a zip to hand on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from interactivenet.datasets.task import Roots
+from interactivenet.datasets.task import Roots, check_task_name
 from interactivenet.errors import DataError, RequestError
 from interactivenet.evaluation.statistics import summarise
 from interactivenet.models.bundle import (
     BUNDLE,
     CARD,
     bundle_content,
+    bundle_files,
     read_bundle,
     read_description,
     write_bundle,
 )
-from interactivenet.models.model import CHOICE, Model, read_choice
+from interactivenet.models.model import CHOICE, Model, own_model, read_choice
 from interactivenet.models.model_card import render_card
-from interactivenet.planning.plan import read_plans
-from interactivenet.preprocessing.folds import PLANS
-from interactivenet.system.files import read_object, replacing_folder, write_bytes
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.pipeline.select import is_current, make_selection
+from interactivenet.pipeline.stage import running_stage
+from interactivenet.planning.planned_task import PlannedTask
+from interactivenet.system.archives import zip_folder
+from interactivenet.system.files import read_object, remove, replacing_folder, write_bytes
 
 #: of the fingerprint, what a model card tells; numbers only, no case is named
 _MEASURED = ("spacing_mm", "shape", "object_mm", "volume_ml")
-
 #: of a bundle, what only tells who wrote it
 _OF_WRITER = ("version", "libraries", "digest")
+#: in the task's results: the stage's record, and what an old bundle had and the new one has not
+FOLDER, BEFORE = "deploy", "before"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployed model.
+
+    Attributes:
+        folder: Of the bundle, ``models/TASK`` of the results.
+        folds: Numbers of the folds that it holds.
+        changed: False where just that was there.
+        aside: Files of the bundle before that the new one does not have, where they are kept: a
+            model card that a person had completed, and what is no part of a bundle.
+        archive: The zip, None where none was asked for.
+        failures: Empty; as of other stages, which may fail for single cases.
+    """
+
+    folder: Path
+    folds: tuple[int, ...]
+    changed: bool
+    aside: tuple[Path, ...] = ()
+    archive: Path | None = None
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+
+def deploy(
+    task: str,
+    *,
+    folds: Sequence[int] | None = None,
+    zip: bool = False,
+    description: str = "",
+    roots: Roots | None = None,
+    reporter: Reporter = SILENT,
+) -> Deployment:
+    """Write a trained task as a bundle: weights, plan, postprocessing, checksums, model card.
+
+    The bundle goes to ``models/TASK`` of the results, where inference finds it; it can be moved
+    anywhere, and holds no patient's name. A model that is deployed already (or was installed)
+    needs nothing of its task, and is left as it is where that has no trained fold.
+
+    Args:
+        task: Name of the task.
+        folds: Numbers of the folds to deploy; None for those that are trained.
+        zip: Write ``models/TASK.zip``, too, to hand on.
+        description: First paragraph of the model card: data, makers, licence. Empty to keep that
+            of the bundle before.
+        roots: Folders of the tasks; None for ``Roots.choose()``.
+        reporter: Is told what happens.
+
+    Returns:
+        Where the bundle is, and what became of the one before.
+
+    Raises:
+        RequestError: Where a fold is not trained, or the task's cross-validation is not there.
+        DataError: Where the model that is deployed already is not whole.
+    """
+    check_task_name(task)
+    roots = roots or Roots.choose()
+    folder = roots.results / "models" / task
+    archive = folder.with_name(f"{task}.zip")
+    try:
+        own_model(roots, task, folds, choice=False)
+    except RequestError:
+        if not (folder / BUNDLE).exists() or folds is not None or description:
+            raise
+        reporter.say(f"{folder}: deployed before, and the task has no trained fold: left as it is")
+        deployment = Deployment(folder, read_bundle(folder).folds, False)
+    else:
+        deployment = _deploy_own(roots, task, folds, folder, description, reporter)
+        if deployment.changed and archive.exists() and not zip:
+            remove(archive)
+            reporter.say(
+                f"{archive}: was of the model before, and is removed (`zip=True` writes it)"
+            )
+    if not zip:
+        return deployment
+    zip_folder(folder, archive, task, bundle_files(folder))
+    reporter.say(f"{archive}: `install_model(file={archive.name!r})` elsewhere")
+    return replace(deployment, archive=archive)
+
+
+def _deploy_own(
+    roots: Roots,
+    task: str,
+    folds: Sequence[int] | None,
+    folder: Path,
+    description: str,
+    reporter: Reporter,
+) -> Deployment:
+    place = roots.results / task / FOLDER
+    arguments = {"task": task, "folds": folds and list(folds), "description": description,
+                 "processed": roots.processed, "results": roots.results}  # fmt: skip
+    with running_stage("deploy", place, arguments) as stage:
+        if not is_current(roots, task, folds):
+            make_selection(roots, task, folds, reporter)
+        model = own_model(roots, task, folds)
+        stage.run.note(plan=model.plan.digest, weights=model.digests, choices=model.choices())
+        about = describe(roots, model, description)
+        deployment = replace_bundle(model, folder, about, place / BEFORE)
+    for path in deployment.aside:
+        reporter.say(f"{path}: was in the bundle before, and is not in the new one")
+    outcome = "written" if deployment.changed else "holds just this already: kept"
+    reporter.say(
+        f"{folder}: {counted(len(model.folds), 'fold')}, {outcome}; read and complete its {CARD}"
+    )
+    return deployment
 
 
 def describe(roots: Roots, model: Model, description: str = "") -> dict[str, Any]:
@@ -38,43 +148,29 @@ def describe(roots: Roots, model: Model, description: str = "") -> dict[str, Any
     Raises RequestError where its cross-validation is not there.
     """
     task = model.plan.task
-    plans = read_plans(roots.processed_task(task) / PLANS)
+    planned = PlannedTask.load(roots.processed_task(task))
     path = roots.results / task / CHOICE
     if not path.exists():
-        raise RequestError(
-            f"{path}: does not exist: run 'interactivenet postprocess -t {task}' first"
-        )
-    fingerprint = plans["fingerprint"]
+        raise RequestError(f"{path}: does not exist", remedy=f"run `select(task={task!r})` first")
+    fingerprint = planned.fingerprint
     facts = read_object(model.weights[0].with_suffix(".json"))
-    found = summarise(read_choice(path)["objects"])
+    summary = summarise(read_choice(path)["objects"])
     return {
         "description": description or None,
         "training": {
             "cases": fingerprint["cases"],
             "objects": fingerprint["prompts"],
-            "folds": len(plans["splits"]),
+            "folds": len(planned.splits),
             "epochs": facts.get("epochs"),
             **{name: fingerprint[name] for name in _MEASURED},
         },
         "cross_validation": {
-            **found["all"], "labels": found["labels"], "subtypes": found["subtypes"],
+            **summary["all"], "labels": summary["labels"], "subtypes": summary["subtypes"],
         },
     }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Deployed:
-    """What became of a bundle.
-
-    changed: False where just that was there.  aside: where files of the one before are kept that
-    it does not have: a card that a person had completed, and what is no part of a bundle.
-    """
-
-    changed: bool
-    aside: tuple[Path, ...] = ()
-
-
-def deploy(model: Model, folder: Path, about: Mapping[str, Any], aside: Path) -> Deployed:
+def replace_bundle(model: Model, folder: Path, about: Mapping[str, Any], aside: Path) -> Deployment:
     """Write a model's bundle in place of what is in ``folder``.
 
     A description is kept where ``about`` has none.  aside: folder for what would be lost.
@@ -88,11 +184,11 @@ def deploy(model: Model, folder: Path, about: Mapping[str, Any], aside: Path) ->
     with suppress(DataError, RequestError):
         read_bundle(folder)  # its weights are whole
         if all(before[name] == content[name] for name in content if name not in _OF_WRITER):
-            return Deployed(False)
+            return Deployment(folder, model.folds, False)
     kept = _set_aside(folder, before, aside)
     with replacing_folder(folder) as temporary:
         write_bundle(model, temporary, about)
-    return Deployed(True, kept)
+    return Deployment(folder, model.folds, True, kept)
 
 
 def _set_aside(folder: Path, before: Mapping[str, Any], aside: Path) -> tuple[Path, ...]:
@@ -103,7 +199,7 @@ def _set_aside(folder: Path, before: Mapping[str, Any], aside: Path) -> tuple[Pa
     if before and (folder / CARD).exists():
         written = render_card(before)
         own |= {CARD} if (folder / CARD).read_text(encoding="utf-8") == written else set()
-    found = [path for path in sorted(folder.iterdir()) if path.name not in own and path.is_file()]
-    for path in found:
+    others = [path for path in sorted(folder.iterdir()) if path.name not in own and path.is_file()]
+    for path in others:
         write_bytes(aside / path.name, path.read_bytes())
-    return tuple(aside / path.name for path in found)
+    return tuple(aside / path.name for path in others)

@@ -1,290 +1,213 @@
-"""The plan stage for a whole task: measure its cases, decide, prepare the regions."""
+"""The stage ``plan``: measure a task's cases, decide how they are trained, prepare regions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from interactivenet.datasets.case import read_scan
-from interactivenet.datasets.splits import GROUPS, Split, leave_one_out, make_splits, read_groups
-from interactivenet.datasets.task import Case, Task
-from interactivenet.errors import DataError, RequestError, one_line
-from interactivenet.planning.fingerprint import (
-    FACTS_VERSION,
-    CaseFacts,
-    Fingerprint,
-    Histogram,
-    measure_case,
-)
+from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.splits import Split, leave_one_out, make_splits, read_groups
+from interactivenet.datasets.task import Roots, Task, record_failures
+from interactivenet.errors import DataError, RequestError
+from interactivenet.pipeline import planning_steps as steps
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.pipeline.stage import running_stage
+from interactivenet.planning.fingerprint import Fingerprint
 from interactivenet.planning.plan import Plan
-from interactivenet.planning.rules import PlanningOptions, is_ct, make_plan
-from interactivenet.preprocessing.storage import (
-    Preparation,
-    PreparedCase,
-    case_inputs,
-    file_hashes,
-    prepare_case,
-)
-from interactivenet.system.files import read_object, remove, sha256, write_json
-from interactivenet.system.parallel import Workers
-
-PLANS, FACTS = "plans.json", "fingerprint"
-#: modules that the worker processes import before the first case
-WORKER_MODULES = ("interactivenet.pipeline.plan", "interactivenet.imaging.nifti")
-#: a cut that holds less of an object than this is worth a warning
-ENOUGH = 0.999
+from interactivenet.planning.planned_task import PLANS, PlannedTask
+from interactivenet.planning.rules import PlanningOptions, lone_margins, make_plan
+from interactivenet.preprocessing.storage import Preparation, remove_stale
+from interactivenet.system.files import remove
+from interactivenet.system.parallel import Workers, available_cores
 
 
 @dataclass(frozen=True)
 class FoldOptions:
-    """How the cases are divided. leave_one_out: one fold per subtype instead of ``number``."""
+    """How the cases are divided into folds.
+
+    Attributes:
+        number: Of the folds; 1 trains and validates on all cases.
+        stratified: Each fold gets its share of every subtype.
+        leave_one_out: One fold for each subtype, which it validates, instead of ``number``.
+    """
 
     number: int = 5
     stratified: bool = True
     leave_one_out: bool = False
 
 
-@dataclass(frozen=True, eq=False)
-class MeasuredCase:
-    """Facts of one case, None where it cannot be used (error says why).
+@dataclass(frozen=True)
+class Planned:
+    """What became of a task.
 
-    hashes: SHA-256 of its files.
+    Attributes:
+        task: Its plan, its folds, and how much of every object the planned cuts hold.
+        prepared: Case to 'written', or 'unchanged' since an earlier run.
+        failures: Case to why it cannot be used.
     """
 
-    name: str
-    hashes: Mapping[str, str]
-    facts: CaseFacts | None = None
-    histograms: Mapping[str, Histogram] = field(default_factory=dict)
-    error: str = ""
+    task: PlannedTask
+    prepared: Mapping[str, str]
+    failures: Mapping[str, str]
 
 
-def check(task: Task, folds: FoldOptions, seed: int) -> None:
+def plan(
+    task: str,
+    options: PlanningOptions = PlanningOptions(),
+    *,
+    folds: FoldOptions | int = 5,
+    snapshots: bool = False,
+    overwrite: bool = False,
+    roots: Roots | None = None,
+    jobs: int | None = None,
+    reporter: Reporter = SILENT,
+) -> Planned:
+    """Measure a checked task, decide how it is trained, and preprocess it.
+
+    Writes ``plans.json``, ``fingerprint/``, ``regions/``, ``run.json`` and, if asked for,
+    ``snapshots/`` into the processed task. What is finished and unchanged is skipped. A case that
+    cannot be used is left out and named in ``failures.json``.
+
+    Args:
+        task: Name of the task, such as 'Task101_LIVER'.
+        options: What is asked of the plan.
+        folds: How the cases are divided for cross-validation; a number means so many folds.
+        snapshots: Draw a picture of every prompt, too.
+        overwrite: Measure and preprocess again what is finished and unchanged, too.
+        roots: Where tasks are; by default as the environment says.
+        jobs: Processes; by default one for each available core.
+        reporter: Is told the progress, what was noticed, and what was decided.
+
+    Returns:
+        The planned task, and what became of every case.
+
+    Raises:
+        RequestError: There is no such task, it has no prompts or too few cases, or nothing fits
+            into the memory.
+        DataError: A file of the task other than those of its cases cannot be used.
+        Interrupted: A signal came; called again, it continues.
+    """
+    roots = roots or Roots.choose()
+    division = FoldOptions(folds) if isinstance(folds, int) else folds
+    dataset = Task.load(roots.raw_task(task))
+    seed = options.seed
+    _check(dataset, division, seed)
+    folder = roots.processed / dataset.name
+    total = len(dataset.training)
+    workers = Workers(min(jobs or available_cores(), total), steps.WORKER_MODULES)
+    arguments = {
+        "task": task, "options": options, "folds": division.number,
+        "stratified": division.stratified, "leave_one_out": division.leave_one_out,
+        "snapshots": snapshots, "overwrite": overwrite, "roots": roots, "jobs": jobs,
+    }  # fmt: skip
+    with running_stage("plan", folder, arguments, seed=seed) as stage, workers:
+        run = stage.run
+        with run.step("fingerprint"):
+            cases = steps.measure_cases(dataset, folder, workers, overwrite=overwrite)
+            cases = reporter.track(stage.interruptible(cases), total, "measured")
+            fingerprint, measured = steps.collect(dataset, cases)
+        run.inputs(steps.input_hashes(dataset, measured))
+        failures = {case.name: case.error for case in measured if case.error}
+        record_failures(folder, "plan", failures)
+        reporter.findings(_errors(failures))
+        with run.step("plan"):
+            decided = _decide(dataset, fingerprint, options)
+            usable = [case.name for case in measured if not case.error]
+            _divide(dataset, usable, division, seed)  # refused before hours of preprocessing
+        with run.step("preprocess"):
+            _withdraw(folder, decided)
+            pictures = steps.SNAPSHOTS if snapshots else None
+            preparation = Preparation(dataset, decided, folder, pictures, overwrite)
+            regions = steps.prepare_cases(dataset, measured, preparation, workers)
+            regions = stage.interruptible(regions)
+            results = list(reporter.track(regions, len(usable), "preprocessed"))
+        prepared = [case for case in results if case.status != "failed"]
+        late = {case.name: case.error for case in results if case.status == "failed"}
+        failures |= late
+        recorded = record_failures(folder, "plan", failures)
+        run.note(failures=failures)
+        run.workers(workers.jobs, workers.peak_mb)
+        reporter.findings(
+            [
+                *(Finding("warning", *lone) for lone in lone_margins(fingerprint, decided.spacing)),
+                *_errors(late),
+                *steps.low_coverage(prepared),
+                *(Finding("warning", case.name, note) for case in prepared for note in case.notes),
+                *(Finding("note", "", note) for note in decided.notes),
+            ]
+        )
+        splits = _divide(dataset, [case.name for case in prepared], division, seed)
+        coverage = {name: held for case in prepared for name, held in case.coverage.items()}
+        planned = PlannedTask(folder, decided, splits, coverage, fingerprint.summary())
+        planned.save()
+        remove_stale(folder, coverage)
+        steps.remove_stale_facts(dataset, folder)
+    result = Planned(planned, {case.name: case.status for case in prepared}, failures)
+    _report(result, recorded, reporter)
+    return result
+
+
+def _check(task: Task, division: FoldOptions, seed: int) -> None:
     """Raise RequestError or DataError where the task cannot be planned, before scans are read."""
     if not task.training:
         raise RequestError(f"{task.folder}: has no training cases")
     if not any(case.interaction for case in task.training):
         raise RequestError(
-            f"{task.folder}: no training case has prompts: 'interactivenet simulate -t"
-            f" {task.name}' makes them, then 'interactivenet dataset -t {task.name}' lists them"
+            f"{task.folder}: no training case has prompts",
+            remedy=f"`simulate(task={task.name!r})` makes them, then"
+            f" `check_dataset(task={task.name!r})` lists them",
         )
-    split(task, [case.name for case in task.training], folds, seed)
+    _divide(task, [case.name for case in task.training], division, seed)
 
 
-def measure_cases(
-    task: Task, folder: Path, workers: Workers, *, overwrite: bool = False
-) -> Iterator[MeasuredCase]:
-    """Measure the training cases, each into ``fingerprint/CASE.json`` of the processed task.
-
-    A case whose files are unchanged since an earlier run is not read again.
-    """
-    one = _without_cases(task)
-    yield from workers.map(_measure, ((one, folder, case, overwrite) for case in task.training))
-
-
-def collect(task: Task, measured: Iterator[MeasuredCase]) -> tuple[Fingerprint, list[MeasuredCase]]:
-    """Join the facts of the cases; the measured cases come back without their histograms."""
-    facts: list[CaseFacts] = []
-    histograms: dict[str, Histogram] = {}
-    cases = []
-    for one in measured:
-        if one.facts is not None:
-            facts.append(one.facts)
-        for name, histogram in one.histograms.items():
-            histograms[name] = histograms.get(name, Histogram()) + histogram
-        cases.append(MeasuredCase(one.name, one.hashes, error=one.error))
-    return Fingerprint(task.modalities, tuple(facts), histograms), cases
-
-
-def decide(task: Task, fingerprint: Fingerprint, options: PlanningOptions) -> Plan:
-    """Make the plan. Raises RequestError where no case could be measured or nothing fits."""
-    if not fingerprint.cases:
-        raise RequestError(f"{task.folder}: no training case can be used: nothing to plan from")
-    return make_plan(task.name, task.labels, fingerprint, options)
-
-
-def split(task: Task, names: list[str], folds: FoldOptions, seed: int) -> tuple[Split, ...]:
+def _divide(task: Task, names: list[str], division: FoldOptions, seed: int) -> tuple[Split, ...]:
     """Divide those of the task's training cases that have these names into folds.
 
     Raises RequestError where they do not suffice, DataError for a wrong groups.json.
     """
     groups = read_groups(task.folder, [case.name for case in task.training])
     subtypes = {case.name: case.subtype for case in task.training}
-    if folds.leave_one_out:
+    if division.leave_one_out:
         return leave_one_out(names, groups=groups, subtypes=subtypes)
     return make_splits(
-        names, folds=folds.number, seed=seed, groups=groups, subtypes=subtypes,
-        stratified=folds.stratified,
+        names, folds=division.number, seed=seed, groups=groups, subtypes=subtypes,
+        stratified=division.stratified,
     )  # fmt: skip
 
 
-def withdraw(folder: Path, plan: Plan) -> None:
+def _decide(task: Task, fingerprint: Fingerprint, options: PlanningOptions) -> Plan:
+    """Make the plan. Raises RequestError where no case could be measured or nothing fits."""
+    if not fingerprint.cases:
+        raise RequestError(f"{task.folder}: no training case can be used: nothing to plan from")
+    return make_plan(task.name, task.labels, fingerprint, options)
+
+
+def _withdraw(folder: Path, decided: Plan) -> None:
     """Remove ``plans.json`` unless it holds the same plan: regions are about to change.
 
     A run that is killed leaves no plan, rather than one that its regions do not follow.
     """
     path = folder / PLANS
     try:
-        unchanged = path.exists() and Plan.load(path) == plan
+        unchanged = path.exists() and Plan.load(path) == decided
     except DataError:
         unchanged = False
     if not unchanged:
         remove(path)
 
 
-def write_plans(
-    folder: Path,
-    plan: Plan,
-    splits: tuple[Split, ...],
-    fingerprint: Fingerprint,
-    coverage: Mapping[str, float],
-) -> Path:
-    """Write ``plans.json``: the plan, the splits, coverage by region, what was measured."""
-    content = plan.as_json()
-    content["splits"] = [asdict(split) for split in splits]
-    content["coverage"] = dict(coverage)
-    content["fingerprint"] = fingerprint.summary()
-    path = folder / PLANS
-    write_json(path, content)
-    return path
+def _errors(failures: Mapping[str, str]) -> list[Finding]:
+    return [Finding("error", case, reason) for case, reason in failures.items()]
 
 
-def prepare_cases(
-    task: Task, measured: list[MeasuredCase], preparation: Preparation, workers: Workers
-) -> Iterator[PreparedCase]:
-    """Write the regions of every case that could be measured."""
-    hashes = {case.name: case.hashes for case in measured if not case.error}
-    one = replace(preparation, task=_without_cases(task))
-    cases = [case for case in task.training if case.name in hashes]
-    yield from workers.map(prepare_case, ((one, case, hashes[case.name]) for case in cases))
-
-
-def _without_cases(task: Task) -> Task:
-    """Return a task as workers need it, who get their case beside it."""
-    return replace(task, training=(), test=())
-
-
-def inputs(task: Task, measured: list[MeasuredCase]) -> dict[str, str]:
-    """SHA-256 of all files that a plan depends on, by their paths in the task."""
-    lists = [task.folder / name for name in ("dataset.json", GROUPS)]
-    hashes = {path.name: sha256(path) for path in lists if path.exists()}
-    for case in measured:
-        hashes |= case.hashes
-    return hashes
-
-
-def low_coverage(prepared: list[PreparedCase]) -> list[tuple[str, str]]:
-    """Say of which cases the planned cut holds too little of an object: (case, message)."""
-    return [
-        (
-            case.name,
-            f"{name}: the planned cut holds {100 * value:.2f} % of the object, expected"
-            f" {100 * ENOUGH:g} %: is part of it away from the points?",
-        )
-        for case in prepared
-        for name, value in case.coverage.items()
-        if value < ENOUGH
-    ]
-
-
-def describe(plan: Plan, splits: tuple[Split, ...], coverage: Mapping[str, float]) -> list[str]:
-    """Return the decisions in a few lines for a person."""
-
-    def times(values: tuple[float, ...]) -> str:
-        return "x".join(f"{value:.4g}" for value in values)
-
-    sides = " ".join(
-        f"{axis} {low:.1f}/{high:.1f} mm + {100 * a:.0f}/{100 * b:.0f} %"
-        for axis, (low, high), (a, b) in zip("RAS", plan.cut.mm, plan.cut.fraction, strict=True)
-    )
-    ways = ", ".join(
-        f"{name} " + (f"{one.low:.4g} to {one.high:.4g}" if one.kind == "ct" else "z-score")
-        for name, one in zip(plan.modalities, plan.normalisation, strict=True)
-    )
-    stages = " ".join(times(stride) for stride in plan.network.strides)
-    lines = [
-        f"spacing {times(plan.spacing)} mm; {ways}; margins around the points' box: {sides}",
-        f"sample {times(plan.sample_shape)} voxels, batch {plan.batch_size}, about"
-        f" {plan.estimated_gb:.1f} of {plan.memory_gb:g} GB; preset {plan.preset}: strides"
-        f" {stages}, {plan.network.features[0]} to {plan.network.features[-1]} features",
-        f"{len(splits)} folds of {', '.join(str(len(one.validation)) for one in splits)}"
-        f" validation cases, seed {plan.seed}",
-    ]
-    if len(splits) == 1:
-        lines[-1] = "1 fold that trains and validates on the same cases: no honest validation"
-    if coverage:
-        worst = min(coverage, key=lambda name: coverage[name])
-        lines.append(
-            f"the cuts hold {100 * float(np.mean(list(coverage.values()))):.3f} % of the objects'"
-            f" voxels on the mean, at least {100 * coverage[worst]:.3f} % ({worst})"
-        )
-    return lines
-
-
-def _measure(work: tuple[Task, Path, Case, bool]) -> MeasuredCase:
-    task, folder, case, overwrite = work
-    hashes: dict[str, str] = {}
-    try:
-        hashes = file_hashes(task, case)
-        path = folder / FACTS / f"{case.name}.json"
-        made_from = {
-            "version": FACTS_VERSION,
-            "subtype": case.subtype,
-            **case_inputs(task, case, hashes),
-        }
-        if not overwrite and (known := _known(case.name, path, made_from)):
-            return MeasuredCase(case.name, hashes, *known)
-        scan = read_scan(case, len(task.modalities), task.labels)
-        facts = measure_case(scan, case.subtype)
-        assert scan.label is not None
-        foreground = scan.label.array[0] > 0
-        histograms = {
-            name: Histogram.of(channel[foreground])
-            for name, channel in zip(task.modalities, scan.image.array, strict=True)
-            if is_ct(name)
-        }
-        content = {
-            "made_from": made_from,
-            "facts": asdict(facts),
-            "histograms": {
-                name: [one.values.tolist(), one.counts.tolist()] for name, one in histograms.items()
-            },
-        }
-        write_json(path, content)
-        return MeasuredCase(case.name, hashes, facts, histograms)
-    except DataError as error:
-        return MeasuredCase(case.name, hashes, error=one_line(error))
-    except Exception as error:  # one odd case must not end the others
-        why = f"unexpected {type(error).__name__}: {one_line(error)} (please report it)"
-        return MeasuredCase(case.name, hashes, error=why)
-
-
-def _known(
-    name: str, path: Path, made_from: Mapping[str, Any]
-) -> tuple[CaseFacts, dict[str, Histogram]] | None:
-    """Read the facts that an earlier run measured on the same files."""
-    try:
-        content = read_object(path)
-        if content.get("made_from") != made_from:
-            return None
-        from pydantic import TypeAdapter
-
-        facts = TypeAdapter(CaseFacts).validate_python(content["facts"])
-        histograms = {
-            modality: Histogram(np.array(values, dtype=np.float64), np.array(counts, np.int64))
-            for modality, (values, counts) in content["histograms"].items()
-        }
-    except (DataError, KeyError, ValueError, TypeError):  # damaged: measured again
-        return None
-    return facts, histograms
-
-
-def remove_stale_facts(task: Task, folder: Path) -> None:
-    """Remove the facts of cases that the task does not have any more."""
-    names = {case.name for case in task.training}
-    for path in (folder / FACTS).glob("*.json"):
-        if path.stem not in names:
-            remove(path)
+def _report(result: Planned, recorded: Path, reporter: Reporter) -> None:
+    for line in steps.describe(result.task):
+        reporter.say(line)
+    statuses = list(result.prepared.values())
+    counts = {status: statuses.count(status) for status in ("written", "unchanged")}
+    summary = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    regions = counted(len(result.task.coverage), "region")
+    reporter.say(f"{result.task.path}: {regions} of {counted(len(statuses), 'case')} ({summary})")
+    if result.failures:
+        reporter.say(f"{counted(len(result.failures), 'case')} failed, see {recorded}")

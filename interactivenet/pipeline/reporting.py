@@ -1,4 +1,7 @@
-"""How a stage tells what it does: a protocol for the command line, a viewer or a notebook."""
+"""How a stage reports what it does: a protocol for the command line, a viewer or a notebook.
+
+Lines and findings name parameters and stages in backticks, as errors do (errors.py).
+"""
 
 from __future__ import annotations
 
@@ -25,29 +28,32 @@ class Table:
 
 
 class EpochObserver(Protocol):
-    """Is told how a training goes on."""
+    """Is told how far a training is."""
 
     def step(self, epoch: int, batch: int, batches: int) -> None:
-        """Batch ``batch`` of ``batches`` of an epoch, both from 1, was trained."""
+        """Take note that batch ``batch`` of ``batches`` of an epoch, both from 1, was trained."""
 
     def epoch(self, row: Mapping[str, Any]) -> None:
-        """An epoch was finished: a row of metrics.csv, with 'best' and 'seconds_left'."""
+        """Take note of a finished epoch: its row of metrics.csv, 'best' and 'seconds_left'."""
 
 
 class Reporter(Protocol):
-    """Is told what a stage does while it runs."""
+    """Is told what a stage does while it runs, and what came of it."""
 
     def say(self, message: str) -> None:
-        """Tell one line."""
+        """Report one line."""
 
     def findings(self, findings: Sequence[Finding]) -> None:
-        """Tell what was noticed about cases: errors, warnings, notes."""
+        """Report what was noticed about cases: errors, warnings, notes."""
 
     def table(self, table: Table) -> None:
         """Show a table."""
 
-    def track(self, items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-        """Pass items through, showing how far it is.  total: how many.  what: is done with them."""
+    def track(self, items: Iterable[Item], total: int, description: str) -> Iterator[Item]:
+        """Pass items through while showing the progress.
+
+        total: how many items.  description: what was done with them, such as 'measured'.
+        """
 
     def epochs(self, total: int) -> AbstractContextManager[EpochObserver]:
         """Show the epochs of a training."""
@@ -62,18 +68,18 @@ class _SilentEpochs:
 
 
 class SilentReporter:
-    """Tells nothing: what a stage returns, and the files that it writes, say all of it."""
+    """Reports nothing: what a stage returns, and the files that it writes, hold all of it."""
 
     def say(self, message: str) -> None:
-        """Tell nothing."""
+        """Report nothing."""
 
     def findings(self, findings: Sequence[Finding]) -> None:
-        """Tell nothing."""
+        """Report nothing."""
 
     def table(self, table: Table) -> None:
         """Show nothing."""
 
-    def track(self, items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+    def track(self, items: Iterable[Item], total: int, description: str) -> Iterator[Item]:
         """Pass items through."""
         yield from items
 
@@ -85,6 +91,6 @@ class SilentReporter:
 SILENT = SilentReporter()
 
 
-def counted(count: int, noun: str) -> str:
-    """Return '1 case', '2 cases'."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Return '1 case', '2 cases'; plural: where it is not the noun with an s."""
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"

@@ -7,83 +7,121 @@ Dice of every object, on the grid of its scan.
 
 from __future__ import annotations
 
-import csv
-import io
 import statistics
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from interactivenet.datasets.case import Scan
-from interactivenet.datasets.task import Case
-from interactivenet.errors import DataError
-from interactivenet.evaluation import evaluate_masks
-from interactivenet.imaging.geometry import Geometry
-from interactivenet.inference.batch import input_hashes, why
+from interactivenet.datasets.task import Case, Roots, Task
+from interactivenet.errors import DataError, RequestError, describe_failure
+from interactivenet.evaluation.metrics import dice_score
+from interactivenet.inference.options import InferenceOptions
+from interactivenet.inference.outputs import input_hashes
 from interactivenet.inference.predictor import Predictor
-from interactivenet.prompts.prompt import Prompt
-from interactivenet.prompts.simulation import SimulationOptions, draw_points, find_objects
-from interactivenet.system.files import read_object, replacing, write_json, write_text
+from interactivenet.models.model import own_model
+from interactivenet.pipeline import reporting
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.pipeline.segmenting import describe_model, report_failures
+from interactivenet.pipeline.stage import running_stage
+from interactivenet.planning.planned_task import PlannedTask
+from interactivenet.plotting.robustness import save_robustness
+from interactivenet.prompts.perturbation import PERTURBATIONS, perturb
+from interactivenet.system.cache_key import MADE_FROM, CacheKey
+from interactivenet.system.files import read_object, write_csv, write_json
 from interactivenet.system.signals import Signals
 
 ROWS, TABLE, FIGURE = "robustness.json", "robustness.csv", "robustness.png"
 
 
 @dataclass(frozen=True)
-class Perturbation:
-    """What happens to the points of a prompt.
+class Robustness:
+    """How much a task's segmentations depend on their points.
 
-    kind: 'none'; 'moved', each by ``mm`` in a random direction; 'missing', one of them;
-    'anew', simulated from the label with another seed.
+    folder: where the rows, the table and the figure are.  cases: how many there are.
+    summary: as of :func:`summarise_rows`.  failures: case -> why it could not be measured.
     """
 
-    name: str
-    kind: Literal["none", "moved", "missing", "anew"]
-    mm: float = 0.0
+    folder: Path
+    cases: int
+    summary: tuple[Mapping[str, Any], ...]
+    failures: Mapping[str, str]
 
 
-PERTURBATIONS = (
-    Perturbation("as placed", "none"),
-    Perturbation("other seeds", "anew"),
-    Perturbation("moved 1 mm", "moved", 1.0),
-    Perturbation("moved 3 mm", "moved", 3.0),
-    Perturbation("moved 5 mm", "moved", 5.0),
-    Perturbation("one missing", "missing"),
-)
+def robustness(
+    task: str,
+    *,
+    output: Path | None = None,
+    repeats: int = 3,
+    seed: int = 0,
+    options: InferenceOptions | None = None,
+    overwrite: bool = False,
+    roots: Roots | None = None,
+    reporter: Reporter = SILENT,
+) -> Robustness:
+    """Segment a task's labelled cases again with disturbed points, and compare.
 
+    Its labelled test cases, with all folds; without any, its training cases, each with the fold
+    that never saw it. Writes ``robustness.json``, ``.csv`` and ``.png``.
 
-def perturb(
-    prompt: Prompt,
-    how: Perturbation,
-    mask: NDArray[np.bool_],
-    grid: Geometry,
-    rng: np.random.Generator,
-) -> Prompt:
-    """Return the prompt with disturbed points.
+    output: folder to write to; None for ``robustness`` in the task's results.  repeats: of each
+    disturbance.  seed: of the disturbances.  options: how networks are used.  overwrite: do again
+    what is done.
 
-    mask: (X, Y, Z), the prompt's object.  grid: the RAS grid of the scan. Points that would leave
-    the image stay in its outermost voxels.
+    Raises RequestError where no fold is trained, or no labelled case has points.
     """
-    points = np.array(prompt.points)
-    if how.kind == "moved":
-        directions = rng.normal(size=points.shape)
-        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-        voxels = grid.world_to_voxel(points + how.mm * directions)
-        points = grid.voxel_to_world(voxels.clip(0, np.array(grid.shape) - 1))
-    elif how.kind == "missing" and len(points) > 1:
-        points = np.delete(points, rng.integers(len(points)), axis=0)
-    elif how.kind == "anew":
-        things = find_objects(mask, per_component=False, largest_only=True)
-        if things:
-            points = grid.voxel_to_world(
-                draw_points(things[0], grid.spacing, SimulationOptions(), rng)
-            )
-    return Prompt(prompt.label, points, prompt.name)
+    options, roots = options or InferenceOptions(), roots or Roots.choose()
+    if repeats < 1:
+        raise RequestError(field="repeats", value=repeats, expected="1 or more")
+    folder = output or roots.results / task / "robustness"
+    groups = _groups(roots, task, options, reporter)
+    total = sum(len(cases) for _, cases in groups)
+    arguments = {
+        "task": task, "output": output, "repeats": repeats, "overwrite": overwrite,
+        **asdict(options), **asdict(roots),
+    }  # fmt: skip
+    with running_stage("robustness", folder, arguments, seed=seed) as stage:
+        stage.run.note(**options.as_json(), repeats=repeats)
+        measured = measure_cases(
+            groups, folder, repeats=repeats, seed=seed, overwrite=overwrite, signals=stage.signals
+        )
+        tracked = reporter.track(measured, total, "robustness")
+        failures = {case: error for case, error in tracked if error}
+        stage.run.note(cases=total, failures=failures)
+        summary = tuple(summarise_rows(all_rows(read_object(folder / ROWS)["cases"])))
+        reporter.table(_table(summary))
+        report_failures(folder, "robustness", failures, reporter)
+    reporter.say(f"{folder / FIGURE}: {counted(total - len(failures), 'case')}")
+    return Robustness(folder, total, summary, failures)
+
+
+def _groups(
+    roots: Roots, task: str, options: InferenceOptions, reporter: Reporter
+) -> list[tuple[Predictor, list[Case]]]:
+    """Return predictors and the labelled cases that each never saw, and say which they are."""
+    dataset = Task.load(roots.raw_task(task))
+    model = own_model(roots, task)
+    for line in describe_model(model, options):
+        reporter.say(line)
+    test = [case for case in dataset.test if case.label and case.interaction]
+    if test:
+        reporter.say(counted(len(test), "labelled test case"))
+        return [(options.load(model), test)]
+    reporter.say("no labelled test cases: each fold's validation cases, with that fold alone")
+    cases = {case.name: case for case in dataset.training if case.interaction}
+    splits = PlannedTask.load(roots.processed_task(task)).splits
+    groups = []
+    for number in model.folds:
+        unseen = [cases[name] for name in splits[number].validation if name in cases]
+        if unseen:
+            groups.append((options.load(model.fold(number)), unseen))
+    if not groups:
+        raise RequestError(f"{dataset.folder}: no labelled case has points")
+    return groups
 
 
 def measure_scan(predictor: Predictor, scan: Scan, repeats: int, seed: int) -> list[dict[str, Any]]:
@@ -94,21 +132,22 @@ def measure_scan(predictor: Predictor, scan: Scan, repeats: int, seed: int) -> l
     grid = scan.image.grid
     masks = [scan.objects.mask(prompt, scan.prompts, grid) for prompt in scan.prompts]
     rows = []
-    for how in PERTURBATIONS:
-        for repeat in range(1 if how.kind == "none" else repeats):
+    for perturbation in PERTURBATIONS:
+        for repeat in range(1 if perturbation.kind == "none" else repeats):
             rng = np.random.default_rng(
-                [seed, repeat, zlib.crc32(f"{scan.name} {how.name}".encode())]
+                [seed, repeat, zlib.crc32(f"{scan.name} {perturbation.name}".encode())]
             )
             prompts = [
-                perturb(prompt, how, mask, grid, rng)
+                perturb(prompt, perturbation, mask, grid, rng)
                 for prompt, mask in zip(scan.prompts, masks, strict=True)
             ]
             instance_map = predictor.segment(scan, prompts).instance_map
             for number, (prompt, mask) in enumerate(zip(scan.prompts, masks, strict=True)):
-                dice = evaluate_masks(instance_map == number + 1, mask, grid.spacing)["dice"]
+                dice = dice_score(instance_map == number + 1, mask)
                 rows.append(
                     {"case": scan.name, "label": prompt.label, "name": prompt.name,
-                     "prompt": number, "disturbance": how.name, "repeat": repeat, "dice": dice}
+                     "prompt": number, "disturbance": perturbation.name, "repeat": repeat,
+                     "dice": dice}
                 )  # fmt: skip
     return rows
 
@@ -129,45 +168,49 @@ def measure_cases(
     """
     path = folder / ROWS
     content = {} if overwrite else read_object(path)
-    known = content.get("cases", {})
+    before = content.get("cases", {})
     now: dict[str, Any] = {}
     for predictor, cases in groups:
         for case in cases:
             error = ""
             try:
-                made_from = _made_from(predictor, case, repeats, seed)
-                old = known.get(case.name, {})
-                if old.get("made_from") == made_from:
-                    now[case.name] = old
-                else:
-                    scan = predictor.read(case)
-                    if scan.label is None:
-                        raise DataError(f"{case.name}: has no label map to compare with")
-                    rows = measure_scan(predictor, scan, repeats, seed)
-                    now[case.name] = {"made_from": made_from, "rows": rows}
-            except Exception as problem:  # one odd case must not end the others
-                error = why(problem)
-            write_json(path, {"summary": summary(all_rows(now)), "cases": {**known, **now}})
+                now[case.name] = _measure_case(
+                    predictor, case, before.get(case.name, {}), repeats, seed
+                )
+            except Exception as failure:  # one odd case must not end the others
+                error = describe_failure(failure)
+            summary = summarise_rows(all_rows(now))
+            write_json(path, {"summary": summary, "cases": {**before, **now}})
             yield case.name, error
             if signals:
                 signals.check()
     rows = all_rows(now)
-    write_json(path, {"summary": summary(rows), "cases": now})
+    write_json(path, {"summary": summarise_rows(rows), "cases": now})
     if rows:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_text(folder / TABLE, text.getvalue())
-        save_figure(folder / FIGURE, rows)
+        write_csv(folder / TABLE, rows)
+        names = [perturbation.name for perturbation in PERTURBATIONS]
+        save_robustness(folder / FIGURE, {name: _by_object(rows, name) for name in names})
+
+
+def _measure_case(
+    predictor: Predictor, case: Case, before: Mapping[str, Any], repeats: int, seed: int
+) -> dict[str, Any]:
+    """Return the case's record of before, where it was made from just the same, or a new one."""
+    key = _case_key(predictor, case, repeats, seed)
+    if key.matches(before):
+        return dict(before)
+    scan = predictor.read(case)
+    if scan.label is None:
+        raise DataError(f"{case.name}: has no label map to compare with")
+    return {MADE_FROM: key.content, "rows": measure_scan(predictor, scan, repeats, seed)}
 
 
 def all_rows(cases: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of all cases."""
-    return [row for one in cases.values() for row in one["rows"]]
+    return [row for record in cases.values() for row in record["rows"]]
 
 
-def summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def summarise_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return a row per disturbance: the Dice over objects (each the mean of its repeats).
 
     'mean', 'lowest' (object), 'cost' (mean of what it is lower than as placed), 'spread': mean
@@ -175,75 +218,53 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
     table = []
     placed = _by_object(rows, PERTURBATIONS[0].name)
-    for how in PERTURBATIONS:
-        found = _by_object(rows, how.name)
-        if not found:
+    for perturbation in PERTURBATIONS:
+        by_object = _by_object(rows, perturbation.name)
+        if not by_object:
             continue
-        means = {key: statistics.fmean(values) for key, values in found.items()}
-        mean = statistics.fmean(means.values())
-        costs = [statistics.fmean(placed[key]) - one for key, one in means.items()]
+        means = {key: statistics.fmean(values) for key, values in by_object.items()}
+        costs = [statistics.fmean(placed[key]) - mean for key, mean in means.items()]
         table.append(
-            {"disturbance": how.name, "objects": len(found), "mean": mean,
+            {"disturbance": perturbation.name, "objects": len(by_object),
+             "mean": statistics.fmean(means.values()),
              "lowest": min(means.values()), "cost": statistics.fmean(costs),
              "worst_cost": max(costs),
-             "spread": statistics.fmean(statistics.pstdev(one) for one in found.values())}
+             "spread": statistics.fmean(map(statistics.pstdev, by_object.values()))}
         )  # fmt: skip
     return table
 
 
-def save_figure(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Draw Dice against disturbance: a line per object with its repeats' range, and the mean."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    names = [how.name for how in PERTURBATIONS]
-    by_name = [_by_object(rows, name) for name in names]
-    figure = Figure(figsize=(8, 4.5))
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    places = np.arange(len(names))
-    for key in by_name[0]:
-        values = [one[key] for one in by_name]
-        axes.plot(places, [statistics.fmean(one) for one in values], color="#9aa5b1", linewidth=0.7)
-        for place, one in zip(places, values, strict=True):
-            axes.plot([place, place], [min(one), max(one)], color="#9aa5b1", linewidth=0.7)
-    means = [statistics.fmean(statistics.fmean(v) for v in one.values()) for one in by_name]
-    axes.plot(
-        places, means, color="#0b62a4", linewidth=2.2, marker="o", label="mean of all objects"
+def _table(summary: Sequence[Mapping[str, Any]]) -> reporting.Table:
+    """Dice against disturbance."""
+    columns = ("points", "n", "Dice", "lowest", "cost", "worst cost", "spread of repeats")
+    keys = ("mean", "lowest", "cost", "worst_cost", "spread")
+    rows = tuple(
+        (row["disturbance"], str(row["objects"]), *(f"{row[key]:.4f}" for key in keys))
+        for row in summary
     )
-    for place, mean in zip(places, means, strict=True):
-        axes.annotate(f"{mean:.3f}", (place, mean), (0, 9), textcoords="offset points",
-                      ha="center", color="#0b62a4", fontweight="bold")  # fmt: skip
-    axes.plot([], [], color="#9aa5b1", label="one object: mean and range of its repeats")
-    axes.set_xticks(places, names)
-    axes.set_ylabel("Dice")
-    axes.set_title(f"Dice against disturbed points, {len(by_name[0])} objects", loc="left")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#e4e7eb")
-    axes.legend(frameon=False, loc="lower left")
-    figure.tight_layout()
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=130, metadata={"Software": None})
+    return reporting.Table(columns, rows)
 
 
 def _by_object(
     rows: Sequence[Mapping[str, Any]], disturbance: str
 ) -> dict[tuple[str, int], list[float]]:
-    found: dict[tuple[str, int], list[float]] = {}
+    by_object: dict[tuple[str, int], list[float]] = {}
     for row in rows:
         if row["disturbance"] == disturbance:
-            found.setdefault((row["case"], row["prompt"]), []).append(row["dice"])
-    return found
+            by_object.setdefault((row["case"], row["prompt"]), []).append(row["dice"])
+    return by_object
 
 
-def _made_from(predictor: Predictor, case: Case, repeats: int, seed: int) -> dict[str, Any]:
+def _case_key(predictor: Predictor, case: Case, repeats: int, seed: int) -> CacheKey:
     model = predictor.model
     files = input_hashes(case)
     if case.label:
         files |= input_hashes(Case(case.name, (case.label,)))
-    return {
-        "inputs": files, "weights": list(model.digests), "plan": model.plan.digest,
-        "postprocessing": model.postprocessing.name, "mirrored": predictor.mirrored,
-        "restore": predictor.restore, "precision": predictor.precision, "repeats": repeats,
-        "seed": seed,
-    }  # fmt: skip
+    return CacheKey(
+        {
+            "inputs": files, "weights": model.digests, "plan": model.plan.digest,
+            "postprocessing": model.postprocessing.name, "mirrored": predictor.mirrored,
+            "restore": predictor.restore, "precision": predictor.precision, "repeats": repeats,
+            "seed": seed,
+        }
+    )  # fmt: skip

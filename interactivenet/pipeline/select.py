@@ -1,7 +1,7 @@
 """What the cross-validation predictions of all folds choose: checkpoint and postprocessing.
 
 Every object is measured once for each checkpoint and each postprocessing, on the grid of its
-scan, by the fold that never saw it (validation.py). Here these are pooled, the best mean Dice is
+scan, by the fold that never saw it (validate.py). Here these are pooled, the best mean Dice is
 chosen, and what an agreement is worth is learned for it.
 """
 
@@ -15,16 +15,22 @@ from typing import Any
 
 from interactivenet.datasets.task import Roots
 from interactivenet.errors import DataError, RequestError
-from interactivenet.models.model import CHOICE, CHOICE_VERSION, is_finished
-from interactivenet.pipeline.validate import MEASURES_VERSION, METRICS, SHOWN, VALIDATION
-from interactivenet.planning.plan import Plan
+from interactivenet.metric_names import METRIC
+from interactivenet.models.fold_results import WEIGHTS, FoldResults
+from interactivenet.models.model import CHOICE, CHOICE_VERSION
+from interactivenet.pipeline.reporting import SILENT, Reporter, Table, counted
+from interactivenet.pipeline.stage import running_stage
+from interactivenet.pipeline.validated import MEASURES_VERSION, SHOWN
+from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.calibration import Calibration, calibrate, left_out
 from interactivenet.postprocessing.components import CANDIDATES, Postprocessing
-from interactivenet.preprocessing.folds import PLANS, WEIGHTS, read_fold, read_splits
-from interactivenet.system.files import read_object, sha256, write_json
+from interactivenet.preprocessing.folds import read_fold
+from interactivenet.system.files import read_object, write_json
 
 #: means of Dice that differ by less are a tie
 TIE = 1e-4
+#: in the task's results, what the stage writes beside ``postprocessing.json``
+FOLDER = "postprocess"
 
 Row = Mapping[str, Any]
 
@@ -37,7 +43,7 @@ class Selection:
     metric in SHOWN, 'objects' and how many were 'missed'; the simplest first.
     objects: a row per object with the chosen ones: its metrics, 'case', 'fold', 'agreement' and
     'expected_dice', by a calibration that never saw its case.
-    failures: case -> why it could not be segmented and has no say.
+    failures: case -> why it could not be segmented and counts for nothing.
     made_from: of each fold, what its validation was made from.
     """
 
@@ -63,11 +69,68 @@ class Selection:
             "postprocessing": asdict(self.postprocessing),
             "chosen": self.postprocessing.name,
             "table": list(self.table),
-            "uncertainty": {name: asdict(one) for name, one in self.calibrations.items()},
+            "uncertainty": {
+                members: asdict(calibration) for members, calibration in self.calibrations.items()
+            },
             "objects": list(self.objects),
             "failures": dict(self.failures),
             "made_from": dict(self.made_from),
         }
+
+
+def select(
+    task: str,
+    *,
+    folds: Sequence[int] | None = None,
+    roots: Roots | None = None,
+    reporter: Reporter = SILENT,
+) -> Selection:
+    """Choose checkpoint and postprocessing on the cross-validation predictions of all folds.
+
+    Writes ``postprocessing.json`` into the task's results: the whole table, the choice, and what
+    the agreement of predictions says of their quality. Prediction and inference use it.
+
+    folds: to be pooled; None for all of the plan's.
+
+    Raises RequestError where a fold is not trained or not validated, naming those.
+    """
+    roots = roots or Roots.choose()
+    roots.processed_task(task)
+    folder = roots.results / task / FOLDER
+    arguments = {"task": task, "folds": folds and list(folds), "processed": roots.processed,
+                 "results": roots.results}  # fmt: skip
+    with running_stage("postprocess", folder, arguments) as stage:
+        selection = make_selection(roots, task, folds, reporter)
+        stage.run.note(
+            plan=selection.plan, folds=selection.folds, made_from=selection.made_from,
+            checkpoint=selection.checkpoint, chosen=selection.postprocessing.name,
+        )  # fmt: skip
+    return selection
+
+
+def make_selection(
+    roots: Roots, task: str, folds: Sequence[int] | None, reporter: Reporter
+) -> Selection:
+    """Choose, write and report, as a part of this stage or another."""
+    from interactivenet.plotting.figures import save_reliability
+
+    selection = choose(roots, task, folds)
+    results = roots.results / task
+    save_reliability(
+        results / FOLDER / "reliability.png",
+        [row["expected_dice"] for row in selection.objects],
+        [row["dice"] for row in selection.objects],
+        f"{task}: cross-validation, each object by the others' calibration",
+    )
+    path = results / CHOICE
+    write_json(path, selection.as_json())
+    _report(selection, reporter)
+    reporter.say(
+        f"{path}: {selection.checkpoint} checkpoint, postprocessing"
+        f" {selection.postprocessing.name}, from {counted(len(selection.objects), 'object')} of"
+        f" {counted(len(selection.folds), 'fold')}"
+    )
+    return selection
 
 
 def choose(roots: Roots, task: str, folds: Sequence[int] | None = None) -> Selection:
@@ -75,10 +138,9 @@ def choose(roots: Roots, task: str, folds: Sequence[int] | None = None) -> Selec
 
     Raises RequestError where a fold is not trained or not validated, naming those.
     """
-    processed, results = roots.processed_task(task), roots.results / task
-    plan = Plan.load(processed / PLANS)
-    numbers = _wanted(processed, results, task, folds)
-    records = {number: _record(processed, results, task, number) for number in numbers}
+    planned = PlannedTask.load(roots.processed_task(task))
+    results = roots.results / task
+    records = _validations(planned, results, folds)
     failures: dict[str, str] = {}
     rows: dict[str, list[dict[str, Any]]] = {checkpoint: [] for checkpoint in WEIGHTS}
     for number, record in records.items():
@@ -94,77 +156,104 @@ def choose(roots: Roots, task: str, folds: Sequence[int] | None = None) -> Selec
     table, options = [], []
     for candidate in CANDIDATES:
         for checkpoint in WEIGHTS:
-            found = [_processed(row, candidate) for row in rows[checkpoint]]
-            options.append((checkpoint, candidate, found))
-            table.append({"checkpoint": checkpoint, "name": candidate.name, **_means(found)})
+            processed = [_processed(row, candidate) for row in rows[checkpoint]]
+            options.append((checkpoint, candidate, processed))
+            table.append({"checkpoint": checkpoint, "name": candidate.name, **_means(processed)})
     best = max(row["dice"] for row in table)
     index = next(i for i, row in enumerate(table) if row["dice"] > best - TIE)
     checkpoint, postprocessing, objects = options[index]
     calibrations = _calibrations(objects)
     return Selection(
-        task=task, plan=plan.digest, folds=tuple(numbers), checkpoint=checkpoint,
+        task=task, plan=planned.plan.digest, folds=tuple(records), checkpoint=checkpoint,
         postprocessing=postprocessing, table=tuple(table),
         objects=tuple(_with_expected(objects, calibrations)), calibrations=calibrations,
         failures=failures, made_from=_made_from(records),
     )  # fmt: skip
 
 
-def save_choice(choice: Selection, results: Path) -> Path:
-    """Write ``postprocessing.json`` into a task's results and return its path."""
-    write_json(results / CHOICE, choice.as_json())
-    return results / CHOICE
-
-
 def is_current(roots: Roots, task: str, folds: Sequence[int] | None = None) -> bool:
     """Whether ``postprocessing.json`` was chosen from just what is there now."""
-    path = roots.results / task / CHOICE
+    results = roots.results / task
     try:
-        known = read_object(path)
-        processed, results = roots.processed_task(task), roots.results / task
-        numbers = _wanted(processed, results, task, folds)
-        records = {number: _record(processed, results, task, number) for number in numbers}
+        content = read_object(results / CHOICE)
+        planned = PlannedTask.load(roots.processed_task(task))
+        made_from = _made_from(_validations(planned, results, folds))
     except (DataError, RequestError):
         return False
-    return (
-        known.get("schema_version") == CHOICE_VERSION and known.get("made_from")
-        == _made_from(records)
-    )  # fmt: skip
+    return content.get("schema_version") == CHOICE_VERSION and content.get("made_from") == made_from
 
 
-def _wanted(processed: Path, results: Path, task: str, folds: Sequence[int] | None) -> list[int]:
-    count = len(read_splits(processed))
-    numbers = list(range(count)) if folds is None else sorted(set(folds))
-    there = [number for number in range(count) if is_finished(results, number)]
-    missing = [number for number in numbers if number not in there]
-    if missing:
-        some = f", or --folds {','.join(map(str, there))} goes on without" if there else ""
-        raise RequestError(
-            f"{results}: fold {', '.join(map(str, missing))} of {count} is not trained to its end:"
-            f" 'interactivenet train -t {task} -f {missing[0]}'{some}"
+def _report(selection: Selection, reporter: Reporter) -> None:
+    """Tell the whole table, the chosen row marked, and what expected Dice is worth."""
+    chosen = (selection.checkpoint, selection.postprocessing.name)
+    rows = tuple(
+        (
+            "*" if (row["checkpoint"], row["name"]) == chosen else "",
+            row["name"],
+            row["checkpoint"],
+            str(row["objects"]),
+            str(row["missed"]),
+            *(METRIC[metric].text(row[metric]) for metric in SHOWN),
         )
-    return numbers
+        for row in selection.table
+    )
+    headings = (METRIC[metric].heading for metric in SHOWN)
+    columns = ("", "postprocessing", "checkpoint", "n", "missed", *headings)
+    reporter.table(Table(columns, rows, left=3))
+    calibration = selection.calibrations.get("mirrored")
+    if calibration is not None:
+        reporter.say(
+            f"expected Dice ({calibration.kind}): off by {calibration.error:.3f} on average, on"
+            f" cases left out; {calibration.error_constant:.3f} if the mean were expected of each"
+        )
+        if calibration.hit_rate is not None and calibration.sensitivity is not None:
+            reporter.say(
+                f"flagged for review: {calibration.hit_rate:.0%} of them are among the worst fifth"
+                f" (Dice below {calibration.poor_below:.3f}; {calibration.chance:.0%} by chance),"
+                f" {calibration.sensitivity:.0%} of the worst fifth are flagged"
+            )
+    for case, reason in selection.failures.items():
+        reporter.say(f"warning: {case} is ignored, it could not be segmented: {reason}")
 
 
-def _record(processed: Path, results: Path, task: str, number: int) -> dict[str, Any]:
-    """Read what a fold's validation measured; raises RequestError where that is not current."""
-    folder = results / f"fold_{number}"
-    path = folder / VALIDATION / METRICS
-    record = read_object(path)
-    fold = read_fold(processed, number)
-    for checkpoint, name in WEIGHTS.items():
-        known = record.get(checkpoint, {})
-        made_from = known.get("made_from", {})
+def _validations(
+    planned: PlannedTask, results: Path, folds: Sequence[int] | None
+) -> dict[int, dict[str, Any]]:
+    """Read what the folds' validation measured: number -> record.
+
+    Raises RequestError where one is not trained to its end, or its validation is not current.
+    """
+    count = len(planned.splits)
+    numbers = list(range(count)) if folds is None else sorted(set(folds))
+    finished = [number for number in range(count) if FoldResults(results, number).is_finished]
+    missing = [number for number in numbers if number not in finished]
+    if missing:
+        some = f"; or `folds={finished}` does without" if finished else ""
+        raise RequestError(
+            f"{results}: fold {', '.join(map(str, missing))} of {count} is not trained to its end",
+            remedy=f"run `train(task={planned.name!r}, fold={missing[0]})` first{some}",
+        )
+    return {number: _validation(planned, FoldResults(results, number)) for number in numbers}
+
+
+def _validation(planned: PlannedTask, fold_results: FoldResults) -> dict[str, Any]:
+    record = fold_results.read_validation()
+    fold = read_fold(planned, fold_results.number)
+    for checkpoint in WEIGHTS:
+        validated = record.get(checkpoint, {})
+        made_from = validated.get("made_from", {})
         current = (
             made_from.get("measures") == MEASURES_VERSION
-            and made_from.get("weights") == sha256(folder / name)
+            and made_from.get("weights") == fold_results.digest(checkpoint)
             and made_from.get("regions") == fold.digest
-            and set(fold.cases) <= set(known.get("cases", {}))
+            and set(fold.cases) <= set(validated.get("cases", {}))
         )
         if not current:
+            stage = f"`train(task={planned.name!r}, fold={fold_results.number})`"
             raise RequestError(
-                f"{path}: lacks the validation of all cases with the fold's {checkpoint} weights:"
-                f" 'interactivenet train -t {task} -f {number}' validates a trained fold"
-                " (with the same -e)"
+                f"{fold_results.validation}: lacks the validation of all cases with the fold's"
+                f" {checkpoint} weights",
+                remedy=f"run {stage} with the same `epochs`: it validates a trained fold",
             )
     return record
 
@@ -183,15 +272,15 @@ def _processed(row: Row, candidate: Postprocessing) -> dict[str, Any]:
 
 
 def _means(rows: Sequence[Row]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    means: dict[str, float | None] = {}
     for metric in SHOWN:
         values = [row[metric] for row in rows if row[metric] is not None]
-        found[metric] = statistics.fmean(values) if values else None
-    return {**found, "objects": len(rows), "missed": sum(row["hd95"] is None for row in rows)}
+        means[metric] = statistics.fmean(values) if values else None
+    return {**means, "objects": len(rows), "missed": sum(row["hd95"] is None for row in rows)}
 
 
 def _calibrations(objects: Sequence[Row]) -> dict[str, Calibration]:
-    found = {}
+    calibrations = {}
     for members in ("mirrored", "single"):
         calibration = calibrate(
             [row["agreement"][members] for row in objects],
@@ -199,8 +288,8 @@ def _calibrations(objects: Sequence[Row]) -> dict[str, Calibration]:
             [row["case"] for row in objects],
         )
         if calibration is not None:
-            found[members] = calibration
-    return found
+            calibrations[members] = calibration
+    return calibrations
 
 
 def _with_expected(

@@ -1,34 +1,52 @@
-"""Simulated prompts for a whole task: which cases, with which settings, into which files."""
+"""The stage ``simulate``: prompts for a whole task, from its label maps."""
 
 from __future__ import annotations
 
 import json
 import threading
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from interactivenet.datasets.file_matching import stems
-from interactivenet.datasets.integrity import label_counts
-from interactivenet.datasets.task import SIMULATION, Task, has_own_list, simulated_files
-from interactivenet.errors import DataError, RequestError, one_line
-from interactivenet.imaging.geometry import Volume
+from interactivenet.datasets.file_matching import Finding, stems
+from interactivenet.datasets.task import (
+    SIMULATION,
+    Roots,
+    Task,
+    has_own_list,
+    record_failures,
+    simulated_files,
+)
+from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.imaging.io import READABLE, read_label
-from interactivenet.prompts import simulation
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.prompts.io import PROMPT_SUFFIXES, write_prompts
-from interactivenet.prompts.prompt import MARGIN_POINTS, LabelNames, Prompt
-from interactivenet.prompts.simulation import SimulationOptions
+from interactivenet.prompts.prompt import LabelNames
+from interactivenet.prompts.simulation import SimulationOptions, simulate_prompts_with_notes
+from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import remove, replacing, sha256, write_json
-from interactivenet.system.parallel import map_cases
+from interactivenet.system.parallel import available_cores, map_cases
+
+#: what can become of a case
+STATUSES = ("written", "unchanged", "kept", "failed")
 
 
 @dataclass(frozen=True)
 class SimulatedCase:
-    """What became of one case: 'written', 'unchanged', 'kept' (a person's) or 'failed'."""
+    """What became of one case.
+
+    Attributes:
+        subset: 'Tr' for training, 'Ts' for testing.
+        name: Of the case.
+        status: 'written', 'unchanged' since an earlier run, 'kept', because its prompts are not
+            simulated, or 'failed'.
+        objects: How many prompts were written.
+        points: How many points these have.
+        notes: What was noticed, or why the case failed.
+        file: Its prompt file, relative to the task's folder; '' where it has none.
+    """
 
     subset: str
     name: str
@@ -39,96 +57,169 @@ class SimulatedCase:
     file: str = ""
 
 
-def simulate_task(
-    folder: Path, settings: SimulationOptions, *, jobs: int = 1, overwrite: bool = False
-) -> Iterator[SimulatedCase]:
-    """Write the prompts of every labelled case of a raw task, yielding each case as it is done.
+@dataclass(frozen=True)
+class Simulated:
+    """What became of the cases of a task.
 
-    Prompts are written as ``interactions{Tr,Ts}/CASE.nii.gz``, or ``.json`` where the settings
-    ask for it or two objects of the case share a label. Files that another program or a person
-    wrote are kept, unless ``overwrite``; unchanged ones of an earlier run are skipped, whether
-    it ended or was killed. At the end ``simulation.json`` has the settings, and
-    ``dataset.json``, where there is one, lists the prompts.
+    Attributes:
+        folder: Of the raw task.
+        cases: One by one, training cases first.
     """
+
+    folder: Path
+    cases: tuple[SimulatedCase, ...]
+
+    @cached_property
+    def failures(self) -> Mapping[str, str]:
+        """Why cases failed, by their names."""
+        return {case.name: "; ".join(case.notes) for case in self.cases if case.status == "failed"}
+
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """How many cases were 'written', 'unchanged', 'kept' and 'failed'."""
+        return {status: sum(case.status == status for case in self.cases) for status in STATUSES}
+
+
+def simulate(
+    task: str,
+    options: SimulationOptions = SimulationOptions(),
+    *,
+    roots: Roots | None = None,
+    jobs: int | None = None,
+    overwrite: bool = False,
+    reporter: Reporter = SILENT,
+) -> Simulated:
+    """Write simulated prompts for every labelled case of a raw task.
+
+    Prompts are written as ``interactions{Tr,Ts}/CASE.nii.gz``, or ``.json`` where the options ask
+    for it or two objects of the case share a label. Prompt files of an earlier run are skipped
+    where they are unchanged, whether it ended or was killed. At the end ``simulation.json`` has
+    the options, and ``dataset.json``, where there is one, lists the prompts.
+
+    Args:
+        task: Name of the task, such as 'Task101_LIVER'.
+        options: How the points are drawn.
+        roots: Where tasks are; by default as the environment says.
+        jobs: Threads; by default one for each available core.
+        overwrite: Replace prompt files that another program or a person wrote, too.
+        reporter: Is told the progress and what was noticed.
+
+    Returns:
+        What became of every case.
+
+    Raises:
+        RequestError: There is no such task, or it has no label maps.
+        DataError: The task's ``dataset.json`` or ``simulation.json`` cannot be used.
+    """
+    folder = (roots or Roots.choose()).raw_task(task)
+    total = len(labelled_cases(folder))
+    cases = simulate_task(folder, options, jobs=jobs or available_cores(), overwrite=overwrite)
+    result = Simulated(folder, tuple(reporter.track(cases, total, "simulated")))
+    reporter.findings(
+        [
+            Finding("error" if case.status == "failed" else "note", case.name, note)
+            for case in result.cases
+            for note in case.notes
+        ]
+        + [
+            Finding("note", case.name, "has prompts that were not simulated here: these are kept"
+                    " (`overwrite=True` replaces them)")
+            for case in result.cases
+            if case.status == "kept"
+        ]
+    )  # fmt: skip
+    recorded = record_failures(folder, "simulate", result.failures)
+    summary = ", ".join(f"{count} {status}" for status, count in result.counts.items() if count)
+    if result.counts["written"]:
+        points, objects = (
+            sum(getattr(case, field) for case in result.cases) for field in ("points", "objects")
+        )
+        summary += f" ({counted(points, 'point')} in {counted(objects, 'object')})"
+    reporter.say(f"{folder}: {summary}; seed {options.seed}")
+    if result.failures:
+        reporter.say(f"{counted(len(result.failures), 'case')} failed, see {recorded}")
+    return result
+
+
+def simulate_task(
+    folder: Path, options: SimulationOptions, *, jobs: int = 1, overwrite: bool = False
+) -> Iterator[SimulatedCase]:
+    """Do what :func:`simulate` says in a raw task's folder, yielding each case as it is done."""
     journal = _Journal(folder)
     task = Task.load(folder) if (folder / "dataset.json").exists() else None
-    work = labelled_cases(folder)
+    labels = task.labels if task else None
 
-    def one(item: tuple[str, str, list[Path]]) -> SimulatedCase:
+    def simulated(item: tuple[str, str, list[Path]]) -> SimulatedCase:
         subset, name, paths = item
         try:
             if len(paths) > 1:
                 raise DataError(f"has {len(paths)} label files: {', '.join(p.name for p in paths)}")
-            labels = task.labels if task else None
-            return _simulate_case(subset, name, paths[0], settings, labels, journal, overwrite)
-        except DataError as error:
-            return SimulatedCase(subset, name, "failed", notes=(str(error),))
+            return _simulate_case(subset, name, paths[0], options, labels, journal, overwrite)
         except Exception as error:  # one odd file must not end the others
-            why = f"unexpected {type(error).__name__}: {one_line(error)} (please report it)"
-            return SimulatedCase(subset, name, "failed", notes=(why,))
+            return SimulatedCase(subset, name, "failed", notes=(describe_failure(error),))
 
     files: dict[tuple[str, str], Path] = {}
-    for result in map_cases(one, work, jobs):
+    for result in map_cases(simulated, labelled_cases(folder), jobs):
         if result.file:
             files[result.subset, result.name] = folder / result.file
         yield result
-    journal.close(settings)
+    journal.close(options)
     if task and has_own_list(folder):
         task.with_interactions(files).save()
 
 
 class _Journal:
-    """What is known of the prompt files that were simulated here.
+    """What the prompt files that were simulated here were made from.
 
-    ``simulation.json`` has the settings and, per case, what its file was made from. While a run
-    goes on, each file is noted in a hidden journal before it gets its name, so that a run that
-    was killed knows its own files from a person's.
+    ``simulation.json`` has the options and, per case, what its file was made from. During a run,
+    each file is noted in a hidden journal before it gets its name, so that after a kill its files
+    are not taken for a person's.
     """
 
     def __init__(self, folder: Path) -> None:
         self._record, self._path = folder / SIMULATION, folder / ".simulation.journal"
         self._lock = threading.Lock()
         cases = simulated_files(folder)
-        self._known: dict[str, list[dict[str, Any]]] = {k: [v] for k, v in cases.items()}
+        self._entries: dict[str, list[dict[str, Any]]] = {k: [v] for k, v in cases.items()}
         if self._path.exists():
             for line in self._path.read_text(encoding="utf-8").splitlines():
                 try:
-                    key, record = json.loads(line)
+                    case, entry = json.loads(line)
                 except ValueError:
                     continue  # half a line: its file never got its name
-                self._known.setdefault(key, []).append(record)
+                self._entries.setdefault(case, []).append(entry)
 
-    def of(self, key: str, path: Path) -> dict[str, Any] | None:
+    def entry_of(self, case: str, path: Path) -> dict[str, Any] | None:
         """Return what a case's file was made from, None if it was not simulated here."""
-        found = {"file": _key(path), "prompt": sha256(path)}
-        for record in reversed(self._known.get(key, [])):
-            if all(record.get(name) == value for name, value in found.items()):
-                return dict(record)
+        file = {"file": _relative(path), "prompt": sha256(path)}
+        for entry in reversed(self._entries.get(case, [])):
+            if file.items() <= entry.items():
+                return dict(entry)
         return None
 
-    def add(self, key: str, record: dict[str, Any]) -> None:
+    def add(self, case: str, entry: dict[str, Any]) -> None:
         """Note a file that is about to get its name."""
         with self._lock:
-            self._known.setdefault(key, []).append(record)
+            self._entries.setdefault(case, []).append(entry)
             try:
                 with self._path.open("a", encoding="utf-8") as file:
                     # a new line first: the one before may have been cut off by a kill
-                    file.write("\n" + json.dumps([key, record]))
+                    file.write("\n" + json.dumps([case, entry]))
             except OSError as error:
                 raise DataError(
                     f"{self._path}: cannot be written: {error.strerror or error}"
                 ) from error
 
-    def close(self, settings: SimulationOptions) -> None:
+    def close(self, options: SimulationOptions) -> None:
         """Write ``simulation.json`` with what each case's file on disk was made from."""
         cases = {}
-        for key, records in sorted(self._known.items()):
-            for record in reversed(records):
-                path = self._record.parent / record.get("file", "")
-                if path.is_file() and sha256(path) == record.get("prompt"):
-                    cases[key] = record
+        for case, entries in sorted(self._entries.items()):
+            for entry in reversed(entries):
+                path = self._record.parent / entry.get("file", "")
+                if path.is_file() and sha256(path) == entry.get("prompt"):
+                    cases[case] = entry
                     break
-        write_json(self._record, {"settings": asdict(settings), "cases": cases})
+        write_json(self._record, {"settings": asdict(options), "cases": cases})
         remove(self._path)
 
 
@@ -151,80 +242,43 @@ def _simulate_case(
     subset: str,
     name: str,
     label: Path,
-    settings: SimulationOptions,
+    options: SimulationOptions,
     labels: LabelNames | None,
     journal: _Journal,
     overwrite: bool,
 ) -> SimulatedCase:
-    key = f"{subset}/{name}"
+    case = f"{subset}/{name}"
     folder = label.parent.parent / f"interactions{subset}"
-    there = stems(folder, PROMPT_SUFFIXES).get(name, [])
-    ours = {path: record for path in there if (record := journal.of(key, path)) is not None}
-    if len(there) > 1 and len(ours) < len(there):
-        both = ", ".join(path.name for path in there)
-        raise DataError(f"has {len(there)} prompt files for one: {both}")
-    if there and not ours and not overwrite:
-        return SimulatedCase(subset, name, "kept", file=_key(there[0]))
+    existing = stems(folder, PROMPT_SUFFIXES).get(name, [])
+    simulated = {path: entry for path in existing if (entry := journal.entry_of(case, path))}
+    if len(existing) > 1 and len(simulated) < len(existing):
+        files = ", ".join(path.name for path in existing)
+        raise DataError(f"has {len(existing)} prompt files, expected one: {files}")
+    if existing and not simulated and not overwrite:
+        return SimulatedCase(subset, name, "kept", file=_relative(existing[0]))
     names = {str(value): text for value, text in labels.names.items()} if labels else {}
-    made_from = {"settings": asdict(settings), "label": sha256(label), "names": names}
-    if len(ours) == 1 and not overwrite:
-        ((path, record),) = ours.items()
-        if all(record.get(part) == value for part, value in made_from.items()):
-            return SimulatedCase(subset, name, "unchanged", file=_key(path))
+    key = CacheKey({"settings": asdict(options), "label": sha256(label), "names": names})
+    if len(simulated) == 1 and not overwrite:
+        ((path, entry),) = simulated.items()
+        if not key.differences({part: entry.get(part) for part in key.content}):
+            return SimulatedCase(subset, name, "unchanged", file=_relative(path))
 
     volume = read_label(label)
-    prompts, notes = _prompts(volume, settings, labels, key)
+    prompts, notes = simulate_prompts_with_notes(volume, options, labels, key=case)
     shared = len({prompt.label for prompt in prompts}) < len(prompts)
-    path = folder / f"{name}.{'json' if shared else settings.format}"
+    path = folder / f"{name}.{'json' if shared else options.format}"
     with replacing(path) as temporary:
         notes += write_prompts(temporary, prompts, image=volume.source)
-        journal.add(key, {**made_from, "file": _key(path), "prompt": sha256(temporary)})
-    for other in there:
-        if other != path:
-            remove(other)
-        if other not in ours:
-            notes.append(f"{other.name}, from elsewhere, was replaced")
+        journal.add(case, {**key.content, "file": _relative(path), "prompt": sha256(temporary)})
+    for old in existing:
+        if old != path:
+            remove(old)
+        if old not in simulated:
+            notes.append(f"{old.name}, which was not simulated here, was replaced")
     points = sum(len(prompt.points) for prompt in prompts)
-    return SimulatedCase(subset, name, "written", len(prompts), points, tuple(notes), _key(path))
+    file = _relative(path)
+    return SimulatedCase(subset, name, "written", len(prompts), points, tuple(notes), file)
 
 
-def _prompts(
-    volume: Volume, settings: SimulationOptions, labels: LabelNames | None, key: str
-) -> tuple[list[Prompt], list[str]]:
-    label = volume.array[0]
-    values = sorted(label_counts(label))
-    if not values:
-        raise DataError("the label map is empty: no object to point at")
-    prompts, notes = [], []
-    for value in values:
-        objects = simulation.find_objects(
-            label == value,
-            per_component=settings.per_component,
-            largest_only=settings.largest_component,
-        )
-        for number, thing in enumerate(objects):
-            # drawn from the seed, the case and the object alone: other cases change nothing
-            rng = np.random.default_rng([settings.seed, zlib.crc32(key.encode()), value, number])
-            voxels = simulation.draw_points(thing, volume.spacing, settings, rng)
-            what = f"label {value}" + (f", object {number + 1}" if len(objects) > 1 else "")
-            if thing.ignored:
-                notes.append(
-                    f"{what}: {thing.ignored} voxels outside the largest of"
-                    f" {thing.components} components are ignored"
-                )
-            if len(voxels) < _wanted(settings):
-                notes.append(f"{what}: too small, {len(voxels)} points instead of"
-                             f" {_wanted(settings)}")  # fmt: skip
-            name = labels.names.get(value, "") if labels else ""
-            prompts.append(Prompt(value, volume.voxel_to_world(voxels), name))
-    return prompts, notes
-
-
-def _wanted(settings: SimulationOptions) -> int:
-    if settings.random or settings.centre:
-        return settings.random + int(settings.centre)
-    return MARGIN_POINTS
-
-
-def _key(path: Path) -> str:
+def _relative(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from interactivenet.datasets.task import Roots
+from interactivenet.errors import DataError, RequestError
 from interactivenet.pipeline import tracking
 from interactivenet.pipeline.reporting import Reporter
 from interactivenet.pipeline.tracking import Tracker
+from interactivenet.system.files import read_object, write_json
 from interactivenet.system.locks import folder_lock
 from interactivenet.system.provenance import Run
 from interactivenet.system.signals import Interrupted, Signals
+
+Item = TypeVar("Item")
+
+#: the id of a run in MLflow that an interrupted stage continues
+MLFLOW_NOTE = "mlflow.json"
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,19 @@ class Stage:
 
     run: Run
     signals: Signals
+
+    def interruptible(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Pass items through; raises Interrupted after the first one that follows a signal.
+
+        Where worker processes got the signal, too, and died of it, that is an interruption as well.
+        """
+        try:
+            for item in items:
+                yield item
+                self.signals.check()
+        except RequestError:
+            self.signals.check()
+            raise
 
 
 @contextmanager
@@ -40,23 +60,35 @@ def running_stage(
 ) -> Iterator[Stage]:
     """Run a stage: alone in its folders, recorded in ``run.json``, ended by signals in time.
 
-    folder: gets ``run.json``.  arguments: of the stage, for the record.  others: further folders
+    folder: gets ``run.json``.  arguments: of the stage, for the record; the fields of dataclasses
+    among them, such as options, are recorded as arguments of their own.  others: further folders
     that are written.  keep: the records of earlier runs stay in it, as 'earlier'.
 
     Raises RequestError where another run writes there, and Interrupted, which is noted in the
-    record, where a signal ended the stage: called again, it goes on.
+    record, where a signal ended the stage: called again, it continues.
     """
     signals = Signals()
     with ExitStack() as opened:
-        for place in (folder, *others):
-            opened.enter_context(folder_lock(place))
-        run = opened.enter_context(Run(folder, name, arguments, seed, keep=keep))
+        for locked in (folder, *others):
+            opened.enter_context(folder_lock(locked))
+        run = opened.enter_context(Run(folder, name, flat_arguments(arguments), seed, keep=keep))
         opened.enter_context(signals.noted())
         try:
             yield Stage(run, signals)
-        except Interrupted as ended:
-            run.note(ended=str(ended))
+        except Interrupted as interruption:
+            run.note(ended=str(interruption))
             raise
+
+
+def flat_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments with the fields of dataclasses in place of these."""
+    flat: dict[str, Any] = {}
+    for name, value in arguments.items():
+        if is_dataclass(value) and not isinstance(value, type):
+            flat.update(asdict(value))
+        else:
+            flat[name] = value
+    return flat
 
 
 @contextmanager
@@ -68,12 +100,22 @@ def tracked_run(
     *,
     mlflow: bool,
     reporter: Reporter,
+    note: Path | None = None,
+    anew: bool = False,
 ) -> Iterator[Tracker]:
-    """Open a run in MLflow, or none, and close it: FINISHED, FAILED, or KILLED by a signal."""
+    """Open a run in MLflow, or none, and close it: FINISHED, FAILED, or KILLED by a signal.
+
+    note: a folder that keeps the run's id, so that a stage that was interrupted continues its run.
+    anew: begin a new run all the same.
+    """
     if not mlflow:
         yield tracking.silent()
         return
-    tracker = tracking.start(roots.results, task, name, warn=reporter.say)
+    tracker = tracking.start(
+        roots.results, task, name, run_id="" if anew else _noted_run(note), warn=reporter.say
+    )
+    if note and tracker.run_id:
+        write_json(note / MLFLOW_NOTE, {"run_id": tracker.run_id, "address": tracker.address})
     tracker.parameters(parameters)
     try:
         yield tracker
@@ -84,3 +126,11 @@ def tracked_run(
         tracker.finish("FAILED")
         raise
     tracker.finish()
+
+
+def _noted_run(folder: Path | None) -> str:
+    """Read the id of the run that a folder notes, '' where there is none."""
+    if folder:
+        with suppress(DataError):  # damaged: a new run
+            return str(read_object(folder / MLFLOW_NOTE).get("run_id", ""))
+    return ""

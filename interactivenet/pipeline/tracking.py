@@ -1,4 +1,4 @@
-"""MLflow as an observer: what a stage did, to be looked at. Nothing reads it to find a model.
+"""MLflow as an observer: what a stage did, for people. Nothing reads it to find a model.
 
 Whatever goes wrong with it costs one warning and never the stage.
 """
@@ -22,9 +22,9 @@ DATABASE, ARTEFACTS, LOCK = "mlflow.db", "mlruns", ".mlflow.lock"
 #: characters of a name, a parameter and a tag that older servers take, too; longer ones are cut
 _NAME, _PARAMETER, _TAG = 250, 500, 5000
 #: values of one request
-_AT_ONCE = 100
-#: an unreachable server is given up after two times 5 s, nothing is told to anybody else, and
-#: nothing is printed; what the user has set stays
+_BATCH = 100
+#: an unreachable server is given up after two attempts of 5 s, no telemetry is sent, and nothing
+#: is printed; what the user has set stays
 _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
@@ -35,12 +35,12 @@ _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-#: seconds to wait for another process that makes the database
+#: seconds to wait for another process that creates the database
 _WAIT = 120
 #: seconds before a locked database is tried again; MLflow itself waits 20 s each time
 _PAUSES = (0.5, 2.0)
-#: what MLflow says of a run that is not there, and of what cannot be a run's id
-_NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+#: codes of MLflow for a run that does not exist, and for what cannot be a run's id
+_NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 class Tracker:
@@ -55,103 +55,104 @@ class Tracker:
         self._warn = warn  # None: silent, from the beginning, after a failure or after the end
 
     def parameters(self, values: Mapping[str, Any]) -> None:
-        """Note settings; nested ones get names with dots. One noted before keeps its value."""
+        """Record settings; nested ones get names with dots. One recorded before keeps its value."""
 
-        def act() -> None:
-            known = self._client.get_run(self.run_id).data.params
-            new = [row for row in _flat(values, _PARAMETER) if row[0] not in known]
+        def request() -> None:
+            recorded = self._client.get_run(self.run_id).data.params
+            new = [row for row in _flat(values, _PARAMETER) if row[0] not in recorded]
             self._log("params", "Param", new)
 
-        self._do("note parameters", act)
+        self._attempt("record parameters", request)
 
     def metrics(self, values: Mapping[str, float | None], step: int | None = None) -> None:
-        """Note numbers, of a step where they make a curve; NaN, infinite and None are left out."""
+        """Record finite numbers, of a step where they make a curve; others are left out."""
         now = int(time.time() * 1000)
 
-        def act() -> None:
-            known = {name: float(value) for name, value in values.items() if value is not None}
-            rows = [(_name(name), value, now, step or 0) for name, value in known.items()]
+        def request() -> None:
+            numbers = {name: float(value) for name, value in values.items() if value is not None}
+            rows = [(_name(name), value, now, step or 0) for name, value in numbers.items()]
             self._log("metrics", "Metric", [row for row in rows if math.isfinite(row[1])])
 
-        self._do("note metrics", act)
+        self._attempt("record metrics", request)
 
     def tags(self, values: Mapping[str, Any]) -> None:
-        """Note what runs are searched by; a tag noted before gets the new value."""
-        self._do("note tags", lambda: self._log("tags", "RunTag", _flat(values, _TAG)))
+        """Record what runs are searched by; a tag recorded before gets the new value."""
+        self._attempt("record tags", lambda: self._log("tags", "RunTag", _flat(values, _TAG)))
 
     def artefact(self, path: Path, folder: str = "") -> None:
-        """Copy a file into the run; one that is not there is left out."""
+        """Copy a file into the run; one that does not exist is left out."""
 
-        def act() -> None:
+        def request() -> None:
             if path.is_file():
                 self._client.log_artifact(self.run_id, str(path), folder or None)
 
-        self._do(f"keep {path.name}", act)
+        self._attempt(f"keep {path.name}", request)
 
     def finish(self, status: str = "FINISHED") -> None:
         """End the run: FINISHED, FAILED or KILLED. Only the first call counts."""
-        self._do("end the run", lambda: self._client.set_terminated(self.run_id, status))
+        self._attempt("end the run", lambda: self._client.set_terminated(self.run_id, status))
         self._warn = None
 
     def open(self, address: str, experiment: str, artefacts: str, run: str, run_id: str) -> None:
-        """Connect, and begin a run or go on with an earlier one.
+        """Connect, and begin a run or continue an earlier one.
 
         artefacts: where a new experiment keeps its files, '' where the server decides.
         """
 
-        def act() -> None:
+        def request() -> None:
             from mlflow import MlflowClient
 
             database = database_of(address)
-            with _alone(database) if database else nullcontext():
+            with _database_lock(database) if database else nullcontext():
                 client = MlflowClient(address)
                 number = _experiment(client, experiment, artefacts)
-            self.run_id = _earlier(client, run_id, number)
+            self.run_id = _earlier_run(client, run_id, number)
             if not self.run_id:
                 self.run_id = client.create_run(number, run_name=run).info.run_id
             self._client = client
 
-        self._do("begin a run", act)
+        self._attempt("begin a run", request)
 
     def _log(self, kind: str, entity: str, rows: list[tuple[Any, ...]]) -> None:
         from mlflow import entities
 
-        found = [getattr(entities, entity)(*row) for row in rows]
-        for first in range(0, len(found), _AT_ONCE):
-            self._client.log_batch(self.run_id, **{kind: found[first : first + _AT_ONCE]})
+        made = [getattr(entities, entity)(*row) for row in rows]
+        for first in range(0, len(made), _BATCH):
+            self._client.log_batch(self.run_id, **{kind: made[first : first + _BATCH]})
 
-    def _do(self, what: str, act: Callable[[], None]) -> None:
+    def _attempt(self, purpose: str, request: Callable[[], None]) -> None:
+        """Make a request, again where the database is locked; a failure ends in silence."""
         if self._warn is None:
             return
         try:
-            with _apart():
+            with _isolated_mlflow():
                 for pause in _PAUSES:
                     try:
-                        return act()
+                        return request()
                     except Exception as error:
                         if "database is locked" not in str(error):
                             raise
                         time.sleep(pause)
-                act()
+                request()
         except Exception as error:
             warn, self._warn = self._warn, None
             warn(
-                f"warning: MLflow at {self.address} could not {what}: {said_by(error)};"
-                " going on without it"
+                f"warning: MLflow at {self.address} could not {purpose}: {short_message(error)};"
+                " continuing without it"
             )
 
 
 class Epochs:
-    """Tells a tracker of every epoch of a training."""
+    """Records every epoch of a training in a tracker."""
 
     def __init__(self, tracker: Tracker) -> None:
         self._tracker = tracker
 
     def step(self, epoch: int, batch: int, batches: int) -> None:
-        """A step is not worth a request."""
+        """Do nothing: a step is not worth a request."""
 
     def epoch(self, row: Mapping[str, Any]) -> None:
-        """Note the numbers of an epoch."""
+        """Record the metrics of an epoch."""
         names = ("loss", "dice", "dice_average", "learning_rate", "seconds")
         self._tracker.metrics({name: row[name] for name in names}, step=row["epoch"])
 
@@ -164,7 +165,7 @@ def silent() -> Tracker:
 def start(
     results: Path, experiment: str, run: str, *, run_id: str = "", warn: Callable[[str], None]
 ) -> Tracker:
-    """Begin a run in an experiment, or go on with the run ``run_id`` where it is still there.
+    """Begin a run in an experiment, or continue the run ``run_id`` where it still exists.
 
     It goes to ``MLFLOW_TRACKING_URI``, else to ``mlflow.db`` in the folder of results; files go
     to ``mlruns/`` beside an SQLite database, to where it keeps them on a server. warn: is called
@@ -185,27 +186,27 @@ def start(
 def _experiment(client: Any, name: str, artefacts: str) -> str:
     from mlflow.exceptions import MlflowException
 
-    found = client.get_experiment_by_name(name)
-    if found is None:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
         try:
             return str(client.create_experiment(name, artefacts or None))
         except MlflowException:  # another process was first
-            found = client.get_experiment_by_name(name)
-            if found is None:
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None:
                 raise
-    if found.lifecycle_stage != "active":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
+    if experiment.lifecycle_stage != "active":
+        client.restore_experiment(experiment.experiment_id)
+    return str(experiment.experiment_id)
 
 
-def _earlier(client: Any, run_id: str, experiment: str) -> str:
+def _earlier_run(client: Any, run_id: str, experiment: str) -> str:
     """Take up a run again; returns '' where it is no longer in the experiment."""
     from mlflow.exceptions import MlflowException
 
     try:
         run = client.get_run(run_id).info if run_id else None
     except MlflowException as error:
-        if error.error_code not in _NOT_THERE:
+        if error.error_code not in _NO_SUCH_RUN:
             raise
         run = None
     if run is None or run.lifecycle_stage != "active" or run.experiment_id != experiment:
@@ -215,10 +216,10 @@ def _earlier(client: Any, run_id: str, experiment: str) -> str:
 
 
 @contextmanager
-def _apart() -> Iterator[None]:
-    """Set MLflow as this module needs it and keep it quiet, for the time of one request.
+def _isolated_mlflow() -> Iterator[None]:
+    """Configure MLflow as this module needs it and keep it quiet, for the time of one request.
 
-    A host program that uses MLflow itself finds all of it as it was.
+    A host program that uses MLflow itself finds everything as it was.
     """
     with ExitStack() as after:
         for name, value in _ENVIRONMENT.items():
@@ -238,8 +239,8 @@ def _apart() -> Iterator[None]:
 
 
 @contextmanager
-def _alone(database: Path) -> Iterator[None]:
-    """Wait until no other process makes the tables of an SQLite database: two would break it."""
+def _database_lock(database: Path) -> Iterator[None]:
+    """Wait until no other process creates the tables of an SQLite database: two would break it."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(database.with_name(LOCK))
@@ -256,33 +257,33 @@ def _alone(database: Path) -> Iterator[None]:
 
 def database_of(address: str) -> Path | None:
     """Return the file of an SQLite address, None for another one."""
-    found = re.fullmatch(r"sqlite:///(?!file:|:memory:)([^?]+)(\?.*)?", address)
-    return Path(found[1]) if found else None
+    match = re.fullmatch(r"sqlite:///(?!file:|:memory:)([^?]+)(\?.*)?", address)
+    return Path(match[1]) if match else None
 
 
 def without_password(text: str) -> str:
-    """Take names and passwords out of addresses."""
+    """Remove user names and passwords from addresses."""
     return re.sub(r"(?<!/)//[^/\s]+@", "//", text)
 
 
-def said_by(error: Exception) -> str:
-    """Return what an error says in one line, without the query; of a long one both ends."""
+def short_message(error: Exception) -> str:
+    """Return an error's message on one line, without the SQL query; of a long one both ends."""
     text = re.split(r" \[SQL: | \(Background on ", without_password(one_line(error)))[0]
     return text if len(text) <= 400 else f"{text[:150]} ... {text[-240:]}"
 
 
 def _flat(values: Mapping[str, Any], longest: int, before: str = "") -> list[tuple[str, str]]:
     """Return names and values as MLflow takes them, each name once."""
-    found: dict[str, str] = {}
+    flat: dict[str, str] = {}
     for key, value in values.items():
         name = f"{before}{key}"
         if isinstance(value, Mapping) and value:
-            found.update(_flat(value, longest, f"{name}."))
+            flat.update(_flat(value, longest, f"{name}."))
         else:
-            found[_name(name)] = str(value)[:longest]
-    return list(found.items())
+            flat[_name(name)] = str(value)[:longest]
+    return list(flat.items())
 
 
 def _name(name: str) -> str:
-    """Replace what MLflow takes for no part of a name."""
+    """Replace characters that MLflow does not allow in a name."""
     return re.sub(r"[^\w./ -]", "_", name)[:_NAME]

@@ -1,18 +1,14 @@
-"""Cross-validation: a trained fold's validation cases, segmented as new ones would be.
+"""The stage ``validate``: a trained fold's validation cases, segmented as new ones would be.
 
 Each checkpoint segments every case from its image and its points alone, on the case's own grid.
 What every postprocessing would make of it is measured at once, for the choice that is made when
-all folds are there (cross_validation.py).
+all folds are there (select.py).
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import shutil
-import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,127 +16,172 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet.datasets.case import Scan, read_scan
-from interactivenet.datasets.task import Case, Task
-from interactivenet.errors import DataError, one_line
+from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.task import Case, Roots, Task, record_failures
+from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.evaluation import evaluate_masks
 from interactivenet.imaging.io import read_label, write_label
 from interactivenet.inference.predictor import Predictor
+from interactivenet.models.fold_results import VALIDATION_METRICS, WEIGHTS, FoldResults
 from interactivenet.models.model import Model
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.pipeline.stage import running_stage
+from interactivenet.pipeline.validated import (
+    MEASURES_VERSION,
+    Validated,
+    ValidatedFold,
+    csv_rows,
+    object_name,
+    ranked,
+    validation_table,
+)
+from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.plotting.overlays import save_overlay
 from interactivenet.postprocessing.components import CANDIDATES
 from interactivenet.postprocessing.merging import Segmentation, merge
-from interactivenet.preprocessing.folds import WEIGHTS, Fold
+from interactivenet.preprocessing.folds import Fold, read_fold
 from interactivenet.prompts.prompt import LabelNames
-from interactivenet.system.files import read_object, remove, sha256, write_json, write_text
+from interactivenet.system.cache_key import CacheKey
+from interactivenet.system.files import remove, write_csv, write_json
 from interactivenet.system.parallel import map_cases
 from interactivenet.system.signals import Signals
 
-VALIDATION, METRICS = "validation", "metrics.json"
-#: of what is measured of an object: what was measured otherwise is measured again
-MEASURES_VERSION = 2
 _WHICH = ("label", "name", "prompt")
-#: metrics of the table, in its order
-SHOWN = ("dice", "nsd", "hd95")
-
-Track = Callable[[Iterator[Any], int, str], Iterator[Any]]
 
 
-@dataclass(frozen=True)
-class Validated:
-    """How well one checkpoint does on a fold's validation cases.
+def validate(
+    task: str,
+    fold: int | str = "all",
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    roots: Roots | None = None,
+    reporter: Reporter = SILENT,
+) -> list[ValidatedFold]:
+    """Segment and measure the validation cases of folds that are trained.
 
-    checkpoint: 'best' or 'last'.  epoch: of its weights.  cases: name -> 'objects', a row for
-    each ('label', 'name', 'prompt', and the metrics, None where one is not defined; 'agreement',
-    of the 'mirrored' members and of a 'single' one; 'postprocessed', name of a postprocessing
-    that changes something -> metrics), and 'error', why the case could not be segmented, or ''.
+    Writes ``validation/`` into the results of each fold: segmentations of both checkpoints,
+    ``metrics.json``, ``metrics.csv``, pictures and ``run.json``. Cases that were done before with
+    the same weights and data are kept. Training does the same at its end.
+
+    Args:
+        task: Name of the task, such as 'Task101_LIVER'.
+        fold: Number of the fold; 'all' for those that are trained to their end.
+        device: 'auto', 'cpu' or 'cuda'.
+        precision: 'auto', 'bf16', 'fp16' or 'fp32'.
+        roots: Where tasks are; by default as the environment says.
+        reporter: Is told the progress and the metrics.
+
+    Returns:
+        The metrics of each fold.
+
+    Raises:
+        RequestError: There is no such task or fold, or it is not trained to its end.
+        DataError: A file of the task other than those of its cases cannot be used.
+        Interrupted: A signal came; called again, it continues.
     """
+    roots = roots or Roots.choose()
+    planned = PlannedTask.load(roots.processed_task(task))
+    dataset = Task.load(roots.raw_task(task))
+    folds = [FoldResults(roots.results / task, number) for number in fold_numbers(planned, fold)]
+    trained = [results for results in folds if results.is_finished]
+    if len(trained) < len(folds) and (fold != "all" or not trained):
+        raise RequestError(
+            f"{folds[0].folder}: no fold is trained to its end there",
+            remedy=f"`train(task={task!r}, fold={fold!r})`",
+        )
+    arguments = {
+        "task": task, "fold": fold, "device": device, "precision": precision, "roots": roots,
+    }  # fmt: skip
+    validated = []
+    for results in trained:
+        chosen = read_fold(planned, results.number)
+        with running_stage(
+            "validate", results.validation, arguments, others=[results.folder]
+        ) as stage:
+            stage.run.note(plan=chosen.plan.digest, fold=chosen.number)
+            stage.run.inputs(chosen.inputs)
+            outcome = validate_fold(
+                dataset, chosen, results,
+                device=device, precision=precision, reporter=reporter, signals=stage.signals,
+            )  # fmt: skip
+            stage.run.note(failures=outcome.failures)
+        validated.append(outcome)
+    return validated
 
-    checkpoint: str
-    epoch: int
-    cases: Mapping[str, Mapping[str, Any]]
 
-    @property
-    def objects(self) -> list[dict[str, Any]]:
-        """A row per object, 'case' included."""
-        return [{"case": name, **row} for name, one in self.cases.items() for row in one["objects"]]
+def fold_numbers(planned: PlannedTask, fold: int | str) -> list[int]:
+    """Return the folds that a number or 'all' mean; raises RequestError where there is none such.
 
-    @property
-    def failures(self) -> dict[str, str]:
-        """Why a case could not be segmented."""
-        return {name: one["error"] for name, one in self.cases.items() if one["error"]}
-
-    @property
-    def missed(self) -> int:
-        """How many objects were not found at all: they have no distances."""
-        return sum(row["hd95"] is None for row in self.objects)
-
-    def mean(self, metric: str) -> float | None:
-        """Mean of a metric over the objects that have it; None where there is none."""
-        values = [row[metric] for row in self.objects if row[metric] is not None]
-        return statistics.fmean(values) if values else None
+    A number may be given as text.
+    """
+    numbers = list(range(len(planned.splits)))
+    if fold == "all":
+        return numbers
+    chosen = [number for number in numbers if str(number) == str(fold)]
+    if not chosen:
+        expected = f"all or one of {', '.join(map(str, numbers))}"
+        raise RequestError(field="fold", value=fold, expected=expected)
+    return chosen
 
 
 def validate_fold(
     task: Task,
     fold: Fold,
-    folder: Path,
+    results: FoldResults,
     *,
     device: str = "auto",
     precision: str = "auto",
     tolerance_mm: float = 2.0,
-    track: Track = lambda items, *_: items,
+    reporter: Reporter = SILENT,
     signals: Signals | None = None,
-) -> list[Validated]:
+) -> ValidatedFold:
     """Segment and measure a trained fold's validation cases, for the best and last checkpoint.
 
-    folder: of the fold's results; writes ``validation/{best,last}/CASE.nii.gz``,
-    ``validation/metrics.json`` and ``.csv``, and pictures of the best, the median and the worst
-    object.  track: passes items through under a progress bar: (items, how many, what).
-    signals: asks for the end, between two cases.
+    Writes ``validation/{best,last}/CASE.nii.gz``, ``validation/metrics.json`` and ``.csv``, and
+    pictures of the best, the median and the worst object.
+    tolerance_mm: of the NSD.  signals: asks for the end, between two cases.
 
     Cases that were done before with the same weights and data are kept. Raises Interrupted where
     a signal came.
     """
-    target = folder / VALIDATION
-    path = target / METRICS
-    known = read_object(path)
-    results = []
-    for checkpoint, name in WEIGHTS.items():
-        made_from = {
-            "weights": sha256(folder / name),
-            "regions": fold.digest,
-            "tolerance_mm": tolerance_mm,
-            "measures": MEASURES_VERSION,
-        }
-        record = known.get(checkpoint, {})
-        if record.get("made_from") != made_from:
-            shutil.rmtree(target / checkpoint, ignore_errors=True)
-            record = known[checkpoint] = {"made_from": made_from, "epoch": 0, "cases": {}}
-        done = record["cases"]
-        due = [case for case in fold.cases if not _done(target / checkpoint, case, done)]
+    path = results.validation / VALIDATION_METRICS
+    records = results.read_validation()
+    checkpoints = []
+    for checkpoint in WEIGHTS:
+        folder = results.validation / checkpoint
+        key = CacheKey(
+            {
+                "weights": results.digest(checkpoint),
+                "regions": fold.digest,
+                "tolerance_mm": tolerance_mm,
+                "measures": MEASURES_VERSION,
+            }
+        )
+        record = records.get(checkpoint, {})
+        if not key.matches(record):
+            shutil.rmtree(folder, ignore_errors=True)
+            record = records[checkpoint] = {"made_from": key.content, "epoch": 0, "cases": {}}
+        measured = record["cases"]
+        due = [case for case in fold.cases if not _is_done(folder, case, measured)]
         if due:
-            model = Model(fold.plan, (folder / name,), (fold.number,), checkpoint)
+            weights = (results.weights(checkpoint),)
+            model = Model(fold.plan, weights, (fold.number,), checkpoint)
             predictor = Predictor(model, device=device, precision=precision)
             record["epoch"] = predictor.facts[0]["epoch"]
-            segmented = _segment(task, fold, predictor, target / checkpoint, due, tolerance_mm)
-            for case, rows, error in track(segmented, len(due), f"validated {checkpoint}"):
-                done[case] = {"objects": rows, "error": error}
-                write_json(path, known)
+            segmented = _segment(task, fold, predictor, folder, due, tolerance_mm)
+            for case, rows, error in reporter.track(segmented, len(due), f"validated {checkpoint}"):
+                measured[case] = {"objects": rows, "error": error}
+                write_json(path, records)
                 if signals:
                     signals.check()
-        cases = {case: done[case] for case in fold.cases}
-        results.append(Validated(checkpoint, record["epoch"], cases))
-    write_text(path.with_suffix(".csv"), _table(results))
-    _save_pictures(task, fold, target, results[0])
-    return results
-
-
-def ranked(objects: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Choose the 'best', the 'median' and the 'worst' object by Dice."""
-    order = sorted(objects, key=lambda row: (-row["dice"], row["case"], row["label"]))
-    if not order:
-        return {}
-    return {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
+        cases = {case: measured[case] for case in fold.cases}
+        checkpoints.append(Validated(checkpoint, record["epoch"], cases))
+    write_csv(path.with_suffix(".csv"), csv_rows(checkpoints))
+    _save_pictures(task, fold, results.validation, checkpoints[0])
+    validated = ValidatedFold(results, tuple(checkpoints))
+    _report(validated, reporter)
+    return validated
 
 
 def measure(
@@ -153,8 +194,8 @@ def measure(
         spacing = scan.image.grid.spacing
         metrics = evaluate_masks(instance_map == number + 1, truth, spacing, tolerance_mm)
         # JSON knows no NaN: a distance from nothing is null
-        known = {name: None if np.isnan(value) else value for name, value in metrics.items()}
-        rows.append({"label": prompt.label, "name": prompt.name, "prompt": number, **known})
+        values = {name: None if np.isnan(value) else value for name, value in metrics.items()}
+        rows.append({"label": prompt.label, "name": prompt.name, "prompt": number, **values})
     return rows
 
 
@@ -167,7 +208,7 @@ def validate_case(
     """
     prepared = predictor.prepare(scan)
     answers = predictor.answer(prepared)
-    claims = [one[0] for one in predictor.claims(prepared, answers)]
+    claims = [members[0] for members in predictor.claims(prepared, answers)]
     plain = merge(claims, scan.image.source)
     measured = measure(scan, plain.instance_map, tolerance_mm)
     rows = [
@@ -175,30 +216,32 @@ def validate_case(
          "postprocessed": {}}
         for row, answer in zip(measured, answers, strict=True)
     ]  # fmt: skip
-    known = [(plain.instance_map, measured)]
+    measurements = [(plain.instance_map, measured)]
     for candidate in CANDIDATES[1:]:
         instance_map = merge(claims, scan.image.source, candidate).instance_map
-        again = next((old for one, old in known if np.array_equal(one, instance_map)), None)
-        if again is None:
-            again = measure(scan, instance_map, tolerance_mm)
-            known.append((instance_map, again))
-        if again is not measured:
-            for row, other in zip(rows, again, strict=True):
+        changed = next(
+            (again for same, again in measurements if np.array_equal(same, instance_map)), None
+        )
+        if changed is None:
+            changed = measure(scan, instance_map, tolerance_mm)
+            measurements.append((instance_map, changed))
+        if changed is not measured:
+            for row, metrics in zip(rows, changed, strict=True):
                 row["postprocessed"][candidate.name] = {
-                    name: value for name, value in other.items() if name not in _WHICH
+                    name: value for name, value in metrics.items() if name not in _WHICH
                 }
     return plain, rows
 
 
-def _done(target: Path, case: str, known: Mapping[str, Mapping[str, Any]]) -> bool:
-    return (target / f"{case}.nii.gz").exists() and not known.get(case, {"error": "new"})["error"]
+def _is_done(folder: Path, case: str, measured: Mapping[str, Mapping[str, Any]]) -> bool:
+    return case in measured and not measured[case]["error"] and (folder / f"{case}.nii.gz").exists()
 
 
 def _segment(
     task: Task,
     fold: Fold,
     predictor: Predictor,
-    target: Path,
+    folder: Path,
     names: Sequence[str],
     tolerance_mm: float,
 ) -> Iterator[tuple[str, list[dict[str, Any]], str]]:
@@ -209,23 +252,17 @@ def _segment(
         try:
             return name, _read_case(cases, name, fold), ""
         except Exception as error:
-            return name, None, _why(error)
+            return name, None, describe_failure(error)
 
-    for name, scan, error in map_cases(read, names, 2):  # the next is read meanwhile
+    for name, scan, failure in map_cases(read, names, 2):  # the next is read meanwhile
         rows: list[dict[str, Any]] = []
         try:
             if scan is not None:
-                found, rows = validate_case(predictor, scan, tolerance_mm)
-                write_label(target / f"{name}.nii.gz", found.label, found.source)
-        except Exception as problem:  # one odd case must not end the others
-            error = _why(problem)
-        yield name, rows, error
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, DataError):
-        return one_line(error)
-    return f"unexpected {type(error).__name__}: {one_line(error)} (please report it)"
+                segmentation, rows = validate_case(predictor, scan, tolerance_mm)
+                write_label(folder / f"{name}.nii.gz", segmentation.label, segmentation.source)
+        except Exception as error:  # one odd case must not end the others
+            failure = describe_failure(error)
+        yield name, rows, failure
 
 
 def _read_case(cases: Mapping[str, Case], name: str, fold: Fold) -> Scan:
@@ -237,38 +274,35 @@ def _read_case(cases: Mapping[str, Case], name: str, fold: Fold) -> Scan:
     return scan
 
 
-def _table(results: Sequence[Validated]) -> str:
-    text = io.StringIO()
-    rows = []
-    for one in results:
-        for row in one.objects:
-            agreement = row["agreement"]["mirrored"]
-            plain = {name: value for name, value in row.items() if name != "postprocessed"}
-            rows.append({"checkpoint": one.checkpoint, **plain, "agreement": agreement})
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    return text.getvalue()
-
-
-def _save_pictures(task: Task, fold: Fold, target: Path, result: Validated) -> None:
+def _save_pictures(task: Task, fold: Fold, folder: Path, validated: Validated) -> None:
     """Draw the best, the median and the worst object of a checkpoint."""
     cases = {case.name: case for case in task.training}
-    for old in target.glob("*.png"):
+    for old in folder.glob("*.png"):
         remove(old)
-    for rank, row in ranked(result.objects).items():
+    for rank, row in ranked(validated.objects).items():
         scan = _read_case(cases, row["case"], fold)
         prompt = scan.prompts[row["prompt"]]
-        found = read_label(target / result.checkpoint / f"{row['case']}.nii.gz").array[0]
-        what = f"{row['case']} {row['name'] or row['label']}"
+        label = read_label(folder / validated.checkpoint / f"{row['case']}.nii.gz").array[0]
         save_overlay(
-            target / f"{rank}.png",
+            folder / f"{rank}.png",
             scan.image.array,
             scan.image.grid.spacing,
             label=scan.objects.mask(prompt, scan.prompts, scan.image.grid),
-            prediction=found == prompt.label,
+            prediction=label == prompt.label,
             points=scan.image.grid.nearest_voxel(prompt.points),
-            title=f"{what}: Dice {row['dice']:.3f}, NSD {row['nsd']:.3f} ({rank})",
+            title=f"{object_name(row)}: Dice {row['dice']:.3f}, NSD {row['nsd']:.3f} ({rank})",
             names=fold.plan.modalities,
         )
+
+
+def _report(validated: ValidatedFold, reporter: Reporter) -> None:
+    """Report the metrics of a fold, and record which of its cases failed."""
+    results, failures = validated.results, validated.failures
+    reporter.table(validation_table(validated.checkpoints))
+    # under the name of the stage that validates, too: what one mends, the other had noted
+    recorded = record_failures(results.folder, "train", failures)
+    if failures:
+        reporter.findings([Finding("error", case, reason) for case, reason in failures.items()])
+        reporter.say(f"{counted(len(failures), 'case')} failed, see {recorded}")
+    done = len(validated.checkpoints[0].cases) - len(failures)
+    reporter.say(f"{results.validation}: {counted(done, 'case')}")

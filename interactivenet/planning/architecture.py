@@ -22,6 +22,8 @@ SAME_SCALE = 2.0
 CLASSES = 2
 #: fewest stages that MONAI's DynUNet takes
 _FEWEST_STAGES = 3
+#: bytes per value that a convolution puts out, bytes per weight, bytes of everything else
+ACTIVATION, WEIGHT, FIXED = 10.0, 14.0, 0.8e9
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,10 @@ def plan_network(shape: ArrayLike, spacing: ArrayLike, preset: Preset) -> Networ
         convolved |= scale < SAME_SCALE * scale.min()
         kernels.append(_triple(np.where(convolved, 3, 1)))
         strides.append(_triple(stride))
-        can = size >= 2 * SMALLEST_MAP
-        if len(strides) == preset.stages or not can.any():
+        large = size >= 2 * SMALLEST_MAP
+        if len(strides) == preset.stages or not large.any():
             break
-        halved = can & (scale < SAME_SCALE * scale[can].min())
+        halved = large & (scale < SAME_SCALE * scale[large].min())
         stride = np.where(halved, 2, 1)
         size, scale = size / stride, scale * stride
     while len(strides) < _FEWEST_STAGES:  # too small to be halved that often: deeper, not coarser
@@ -101,13 +103,9 @@ def training_gb(network: Network, shape: ArrayLike, channels: int, batch: int) -
     WEIGHT: weights, gradients and momentum, 4 bytes each, and a bfloat16 copy.  FIXED: CUDA's
     context and the convolutions' workspace.
     """
-    voxels, weights = _work(network, np.asarray(shape), channels)
+    voxels, weights = _count_values_and_weights(network, np.asarray(shape), channels)
     total = ACTIVATION * batch * voxels + WEIGHT * weights + FIXED
     return float(total / 1e9)
-
-
-#: bytes per value that a convolution puts out, bytes per weight, bytes of everything else
-ACTIVATION, WEIGHT, FIXED = 10.0, 14.0, 0.8e9
 
 
 def fit(
@@ -144,25 +142,27 @@ def fit(
     least = training_gb(network, sample, channels, 1)
     voxels = "x".join(map(str, sample))
     raise RequestError(
-        f"--memory-gb {memory_gb:g} is too little: the smallest sample, {voxels} voxels, takes"
-        f" about {least:.1f} GB to train (a smaller --preset takes less)"
-    )
+        f"is too little: the smallest sample, {voxels} voxels, takes about {least:.1f} GB to train",
+        field="memory_gb", value=memory_gb, remedy="a smaller `preset` takes less",
+    )  # fmt: skip
 
 
 def _shortened(
     sample: NDArray[np.int_], divisor: NDArray[np.int_], spacing: NDArray[np.float64]
 ) -> NDArray[np.int_] | None:
     """Take one divisor off the axis that is longest in mm; None where no axis can give."""
-    can = sample - divisor >= 2 * SMALLEST_MAP
-    if not can.any():
+    large = sample - divisor >= 2 * SMALLEST_MAP
+    if not large.any():
         return None
-    axis = int(np.where(can, sample * spacing, -1.0).argmax())
+    axis = int(np.where(large, sample * spacing, -1.0).argmax())
     shorter = np.array(sample)
     shorter[axis] -= divisor[axis]
     return shorter
 
 
-def _work(network: Network, shape: NDArray[np.int_], channels: int) -> tuple[float, float]:
+def _count_values_and_weights(
+    network: Network, shape: NDArray[np.int_], channels: int
+) -> tuple[float, float]:
     """Count the values that all convolutions put out for one sample, and the weights."""
     values = weights = 0.0
     size = shape.astype(np.float64)
@@ -188,12 +188,12 @@ def _work(network: Network, shape: NDArray[np.int_], channels: int) -> tuple[flo
         )
         values += 3 * features * sizes[stage].prod()
         weights += up * below * features + taps * features * 3 * features
-    heads = [CLASSES * one.prod() for one in sizes[: 1 + network.deep_supervision]]
+    heads = [CLASSES * size.prod() for size in sizes[: 1 + network.deep_supervision]]
     # MONAI enlarges the lower heads to full resolution
     values += sum(heads) + network.deep_supervision * heads[0]
     return float(values), weights
 
 
 def _triple(values: NDArray[np.int_]) -> Ints:
-    x, y, z = (int(one) for one in values)
+    x, y, z = (int(value) for value in values)
     return x, y, z

@@ -6,6 +6,7 @@ does not grow with the dataset, and a run that was stopped goes on where it was.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,8 +19,7 @@ from interactivenet.datasets.case import Scan
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Array, coarse_axes
 from interactivenet.planning.plan import Floats, Sides
-from interactivenet.preprocessing.region import points_box
-from interactivenet.prompts.prompt import Prompt
+from interactivenet.prompts.prompt import Prompt, points_box
 
 #: facts of another version are measured again
 FACTS_VERSION = 1
@@ -80,9 +80,9 @@ def measure_case(scan: Scan, subtype: str | None = None) -> CaseFacts:
     Raises DataError where the case has no label, no foreground or no prompts.
     """
     if scan.label is None:
-        raise DataError(f"{scan.name}: has no label map, training needs one")
+        raise DataError(f"{scan.name}: has no label map: training needs one")
     if not scan.prompts:
-        raise DataError(f"{scan.name}: has no prompts: 'interactivenet simulate' makes them")
+        raise DataError(f"{scan.name}: has no prompts", remedy="`simulate()` makes them")
     label, grid = scan.label.array[0], scan.image.grid
     foreground = label > 0
     if not foreground.any():
@@ -112,11 +112,11 @@ def _prompt(scan: Scan, label: Array, prompt: Prompt) -> PromptFacts:
         touched = np.argwhere(mask)
     first, last = touched.min(axis=0), touched.max(axis=0) + 1
     overhang = np.stack([low - first, last - high], axis=1).clip(0) * spacing[:, None]
-    found = label[tuple(grid.nearest_voxel(prompt.points).T)]
+    values = label[tuple(grid.nearest_voxel(prompt.points).T)]
     return PromptFacts(
         label=prompt.label,
         points=len(prompt.points),
-        outside=int((found != prompt.label).sum()),
+        outside=int((values != prompt.label).sum()),
         box_mm=_floats((high - low) * spacing),
         object_mm=_floats((last - first) * spacing),
         overhang_mm=(_pair(overhang[0]), _pair(overhang[1]), _pair(overhang[2])),
@@ -156,8 +156,8 @@ class Histogram:
         return Histogram(*np.unique(rounded, return_counts=True))
 
     def __add__(self, other: Histogram) -> Histogram:
-        values, where = np.unique(np.concatenate([self.values, other.values]), return_inverse=True)
-        counts = np.bincount(where, np.concatenate([self.counts, other.counts]))
+        values, index = np.unique(np.concatenate([self.values, other.values]), return_inverse=True)
+        counts = np.bincount(index, np.concatenate([self.counts, other.counts]))
         return Histogram(values, counts.astype(np.int64))
 
     def percentile(self, percent: float) -> float:
@@ -263,10 +263,7 @@ def _spread(values: NDArray[Any]) -> dict[str, Any]:
 
 
 def _counts(values: Iterable[str]) -> dict[str, int]:
-    counted: dict[str, int] = {}
-    for value in values:
-        counted[value] = counted.get(value, 0) + 1
-    return dict(sorted(counted.items()))
+    return dict(sorted(Counter(values).items()))
 
 
 def _floats(values: NDArray[np.float64]) -> Floats:

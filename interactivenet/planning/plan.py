@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from interactivenet.errors import DataError, RequestError
+from interactivenet.planning.ranges import check_positive, check_ranges
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.files import read_json
 from interactivenet.system.schema import parse_json_as
@@ -38,7 +39,7 @@ _STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
 @dataclass(frozen=True)
 class CropMargins:
-    """How far a prompt's cut reaches beyond the box of its points.
+    """How far the cut around a prompt reaches beyond the box of its points.
 
     mm: (3, 2) for each axis, its lower and upper side, mm.
     fraction: (3, 2) to be added, of the box's extent along the axis.
@@ -50,10 +51,7 @@ class CropMargins:
     __pydantic_config__: ClassVar[Any] = _STRICT
 
     def __post_init__(self) -> None:
-        for name, most in (("mm", 1e4), ("fraction", 1e2)):
-            sides = np.array(getattr(self, name))
-            if not (sides.min() >= 0 and sides.max() <= most):
-                raise ValueError(f"{name} must be from 0 to {most:g}, got {getattr(self, name)}")
+        check_ranges(self, mm=(0, 1e4), fraction=(0, 1e2))
 
     def margins(self, extent: ArrayLike) -> NDArray[np.float64]:
         """Margins (3, 2), mm, of a box of points with the given extent (3,), mm."""
@@ -88,8 +86,8 @@ class Normalisation:
             return
         if self.low is None or self.high is None or self.mean is None or self.std is None:
             raise ValueError(f"ct needs low, high, mean and std, got {numbers}")
-        usable = max(abs(self.low), abs(self.high), abs(self.mean), self.std) < 1e12
-        if not (usable and self.low < self.high and self.std > 1e-6):
+        check_ranges(self, **dict.fromkeys(("low", "high", "mean"), (-1e12, 1e12)), std=(0, 1e12))
+        if not (self.low < self.high and self.std > 1e-6):
             raise ValueError(f"ct needs low < high, and a positive std, got {numbers}")
 
 
@@ -122,21 +120,11 @@ class Encoding:
 
     def __post_init__(self) -> None:
         choices = {"kind": EncodingKind, "kernel": Kernel, "metric": MetricName}
-        for name, known in choices.items():
-            if getattr(self, name) not in get_args(known):
-                found = getattr(self, name)
-                raise ValueError(f"{name} must be one of {get_args(known)}, got {found!r}")
-        right = {
-            "lamb": 0 <= self.lamb <= 1,
-            "iterations": 1 <= self.iterations <= 1000,
-            "bound": self.bound is None or self.bound > 0,
-            "weight": 0 <= self.weight <= 1,
-            "contrast": 0 <= self.contrast <= 1000,
-            "sigma_mm": 0 < self.sigma_mm < math.inf,
-        }
-        for name, fine in right.items():
-            if not fine:
-                raise ValueError(f"{name} is {getattr(self, name)!r}, out of its range")
+        for name, choice in choices.items():
+            if (value := getattr(self, name)) not in get_args(choice):
+                raise ValueError(f"{name} must be one of {get_args(choice)}, got {value!r}")
+        check_ranges(self, lamb=(0, 1), iterations=(1, 1000), weight=(0, 1), contrast=(0, 1000))
+        check_positive(self, "bound", "sigma_mm")
 
     @property
     def channels(self) -> int:
@@ -162,14 +150,13 @@ class Network:
     def __post_init__(self) -> None:
         if not len(self.kernels) == len(self.strides) == len(self.features) >= 3:
             raise ValueError("kernels, strides and features need one entry for each of >= 3 stages")
-        sizes = [one for triple in (*self.kernels, *self.strides) for one in triple]
         # far beyond what planning makes: a stranger's plan must not take all memory
-        if len(self.features) > 12 or not 1 <= min(self.features) <= max(self.features) <= 1024:
-            raise ValueError(f"features {self.features}: expected up to 12 stages of 1 to 1024")
-        if not 1 <= min(sizes) <= max(sizes) <= 64:
-            raise ValueError(f"kernels {self.kernels}, strides {self.strides}: expected 1 to 64")
-        if not 1 <= self.deep_supervision <= len(self.features) - 2:
-            raise ValueError(f"deep_supervision {self.deep_supervision}: expected a lower stage")
+        if len(self.features) > 12:
+            raise ValueError(f"features must be of up to 12 stages, got {len(self.features)}")
+        check_ranges(
+            self, features=(1, 1024), kernels=(1, 64), strides=(1, 64),
+            deep_supervision=(1, len(self.features) - 2),
+        )  # fmt: skip
 
     @property
     def divisor(self) -> Ints:
@@ -180,7 +167,7 @@ class Network:
     @property
     def smallest(self) -> Ints:
         """Smallest input (3,): instance norm needs more than one voxel at the bottleneck."""
-        x, y, z = (2 * one for one in self.divisor)
+        x, y, z = (2 * voxels for voxels in self.divisor)
         return x, y, z
 
 
@@ -199,8 +186,7 @@ class Legacy:
     __pydantic_config__: ClassVar[Any] = _STRICT
 
     def __post_init__(self) -> None:
-        if not (0 <= self.relaxation < 10 and 1 <= self.least < 1000):
-            raise ValueError(f"{self} is out of its range")
+        check_ranges(self, relaxation=(0, 10), least=(1, 1000))
 
 
 @dataclass(frozen=True)
@@ -213,7 +199,7 @@ class Plan:
         are trained in patches and predicted by sliding window.
     memory_gb: what a training step was allowed; estimated_gb: what it should take.
     padding: what stands in the channels beyond the scan; 0 is the mean of a normalised image.
-    legacy: None but for converted weights; then ``cut`` and ``padding`` have no say.
+    legacy: None but for converted weights; then ``cut`` and ``padding`` are ignored.
     """
 
     task: str
@@ -244,20 +230,17 @@ class Plan:
             LabelNames(self.labels)
         except RequestError as error:
             raise ValueError(str(error)) from error
-        right = {
-            "labels": bool(self.labels),
-            "sample_shape": all(1 <= n <= 4096 for n in self.sample_shape)
-            and math.prod(self.sample_shape) <= 2**30,
-            "batch_size": 1 <= self.batch_size <= 10000,
-            "estimated_gb": 0 < self.estimated_gb < 1e5,
-            "padding": abs(self.padding) <= 1e6,
-            "legacy": self.legacy is None or self.channels == 2,
-        }
-        for name, fine in right.items():
-            if not fine:
-                raise ValueError(f"{name} is {getattr(self, name)!r}, out of its range")
-        if not 1e-2 <= min(self.spacing) <= max(self.spacing) <= 1e3:
-            raise ValueError(f"spacing must be from 0.01 to 1000 mm, got {self.spacing}")
+        if not self.labels:
+            raise ValueError("labels must name at least one")
+        if self.legacy is not None and self.channels != 2:
+            raise ValueError(f"legacy needs one modality and one map, got {self.channels} channels")
+        check_ranges(
+            self, spacing=(1e-2, 1e3), sample_shape=(1, 4096), batch_size=(1, 10000),
+            estimated_gb=(0, 1e5), padding=(-1e6, 1e6),
+        )  # fmt: skip
+        check_positive(self, "estimated_gb")
+        if math.prod(self.sample_shape) > 2**30:
+            raise ValueError(f"sample_shape {self.sample_shape} is of more than 2^30 voxels")
         divisor = self.network.divisor
         if any(n % d for n, d in zip(self.sample_shape, divisor, strict=True)):
             raise ValueError(f"sample_shape {self.sample_shape} is not divisible by {divisor}")
@@ -308,14 +291,17 @@ def read_plans(path: Path) -> dict[str, Any]:
     Raises RequestError where there is no such file, DataError where it is of another version.
     """
     if not path.exists():
-        raise RequestError(f"{path} does not exist: run 'interactivenet plan -t TASK' first")
+        raise RequestError(
+            f"{path} does not exist", remedy=f"run `plan(task={path.parent.name!r})` first"
+        )
     content = read_json(path)
     if not isinstance(content, dict) or "schema_version" not in content:
-        raise DataError(f"{path}: has no field schema_version: is no plan of InteractiveNet")
+        raise DataError(f"{path}: is not an InteractiveNet plan: it has no field schema_version")
     if content["schema_version"] != SCHEMA_VERSION:
         raise DataError(
             f"{path}: schema_version is {content['schema_version']}, this version of"
-            f" InteractiveNet reads {SCHEMA_VERSION}: plan the task again, or use the other version"
+            f" InteractiveNet reads {SCHEMA_VERSION}",
+            remedy="plan the task again, or use the version that wrote it",
         )
     for name in content:
         if name != "schema_version" and name not in _SECTIONS:

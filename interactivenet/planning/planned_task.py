@@ -61,7 +61,9 @@ class PlannedTask:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"{path}: its splits or coverage cannot be used: {error!r}") from error
         if not splits:
-            raise RequestError(f"{path}: has no folds", remedy=f"`plan(task={plan.task!r})` again")
+            raise RequestError(
+                f"{path}: has no folds", remedy=f"run `plan(task={plan.task!r})` again"
+            )
         return PlannedTask(folder, plan, splits, coverage, content.get("fingerprint", {}))
 
     def save(self) -> Path:

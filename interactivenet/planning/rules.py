@@ -38,9 +38,14 @@ _CT = {"ct", "cta", "cbct"}
 class PlanningOptions:
     """What the user asks of a plan.
 
+    seed: of the splits and of everything random in training, 0 or more.
     relax: at least this fraction of the points' box is added on every side.
-    memory_gb: bound for one training step.
-    spacing: of the target grid, mm; None for what suits the data.
+    memory_gb: bound for one training step, GB.
+    preset: size of the network: 'tiny', 'small', 'default' or 'large'.
+    spacing: of the target grid, mm along R, A, S; None for what suits the data.
+    encoding: how points become maps, see :func:`encoding_named`.
+
+    Raises RequestError, naming the field, where a value is out of its range.
     """
 
     seed: int = 0
@@ -51,16 +56,17 @@ class PlanningOptions:
     encoding: Encoding = field(default_factory=lambda: encoding_named(ENCODING, extent=EXTENT))
 
     def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise RequestError(f"--preset {self.preset}: expected one of {', '.join(PRESETS)}")
-        if self.spacing and not all(0 < one < math.inf for one in self.spacing):
-            raise RequestError(f"--spacing {self.spacing}: expected three lengths above 0, mm")
-        if not 0 <= self.relax < 10:
-            raise RequestError(f"--relax {self.relax:g}: expected a fraction from 0 to 10")
-        if not 0 < self.memory_gb < math.inf:
-            raise RequestError(f"--memory-gb {self.memory_gb:g}: expected a number above 0")
-        if not 0 <= self.seed < 2**32:
-            raise RequestError(f"--seed {self.seed}: expected 0 to {2**32 - 1}")
+        spacing = self.spacing or ()
+        rules = {
+            "preset": (self.preset in PRESETS, f"one of {', '.join(PRESETS)}"),
+            "spacing": (all(0 < mm < math.inf for mm in spacing), "three lengths above 0, mm"),
+            "relax": (0 <= self.relax < 10, "a fraction from 0 to 10"),
+            "memory_gb": (0 < self.memory_gb < math.inf, "a number above 0"),
+            "seed": (0 <= self.seed < 2**32, f"0 to {2**32 - 1}"),
+        }
+        for name, (fits, expected) in rules.items():
+            if not fits:
+                raise RequestError(field=name, value=getattr(self, name), expected=expected)
 
 
 def encoding_named(name: str, *, extent: bool = False) -> Encoding:
@@ -70,7 +76,7 @@ def encoding_named(name: str, *, extent: bool = False) -> Encoding:
     that metric; euclidean, gaussian: without the image; none: an empty map. Raises RequestError
     for another name.
     """
-    known = {
+    encodings = {
         "exact": Encoding(),
         "scan": Encoding(kernel="scan"),
         "geodistk": Encoding(kernel="geodistk"),
@@ -79,14 +85,14 @@ def encoding_named(name: str, *, extent: bool = False) -> Encoding:
         "gaussian": Encoding(kind="gaussian"),
         "none": Encoding(kind="none"),
     }
-    if name not in known:
-        raise RequestError(f"encoding '{name}' is unknown: expected one of {', '.join(known)}")
+    if name not in encodings:
+        raise RequestError(field="encoding", value=name, expected=f"one of {', '.join(encodings)}")
     if name == "geodistk" and find_spec("GeodisTK") is None:
         raise RequestError(
-            "encoding 'geodistk' needs the library GeodisTK, which is not installed; 'scan' gives"
-            " the same maps"
-        )
-    return replace(known[name], extent=extent)
+            "needs the library GeodisTK, which is not installed", field="encoding", value=name,
+            remedy="'scan' gives the same maps",
+        )  # fmt: skip
+    return replace(encodings[name], extent=extent)
 
 
 def is_ct(modality: str) -> bool:
@@ -221,7 +227,7 @@ def _normalisation(fingerprint: Fingerprint, modality: int) -> Normalisation:
     name = fingerprint.modalities[modality]
     if not is_ct(name):
         return Normalisation("zscore")
-    low, high = (fingerprint.histograms[name].percentile(one) for one in CT_PERCENTILES)
+    low, high = (fingerprint.histograms[name].percentile(percent) for percent in CT_PERCENTILES)
     mean, std = fingerprint.moments(modality)
     return Normalisation("ct", low, high, mean, std or 1.0)
 

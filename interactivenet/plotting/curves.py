@@ -6,20 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from interactivenet.system.files import replacing
+from interactivenet.plotting.canvas import new_figure, save_picture
 
 
 def save_curves(path: Path, history: Sequence[Mapping[str, Any]], title: str) -> None:
     """Draw loss, validation Dice and learning rate over the epochs of ``metrics.csv``."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     def column(name: str) -> list[float]:
         return [row[name] for row in history]
 
     epochs = column("epoch")
-    figure = Figure(figsize=(8, 6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(8, 6, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot(epochs, column("loss"), color="tab:blue")
     above.set_ylabel("training loss", color="tab:blue")
@@ -36,5 +33,4 @@ def save_curves(path: Path, history: Sequence[Mapping[str, Any]], title: str) ->
     below.set_ylabel("learning rate")
     below.set_xlabel("epoch")
     below.xaxis.get_major_locator().set_params(integer=True)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=110, metadata={"Software": None})
+    save_picture(figure, path, 110)

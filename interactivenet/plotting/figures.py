@@ -11,21 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interactivenet.system.files import replacing
+from interactivenet.metric_names import METRIC
+from interactivenet.plotting.canvas import COLOURS, FAINT, GREY, INK, new_figure, save_picture
 
 Row = Mapping[str, Any]
 
-#: told apart by the colour-blind, too (Okabe and Ito); more groups than colours change the marker
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+#: more groups than colours change the marker
 _MARKERS = "osD^v"
-_INK, _GREY, _FAINT = "#1f2933", "#6b7785", "#d5dae0"
-#: what each panel shows: column, title, bounded by 0 and 1
-_PANELS = (
-    ("dice", "Dice", True),
-    ("nsd", "Normalised surface Dice", True),
-    ("hd95", "HD95 (mm)", False),
-    ("assd", "ASSD (mm)", False),
-)
+#: metrics whose distribution is shown, one in each panel
+_PANELS = tuple(METRIC[name] for name in ("dice", "nsd", "hd95", "assd"))
 #: an axis of volumes is logarithmic where the largest is so many times the smallest
 _LOG_FROM = 20
 #: expected Dice is binned in steps of this; the mean of fewer objects says nothing
@@ -52,7 +46,8 @@ def save_reliability(
 ) -> None:
     """Draw measured against expected Dice; nothing where no object has both."""
     pairs = np.array(
-        [two for two in zip(expected, measured, strict=True) if all(map(_known, two))], dtype=float
+        [pair for pair in zip(expected, measured, strict=True) if all(map(_is_number, pair))],
+        dtype=float,
     ).reshape(-1, 2)
     if not len(pairs):
         return
@@ -60,14 +55,14 @@ def save_reliability(
     low = max(0.0, math.floor((pairs.min() - 0.02) * 10) / 10)
     figure = _figure(5.6, 5.6)
     axes = figure.subplots()
-    axes.plot([low, 1], [low, 1], color=_GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    axes.plot([low, 1], [low, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     axes.scatter(x, y, s=26, color=COLOURS[0], alpha=0.5, linewidth=0, zorder=2, label="object")
     # 1e-9: 0.8 is in the bin that starts there
     bins = np.minimum(np.floor(x / _STEP + 1e-9), 1 / _STEP - 1).astype(int)
     means = [
-        (x[bins == one].mean(), y[bins == one].mean(), int((bins == one).sum()))
-        for one in np.unique(bins)
-        if (bins == one).sum() >= _BIN_LEAST
+        (x[bins == place].mean(), y[bins == place].mean(), int((bins == place).sum()))
+        for place in np.unique(bins)
+        if (bins == place).sum() >= _BIN_LEAST
     ]
     if means:
         axes.plot(
@@ -85,9 +80,9 @@ def save_reliability(
         xlabel="expected Dice", ylabel="measured Dice",
     )  # fmt: skip
     axes.set_aspect("equal")
-    error = float(np.abs(x - y).mean())
+    error = METRIC["dice"].text(float(np.abs(x - y).mean()))
     name = textwrap.fill(title or "Expected and measured Dice", _WIDTH)
-    _title(axes, name, f"mean absolute error {error:.3f}", len(x))
+    _title(axes, name, f"mean absolute error {error}", len(x))
     axes.legend(loc="upper left", frameon=False, fontsize=9, handletextpad=0.4)
     _save(figure, path)
 
@@ -108,19 +103,20 @@ def _distributions_subtype(path: Path, rows: Sequence[Row]) -> bool:
 
 def _distributions(path: Path, rows: Sequence[Row], subtypes: bool = False) -> bool:
     names, key = _groups(rows, subtypes)
-    panels = [panel for panel in _PANELS if _with(rows, panel[0])]
+    panels = [metric for metric in _PANELS if _with(rows, metric.name)]
     if not panels:
         return False
     deep = math.ceil(len(panels) / 2)
     figure = _figure(9.6, deep * (1.1 + 0.52 * len(names)) + 0.1)
-    every = figure.subplots(deep, 2, squeeze=False).ravel()
-    for axes in every[len(panels) :]:
+    grid = figure.subplots(deep, 2, squeeze=False).ravel()
+    for axes in grid[len(panels) :]:
         axes.set_visible(False)
     shake = np.random.default_rng(0)
-    for axes, (column, title, bounded) in zip(every, panels, strict=False):
+    for axes, metric in zip(grid, panels, strict=False):
+        defined = _with(rows, metric.name)
         ticks = []
         for place, name in enumerate(names):
-            values = [float(row[column]) for row in _with(rows, column) if key(row) == name]
+            values = [float(row[metric.name]) for row in defined if key(row) == name]
             ticks.append(f"{name}  n={len(values)}" if name else f"n={len(values)}")
             if not values:
                 continue
@@ -133,12 +129,12 @@ def _distributions(path: Path, rows: Sequence[Row], subtypes: bool = False) -> b
             axes.scatter(values, heights, s=size, color=colour, alpha=0.6, linewidth=0, zorder=3)
         axes.set_yticks(range(len(names)), ticks)
         axes.set_ylim(len(names) - 0.45, -0.55)
-        if bounded:
-            axes.set_xlim(_shares(row[column] for row in _with(rows, column)))
-        else:
+        if metric.unit:
             axes.set_xlim(left=0)
+        else:
+            axes.set_xlim(_shares(row[metric.name] for row in defined))
         axes.grid(axis="y", visible=False)
-        axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=_INK)
+        axes.set_title(metric.heading, loc="left", fontsize=11, fontweight="bold", color=INK)
     _save(figure, path)
     return True
 
@@ -150,7 +146,7 @@ def _box(axes: Any, values: NDArray[np.float64], place: float, colour: str) -> N
     low, high = min([q1, *near]), max([q3, *near])
     axes.hlines([place, place], [low, q3], [q1, high], colors=colour, linewidth=1)
     axes.barh(place, q3 - q1, 0.56, left=q1, facecolor=colour + "2e", edgecolor=colour)
-    axes.vlines(median, place - 0.28, place + 0.28, colors=_INK, linewidth=2, zorder=2.5)
+    axes.vlines(median, place - 0.28, place + 0.28, colors=INK, linewidth=2, zorder=2.5)
 
 
 def _volumes(path: Path, rows: Sequence[Row]) -> bool:
@@ -170,9 +166,9 @@ def _volumes(path: Path, rows: Sequence[Row]) -> bool:
     if len(chosen) > 1:
         spread = 1.96 * float(difference.std(ddof=1))
         lines += [("+1.96 SD", mean + spread, "--"), ("−1.96 SD", mean - spread, "--")]
-    axes.axhline(0, color=_FAINT, linewidth=1)
+    axes.axhline(0, color=FAINT, linewidth=1)
     for _, height, style in lines:
-        axes.axhline(height, color=_INK, linewidth=1.3, linestyle=style, zorder=1)
+        axes.axhline(height, color=INK, linewidth=1.3, linestyle=style, zorder=1)
     _points(axes, rows, chosen, sizes.mean(axis=1), difference)
     ends = [*difference, *(height for _, height, _ in lines), 0.0]
     room = 0.12 * (max(ends) - min(ends)) or 1.0
@@ -181,10 +177,10 @@ def _volumes(path: Path, rows: Sequence[Row]) -> bool:
     # beside the axes, where no point is; no two closer than a line of text is high
     heights: list[float] = []
     for name, height, _ in sorted(lines, key=lambda line: line[1]):
-        heights.append(max([height, *(one + 0.1 * (high - low) for one in heights)]))
+        heights.append(max([height, *(lower + 0.1 * (high - low) for lower in heights)]))
         axes.annotate(
             f"{name}\n{height:+.2f} ml".replace("-", "−"), (1.01, heights[-1]), va="center",
-            fontsize=9, color=_INK, xycoords=axes.get_yaxis_transform(), annotation_clip=False,
+            fontsize=9, color=INK, xycoords=axes.get_yaxis_transform(), annotation_clip=False,
         )  # fmt: skip
     axes.set(xlabel="mean of predicted and label volume (ml)", ylabel="predicted − label (ml)")
     _title(axes, "Agreement of volumes", "Bland-Altman", len(chosen))
@@ -219,11 +215,12 @@ def _points(
     """Scatter the chosen over volumes x, ml, a colour for each group of all rows."""
     names, key = _groups(rows, subtypes=True)
     for place, name in enumerate(names):
-        mine = np.array([key(row) == name for row in chosen])
-        if mine.any():
+        group = np.array([key(row) == name for row in chosen])
+        marker = _MARKERS[place // len(COLOURS) % len(_MARKERS)]
+        if group.any():
             axes.scatter(
-                x[mine], y[mine], s=30, alpha=0.7, linewidth=0, color=COLOURS[place % len(COLOURS)],
-                marker=_MARKERS[place // len(COLOURS) % len(_MARKERS)], label=name, zorder=2,
+                x[group], y[group], s=30, alpha=0.7, linewidth=0, zorder=2,
+                color=COLOURS[place % len(COLOURS)], marker=marker, label=name,
             )  # fmt: skip
     if log or x.max() > _LOG_FROM * x.min():
         axes.set_xscale("log")
@@ -241,23 +238,23 @@ def _points(
 
 
 def _groups(rows: Sequence[Row], subtypes: bool = False) -> tuple[list[str], Callable[[Row], str]]:
-    """Return the names of the groups and what tells a row's: labels if several, else subtypes.
+    """Return the names of the groups and what gives a row's: labels if several, else subtypes.
 
-    subtypes: these first.  "" is the one group where there is nothing to tell them by.
+    subtypes: these first.  Where rows have neither, there is one group, "".
     """
 
-    def kind(row: Row) -> str:
+    def subtype(row: Row) -> str:
         return str(row["subtype"] or "none")
 
     def label(row: Row) -> str:
         return str(row["name"] or row["label"])
 
     labels = {label(row): row["label"] for row in rows}
-    known = any(row["subtype"] for row in rows)
-    if len(labels) > 1 and not (subtypes and known):
+    has_subtypes = any(row["subtype"] for row in rows)
+    if len(labels) > 1 and not (subtypes and has_subtypes):
         return sorted(labels, key=lambda name: (labels[name], name)), label
-    if known:
-        return sorted({kind(row) for row in rows}), kind
+    if has_subtypes:
+        return sorted({subtype(row) for row in rows}), subtype
     return [""], lambda row: ""
 
 
@@ -268,38 +265,31 @@ def _shares(values: Iterable[float]) -> tuple[float, float]:
 
 
 def _with(rows: Iterable[Row], *columns: str) -> list[Row]:
-    return [row for row in rows if all(_known(row.get(column)) for column in columns)]
+    return [row for row in rows if all(_is_number(row.get(column)) for column in columns)]
 
 
-def _known(value: float | None) -> bool:
+def _is_number(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
 def _figure(width: float, height: float) -> Any:
-    """Make a figure, inches, that is drawn without a display."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
+    return new_figure(width, height, layout="constrained", facecolor="white")
 
 
 def _title(axes: Any, title: str, detail: str, count: int) -> None:
-    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=_INK, pad=22)
+    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=INK, pad=22)
     text = " · ".join([*([detail] if detail else []), f"n = {count}"])
     axes.annotate(
         text, (0, 1), xytext=(0, 7), xycoords="axes fraction", textcoords="offset points",
-        fontsize=10, color=_GREY,
+        fontsize=10, color=GREY,
     )  # fmt: skip
 
 
 def _save(figure: Any, path: Path) -> None:
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color(_GREY)
-        axes.tick_params(colors=_INK, labelcolor=_INK, which="both", color=_GREY)
-        axes.grid(visible=True, color=_FAINT, linewidth=0.6, alpha=0.7)
+        axes.spines[["left", "bottom"]].set_color(GREY)
+        axes.tick_params(colors=INK, labelcolor=INK, which="both", color=GREY)
+        axes.grid(visible=True, color=FAINT, linewidth=0.6, alpha=0.7)
         axes.set_axisbelow(True)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=130, metadata={"Software": None})
+    save_picture(figure, path, 130)

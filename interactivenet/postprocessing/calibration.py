@@ -1,7 +1,7 @@
 """How far a segmentation can be trusted: an expected Dice for every object.
 
-The members of a network (its predictions of the mirrored sample) are averaged; where they
-disagree, and where each is in doubt, the mean probability is neither 0 nor 1. *Agreement* is the
+A network's predictions of the mirrored sample, its members, are averaged; where they disagree,
+and where each is in doubt, the mean probability is neither 0 nor 1. *Agreement* is the
 Dice that the mask would have on the mean if these probabilities were true (the soft Dice of the
 mean with its own mask). It is taken of each network and then averaged, so it means the same for
 one fold, which is all that cross-validation has for a case, and for five. Networks are
@@ -20,14 +20,14 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Kind = Literal["constant", "linear", "isotonic"]
 
-#: objects that agree less than this share of the cross-validation's are to be looked at first;
-#: those whose Dice is in its lowest share are the ones that should have been
+#: objects whose agreement is in the lowest fifth of the cross-validation's are flagged: a person
+#: should look at them first; objects whose Dice is in the lowest fifth are those that should be
 FLAGGED = 0.2
 #: with fewer objects no curve is fitted, and nothing is flagged
 FEWEST = 10
-#: parts that calibrations are tried on, and cases left out one by one up to this many
+#: parts of the cases that are left out in turn; up to so many cases, each is a part of its own
 _PARTS, _ONE_BY_ONE = 10, 50
-#: a richer curve must be better by this, mean squared error
+#: a richer curve is chosen where its mean squared error is lower than this share of a simpler's
 _BETTER = 0.98
 
 
@@ -50,13 +50,13 @@ class Calibration:
     """What an agreement is worth: learned from cross-validation predictions.
 
     agreement, dice: (K,) knots of the curve, linear between them and flat beyond.
-    threshold: objects that agree less are to be looked at; None for no flag.
+    threshold: objects that agree less are flagged; None for no flags.
     poor_below: the Dice below which an object counts as poor: the lowest fifth.
     hit_rate: share of the flagged objects that are poor; sensitivity: share of the poor that are
         flagged; chance: share of all that are poor.  error: mean absolute error of the expected
-        Dice, error_constant: that of expecting the mean. All of cases that the curve and
-        the threshold had not seen.
-    objects, cases: how many there were.
+        Dice, error_constant: that of expecting the mean. All on cases that the curve and the
+        threshold had not seen.
+    objects, cases: how many it was learned from.
     """
 
     kind: Kind
@@ -84,7 +84,7 @@ class Calibration:
         return float(np.interp(agreement, self.agreement, self.dice))
 
     def needs_review(self, agreement: float) -> bool | None:
-        """Whether an object should be looked at first; None where there is no flag."""
+        """Whether a person should look at an object first; None where there are no flags."""
         return None if self.threshold is None else bool(agreement < self.threshold)
 
 
@@ -93,8 +93,8 @@ def calibrate(
 ) -> Calibration | None:
     """Learn what agreements are worth; each (N,), of one object; None where N is 0.
 
-    Of a constant, a line and an isotonic curve (scikit-learn), the simplest that is about as good
-    as the best on cases left out. Few objects have a constant and no flag.
+    Of a constant, a line and an isotonic curve (scikit-learn), the simplest is taken that is about
+    as good as the best on cases left out. Few objects give a constant and no flags.
     """
     if not len(agreements):
         return None
@@ -155,11 +155,11 @@ def _isotonic(x: Floats, y: Floats) -> tuple[Floats, Floats]:
 
 
 def _parts(groups: NDArray[np.str_]) -> Iterator[NDArray[np.bool_]]:
-    """Yield masks (N,) of what is left out: a case at a time, or a tenth of many."""
+    """Yield masks (N,) of the objects to leave out: one case at a time, or a tenth of many."""
     names = np.unique(groups)
     count = len(names) if len(names) <= _ONE_BY_ONE else _PARTS
-    for part in range(count):
-        yield np.isin(groups, names[part::count])
+    for first in range(count):
+        yield np.isin(groups, names[first::count])
 
 
 def _left_out(
@@ -169,9 +169,9 @@ def _left_out(
     groups: NDArray[np.str_],
 ) -> Floats:
     expected = np.full(len(x), y.mean())
-    for out in _parts(groups):
-        if not out.all():
-            expected[out] = np.interp(x[out], *fit(x[~out], y[~out]))
+    for part in _parts(groups):
+        if not part.all():
+            expected[part] = np.interp(x[part], *fit(x[~part], y[~part]))
     return expected
 
 
@@ -179,8 +179,8 @@ def _flag_rates(
     x: Floats, y: Floats, groups: NDArray[np.str_], poor_below: float
 ) -> tuple[float | None, float | None, float]:
     flagged = np.zeros(len(x), bool)
-    for out in _parts(groups):
-        flagged[out] = x[out] < np.quantile(x[~out], FLAGGED)
+    for part in _parts(groups):
+        flagged[part] = x[part] < np.quantile(x[~part], FLAGGED)
     poor = y < poor_below
     both = int((flagged & poor).sum())
     return (

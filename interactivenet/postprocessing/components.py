@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from interactivenet.imaging.components import label_components
+
 Mask = NDArray[np.bool_]
 Component = Literal["all", "largest", "touched", "largest touched"]
-
-_NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,21 @@ class Postprocessing:
         return ", ".join(parts) or "none"
 
     def apply(self, mask: Mask, points: NDArray[np.intp]) -> Mask:
-        """Process a mask (X, Y, Z); points: (N, 3) voxels of it, those outside have no say.
+        """Process a mask (X, Y, Z); points: (N, 3) voxels, those outside of it are ignored.
 
-        The mask's border counts as the background's. Returns the mask itself where nothing is
-        changed.
+        What lies beyond the mask's border counts as background. Returns the mask itself where
+        nothing is changed.
         """
-        found = mask
+        processed = mask
         if self.component != "all":
-            found = _chosen(found, points, self.component)
+            processed = _chosen(processed, points, self.component)
         if self.fill_holes:
-            filled = ndimage.binary_fill_holes(found)
-            found = found if np.array_equal(filled, found) else np.asarray(filled)
-        return found
+            filled = ndimage.binary_fill_holes(processed)
+            processed = processed if np.array_equal(filled, processed) else np.asarray(filled)
+        return processed
 
 
-#: what is compared, the simplest first
+#: what is compared when postprocessing is chosen, the simplest first
 CANDIDATES = (
     Postprocessing(),
     Postprocessing(fill_holes=True),
@@ -67,7 +67,7 @@ CANDIDATES = (
 
 
 def _chosen(mask: Mask, points: NDArray[np.intp], component: Component) -> Mask:
-    numbers, count = ndimage.label(mask, structure=_NEIGHBOURS)
+    numbers, count = label_components(mask)
     if count < 2:
         return mask
     sizes = np.bincount(numbers.ravel())

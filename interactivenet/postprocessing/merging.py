@@ -1,7 +1,7 @@
-"""From what networks say of each prompt to the segmentation of a case, on the scan's grid.
+"""From each prompt's probabilities to the segmentation of a case, on the scan's grid.
 
-Predictions that were kept on disk are merged by the same functions as those in memory, so that
-single stages and all at once give the same voxels.
+Stored predictions are merged by the same functions as those in memory, so that stages run one by
+one give the same voxels as all at once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ THRESHOLD = 0.5
 
 @dataclass(frozen=True, eq=False)
 class PromptProbability:
-    """The voxels that a prompt lays claim to, as one or several networks see it.
+    """How probable it is that voxels belong to a prompt's object, by one or several networks.
 
     probability: (x, y, z) float16, of the object, in a box along RAS+; 0 outside of it.
     start: (3,) the box's first voxel on the RAS grid of the scan.
@@ -49,8 +49,13 @@ class PromptProbability:
 class SegmentedObject:
     """One segmented object.
 
-    volume_ml: of its voxels.  expected_dice: how well it should agree with a person's outline,
-    needs_review: whether a person should look at it first; None where nothing is known of either.
+    Attributes:
+        prompt: The prompt that it was segmented from.
+        volume_ml: Volume of its voxels, ml.
+        agreement: How far the network's mirrored predictions agree, from 0 to 1.
+        expected_dice: Dice with a person's outline to be expected; None without a calibration.
+        needs_review: Whether a person should look at it first; None without a calibration, or
+            where that has too few objects.
     """
 
     prompt: Prompt
@@ -60,7 +65,12 @@ class SegmentedObject:
     needs_review: bool | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON data; points in mm, RAS+."""
+        """Return the object as JSON data.
+
+        Returns:
+            'label', 'name', 'points' (N, 3) in RAS+ mm, 'volume_ml', 'agreement',
+            'expected_dice', and 'look', which is ``needs_review``.
+        """
         return {
             "label": self.prompt.label,
             "name": self.prompt.name,
@@ -76,10 +86,13 @@ class SegmentedObject:
 class Segmentation:
     """The objects of a case.
 
-    label: (X, Y, Z) uint16 or uint32 along RAS+, the value of each prompt's label, 0 elsewhere.
-    instance_map: (X, Y, Z) int16: 1 + the number of the prompt that owns the voxel, 0 for none.
-    source: the stored grid of the scan; ``io.images.write_label(path, label, source)``.
-    objects: one per prompt, in their order.
+    Attributes:
+        label: Label map (X, Y, Z), uint16 or uint32, along RAS+: the label of each voxel's
+            prompt, 0 for background.
+        instance_map: Map (X, Y, Z), int16, along RAS+: 1 + the number of each voxel's prompt, 0
+            for background; it tells objects that share a label apart.
+        source: Stored grid of the scan, on which label maps are written.
+        objects: One for each prompt, in their order.
     """
 
     label: NDArray[Any]
@@ -90,7 +103,7 @@ class Segmentation:
     @property
     def shares_labels(self) -> bool:
         """Whether several prompts have one label, so that ``label`` cannot tell them apart."""
-        labels = [found.prompt.label for found in self.objects]
+        labels = [segmented.prompt.label for segmented in self.objects]
         return len(set(labels)) < len(labels)
 
     def save(self, path: Path | str) -> Path:
@@ -127,58 +140,58 @@ class Segmentation:
         return label_to_sitk(self.label, self.source)
 
 
-def average(claims: Sequence[PromptProbability]) -> PromptProbability:
-    """Return the mean of several networks' claims of one prompt, in their order."""
-    first = claims[0]
+def average(probabilities: Sequence[PromptProbability]) -> PromptProbability:
+    """Return the mean of several networks' probabilities of one prompt, added in their order."""
+    first = probabilities[0]
     total = np.zeros(first.probability.shape, np.float32)
-    for claim in claims:
-        if claim.start != first.start or claim.probability.shape != total.shape:
-            raise ValueError(f"claims differ in their boxes: {claim.start} and {first.start}")
-        total += claim.probability
-    agreement = float(np.mean([claim.agreement for claim in claims]))
-    mean = (total / len(claims)).astype(np.float16)
+    for item in probabilities:
+        if item.start != first.start or item.probability.shape != total.shape:
+            raise ValueError(f"probabilities differ in their boxes: {item.start} and {first.start}")
+        total += item.probability
+    agreement = float(np.mean([item.agreement for item in probabilities]))
+    mean = (total / len(probabilities)).astype(np.float16)
     return PromptProbability(first.prompt, mean, first.start, agreement)
 
 
 def merge(
-    claims: Sequence[PromptProbability],
+    probabilities: Sequence[PromptProbability],
     source: Geometry,
     postprocessing: Postprocessing | None = None,
     calibration: Calibration | None = None,
 ) -> Segmentation:
-    """Give every voxel of a scan to the prompt that claims it with the highest probability.
+    """Give every voxel of a scan to the prompt for which it has the highest probability.
 
-    claims: one per prompt.  source: the stored grid of the scan. Each prompt's voxels are
+    probabilities: one per prompt.  source: the stored grid of the scan. Each prompt's voxels are
     postprocessed first. Of equal probabilities, the first prompt's counts.
     """
     grid = source.ras
-    highest_label = max((claim.prompt.label for claim in claims), default=0)
+    highest_label = max((item.prompt.label for item in probabilities), default=0)
     label = np.zeros(grid.shape, np.uint16 if highest_label < 2**16 else np.uint32)
     instance_map = np.zeros(grid.shape, np.int16)
     # one prompt has no rivals: the probability of the others' voxels need not be kept
-    highest = np.full(grid.shape, -1, np.float16) if len(claims) > 1 else None
-    for number, claim in enumerate(claims):
-        start = np.array(claim.start)
-        where = box(start, start + claim.probability.shape)
-        wins = claim.probability >= THRESHOLD
+    highest = np.full(grid.shape, -1, np.float16) if len(probabilities) > 1 else None
+    for number, item in enumerate(probabilities):
+        start = np.array(item.start)
+        region = box(start, start + item.probability.shape)
+        mask = item.probability >= THRESHOLD
         if postprocessing is not None:
-            points = grid.nearest_voxel(claim.prompt.points) - start
-            wins = postprocessing.apply(wins, points)
+            points = grid.nearest_voxel(item.prompt.points) - start
+            mask = postprocessing.apply(mask, points)
         if highest is not None:
-            wins = wins & (claim.probability > highest[where])
-            highest[where][wins] = claim.probability[wins]
-        label[where][wins] = claim.prompt.label
-        instance_map[where][wins] = number + 1
-    counts = np.bincount(instance_map.ravel(), minlength=len(claims) + 1) if len(claims) else [0]
+            mask = mask & (item.probability > highest[region])
+            highest[region][mask] = item.probability[mask]
+        label[region][mask] = item.prompt.label
+        instance_map[region][mask] = number + 1
+    counts = np.bincount(instance_map.ravel(), minlength=len(probabilities) + 1)
     voxel_ml = float(np.prod(grid.spacing)) / 1000
     objects = tuple(
         SegmentedObject(
-            claim.prompt,
+            item.prompt,
             int(counts[number + 1]) * voxel_ml,
-            claim.agreement,
-            calibration.expected(claim.agreement) if calibration else None,
-            calibration.needs_review(claim.agreement) if calibration else None,
+            item.agreement,
+            calibration.expected(item.agreement) if calibration else None,
+            calibration.needs_review(item.agreement) if calibration else None,
         )
-        for number, claim in enumerate(claims)
+        for number, item in enumerate(probabilities)
     )
     return Segmentation(label, instance_map, source, objects)

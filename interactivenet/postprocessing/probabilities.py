@@ -20,11 +20,13 @@ from interactivenet.prompts.prompt import Prompt
 from interactivenet.system.files import replacing
 
 
-def write_probabilities(path: Path, claims: Sequence[PromptProbability], source: Geometry) -> None:
-    """Write one claim per prompt; source: the stored grid of the scan."""
+def write_probabilities(
+    path: Path, probabilities: Sequence[PromptProbability], source: Geometry
+) -> None:
+    """Write the probabilities of each prompt; source: the stored grid of the scan."""
     content = {"shape": np.array(source.shape), "affine": source.affine}
-    for number, claim in enumerate(claims):
-        values, start = source.box_from_ras(claim.probability, claim.start)
+    for number, item in enumerate(probabilities):
+        values, start = source.box_from_ras(item.probability, item.start)
         content[f"probability_{number}"] = values
         content[f"start_{number}"] = np.array(start)
     with replacing(path) as temporary, temporary.open("wb") as file:
@@ -34,22 +36,20 @@ def write_probabilities(path: Path, claims: Sequence[PromptProbability], source:
 def read_probabilities(
     path: Path, prompts: Sequence[Prompt], agreements: Sequence[float], source: Geometry
 ) -> list[PromptProbability]:
-    """Read the claims of a case's prompts, with the agreements that its record has.
+    """Read the probabilities of a case's prompts, with the agreements that its record has.
 
     Raises DataError where the file is missing, damaged, or of another grid or number of prompts.
     """
     try:
         with np.load(path, allow_pickle=False) as content:
-            if tuple(content["shape"].tolist()) != source.shape:
-                raise DataError(
-                    f"{path}: is of an image of shape {tuple(content['shape'].tolist())}, expected"
-                    f" {source.shape}"
-                )
-            claims = []
+            shape = tuple(content["shape"].tolist())
+            if shape != source.shape:
+                raise DataError(f"{path}: is of an image of shape {shape}, expected {source.shape}")
+            probabilities = []
             for number, (prompt, agreement) in enumerate(zip(prompts, agreements, strict=True)):
                 values = content[f"probability_{number}"]
                 turned, start = source.box_to_ras(values, content[f"start_{number}"])
-                claims.append(PromptProbability(prompt, turned, start, agreement))
-            return claims
+                probabilities.append(PromptProbability(prompt, turned, start, agreement))
+            return probabilities
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise DataError(f"{path}: cannot be read as probabilities: {error}") from error

@@ -8,15 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from interactivenet.datasets.splits import Split
 from interactivenet.errors import RequestError
-from interactivenet.planning.plan import Plan, read_plans
+from interactivenet.planning.plan import Plan
+from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.storage import REGIONS
 from interactivenet.system.files import sha256
-
-PLANS = "plans.json"
-#: checkpoint -> its weights, in a fold's results
-WEIGHTS = {"best": "model_best.safetensors", "last": "model_last.safetensors"}
 
 
 @dataclass(frozen=True)
@@ -54,40 +50,31 @@ class Fold:
         return hashlib.sha256("\n".join(content).encode()).hexdigest()
 
 
-def read_splits(processed: Path) -> tuple[Split, ...]:
-    """Read the folds of a processed task; raises RequestError where there are none."""
-    path = processed / PLANS
-    splits = tuple(
-        Split(tuple(one["training"]), tuple(one["validation"]), one.get("left_out", ""))
-        for one in read_plans(path).get("splits", [])
-    )
-    if not splits:
-        raise RequestError(f"{path}: has no folds: run 'interactivenet plan' again")
-    return splits
-
-
-def read_fold(processed: Path, number: int) -> Fold:
-    """Read one fold of a processed task.
+def read_fold(planned: PlannedTask, number: int) -> Fold:
+    """Return one fold of a planned task.
 
     Raises RequestError where there is no such fold, naming those that there are, or where it has
     nothing to train on or to validate.
     """
-    path = processed / PLANS
-    plan, splits = Plan.load(path), read_splits(processed)
-    if not 0 <= number < len(splits):
-        there = ", ".join(map(str, range(len(splits))))
-        raise RequestError(f"-f / --fold {number}: {path} has the folds {there}")
-    regions = list(read_plans(path).get("coverage", {}))
+    count = len(planned.splits)
+    if not 0 <= number < count:
+        numbers = ", ".join(map(str, range(count)))
+        raise RequestError(
+            f"{planned.path} has no such fold", field="fold", value=number,
+            expected=f"one of {numbers}",
+        )  # fmt: skip
 
-    def named(cases: Sequence[str]) -> tuple[str, ...]:
+    def regions_of(cases: Sequence[str]) -> tuple[str, ...]:
         wanted = set(cases)
-        return tuple(sorted(name for name in regions if name.rpartition("__")[0] in wanted))
+        return tuple(sorted(n for n in planned.coverage if n.rpartition("__")[0] in wanted))
 
-    split = splits[number]
-    training, validation = named(split.training), named(split.validation)
+    split = planned.splits[number]
+    training, validation = regions_of(split.training), regions_of(split.validation)
     if not training or not validation:
         raise RequestError(
-            f"{path}: fold {number} has {len(training)} regions to train on and {len(validation)}"
-            " to validate: run 'interactivenet plan' again"
+            f"{planned.path}: fold {number} has {len(training)} objects to train on and"
+            f" {len(validation)} to validate",
+            expected="at least one of each",
+            remedy=f"run `plan(task={planned.name!r})` again",
         )
-    return Fold(processed, plan, number, training, validation, split.validation)
+    return Fold(planned.folder, planned.plan, number, training, validation, split.validation)

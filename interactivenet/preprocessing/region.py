@@ -28,7 +28,7 @@ from interactivenet.imaging.resampling import (
 )
 from interactivenet.planning.architecture import divisible
 from interactivenet.planning.plan import Normalisation, Plan
-from interactivenet.prompts.prompt import Prompt
+from interactivenet.prompts.prompt import Prompt, points_box
 from interactivenet.prompts.simulation import SimulationOptions
 
 Indices = NDArray[np.intp]
@@ -60,15 +60,6 @@ class Region:
     stop: Indices
     coverage: float = 1.0
     simulation: SimulationOptions | None = None
-
-
-def points_box(prompt: Prompt, grid: Geometry) -> tuple[Indices, Indices]:
-    """Return the first and one past the last voxel (3,) of the box of a prompt's points.
-
-    Raises DataError where a point lies outside the grid.
-    """
-    voxels = grid.nearest_voxel(prompt.points)
-    return voxels.min(axis=0), voxels.max(axis=0) + 1
 
 
 def make_region(scan: Scan, prompt: Prompt, plan: Plan) -> Region:
@@ -115,23 +106,25 @@ def check_size(shape: Sequence[int], spacing: Sequence[float]) -> None:
     """Raise DataError for a grid of more voxels than any memory holds."""
     if (count := math.prod(int(n) for n in shape)) > _MOST_VOXELS:
         raise DataError(
-            f"{count:.3g} voxels of {' x '.join(f'{mm:g}' for mm in spacing)} mm are needed for the"
-            " surroundings of the points: expected a coarser spacing of the plan"
+            f"the surroundings of the points take {count:.3g} voxels of"
+            f" {' x '.join(f'{mm:g}' for mm in spacing)} mm, more than memory holds",
+            remedy="plan again with a coarser `spacing`",
         )
 
 
 def normalise(
-    values: NDArray[np.float32], inside: NDArray[np.float32], how: Normalisation
+    values: NDArray[np.float32], inside: NDArray[np.float32], normalisation: Normalisation
 ) -> NDArray[np.float32]:
     """Normalise the values of one modality, z-scores by those ``inside`` that are not zero."""
-    if how.kind == "ct":
-        assert how.mean is not None and how.std is not None
-        clipped = np.clip(values, how.low, how.high)
-        return np.asarray((clipped - how.mean) / how.std, dtype=np.float32)
-    known = inside[inside != 0].astype(np.float64)
-    if not len(known):
+    if normalisation.kind == "ct":
+        mean, std = normalisation.mean, normalisation.std
+        assert mean is not None and std is not None
+        clipped = np.clip(values, normalisation.low, normalisation.high)
+        return np.asarray((clipped - mean) / std, dtype=np.float32)
+    foreground = inside[inside != 0].astype(np.float64)
+    if not len(foreground):
         return values
-    mean, std = known.mean(), known.std()
+    mean, std = foreground.mean(), foreground.std()
     if std <= 1e-6 * abs(mean):  # a constant image says nothing
         std = 1.0
     return np.asarray((values - mean) / std, dtype=np.float32)
@@ -156,12 +149,12 @@ def _sides(
     """How far (3, 2), mm, a region reaches beyond a box of points with the given extent, mm.
 
     Other points of the same object lie within the margins; their own margins, of the larger
-    box, come on top, and so does what makes the focus divisible, all of it on one side where
+    box, come on top, and so does what makes the sample divisible, all of it on one side where
     the other is at the image's border.
     """
     target = np.array(plan.spacing)
     wider = plan.cut.margins(extent + margins.sum(axis=1))
-    # as much as the smallest or the least divisible focus grows, and two voxels for rounding
+    # as much as the smallest or the least divisible sample grows, and two voxels for rounding
     smallest = plan.cut.voxels(target, target).sum(axis=1) + 1
     growth = np.maximum(np.array(divisible(smallest, plan.network)) - smallest,
                         np.array(plan.network.divisor) - 1)  # fmt: skip

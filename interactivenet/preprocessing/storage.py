@@ -10,22 +10,22 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from interactivenet.datasets.case import read_scan
+from interactivenet.datasets.case import Scan, read_scan
 from interactivenet.datasets.task import Case, Task, simulated_files
-from interactivenet.errors import DataError, one_line
+from interactivenet.errors import DataError, describe_failure, one_line
 from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.planning.plan import Plan
-from interactivenet.plotting.snapshots import save_snapshot, snapshot_made_from
 from interactivenet.preprocessing.region import Region, make_region
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.prompts.simulation import SimulationOptions
+from interactivenet.system.cache_key import MADE_FROM, CacheKey
 from interactivenet.system.files import (
     read_json,
     read_object,
@@ -41,17 +41,29 @@ _VERSION = 2
 
 
 @dataclass(frozen=True)
+class Snapshots:
+    """How pictures of regions are drawn: both functions must be picklable.
+
+    save: (path, scan, region, plan, made from): draws one, and keeps in it what it was made from.
+    made_from: reads that back, '' where there is no picture.
+    """
+
+    save: Callable[[Path, Scan, Region, Plan, str], None]
+    made_from: Callable[[Path], str]
+
+
+@dataclass(frozen=True)
 class Preparation:
     """What a worker needs to prepare cases.
 
-    folder: of the processed task.  snapshots: whether pictures are made, too.
+    folder: of the processed task.  snapshots: draws pictures of the regions; None for none.
     overwrite: make again what is unchanged.
     """
 
     task: Task
     plan: Plan
     folder: Path
-    snapshots: bool = False
+    snapshots: Snapshots | None = None
     overwrite: bool = False
 
 
@@ -102,44 +114,51 @@ def prepare_case(work: tuple[Preparation, Case, Mapping[str, str]]) -> PreparedC
     preparation, case, hashes = work
     try:
         return _prepare(preparation, case, hashes)
-    except DataError as error:
-        return PreparedCase(case.name, "failed", error=one_line(error))
     except Exception as error:  # one odd case must not end the others
-        why = f"unexpected {type(error).__name__}: {one_line(error)} (please report it)"
-        return PreparedCase(case.name, "failed", error=why)
+        return PreparedCase(case.name, "failed", error=describe_failure(error))
 
 
 def _prepare(preparation: Preparation, case: Case, hashes: Mapping[str, str]) -> PreparedCase:
-    task, plan = preparation.task, preparation.plan
-    made_from = {
-        "version": _VERSION,
-        "settings": region_settings(plan),
-        "simulation": simulation_settings(task, case, hashes),
-        **case_inputs(task, case, hashes),
-    }
-    picture = ""
-    if preparation.snapshots:
-        shown = json.dumps([made_from, asdict(plan.encoding)], sort_keys=True)
-        picture = hashlib.sha256(shown.encode()).hexdigest()
+    task, plan, snapshots = preparation.task, preparation.plan, preparation.snapshots
+    key = CacheKey(
+        {
+            "version": _VERSION,
+            "settings": region_settings(plan),
+            "simulation": simulation_settings(task, case, hashes),
+            **case_inputs(task, case, hashes),
+        }
+    )
+    picture = _picture_digest(key, plan) if snapshots else ""
     if not preparation.overwrite:
-        unchanged = _unchanged(preparation, case.name, made_from, picture)
+        unchanged = _unchanged(preparation, case.name, key, picture)
         if unchanged is not None:
             return PreparedCase(case.name, "unchanged", tuple(unchanged), unchanged)
     scan = read_scan(case, len(plan.modalities), task.labels)
     names = region_names(case.name, [prompt.label for prompt in scan.prompts])
     coverage, notes = {}, []
     for name, prompt in zip(names, scan.prompts, strict=True):
-        region = replace(make_region(scan, prompt, plan), simulation=_simulation(made_from))
+        region = replace(make_region(scan, prompt, plan), simulation=_simulation(key.content))
         coverage[name] = region.coverage
-        save_region(preparation.folder / REGIONS, name, region, {**made_from, "regions": names})
+        save_region(preparation.folder / REGIONS, name, region, _key_of_region(key, names))
         path = preparation.folder / SNAPSHOTS / f"{name}.png"
         remove(path)
-        if preparation.snapshots:
+        if snapshots:
             try:
-                save_snapshot(path, scan, region, plan, picture)
+                snapshots.save(path, scan, region, plan, picture)
             except Exception as error:  # no picture is no reason to do without the region
                 notes.append(f"{path.name} could not be drawn: {one_line(error)}")
     return PreparedCase(case.name, "written", tuple(names), coverage, notes=tuple(notes))
+
+
+def _key_of_region(key: CacheKey, names: Iterable[str]) -> CacheKey:
+    """Return what one region is made from: its case, of which there are these regions."""
+    return CacheKey({**key.content, "regions": list(names)})
+
+
+def _picture_digest(key: CacheKey, plan: Plan) -> str:
+    """Identify what the pictures of a case are drawn from: its regions and the encoding."""
+    content = [key.content, asdict(plan.encoding)]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def case_inputs(task: Task, case: Case, hashes: Mapping[str, str]) -> dict[str, Any]:
@@ -176,16 +195,17 @@ def region_settings(plan: Plan) -> dict[str, Any]:
     return {
         "spacing": list(plan.spacing),
         "cut": {key: [list(side) for side in value] for key, value in asdict(plan.cut).items()},
-        "normalisation": [asdict(one) for one in plan.normalisation],
+        "normalisation": [asdict(normalisation) for normalisation in plan.normalisation],
         "divisor": list(plan.network.divisor),
         "smallest": list(plan.network.smallest),
     }
 
 
-def save_region(
-    folder: Path, name: str, region: Region, made_from: Mapping[str, Any] | None = None
-) -> None:
-    """Write a region's arrays, and then its geometry, without which it counts as unfinished."""
+def save_region(folder: Path, name: str, region: Region, key: CacheKey | None = None) -> None:
+    """Write a region's arrays, and then its geometry, without which it counts as unfinished.
+
+    key: what it is made from.
+    """
     path = folder / f"{name}.npz"
     remove(path.with_suffix(".json"))
     arrays: dict[str, Array] = {"image": region.image}
@@ -205,7 +225,7 @@ def save_region(
         "stop": region.stop.tolist(),
         "coverage": region.coverage,
         "bytes": size,
-        "made_from": made_from or {},
+        MADE_FROM: key.content if key else {},
     }
     write_json(path.with_suffix(".json"), content)
 
@@ -218,16 +238,17 @@ def load_region(folder: Path, name: str, plan: Plan) -> Region:
     path = folder / f"{name}.json"
     content = read_json(path)
     try:
-        if content["made_from"]["settings"] != region_settings(plan):
+        if content[MADE_FROM]["settings"] != region_settings(plan):
             raise DataError(
-                f"{path}: was made with other settings than the plan's: run 'interactivenet plan"
-                f" -t {plan.task}' again"
+                f"{path}: was made with other settings than the plan's",
+                remedy=f"run `plan(task={plan.task!r})` again",
             )
         with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
             image = arrays["image"]
             label = arrays.get("label")
         if image.shape[1:] != tuple(content["grid"]["shape"]):
-            raise ValueError(f"shape {image.shape} of the image, {content['grid']['shape']} noted")
+            noted = tuple(content["grid"]["shape"])
+            raise ValueError(f"the image has shape {image.shape}, its record says {noted}")
         return Region(
             case=content["case"],
             prompt=Prompt(content["label"], np.array(content["points"]), content["name"]),
@@ -240,12 +261,12 @@ def load_region(folder: Path, name: str, plan: Plan) -> Region:
             start=np.array(content["start"], dtype=np.intp),
             stop=np.array(content["stop"], dtype=np.intp),
             coverage=content["coverage"],
-            simulation=_simulation(content["made_from"]),
+            simulation=_simulation(content[MADE_FROM]),
         )
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(
-            f"{path.with_suffix('.npz')}: is no region as 'interactivenet plan' writes it:"
-            f" {one_line(error)} (--overwrite makes it again)"
+            f"{path.with_suffix('.npz')}: is damaged, or is not a region: {one_line(error)}",
+            remedy=f"`plan(task={plan.task!r}, overwrite=True)` makes it again",
         ) from error
 
 
@@ -261,27 +282,28 @@ def remove_stale(folder: Path, regions: Iterable[str]) -> int:
 
 
 def _unchanged(
-    preparation: Preparation, case: str, made_from: Mapping[str, Any], picture: str
+    preparation: Preparation, case: str, key: CacheKey, picture: str
 ) -> dict[str, float] | None:
     """Coverage by region of a finished case that was made from the same; None if it was not.
 
     picture: what its snapshots must have been made from; '' where none are wanted.
     """
-    folder = preparation.folder / REGIONS
+    folder, snapshots = preparation.folder / REGIONS, preparation.snapshots
     first = next((name for name in region_names(case, preparation.plan.labels)
                   if (folder / f"{name}.json").exists()), None)  # fmt: skip
     if first is None:
         return None
-    names = _record(folder / f"{first}.json").get("made_from", {}).get("regions", [])
+    names = _record(folder / f"{first}.json").get(MADE_FROM, {}).get("regions", [])
     coverage = {}
     for name in names:
         record = _record(folder / f"{name}.json")
         arrays = folder / f"{name}.npz"
-        same = record.get("made_from") == {**made_from, "regions": names}
-        if not same or not arrays.exists() or arrays.stat().st_size != record.get("bytes"):
+        if not _key_of_region(key, names).matches(record):
+            return None
+        if not arrays.exists() or arrays.stat().st_size != record.get("bytes"):
             return None
         drawn = preparation.folder / SNAPSHOTS / f"{name}.png"
-        if picture and snapshot_made_from(drawn) != picture:
+        if snapshots and snapshots.made_from(drawn) != picture:
             return None
         coverage[name] = float(record["coverage"])
     return coverage or None

@@ -25,46 +25,50 @@ _THIN_VOXELS = 2.0
 def check_prompt(
     prompt: Prompt, grid: Geometry, objects: PromptObjects, add: Add, margin: bool
 ) -> None:
-    """Check one prompt; ``margin``: six margin points are due, not others asked for on purpose."""
-    what = f"prompt of label {prompt.label}"
+    """Tell what is wrong with a prompt.
+
+    grid: stored grid of the case's image.  objects: the objects of its label map.
+    margin: six margin points are expected; else any, which were placed so on purpose.
+    """
+    subject = f"prompt of label {prompt.label}"
     outside = points_outside(prompt, grid)
     if outside:
-        add("error", f"{what}: {outside} of {len(prompt.points)} points lie outside the image")
+        add("error", f"{subject}: {outside} of {len(prompt.points)} points lie outside the image")
         return
     count = len(prompt.points)
     if objects.label is not None:
-        found = objects.label[tuple(grid.ras.nearest_voxel(prompt.points).T)]
-        strays = int((found != prompt.label).sum())
+        values = objects.label[tuple(grid.ras.nearest_voxel(prompt.points).T)]
+        strays = int((values != prompt.label).sum())
         if strays == count:
-            add("error", f"{what}: all {count} points lie outside the object")
+            add("error", f"{subject}: all {count} points lie outside the object")
             return
         if strays:
-            add("warning", f"{what}: {strays} of {count} points lie outside the object")
+            add("warning", f"{subject}: {strays} of {count} points lie outside the object")
     if margin and count > MARGIN_POINTS:
         size = len(objects.voxels(prompt, grid))
         whole = 2 * count >= size > MARGIN_POINTS
-        reason = ": half the object or more, a label map instead of points?" if whole else ""
+        reason = ": half of the object or more (a label map given as points?)" if whole else ""
         add(
             "error" if whole else "warning",
-            f"{what}: has {count} points, expected {MARGIN_POINTS}{reason}",
+            f"{subject}: has {count} points, expected {MARGIN_POINTS}{reason}",
         )
     if count < MARGIN_POINTS:
-        thing = objects.voxels(prompt, grid)
-        excused = 0 < len(thing) < MARGIN_POINTS or not margin
-        small = 0 < len(thing) < MARGIN_POINTS
-        reason = f": the object has {len(thing)} voxels" if small else ""
+        size = len(objects.voxels(prompt, grid))
+        small = 0 < size < MARGIN_POINTS
+        excused = small or not margin
+        reason = f": the object has {size} voxels" if small else ""
         add(
             "warning" if excused else "error",
-            f"{what}: has {count} points, expected {MARGIN_POINTS}{reason}",
+            f"{subject}: has {count} points, expected {MARGIN_POINTS}{reason}",
         )
     elif is_flat(prompt, grid.ras):
-        thing = objects.voxels(prompt, grid)
+        voxels = objects.voxels(prompt, grid)
         across = flat_direction(prompt, grid.ras)
-        thin = len(thing) > 0 and thickness(thing.astype(float), across) < _THIN_VOXELS
+        thin = len(voxels) > 0 and thickness(voxels.astype(float), across) < _THIN_VOXELS
         # within an object, points that do span a box may happen to share an oblique plane
-        excused = not margin or thin or (len(thing) > 0 and not spans_no_box(prompt, grid.ras))
+        excused = not margin or thin or (len(voxels) > 0 and not spans_no_box(prompt, grid.ras))
         reason = "" if excused else ", expected two along each axis"
         add(
             "warning" if excused else "error",
-            f"{what}: all {count} points lie in one plane{reason}",
+            f"{subject}: all {count} points lie in one plane{reason}",
         )

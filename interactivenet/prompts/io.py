@@ -36,7 +36,7 @@ PROMPT_SUFFIXES = (*TEXT_SUFFIXES, *READABLE)
 
 
 def read_prompts(
-    path: Path,
+    path: Path | str,
     labels: LabelNames | None = None,
     *,
     image: tuple[Path, Geometry] | None = None,
@@ -45,26 +45,38 @@ def read_prompts(
 ) -> list[Prompt]:
     """Read the prompts of one case.
 
-    labels: what the names in text formats mean; see :func:`prompts.from_named_points`.
-    image: path and stored grid of the case's image. A mask must share its grid.
-    voxels: a JSON file's points are voxel indices of the image as stored (autoPET's clicks),
-        not LPS mm; needs ``image``.
-    names: of points in text formats -> the names that are meant, '' to leave a point out; '*'
-        for all that are not given and mean no label. What follows a '#' stays.
-    Raises DataError, naming the file.
+    Args:
+        path: a mask (an image whose voxel value is the label), grand-challenge "Multiple points"
+            JSON, 3D Slicer .mrk.json or .fcsv, or CSV with the columns name, x, y, z, system.
+        labels: the task's labels, which the names of points are matched with; without them, names
+            that are numbers are label values.
+        image: path and stored grid of the case's image. A mask must share its grid.
+        voxels: take the points of a JSON file as voxel indices of the image as stored (autoPET's
+            clicks), not as LPS mm; needs ``image``.
+        names: names of points in text formats -> the names that are meant, '' to leave a point
+            out; '*' stands for all others that name no label. What follows a '#' stays.
+
+    Returns:
+        A prompt for every object, in order of appearance, with its points in RAS+ mm.
+
+    Raises:
+        DataError: the file, which is named, cannot be read as prompts of these labels.
+        NoPoints: it holds no points.
     """
     path = Path(path)
     with naming(path):
         suffix = suffix_of(path, PROMPT_SUFFIXES)
         if voxels and suffix != ".json":
-            raise DataError("voxel indices are read from .json files only")
+            raise DataError("cannot hold voxel indices: expected a .json file")
         if suffix in READABLE:
             return _read_mask(path, labels, image)
         if not suffix:
-            raise DataError(f"is no prompt file: expected {', '.join(PROMPT_SUFFIXES)}")
+            raise DataError(f"is not a prompt file: expected {', '.join(PROMPT_SUFFIXES)}")
         if voxels:
             if image is None:
-                raise DataError("holds voxel indices: the image that they belong to is needed")
+                raise DataError(
+                    "holds voxel indices: expected the image that they belong to (`image`)"
+                )
             points = voxel_prompts(path, image[1])
         else:
             points = READERS[suffix](path)
@@ -72,28 +84,41 @@ def read_prompts(
 
 
 def write_prompts(
-    path: Path,
+    path: Path | str,
     prompts: Sequence[Prompt],
     *,
     image: Geometry | None = None,
     voxels: bool = False,
 ) -> list[str]:
-    """Write the prompts of one case in the format that the name asks for.
+    """Write the prompts of one case.
 
-    image: the stored grid of the case's image; needed for masks and voxel indices.
-    voxels: write a JSON file's points as voxel indices (rounded) of the image as stored.
-    Returns notes on what the format could not keep. Raises DataError where it would lose
-    points or objects.
+    Args:
+        path: the file to write; the ending of its name decides the format: .json
+            (grand-challenge, LPS mm), .mrk.json or .fcsv (3D Slicer), .csv, or an image format
+            for a mask.
+        prompts: the objects, with their points in RAS+ mm.
+        image: the stored grid of the case's image; needed for masks and voxel indices.
+        voxels: write a JSON file's points as voxel indices (rounded) of the image as stored.
+
+    Returns:
+        Notes on what the format could not keep, such as several points in one voxel of a mask.
+
+    Raises:
+        DataError: the format would lose points or objects, or the file cannot be written.
     """
     path = Path(path)
     suffix = suffix_of(path, PROMPT_SUFFIXES)
     if voxels and suffix != ".json":
-        raise DataError(f"{path}: voxel indices are written to .json files only")
+        raise DataError(f"{path}: cannot hold voxel indices: expected a .json file")
     if suffix in TEXT_SUFFIXES and not voxels:
         WRITERS[suffix](path, to_named_points(prompts))
         return []
+    if not suffix:
+        raise DataError(f"{path}: is not a prompt file: expected {', '.join(PROMPT_SUFFIXES)}")
     if image is None:
-        raise DataError(f"{path}: a grid is needed to write voxels: give the case's image")
+        raise DataError(
+            f"{path}: voxels need a grid to be written on: expected the case's image (`image`)"
+        )
     with naming(path):
         if voxels:
             voxel_points_json(path, to_named_points(prompts), image)
@@ -105,18 +130,18 @@ def _renamed(
     points: Sequence[NamedPoint], names: Mapping[str, str], labels: LabelNames | None
 ) -> list[NamedPoint]:
     """Rename points as :func:`read_prompts` says."""
-    meant = {old.strip().casefold(): new for old, new in names.items()}
-    found = []
+    new_names = {old.strip().casefold(): new for old, new in names.items()}
+    renamed = []
     for point in points:
         base, mark, number = point.name.strip().partition("#")
-        name = meant.get(base.casefold())
+        name = new_names.get(base.casefold())
         if name is None and (labels is None or labels.value_of(base) is None):
-            name = meant.get("*")
+            name = new_names.get("*")
         if name is None:
-            found.append(point)
+            renamed.append(point)
         elif name:
-            found.append(replace(point, name=f"{name}{mark}{number}"))
-    return found
+            renamed.append(replace(point, name=f"{name}{mark}{number}"))
+    return renamed
 
 
 def _read_mask(
@@ -147,7 +172,7 @@ def _write_mask(path: Path, prompts: Sequence[Prompt], image: Geometry) -> list[
     for prompt in prompts:
         if prompt.label in seen:
             raise DataError(
-                f"two objects share label {prompt.label}: a mask cannot tell them apart,"
+                f"two objects share label {prompt.label}, which a mask cannot tell apart:"
                 " use a .json file"
             )
         seen.add(prompt.label)
@@ -155,8 +180,8 @@ def _write_mask(path: Path, prompts: Sequence[Prompt], image: Geometry) -> list[
         taken = mask[tuple(voxels.T)]
         if taken.any():
             raise DataError(
-                f"labels {taken.max()} and {prompt.label} have points in one voxel:"
-                " a mask cannot hold both, use a .json file"
+                f"labels {taken.max()} and {prompt.label} have points in one voxel, and a mask"
+                " cannot hold both: use a .json file"
             )
         if len(voxels) < len(prompt.points):
             notes.append(

@@ -1,4 +1,4 @@
-"""Prompts: what a clinician points at. One prompt is one object: a label and its points."""
+"""Prompts: what a clinician points at. A prompt is one object: a label and its points."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ _FLAT_PLANE_VOXELS = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """One object to segment.
+    """One object to segment: its label and the points that mark it.
 
-    label: the object's value in the label map, 1 or more.
-    points: (N, 3) float64, RAS+ mm, N >= 1.
-    name: the label's name, where one is known.
+    Args:
+        label: the object's value in the label map, 1 or more.
+        points: (N, 3), N >= 1, in RAS+ mm; kept as float64, read-only.
+        name: the label's name, '' where it is not known.
+
+    Raises:
+        DataError: the label is below 1, or the points have another shape or are not finite.
     """
 
     label: int
@@ -47,7 +51,14 @@ class Prompt:
 
 @dataclass(frozen=True)
 class LabelNames:
-    """The foreground labels of a task: value -> name, values from 1."""
+    """The foreground labels of a task.
+
+    Args:
+        names: value -> name. Values are 1 or more; names are unique, without '#', not numbers.
+
+    Raises:
+        RequestError: a value or a name cannot be used.
+    """
 
     names: Mapping[int, str]
 
@@ -65,23 +76,23 @@ class LabelNames:
             seen[name.lower()] = value
 
     @staticmethod
-    def parse(options: Iterable[str]) -> LabelNames:
+    def parse(definitions: Iterable[str]) -> LabelNames:
         """Read ``tumour`` (numbered in order from 1) or ``3=tumour`` (value given).
 
         ``background``, first or as ``0=background``, may be named: it is always 0.
         """
         names: dict[int, str] = {}
         following = 1
-        for option in options:
-            given, _, name = option.rpartition("=")
+        for definition in definitions:
+            given, _, name = definition.rpartition("=")
             if given and not _is_number(given.strip()):
-                raise RequestError(f"label '{option}': expected NAME or VALUE=NAME")
+                raise RequestError(f"label '{definition}': expected NAME or VALUE=NAME")
             name = name.strip()
             if name.lower() == "background" and (not given or int(given) == 0):
                 continue
             value = int(given) if given else following
             if value == 0:
-                raise RequestError(f"label '{option}': 0 is the background")
+                raise RequestError(f"label '{definition}': 0 is the background, expected 1 or more")
             if value in names:
                 raise RequestError(f"label value {value} is given twice: {names[value]}, {name}")
             names[value] = name
@@ -89,7 +100,7 @@ class LabelNames:
         return LabelNames(names)
 
     def value_of(self, text: str) -> int | None:
-        """Return the value that a label's name (any case) or number means; None if none."""
+        """Return the value of the label with this name (any case) or number; None if none."""
         text = text.strip().lower()
         for value, name in self.names.items():
             if text in (name.lower(), str(value)):
@@ -105,7 +116,7 @@ class NamedPoint:
     """A point as text formats have it.
 
     name: says which object it belongs to.  position: RAS+ mm.
-    group: number of the list that it stands in, where a file has several (each is an object).
+    group: number of the list that it is in, where a file has several (each is an object).
     """
 
     name: str
@@ -130,10 +141,10 @@ def from_named_points(points: Sequence[NamedPoint], labels: LabelNames | None) -
     """Gather points into prompts by their names, in order of appearance.
 
     A name is a label's name or value, with ``#2`` for a second object, or numbered as 3D Slicer
-    does (``tumour-1``, ``tumour-2``). Names that mean no label (Slicer's ``F-1`` ... ``F-6``)
-    are taken for the only label of a task where they are all alike. Anything else is refused.
-    Without ``labels``, numbers are label values; one single name has no value yet: its prompts
-    carry the name, and label 1 in place of the value.
+    does (``tumour-1``, ``tumour-2``). Names of no label (Slicer's ``F-1`` ... ``F-6``) mean the
+    only label of a task where they are all alike. Anything else is refused. Without ``labels``,
+    numbers are label values; a single name has no value yet: its prompts carry the name, and
+    label 1 in place of the value.
     """
     if not points:
         raise NoPoints("holds no points")
@@ -145,7 +156,7 @@ def from_named_points(points: Sequence[NamedPoint], labels: LabelNames | None) -
         if mark and not (_is_number(text) and int(text) > 0):
             raise DataError(f"has a point named '{point.name}', expected a number after '#'")
         number = int(text) if mark else point.group + 1
-        name = _known(full, labels) if numbered else full
+        name = _without_number(full, labels) if numbered else full
         if name != full and (full, number) in seen:
             raise DataError(
                 f"has several points named '{full}': name them {name}#1, {name}#2 for two objects"
@@ -155,15 +166,15 @@ def from_named_points(points: Sequence[NamedPoint], labels: LabelNames | None) -
     names = list(dict.fromkeys(name for name, _, _ in named))
     values = {name: _value(name, names, labels) for name in names}
     groups: dict[tuple[int, int], list[tuple[float, float, float]]] = {}
-    unknown: dict[int, str] = {}  # names that no label list explains
+    unlisted: dict[int, str] = {}  # names that no list of labels explains
     for name, number, position in named:
         value = values[name]
         groups.setdefault((value, number), []).append(position)
         if labels is None and not _is_number(name):
-            unknown[value] = name
+            unlisted[value] = name
     return [
         Prompt(
-            value, np.array(positions), labels.names[value] if labels else unknown.get(value, "")
+            value, np.array(positions), labels.names[value] if labels else unlisted.get(value, "")
         )
         for (value, _), positions in groups.items()
     ]
@@ -177,7 +188,7 @@ def _is_number(text: str) -> bool:
 _RUNNING = re.compile(r"(.+?)[-_ ]\d+")
 
 
-def _known(name: str, labels: LabelNames | None) -> str:
+def _without_number(name: str, labels: LabelNames | None) -> str:
     """Strip Slicer's running number off a name that is not itself a label."""
     if _is_number(name) or (labels and labels.value_of(name) is not None):
         return name
@@ -195,15 +206,15 @@ def _one_numbered_name(points: Sequence[NamedPoint]) -> bool:
 
 def _value(name: str, names: list[str], labels: LabelNames | None) -> int:
     if name.lower() == "background" or (_is_number(name) and int(name) == 0):
-        raise DataError(f"has points named '{name}': a prompt marks the foreground")
+        raise DataError(f"has points named '{name}', expected a label of the foreground")
     if labels is None:
         if _is_number(name) and int(name) > 0:
             return int(name)
         if len(names) == 1:
             return 1
         raise DataError(
-            f"has points named {', '.join(map(repr, names))}: which label value is which?"
-            " (give the task, or its labels in order)"
+            f"has points named {', '.join(map(repr, names))}: which label value does each mean?"
+            " (give the task, or its `labels` in order)"
         )
     value = labels.value_of(name)
     if value is not None:
@@ -244,3 +255,12 @@ def flat_direction(prompt: Prompt, grid: Geometry) -> NDArray[np.float64]:
 def thickness(voxels: NDArray[np.float64], direction: NDArray[np.float64]) -> float:
     """Extent of voxel positions (N, 3) along a unit vector (3,), voxels."""
     return float(np.ptp(voxels @ direction))
+
+
+def points_box(prompt: Prompt, grid: Geometry) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the first and one past the last voxel (3,) of the box of a prompt's points.
+
+    Raises DataError where a point lies outside the grid.
+    """
+    voxels = grid.nearest_voxel(prompt.points)
+    return voxels.min(axis=0), voxels.max(axis=0) + 1

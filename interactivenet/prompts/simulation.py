@@ -1,39 +1,55 @@
 """Simulated prompts: points as a clinician would place them, from a label map.
 
-Interior margin points (Spaanderman et al., arXiv 2402.07746): for either end of each axis, a
-point just inside the object's extreme there. All functions work on voxel indices of an array
-along RAS+ and draw from the generator that they are given.
+Interior margin points (Spaanderman et al., arXiv 2402.07746), random points, or the centre of
+each object. Functions on objects work on voxel indices of an array along RAS+ and draw from the
+generator that they are given.
 """
 
 from __future__ import annotations
 
 import math
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from interactivenet.errors import RequestError
-from interactivenet.imaging.geometry import coarse_axes
+from interactivenet.errors import DataError, RequestError
+from interactivenet.imaging.components import bounding_box, label_components, label_counts
+from interactivenet.imaging.geometry import Volume
+from interactivenet.prompts.margins import (
+    Indices,
+    draw_margin_points,
+    nearest_free_voxel,
+    usual_depths,
+)
+from interactivenet.prompts.prompt import MARGIN_POINTS, LabelNames, Prompt
 
-Indices = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
-#: how deep margin points lie, in voxels: along fine axes, and along coarse ones
-DEPTH_FINE, DEPTH_COARSE = 5, 1
+#: how often margin points that share a plane are drawn again
 _DRAWS = 10
-_NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 
 
 @dataclass(frozen=True)
 class SimulationOptions:
     """How prompts are simulated; stored beside them.
 
-    random: this many random points per object instead of margin points, 0 for none.
-    centre: the object's deepest point instead of margin points (with ``random``: both).
-    depth_mm: depth of margin points below the extremes; None for 5 voxels, 1 along coarse axes.
-    jitter_mm: standard deviation of noise on each coordinate; points stay inside the object.
+    Attributes:
+        seed: The same seed gives the same points.
+        random: So many random points per object instead of margin points; 0 for none.
+        centre: The object's deepest point instead of margin points (with ``random``: both).
+        depth_mm: Depth of margin points below the extremes, mm; None for 5 voxels, 1 along
+            coarse axes.
+        jitter_mm: Standard deviation of noise on each coordinate, mm; points stay inside the
+            object.
+        per_component: Every 26-connected component of a label is an object of its own.
+        largest_component: Otherwise, the largest component is the object, not the whole label.
+        format: Suffix of the files that prompts are written to.
+
+    Raises:
+        RequestError: A number is negative or not finite.
     """
 
     seed: int = 0
@@ -46,15 +62,17 @@ class SimulationOptions:
     format: str = "nii.gz"
 
     def __post_init__(self) -> None:
-        checks = {
-            "--seed": self.seed >= 0,
-            "--random": self.random >= 0,
-            "--depth-mm": self.depth_mm is None or 0 <= self.depth_mm < math.inf,
-            "--jitter-mm": 0 <= self.jitter_mm < math.inf,
-        }
-        for option, right in checks.items():
-            if not right:
-                raise RequestError(f"{option}: expected 0 or more")
+        for field in ("seed", "random", "depth_mm", "jitter_mm"):
+            value = getattr(self, field)
+            if value is not None and not 0 <= value < math.inf:
+                raise RequestError(field=field, value=value, expected="0 or more")
+
+    @property
+    def points_per_object(self) -> int:
+        """How many points an object gets, if it has as many voxels."""
+        if self.random or self.centre:
+            return self.random + int(self.centre)
+        return MARGIN_POINTS
 
 
 @dataclass(frozen=True)
@@ -76,194 +94,178 @@ class LabelledObject:
         return np.argwhere(self.mask) + self.start
 
 
+def simulate_prompts(
+    label: Volume,
+    options: SimulationOptions = SimulationOptions(),
+    labels: LabelNames | None = None,
+    *,
+    key: str = "",
+) -> list[Prompt]:
+    """Simulate a prompt for every object of a label map.
+
+    Args:
+        label: Label map of one channel: 0 is background, every other value a label.
+        options: Which points are placed, and what an object is.
+        labels: Names of the label values, for the prompts.
+        key: Name of the case, such as 'Tr/case_1'. Points follow from the seed, the key and the
+            object alone: other cases and objects change nothing.
+
+    Returns:
+        One prompt for each object, by label value and then by size; its points (N, 3) lie in
+        voxels of the object, RAS+ mm.
+
+    Raises:
+        DataError: The label map is empty.
+    """
+    return simulate_prompts_with_notes(label, options, labels, key=key)[0]
+
+
+def simulate_prompts_with_notes(
+    label: Volume,
+    options: SimulationOptions = SimulationOptions(),
+    labels: LabelNames | None = None,
+    *,
+    key: str = "",
+) -> tuple[list[Prompt], list[str]]:
+    """Simulate prompts as :func:`simulate_prompts` does; returns what a user should know, too.
+
+    Notes name voxels that were ignored and objects that are too small for all points.
+    """
+    values = sorted(label_counts(label.array[0]))
+    if not values:
+        raise DataError("the label map is empty: there is no object to point at")
+    prompts, notes = [], []
+    for value in values:
+        objects = find_objects(
+            label.array[0] == value,
+            per_component=options.per_component,
+            largest_only=options.largest_component,
+        )
+        for number, labelled in enumerate(objects):
+            rng = np.random.default_rng([options.seed, zlib.crc32(key.encode()), value, number])
+            voxels = draw_points(labelled, label.spacing, options, rng)
+            name = f"label {value}" + (f", object {number + 1}" if len(objects) > 1 else "")
+            if labelled.ignored:
+                notes.append(
+                    f"{name}: {labelled.ignored} voxels outside the largest of"
+                    f" {labelled.components} components are ignored"
+                )
+            if len(voxels) < options.points_per_object:
+                notes.append(
+                    f"{name}: too small, {len(voxels)} points instead of"
+                    f" {options.points_per_object}"
+                )
+            label_name = labels.names.get(value, "") if labels else ""
+            prompts.append(Prompt(value, label.voxel_to_world(voxels), label_name))
+    return prompts, notes
+
+
 def find_objects(mask: Mask, *, per_component: bool, largest_only: bool) -> list[LabelledObject]:
     """Split the voxels (X, Y, Z) of one label into objects; none for an empty mask.
 
     per_component: every 26-connected component is an object, largest first.
     largest_only: otherwise, the object is the largest component, not the whole label.
     """
-    box = _bounding_box(mask)
+    box = bounding_box(mask)
     if box is None:
         return []
     cropped = mask[box]
-    start = np.array([one.start for one in box], dtype=np.intp)
+    start = np.array([extent.start for extent in box], dtype=np.intp)
     if not per_component and not largest_only:
         return [LabelledObject(cropped, start)]
-    components, count = ndimage.label(cropped, structure=_NEIGHBOURS)
+    components, count = label_components(cropped)
     if count == 1:
         return [LabelledObject(cropped, start)]
     sizes = np.bincount(components.ravel())[1:]
     order = np.argsort(-sizes, kind="stable")
     objects = []
-    for component in order if per_component else order[:1]:
-        one = components == component + 1
-        inner = _bounding_box(one)
+    for index in order if per_component else order[:1]:
+        component = components == index + 1
+        inner = bounding_box(component)
         assert inner is not None
-        shift = np.array([part.start for part in inner], dtype=np.intp)
-        ignored = 0 if per_component else int(sizes.sum() - sizes[component])
-        objects.append(LabelledObject(one[inner], start + shift, ignored, count))
+        shift = np.array([extent.start for extent in inner], dtype=np.intp)
+        ignored = 0 if per_component else int(sizes.sum() - sizes[index])
+        objects.append(LabelledObject(component[inner], start + shift, ignored, count))
     return objects
 
 
 def draw_points(
-    thing: LabelledObject,
+    labelled: LabelledObject,
     spacing: tuple[float, float, float],
-    settings: SimulationOptions,
+    options: SimulationOptions,
     rng: np.random.Generator,
     scan_spacing: tuple[float, float, float] | None = None,
 ) -> Indices:
-    """Draw points (N, 3), voxels, in an object, as the settings say.
+    """Draw points (N, 3), voxels, in an object, as the options say.
 
     spacing: of the grid of the object, mm.  scan_spacing: of the scan, where the object was
     brought to another grid: points lie as deep, in mm, as they would in the scan.
     """
-    if settings.random or settings.centre:
-        parts = [centre_point(thing, spacing)] if settings.centre else []
-        if settings.random:
-            parts.append(random_points(thing, settings.random, rng))
+    if options.random or options.centre:
+        parts = [centre_point(labelled, spacing)] if options.centre else []
+        if options.random:
+            parts.append(random_points(labelled, options.random, rng))
         points = np.unique(np.concatenate(parts), axis=0)
     else:
-        depth: float | NDArray[np.float64] | None = settings.depth_mm
+        depth: float | NDArray[np.float64] | None = options.depth_mm
         if depth is None and scan_spacing is not None:
-            depth = _depths(scan_spacing) * np.array(scan_spacing)
-        points = margin_points(thing, spacing, rng, depth)
-    if settings.jitter_mm:
-        points = jitter(points, thing, spacing, settings.jitter_mm, rng)
+            depth = usual_depths(scan_spacing) * np.array(scan_spacing)
+        points = margin_points(labelled, spacing, rng, depth)
+    if options.jitter_mm:
+        points = jitter(points, labelled, spacing, options.jitter_mm, rng)
     return points
 
 
-def margin_depths(
-    extent: NDArray[np.intp],
-    spacing: tuple[float, float, float],
-    depth_mm: float | NDArray[np.float64] | None = None,
-) -> Indices:
-    """How many voxels (3,) inwards of an object's extremes its margin points lie.
-
-    extent: (3,) voxels of the object's bounding box; spacing: mm.
-    5 voxels along a fine axis and 1 along a coarse one (3 times the finest spacing or more),
-    or ``depth_mm``, one for all or (3,); never more than a third of the distance between the
-    outermost voxel centres, so that the two points of an axis never meet unless the object is
-    one thick.
-    """
-    if depth_mm is None:
-        wanted = _depths(spacing)
-    else:
-        wanted = np.minimum(np.rint(depth_mm / np.array(spacing)), extent)
-    return np.minimum(wanted, (extent - 1) // 3).astype(np.intp)
-
-
-def _depths(spacing: tuple[float, float, float]) -> Indices:
-    return np.where(coarse_axes(spacing), DEPTH_COARSE, DEPTH_FINE)
-
-
 def margin_points(
-    thing: LabelledObject,
+    labelled: LabelledObject,
     spacing: tuple[float, float, float],
     rng: np.random.Generator,
     depth_mm: float | NDArray[np.float64] | None = None,
 ) -> Indices:
     """Place the six interior margin points of an object.
 
-    For each end of each axis: one of the object's outermost voxels is drawn, moved inwards by
-    the depth, and set to one of the object's nearest voxels in that plane. Returns (N, 3)
-    different voxels of the object, N = 6, or all of them where it has fewer. Points that
-    happen to share one plane are drawn again, a few times.
+    spacing: mm.  depth_mm: below the extremes, see :func:`~interactivenet.prompts.margins.
+    margin_depths`. Returns (N, 3) different voxels of the object, N = 6, or all of them where it
+    has fewer. Points that happen to share one plane are drawn again, a few times.
     """
-    voxels = thing.voxels
-    if len(voxels) <= 6:
+    voxels = labelled.voxels
+    if len(voxels) <= MARGIN_POINTS:
         return voxels
     for _ in range(_DRAWS):
-        points = _draw_margin_points(voxels, spacing, rng, depth_mm)
+        points = draw_margin_points(voxels, spacing, rng, depth_mm)
         if np.linalg.matrix_rank(points - points[0]) == 3:
             break
     return points
 
 
-def _draw_margin_points(
-    voxels: Indices,
-    spacing: tuple[float, float, float],
-    rng: np.random.Generator,
-    depth_mm: float | NDArray[np.float64] | None,
-) -> Indices:
-    first, last = voxels.min(axis=0), voxels.max(axis=0)
-    depths = margin_depths(last - first + 1, spacing, depth_mm)
-    chosen: list[Indices] = []
-    for axis in range(3):
-        for extreme, inwards in ((first[axis], 1), (last[axis], -1)):
-            outermost = voxels[voxels[:, axis] == extreme]
-            target = outermost[rng.integers(len(outermost))].copy()
-            target[axis] = extreme + inwards * depths[axis]
-            # a gap between components can leave the plane empty: the next one outwards is not
-            while not (voxels[:, axis] == target[axis]).any():
-                target[axis] -= inwards
-            plane = voxels[voxels[:, axis] == target[axis]]
-            chosen.append(_near(target, (plane, voxels), chosen, spacing, rng))
-    return np.array(chosen)
-
-
-def random_points(thing: LabelledObject, count: int, rng: np.random.Generator) -> Indices:
+def random_points(labelled: LabelledObject, count: int, rng: np.random.Generator) -> Indices:
     """Draw ``count`` different voxels (N, 3) of the object, or all where it has fewer."""
-    voxels = thing.voxels
+    voxels = labelled.voxels
     return np.asarray(voxels[np.sort(rng.permutation(len(voxels))[:count])])
 
 
-def centre_point(thing: LabelledObject, spacing: tuple[float, float, float]) -> Indices:
+def centre_point(labelled: LabelledObject, spacing: tuple[float, float, float]) -> Indices:
     """Return the object's deepest voxel (1, 3); of several, the nearest to its centroid.
 
     Depth is the distance (mm) to the nearest voxel outside the object.
     """
-    depth = ndimage.distance_transform_edt(np.pad(thing.mask, 1), sampling=spacing)
-    deepest = np.argwhere(depth >= depth.max() - 1e-6) - 1 + thing.start
-    away = ((deepest - thing.voxels.mean(axis=0)) * spacing) ** 2
-    return np.asarray(deepest[away.sum(axis=1).argmin()][None])
+    depth = ndimage.distance_transform_edt(np.pad(labelled.mask, 1), sampling=spacing)
+    deepest = np.argwhere(depth >= depth.max() - 1e-6) - 1 + labelled.start
+    squares = ((deepest - labelled.voxels.mean(axis=0)) * spacing) ** 2
+    return np.asarray(deepest[squares.sum(axis=1).argmin()][None])
 
 
 def jitter(
     points: Indices,
-    thing: LabelledObject,
+    labelled: LabelledObject,
     spacing: tuple[float, float, float],
     deviation_mm: float,
     rng: np.random.Generator,
 ) -> Indices:
     """Move points (N, 3) by normal noise (mm per axis), to the object's nearest free voxels."""
-    voxels = thing.voxels
+    voxels = labelled.voxels
     moved: list[Indices] = []
     for point in points:
         target = point + rng.normal(0.0, deviation_mm, 3) / spacing
-        moved.append(_near(target, (voxels,), moved, spacing, None))
+        moved.append(nearest_free_voxel(target, (voxels,), moved, spacing, None))
     return np.array(moved)
-
-
-def _near(
-    target: NDArray[np.float64] | Indices,
-    candidates: tuple[Indices, ...],
-    taken: list[Indices],
-    spacing: tuple[float, float, float],
-    rng: np.random.Generator | None,
-) -> Indices:
-    """Choose the nearest voxel (mm) that is not taken, from the first candidates that have one.
-
-    With a generator: any of those about as near, within one and a half fine voxels.
-    """
-    for voxels in candidates:
-        away = np.sqrt((((voxels - target) * np.array(spacing)) ** 2).sum(axis=1))
-        for one in taken:
-            away[(voxels == one).all(axis=1)] = np.inf
-        if not np.isfinite(away.min()):
-            continue
-        if rng is None:
-            return np.asarray(voxels[away.argmin()])
-        near = np.flatnonzero(away <= away.min() + 1.5 * min(spacing))
-        return np.asarray(voxels[near[rng.integers(len(near))]])
-    raise ValueError("more points than voxels")
-
-
-def _bounding_box(mask: Mask) -> tuple[slice, slice, slice] | None:
-    box = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        where = np.flatnonzero(mask.any(axis=others))
-        if not len(where):
-            return None
-        box.append(slice(int(where[0]), int(where[-1]) + 1))
-    return box[0], box[1], box[2]

@@ -36,7 +36,7 @@ def read_grand_challenge(path: Path) -> list[NamedPoint]:
     if kind != "Multiple points":
         raise DataError(
             f"has type {kind!r}, expected 'Multiple points' (points in LPS mm);"
-            " voxel indices are read only when asked for"
+            " voxel indices are read with `voxels=True` only"
         )
     version = content.get("version", {})
     if not isinstance(version, dict) or version.get("major") != 1:
@@ -62,7 +62,7 @@ def voxel_prompts(path: Path, image: Geometry) -> list[NamedPoint]:
 def voxel_points_json(path: Path, points: Sequence[NamedPoint], image: Geometry) -> None:
     """Write points as whole voxel indices of the stored grid ``image``, without a type.
 
-    The type is left out, so that nobody takes the file for one in millimetres.
+    The type is left out, so that the file cannot be mistaken for one in millimetres.
     """
     voxels = image.nearest_voxel(np.array([point.position for point in points])).tolist()
     entries = [
@@ -72,16 +72,16 @@ def voxel_points_json(path: Path, points: Sequence[NamedPoint], image: Geometry)
 
 
 def read_slicer(path: Path) -> list[NamedPoint]:
-    """Read 3D Slicer ``.mrk.json``: every control point that was really placed."""
+    """Read 3D Slicer ``.mrk.json``: every control point that has been placed."""
     content = read_json(path)
     markups = content.get("markups") if isinstance(content, dict) else None
     if not isinstance(markups, list):
-        raise DataError("is no 3D Slicer markups file: it has no list 'markups'")
+        raise DataError("is not a 3D Slicer markups file: it has no list 'markups'")
     points = []
     for index, markup in enumerate(markups):
         controls = markup.get("controlPoints", []) if isinstance(markup, dict) else None
         if not isinstance(controls, list) or not all(isinstance(c, dict) for c in controls):
-            raise DataError("is no 3D Slicer markups file: expected lists of control points")
+            raise DataError("is not a 3D Slicer markups file: expected lists of control points")
         system = str(markup.get("coordinateSystem", "LPS")).upper()
         units = markup.get("coordinateUnits", "mm")
         units = units[0] if isinstance(units, list) and units else units
@@ -209,8 +209,8 @@ def _write_multiple_points(path: Path, points: Sequence[tuple[str, list[float]]]
 
 def _named(name: str, position: Any, system: str, group: int = 0) -> NamedPoint:
     if system not in _SIGNS:
-        found = f"coordinate system '{system}'" if system else "no coordinate system"
-        raise DataError(f"has {found}, expected RAS or LPS")
+        stated = f"coordinate system '{system}'" if system else "no coordinate system"
+        raise DataError(f"has {stated}, expected RAS or LPS")
     signs = _SIGNS[system]
     x, y, z = (value * sign + 0.0 for value, sign in zip(_triple(position), signs, strict=True))
     return NamedPoint(name, (x, y, z), group)

@@ -1,4 +1,4 @@
-"""Zip files: written always the same, and read with the suspicion that a stranger's one needs."""
+"""Zip files: written reproducibly, and read with suspicion, since they may be anybody's."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _DAMAGED = (zipfile.BadZipFile, EOFError, zlib.error, struct.error, ValueError, 
 
 
 def zip_folder(folder: Path, path: Path, inside: str, files: Sequence[Path] | None = None) -> None:
-    """Write all regular files of a folder as ``inside/...`` of a zip; hidden ones are left out.
+    """Write the regular files of a folder as ``inside/...`` of a zip; hidden ones are left out.
 
-    files: those that are wanted, of the folder; None for all.
+    files: which of the folder's files; None for all.
 
-    Equal files give equal zips: sorted, undated, with fixed permissions. Weights are stored, the
-    rest is deflated. Raises DataError, naming the file, where one is unreadable or a link.
+    Equal files give equal zips: sorted, undated, with fixed permissions. Weights are stored, all
+    else is deflated. Raises DataError, naming the file, where one is unreadable or a link.
     """
     with (
         replacing(path) as temporary,
@@ -50,7 +50,7 @@ def zip_folder(folder: Path, path: Path, inside: str, files: Sequence[Path] | No
             if file.is_dir() and not file.is_symlink():
                 continue
             if file.is_symlink() or not file.is_file():
-                raise DataError(f"{file}: is a link or a device: expected a regular file")
+                raise DataError(f"{file}: is a link or a device", expected="a regular file")
             entry = zipfile.ZipInfo(f"{inside}/{relative.as_posix()}", _DATE)
             entry.create_system, entry.external_attr = 3, _MODE
             stored = file.suffix == ".safetensors"
@@ -69,8 +69,8 @@ def unzip(path: Path, target: Path, *, limit: int = 20 * 2**30) -> None:
     """Extract a zip, which may be anybody's, into an existing empty folder.
 
     limit: bytes of all files together. Files get ordinary permissions; what macOS adds is left
-    out. Raises DataError, naming the entry, for anything that a zip of a model would not have:
-    odd names, links, encryption, doubled names, bombs, damage. Nothing is left in ``target`` then.
+    out. Raises DataError, naming the entry, for anything that does not belong into a zip of a
+    model: unsafe or repeated names, links, encryption, bombs, damage. Then ``target`` is empty.
     """
     if not target.is_dir() or any(target.iterdir()):
         raise DataError(f"{target}: expected an empty folder to unzip into")
@@ -78,15 +78,15 @@ def unzip(path: Path, target: Path, *, limit: int = 20 * 2**30) -> None:
         with _opened(path) as archive:
             entries = [entry for entry in archive.infolist() if not _is_junk(_name(entry))]
             _check(entries, path, limit)
-            left = limit
+            remaining = limit
             for entry in entries:
-                left -= _extract(archive, entry, path, target, left)
+                remaining -= _extract(archive, entry, path, target, remaining)
     except BaseException:
-        for made in target.iterdir():
-            if made.is_dir():
-                shutil.rmtree(made, ignore_errors=True)
+        for extracted in target.iterdir():
+            if extracted.is_dir():
+                shutil.rmtree(extracted, ignore_errors=True)
             else:
-                made.unlink(missing_ok=True)
+                extracted.unlink(missing_ok=True)
         raise
 
 
@@ -95,7 +95,7 @@ class _Bounded(io.BufferedReader):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > _DIRECTORY:
-            raise zipfile.BadZipFile(f"its list of entries has {size} bytes")
+            raise zipfile.BadZipFile(f"its list of entries takes {size} bytes")
         # without a size, zipfile reads the few last bytes
         return super().read(_DIRECTORY if size is None or size < 0 else size)
 
@@ -105,12 +105,11 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with _Bounded(io.FileIO(path)) as file, zipfile.ZipFile(file) as archive:
             if len(archive.infolist()) > _ENTRIES:
-                raise DataError(
-                    f"{path}: has {len(archive.infolist())} entries, expected {_ENTRIES} at most"
-                )
+                count = len(archive.infolist())
+                raise DataError(f"{path}: has {count} entries, expected at most {_ENTRIES}")
             yield archive
     except _DAMAGED as error:
-        raise DataError(f"{path}: is no whole zip file: {one_line(error)}") from error
+        raise DataError(f"{path}: is not a complete zip file: {one_line(error)}") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be unzipped: {error.strerror or error}") from error
 
@@ -131,27 +130,27 @@ def _check(entries: Sequence[zipfile.ZipInfo], path: Path, limit: int) -> None:
     for entry in entries:
         name = _name(entry)
         if fault := _fault_of_name(name) or _fault_of_entry(entry):
-            # repr: an odd name must not speak to the terminal
+            # repr: control characters must not reach the terminal
             raise DataError(f"{path}: entry {name[:100]!r} {fault}")
         key = unicodedata.normalize("NFC", name.removesuffix("/")).casefold()
         if key in seen:
-            raise DataError(f"{path}: entry {name!r} is there twice, as {_name(seen[key])!r}")
+            raise DataError(f"{path}: entry {name!r} appears twice, also as {_name(seen[key])!r}")
         seen[key] = entry
     for key, entry in seen.items():
         parts = key.split("/")
         for n in range(1, len(parts)):
-            above = seen.get("/".join(parts[:n]))
-            if above is not None and not above.is_dir():
+            parent = seen.get("/".join(parts[:n]))
+            if parent is not None and not parent.is_dir():
                 raise DataError(
-                    f"{path}: entry {_name(above)!r} is a file, and the folder of {_name(entry)!r}"
+                    f"{path}: entry {_name(parent)!r} is a file, but {_name(entry)!r} lies in it"
                 )
     total, size = sum(entry.file_size for entry in entries), path.stat().st_size
     if total > max(_SMALL, _RATIO * size):
         raise DataError(
-            f"{path}: grows from {size} to {total} bytes, expected {_RATIO} times at most"
+            f"{path}: expands from {size} to {total} bytes, expected at most {_RATIO} times as many"
         )
     if total > limit:
-        raise DataError(f"{path}: holds {total} bytes, expected {limit} at most")
+        raise DataError(f"{path}: holds {total} bytes, expected at most {limit}")
 
 
 def _fault_of_name(name: str) -> str:
@@ -161,12 +160,12 @@ def _fault_of_name(name: str) -> str:
     if "\\" in name or ":" in name:  # another separator, a drive, a stream
         return "has a backslash or a colon in its name"
     if name.startswith("/"):
-        return "is an absolute name: expected one inside the zip"
+        return "is an absolute path: expected one inside the zip"
     if any(part != part.rstrip(". ") or not part for part in parts):
-        return "has a part that is empty or ends in a dot or space: expected one inside the zip"
+        return "has a part that is empty or ends in a dot or space: expected a path inside the zip"
     longest = max(len(part.encode()) for part in parts)
     if longest > _NAME or len(name.encode()) > _PATH:
-        return f"has a name of {len(name.encode())} bytes, expected {_NAME} per part at most"
+        return f"has a name of {len(name.encode())} bytes, expected at most {_NAME} per part"
     return ""
 
 
@@ -180,16 +179,16 @@ def _fault_of_entry(entry: zipfile.ZipInfo) -> str:
         return f"is compressed by method {entry.compress_type}, expected 0 or 8 (deflate)"
     if entry.file_size > max(_SMALL, _RATIO * entry.compress_size):
         return (
-            f"grows from {entry.compress_size} to {entry.file_size} bytes,"
-            f" expected {_RATIO} times at most"
+            f"expands from {entry.compress_size} to {entry.file_size} bytes,"
+            f" expected at most {_RATIO} times as many"
         )
     return ""
 
 
 def _extract(
-    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, target: Path, left: int
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, target: Path, limit: int
 ) -> int:
-    """Write one entry and return its bytes."""
+    """Write one entry, of at most ``limit`` bytes, and return how many it has."""
     file = target / _name(entry)
     if entry.is_dir():
         file.mkdir(parents=True, exist_ok=True)
@@ -200,8 +199,8 @@ def _extract(
         with archive.open(entry) as source, file.open("xb") as out:
             while chunk := source.read(_CHUNK):
                 count += len(chunk)
-                if count > left:
-                    raise DataError(f"{path}: holds more bytes than it may, at {_name(entry)!r}")
+                if count > limit:
+                    raise DataError(f"{path}: holds more bytes than allowed, at {_name(entry)!r}")
                 out.write(chunk)
     except _DAMAGED as error:
         raise DataError(f"{path}: entry {_name(entry)!r} is damaged: {one_line(error)}") from error

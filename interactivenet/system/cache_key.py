@@ -47,7 +47,7 @@ class CacheKey:
         except DataError:
             return False
 
-    def differences(self, known: Mapping[str, Any]) -> list[str]:
+    def differences(self, recorded: Mapping[str, Any]) -> list[str]:
         """Name the fields in which what another result was made from differs, sorted."""
-        names = {*known, *self.content}
-        return sorted(name for name in names if known.get(name) != self.content.get(name))
+        names = {*recorded, *self.content}
+        return sorted(name for name in names if recorded.get(name) != self.content.get(name))

@@ -1,23 +1,25 @@
-"""Reading files, and writing files and folders so that a killed job leaves no half one behind."""
+"""Reading files, and writing files and folders so that a killed job leaves nothing incomplete."""
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from interactivenet.errors import DataError
 
-#: no JSON of ours is nearly as large
+#: bytes; no JSON of this program is nearly as large
 _JSON_BYTES = 2**28
-#: leftovers of killed jobs go after this many seconds: until then another job may write them
+#: seconds after which leftovers of killed jobs are removed: until then a job may be writing them
 _STALE = 3600.0
 
 
@@ -25,7 +27,7 @@ _STALE = 3600.0
 def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Give a temporary path in the folder of ``path`` and rename it to ``path`` at the end.
 
-    durable: the file is on the disk before it gets its name, whatever happens to the power.
+    durable: the file is on the disk before it gets its name, even if the power fails.
     The temporary name is hidden and keeps the suffixes, in small letters, by which writers
     choose their format. On any failure, and where the caller removed or never made the
     temporary file, ``path`` is left as it was. Raises
@@ -55,12 +57,12 @@ def sha256(path: Path) -> str:
 
 def digest(path: Path, kind: str) -> str:
     """Return the digest of a file in hex; kind: of hashlib. Raises as :func:`sha256` does."""
-    made = hashlib.new(kind, usedforsecurity=False)
+    hashed = hashlib.new(kind, usedforsecurity=False)
     try:
         with path.open("rb") as file:
             while chunk := file.read(2**20):
-                made.update(chunk)
-        return made.hexdigest()
+                hashed.update(chunk)
+        return hashed.hexdigest()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
@@ -93,7 +95,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """Read a JSON object, {} where there is no such file; raises DataError for anything else."""
     content = read_json(path) if path.exists() else {}
     if not isinstance(content, dict):
-        raise DataError(f"{path}: holds no JSON object, as this program writes it: remove it")
+        raise DataError(f"{path}: is not a JSON object", remedy="remove it")
     return content
 
 
@@ -101,11 +103,11 @@ def read_json(path: Path) -> Any:
     """Read a JSON file; raises DataError, naming it, where it is missing or not JSON."""
     try:
         if (size := path.stat().st_size) > _JSON_BYTES:
-            raise DataError(f"{path}: has {size} bytes, expected JSON of up to {_JSON_BYTES}")
+            raise DataError(f"{path}: has {size} bytes, expected at most {_JSON_BYTES} of JSON")
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:  # not JSON, not text, or made to do harm
+    except (ValueError, RecursionError) as error:  # not JSON, not text, or nested without end
         raise DataError(f"{path}: is not valid JSON: {error}") from error
 
 
@@ -113,8 +115,8 @@ def read_json(path: Path) -> Any:
 def replacing_folder(target: Path) -> Iterator[Path]:
     """Give an empty temporary folder beside ``target`` that takes its place at the end.
 
-    What was at ``target`` goes when the new one is complete; on any failure it stays as it was,
-    and nothing is left behind. Raises DataError, naming the folder, where the system refuses.
+    What was at ``target`` is removed once the new one is complete; on any failure it stays as it
+    was, and nothing is left behind. Raises DataError, naming the folder, where the system refuses.
     """
     target, mark = target.absolute(), secrets.token_hex(4)
     making = target.with_name(f".{target.name}.making-{mark}")
@@ -125,7 +127,7 @@ def replacing_folder(target: Path) -> Iterator[Path]:
         yield making
         if os.path.lexists(target):
             target.rename(old)
-            os.utime(old, follow_symlinks=False)  # its age is that of a leftover
+            os.utime(old, follow_symlinks=False)  # its age counts from now
         making.rename(target)
     except OSError as error:
         raise DataError(f"{target}: cannot be written: {error.strerror or error}") from error
@@ -143,10 +145,10 @@ def _clear(target: Path) -> None:
             old.rename(target)
             break
     for kind in ("making", "old"):
-        for left in target.parent.glob(f".{target.name}.{kind}-*"):
+        for leftover in target.parent.glob(f".{target.name}.{kind}-*"):
             with suppress(OSError):  # another job was quicker
-                if time.time() - left.stat().st_mtime > _STALE:
-                    _remove(left)
+                if time.time() - leftover.stat().st_mtime > _STALE:
+                    _remove(leftover)
 
 
 def _remove(folder: Path) -> None:
@@ -154,3 +156,13 @@ def _remove(folder: Path) -> None:
         folder.unlink(missing_ok=True)
     else:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows atomically as a CSV table, headed by the keys of the first; empty for no rows."""
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    write_text(path, text.getvalue())

@@ -1,4 +1,4 @@
-"""Asking servers for files over HTTP: whatever goes wrong is one line."""
+"""Asking servers for files over HTTP; whatever goes wrong is said in one line."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 #: seconds without a byte
 TIMEOUT = 60.0
-#: bytes asked for at once: what a connection that breaks off may cost
+#: bytes read at once: what is lost where a connection breaks off
 CHUNK = 2**16
 #: statuses of servers that are busy
 _BUSY = {429, 502, 503, 504}
 
 
 class Broken(Exception):
-    """An attempt failed, another may not."""
+    """An attempt failed; another one may succeed."""
 
 
 @dataclass(frozen=True)
 class Remote:
     """A file to be downloaded.
 
-    name: that it gets.  checksum: 'md5:...' or 'sha256:...'.  size: bytes.
+    name: under which it is kept.  checksum: 'md5:...' or 'sha256:...'.  size: bytes.
     """
 
     url: str
@@ -43,7 +43,7 @@ class Remote:
 
     @property
     def shown(self) -> str:
-        """The address without what may be secret in it."""
+        """The address without what may be secret: password and query."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
@@ -56,11 +56,14 @@ def check_url(url: str) -> None:
     except ValueError:
         usable = False
     if not usable:
-        raise RequestError(f"'{url}': expected an address that begins with https://")
+        raise RequestError(f"'{url}'", expected="an address that begins with https://")
 
 
 def remote_zip(url: str, checksum: str | None) -> Remote:
-    """Return the zip at an address, with a name that any disk takes; raises as check_url does."""
+    """Return the zip at an address, with a name that every file system takes.
+
+    Raises RequestError as :func:`check_url` does.
+    """
     check_url(url)
     for part in reversed(PurePosixPath(unquote(urlsplit(url).path)).parts):
         if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\.zip", part):
@@ -69,9 +72,9 @@ def remote_zip(url: str, checksum: str | None) -> Remote:
 
 
 def get_json(url: str, timeout: float = TIMEOUT, limit: int = 10**7) -> Any:
-    """Return the JSON at an address; raises RequestError, DataError where it is none.
+    """Return the JSON at an address.  timeout: seconds without a byte.  limit: bytes.
 
-    timeout: seconds without a byte.  limit: bytes.
+    Raises RequestError where the server does not give it, DataError where it is not JSON.
     """
     remote, data = Remote(url, ""), b""
     try:
@@ -79,27 +82,31 @@ def get_json(url: str, timeout: float = TIMEOUT, limit: int = 10**7) -> Any:
             for chunk in response.iter_content(CHUNK):
                 data += chunk
                 if len(data) > limit:
-                    raise DataError(f"{remote.shown}: answers with more than {limit} bytes")
+                    raise DataError(f"{remote.shown}: the answer has more than {limit} bytes")
         return json.loads(data)
     except Broken as error:
         raise RequestError(f"{remote.shown}: {error}") from error
     except OSError as error:  # all of requests' errors are
-        raise RequestError(f"{remote.shown}: {why(error, timeout)}") from error
+        raise RequestError(f"{remote.shown}: {describe_problem(error, timeout)}") from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{remote.shown}: does not answer with JSON: {one_line(error)}") from error
+        raise DataError(f"{remote.shown}: the answer is not JSON: {one_line(error)}") from error
 
 
 def open_remote(remote: Remote, headers: Mapping[str, str], timeout: float) -> requests.Response:
-    """Ask for a file; raises for statuses without it, and where https leads to http."""
+    """Ask for a file.  timeout: seconds without a byte.
+
+    Raises Broken where the server is busy, RequestError for any other answer without the file,
+    and where an https address leads to an http one.
+    """
     import requests
 
     check_url(remote.url)
-    # a compressed answer has other lengths and ranges than the file
+    # a compressed answer would have other lengths and ranges than the file
     sent = {
         "User-Agent": f"interactivenet/{__version__}", "Accept-Encoding": "identity", **headers,
     }  # fmt: skip
     response = requests.get(remote.url, headers=sent, timeout=timeout, stream=True)
-    hops = [*(one.url for one in response.history), response.url]
+    hops = [*(redirect.url for redirect in response.history), response.url]
     try:
         if remote.url.lower().startswith("https:"):
             for hop in hops:
@@ -107,17 +114,19 @@ def open_remote(remote: Remote, headers: Mapping[str, str], timeout: float) -> r
                     raise RequestError(f"{remote.shown}: leads to {Remote(hop, '').shown},"
                                        " expected https")  # fmt: skip
         status = response.status_code
-        told = f"{status} {response.reason or ''}".strip()
+        answer = f"{status} {response.reason or ''}".strip()
         if status in _BUSY:
-            raise Broken(f"the server is busy ({told})")
+            raise Broken(f"the server is busy ({answer})")
         if status >= 500:
-            raise RequestError(f"{remote.shown}: the server fails ({told}): try again later")
+            raise RequestError(
+                f"{remote.shown}: the server failed ({answer})", remedy="try again later"
+            )
         if status in (404, 410):
-            raise RequestError(f"{remote.shown}: there is no such file ({told})")
+            raise RequestError(f"{remote.shown}: the server has no such file ({answer})")
         if status in (401, 403):
-            raise RequestError(f"{remote.shown}: the server gives it to nobody ({told})")
+            raise RequestError(f"{remote.shown}: the server denies access ({answer})")
         if status not in (200, 206, 416):
-            raise RequestError(f"{remote.shown}: the server answers {told}")
+            raise RequestError(f"{remote.shown}: the server answers {answer}")
     except (InteractiveNetError, Broken):
         response.close()
         raise
@@ -125,7 +134,7 @@ def open_remote(remote: Remote, headers: Mapping[str, str], timeout: float) -> r
 
 
 def is_final(error: OSError, answered: bool) -> bool:
-    """Whether another attempt would end the same; answered: the server was reached before."""
+    """Whether another attempt would fail, too; answered: the server was reached before."""
     import requests
 
     kinds = requests.exceptions
@@ -133,12 +142,12 @@ def is_final(error: OSError, answered: bool) -> bool:
         return True
     if isinstance(error, kinds.ChunkedEncodingError):  # broken off within the answer
         return False
-    passing = isinstance(error, (kinds.ConnectionError, kinds.Timeout))
-    # a wrong name or a server that is down does not get better by waiting
-    return not passing or not (answered or "Connection aborted" in str(error))
+    temporary = isinstance(error, (kinds.ConnectionError, kinds.Timeout))
+    # waiting does not help against a wrong name or a server that is down
+    return not temporary or not (answered or "Connection aborted" in str(error))
 
 
-def why(error: OSError, timeout: float) -> str:
+def describe_problem(error: OSError, timeout: float) -> str:
     """Say in a few words why a request failed."""
     import requests
 
@@ -148,12 +157,12 @@ def why(error: OSError, timeout: float) -> str:
     if isinstance(error, kinds.Timeout) or "timed out" in text:
         return f"no answer within {timeout:g} s"
     if isinstance(error, kinds.ProxyError):
-        return f"the proxy fails: {text[:200]}"
+        return f"the proxy failed: {text[:200]}"
     if "NameResolutionError" in text or "getaddrinfo" in text:
-        return "the host is not found: no network, or a wrong name"
+        return "the host was not found: there is no network, or the name is wrong"
     if isinstance(error, kinds.ChunkedEncodingError) or "Connection aborted" in text:
         return "the connection broke off"
     if isinstance(error, kinds.ConnectionError):
         reason = text.rpartition(":")[2].strip(" )'")
         return f"no connection: {reason[:100]}"
-    return f"cannot be asked for: {text[:200]}"
+    return f"the request failed: {text[:200]}"

@@ -1,4 +1,4 @@
-"""One run at a time in a folder, and nothing left of runs that were killed."""
+"""One run at a time in a folder, which also clears away what killed runs left behind."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pathlib import Path
 from interactivenet.errors import DataError, RequestError
 from interactivenet.system.files import remove
 
-#: temporary names of ``io.atomic.replacing``
+#: temporary names of :func:`interactivenet.system.files.replacing`
 _TEMPORARY = re.compile(r"\.\d+-[0-9a-f]{8}-.+")
-#: what a file system without locks says
+#: errors of a file system without locks
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}
 
 
 @contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
-    """Make sure that this is the only run that writes into a folder, and make it if need be.
+    """Make sure that no other run writes into a folder, which is made if need be.
 
     The lock ends with the process, however that ends; on a file system without locks there is
     none. Temporary files that killed runs left in the folder and those right below are removed.
-    Raises RequestError where another run is at work, DataError where the folder is not writable.
+    Raises RequestError where another run is writing, DataError where the folder is not writable.
     """
     from filelock import FileLock, Timeout
 
@@ -32,13 +32,15 @@ def folder_lock(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise RequestError(f"{folder}: another run is writing there: wait for it") from error
+        raise RequestError(
+            f"{folder}: another run is writing there", remedy="wait until it has ended"
+        ) from error
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from error
     try:
-        for place in (folder, *(one for one in folder.iterdir() if one.is_dir())):
-            for path in place.iterdir():
+        for parent in (folder, *(path for path in folder.iterdir() if path.is_dir())):
+            for path in parent.iterdir():
                 if _TEMPORARY.fullmatch(path.name):
                     remove(path)
         yield

@@ -31,8 +31,9 @@ Result = TypeVar("Result")
 def available_cores() -> int:
     """Return how many cores this process may use, at least 1.
 
-    What counts is the affinity, and the quota of CPU time, rounded up: docker run --cpus 2 shows
-    all cores of the machine, and threads on each of them would only wait for each other.
+    The lower of the affinity and the quota of CPU time, rounded up: a container that may use 2 of
+    64 cores sees all of them, and threads on each would only wait for each other. joblib's
+    cpu_count looks at the topmost control group alone, but batch systems limit one further down.
     """
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
@@ -89,8 +90,8 @@ class Workers:
                 yield result
         except BrokenProcessPool as error:
             raise RequestError(
-                "a worker process was killed, perhaps for want of memory: --jobs with fewer"
-                " processes needs less; what was finished is kept"
+                "a worker process was killed, perhaps because memory ran out; all results are kept",
+                remedy="fewer `jobs` need less memory",
             ) from error
 
     def _start(self) -> ProcessPoolExecutor:
@@ -118,7 +119,10 @@ class Workers:
 
 
 def peak_memory_mb() -> float:
-    """Return the most memory (MB, resident) that this process has held; 0 where unknown."""
+    """Return the most memory (MB, resident) that this process has held; 0 where unknown.
+
+    psutil tells the present memory, and the highest on Windows alone.
+    """
     try:
         import resource
     except ImportError:  # Windows
@@ -132,16 +136,16 @@ def _measured(function: Callable[[Item], Result], item: Item) -> tuple[Result, f
 
 
 def _settle(parent: int) -> None:
-    """Prepare a worker: one thread for BLAS, Ctrl-C left to the parent, no life without it."""
+    """Prepare a worker: one BLAS thread, Ctrl-C left to the parent, and an end when that ends."""
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
-        above = multiprocessing.parent_process()
-        if above is not None and above.pid == parent:
-            above.join()
+        process = multiprocessing.parent_process()
+        if process is not None and process.pid == parent:
+            process.join()
             os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
+from functools import cache
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +22,10 @@ from interactivenet.system.files import read_object, write_json
 from interactivenet.system.parallel import peak_memory_mb
 
 RUN = "run.json"
+#: the name by which pip knows this package: the original program has the shorter one
+DISTRIBUTION = "interactivenet-segmentation"
+#: the folder that holds the package: of a working copy, its root
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 class Run:
@@ -46,6 +52,7 @@ class Run:
             "stage": stage,
             "status": "running",
             "version": __version__,
+            "revision": revision(),
             "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
             "arguments": {name: _plain(value) for name, value in arguments.items()},
             "seed": seed,
@@ -56,9 +63,9 @@ class Run:
             "inputs": {},
         }
         if keep:
-            last = _readable(self.path)
-            before = last.pop("earlier", [])
-            self.record["earlier"] = [*before, last] if last else []
+            previous = _read_record(self.path)
+            earlier = previous.pop("earlier", [])
+            self.record["earlier"] = [*earlier, previous] if previous else []
 
     def __enter__(self) -> Run:
         write_json(self.path, self.record)
@@ -100,20 +107,48 @@ class Run:
 
 
 def libraries() -> dict[str, str]:
-    """Versions of Python and of the libraries that this package needs, where installed."""
-    found = {"python": platform.python_version()}
-    for line in requires("interactivenet") or []:
-        name = line.partition(";")[0].strip()
-        for mark in "<>=!~[ (":
-            name = name.partition(mark)[0]
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    """Return the versions of Python and of the libraries that this package needs, if installed.
+
+    Only that of Python where the package itself is not installed but run from a folder.
+    """
+    from packaging.requirements import Requirement
+
+    versions = {"python": platform.python_version()}
+    with suppress(PackageNotFoundError):
+        for line in requires(DISTRIBUTION) or []:
+            name = Requirement(line).name
+            with suppress(PackageNotFoundError):
+                versions[name] = version(name)
+    return versions
 
 
-def _readable(path: Path) -> dict[str, Any]:
+@cache
+def revision() -> str:
+    """Return the commit of this program's source; '' where unknown.
+
+    An image names it in the environment variable INTERACTIVENET_REVISION; git knows it of a
+    working copy, and '-dirty' behind it says that something there is not committed.
+    """
+    if named := os.environ.get("INTERACTIVENET_REVISION"):
+        return named
+    if not (_ROOT / ".git").exists():
+        return ""
+    try:
+        commit = _git("rev-parse", "HEAD")
+        return f"{commit}-dirty" if _git("status", "-s", "-uno") else commit
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _git(*words: str) -> str:
+    # without its optional locks, which would be in the way of who works in the folder
+    return subprocess.run(
+        ["git", "-C", str(_ROOT), *words], env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        capture_output=True, text=True, check=True, timeout=30,
+    ).stdout.strip()  # fmt: skip
+
+
+def _read_record(path: Path) -> dict[str, Any]:
     try:
         return read_object(path)
     except DataError:  # damaged: nothing to keep
@@ -136,7 +171,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     return value

@@ -1,7 +1,7 @@
-"""What a container, a batch system or systemd leaves this process: CPU time and memory.
+"""What a container, a batch system or systemd grants this process: CPU time and memory.
 
-A machine's own numbers of cores and bytes say nothing of it. Both versions of Linux control
-groups are read; elsewhere there are no limits.
+The machine's own numbers of cores and bytes say nothing about that. Both versions of Linux
+control groups are read; on other systems there are no limits.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _UNLIMITED = 1 << 60
 class Limits:
     """The tightest limits of a process's control group and those around it; None: there is none.
 
-    cores: of CPU time, may be a fraction.  memory: bytes.  used: bytes of the group whose limit
-    ``memory`` is, without files that are merely cached.
+    cores: of CPU time, may be a fraction.  memory: bytes.  used: bytes that the group with that
+    limit holds, without files that are merely cached.
     """
 
     cores: float | None = None
@@ -53,9 +53,9 @@ def read_limits(root: Path = Path("/")) -> Limits:
         if newer or "cpu" in mount.controls:
             name = groups.get("" if newer else "cpu")
             for folder in _upwards(mount, name):
-                found = _quota(folder, newer)
-                if found is not None:
-                    cores.append(found)
+                quota = _quota(folder, newer)
+                if quota is not None:
+                    cores.append(quota)
         if newer or "memory" in mount.controls:
             name = groups.get("" if newer else "memory")
             for folder in _upwards(mount, name):
@@ -69,14 +69,14 @@ def read_limits(root: Path = Path("/")) -> Limits:
 
 
 def _groups(root: Path) -> dict[str, PurePosixPath]:
-    """Return the group that this process is in by controller; '' for version 2."""
-    found = {}
+    """Return the group that this process is in, by controller; '' for version 2."""
+    groups = {}
     for line in _text(root / "proc/self/cgroup").splitlines():
         parts = line.split(":", 2)
         if len(parts) == 3:
             for control in parts[1].split(","):
-                found[control] = PurePosixPath(parts[2])
-    return found
+                groups[control] = PurePosixPath(parts[2])
+    return groups
 
 
 def _mounts(root: Path) -> Iterator[_Mount]:
@@ -111,11 +111,11 @@ def _quota(folder: Path, newer: bool) -> float | None:
             return None
         quota, period = int(words[0]), int(words[1])
     else:
-        first = _number(folder / "cpu.cfs_quota_us")
-        second = _number(folder / "cpu.cfs_period_us")
-        if first is None or second is None:  # -1: no limit
+        limit = _number(folder / "cpu.cfs_quota_us")
+        length = _number(folder / "cpu.cfs_period_us")
+        if limit is None or length is None:  # -1: no limit
             return None
-        quota, period = first, second
+        quota, period = limit, length
     return quota / period if quota and period else None
 
 
@@ -125,8 +125,8 @@ def _used(folder: Path, newer: bool) -> int | None:
     if used is None:
         return None
     cached = "inactive_file" if newer else "total_inactive_file"
-    found = re.search(rf"^{cached} (\d+)$", _text(folder / "memory.stat"), re.MULTILINE)
-    return max(0, used - (int(found[1]) if found else 0))
+    match = re.search(rf"^{cached} (\d+)$", _text(folder / "memory.stat"), re.MULTILINE)
+    return max(0, used - (int(match[1]) if match else 0))
 
 
 def _number(path: Path) -> int | None:

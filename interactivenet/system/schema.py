@@ -1,4 +1,4 @@
-"""JSON data as typed objects, strictly; whatever does not fit is named by its field."""
+"""JSON data as typed objects, strictly: what does not fit is named by its field."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from interactivenet.errors import sanitize_text
 
 
 def parse_json_as(kind: Any, content: Any, section: str) -> Any:
-    """Turn JSON data into a ``kind``: a data class, or a container of some.
+    """Turn JSON data into a ``kind``: a data class, or a container of them.
 
-    section: what the data is called where no field of it is at fault. Raises ValueError, naming
+    section: names the data where no single field is at fault. Raises ValueError, naming
     the first field that is unknown, missing or cannot be used.
     """
     from pydantic import TypeAdapter, ValidationError

@@ -1,4 +1,4 @@
-"""Signals that ask a long stage to end: noted, and obeyed where nothing is lost."""
+"""Signals that ask a long stage to end: noted, and obeyed at a point where nothing is lost."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from subprocess import Popen
 from types import FrameType
 from typing import Any
 
-#: seconds in which a signal's repetitions are taken for the same one: a scheduler signals the
-#: whole group of processes, and launchers pass it on
+#: seconds within which a repeated signal is taken for the same one: a scheduler signals the whole
+#: group of processes, and launchers pass it on
 _SAME = 5.0
 _NUMBERS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Interrupted(Exception):
-    """A signal ended a stage, which can be started again.  number: of the signal."""
+    """A signal ended a stage, which can be run again.  number: of the signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"ended by {signal.Signals(number).name}")
@@ -25,7 +25,7 @@ class Interrupted(Exception):
 
 
 class Signals:
-    """Notes SIGTERM and SIGINT while :meth:`noted`, instead of ending the process at once.
+    """Notes SIGTERM and SIGINT inside :meth:`noted`, instead of ending the process at once.
 
     One that comes again after 5 seconds ends it as usual.
     received: number of the signal, 0 for none.
@@ -37,22 +37,22 @@ class Signals:
 
     @contextmanager
     def noted(self) -> Iterator[Signals]:
-        """Note signals inside; outside of the main thread there are none to note."""
-        before = {number: signal.getsignal(number) for number in _NUMBERS}
+        """Note signals inside; a thread other than the main one receives none."""
+        previous = {number: signal.getsignal(number) for number in _NUMBERS}
         self.take()
         try:
             yield self
         finally:
-            for number, handler in before.items():
+            for number, handler in previous.items():
                 _handle(number, handler)
 
     def take(self) -> None:
-        """Handle the signals, whoever has handled them until now."""
+        """Handle the signals from now on, whoever did so before."""
         for number in _NUMBERS:
             _handle(number, self._note)
 
     def check(self) -> None:
-        """Raise Interrupted where a signal has come."""
+        """Raise Interrupted if a signal was received."""
         if self.received:
             raise Interrupted(self.received)
 
@@ -66,20 +66,20 @@ class Signals:
 
 @contextmanager
 def passed_on() -> Iterator[list[Popen[bytes]]]:
-    """Pass both signals on to the processes in the list, whose end is waited for inside."""
+    """Pass both signals on to the processes in the list; inside, the caller waits for their end."""
     running: list[Popen[bytes]] = []
 
     def pass_on(number: int, _: FrameType | None) -> None:
         for process in running:
             process.send_signal(number)
 
-    before = {number: signal.getsignal(number) for number in _NUMBERS}
+    previous = {number: signal.getsignal(number) for number in _NUMBERS}
     for number in _NUMBERS:
         _handle(number, pass_on)
     try:
         yield running
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             _handle(number, handler)
 
 

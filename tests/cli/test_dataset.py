@@ -136,7 +136,7 @@ BAD = {
     ),
     "4D": (
         lambda t: save(t / IMAGE, np.stack([image_array()] * 2, -1)),
-        "has 4 axes 20x18x16x2, expected 3; one file per modality is due",
+        "has 4 axes 20x18x16x2, expected 3 (one file per modality)",
     ),
     "NaN": (lambda t: set_voxel(t, np.nan), "has 1 voxels that are NaN or infinite"),
     "infinite": (lambda t: set_voxel(t, np.inf), "has 1 voxels that are NaN or infinite"),
@@ -167,11 +167,11 @@ BAD = {
     "no label": (lambda t: (t / LABEL).unlink(), "has no label in labelsTr"),
     "two images": (
         lambda t: write_volume(t / "imagesTr/bad_0000.mha", image_array(), GRID),
-        "has 2 image files for one: bad_0000.mha, bad_0000.nii.gz",
+        "has 2 image files, expected one: bad_0000.mha, bad_0000.nii.gz",
     ),
     "two prompt files": (
         lambda t: write_points(t / "interactionsTr/bad.json", POINTS),
-        "has 2 prompt files for one: bad.json, bad.nii.gz",
+        "has 2 prompt files, expected one: bad.json, bad.nii.gz",
     ),
     "an extra modality": (
         lambda t: write_volume(t / "imagesTr/bad_0001.nii.gz", image_array(), GRID),
@@ -179,7 +179,7 @@ BAD = {
     ),
     "in training and test": (
         lambda t: write_case(t, "bad", subset="Ts"),
-        "stands in imagesTr and in imagesTs",
+        "is in both imagesTr and imagesTs",
     ),
     "few points": (
         lambda t: write_points(t / PROMPT, POINTS[:5]),
@@ -275,9 +275,12 @@ REQUESTS = {
     "no such task": (["-t", "Task999_NONE"], f"does not exist in RAW (there are {NAME})"),
     "a bad name": (["-t", "liver"], "task name 'liver': expected TaskXXX_NAME"),
     "no task": ([], "Missing option '-t / --task'"),
-    "no modality": (["-t", NAME, "-l", "a"], "Missing option '-m / --modality'"),
-    "no label": (["-t", NAME, "-m", "MR"], "Missing option '-l / --label'"),
-    "a modality twice": (["-t", NAME, "-m", "MR", "-m", "MR", "-l", "a"], "modality named twice"),
+    "no modality": (["-t", NAME, "-l", "a"], f"-m / --modality: RAW/{NAME} has no dataset.json"),
+    "no label": (["-t", NAME, "-m", "MR"], f"-l / --label: RAW/{NAME} has no dataset.json"),
+    "a modality twice": (
+        ["-t", NAME, "-m", "MR", "-m", "MR", "-l", "a"],
+        "-m / --modality MR MR: expected each name once",
+    ),
     "a label twice": (["-t", NAME, "-m", "MR", "-l", "a", "-l", "a"], "'a' is given twice"),
 }
 
@@ -310,7 +313,7 @@ def test_a_label_map_in_place_of_points_is_refused(task):
     shutil.copy(task / "labelsTr/good_2.nii.gz", task / "interactionsTr/good_2.nii.gz")
     result = dataset(task)
     assert result.exit_code == 1
-    assert "a label map instead of points?" in result.output
+    assert "a label map given as points?" in result.output
 
 
 def test_points_that_all_lie_outside_the_object_are_refused(task):
@@ -346,4 +349,6 @@ def test_a_fault_of_the_program_is_one_line_and_never_status_one(task, monkeypat
     monkeypatch.setattr(module.Roots, "raw_task", fault)
     result = dataset(task)
     assert result.exit_code == 2
-    assert "unexpected RuntimeError: surprise (--debug shows where" in result.stderr
+    assert (
+        "unexpected RuntimeError: surprise (please report it; --debug shows where" in result.stderr
+    )

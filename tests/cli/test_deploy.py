@@ -183,7 +183,7 @@ def test_a_grand_challenge_algorithm_of_an_installed_model(root, tmp_path):
     (written,) = run_algorithm(folder / "test" / "input", tmp_path / "out", tmp_path / "model")
     assert written.parent == tmp_path / "out" / "images" / "gtv"
     words = ["infer", "-t", NAME, "-i", folder / image, "-in", folder / "test/input/clicks.json",
-             "-o", tmp_path / "inferred", "--no-tta", *CPU]  # fmt: skip
+             "-o", tmp_path / "inferred", "--no-tta", "--device", "cpu"]  # fmt: skip
     done = run(tmp_path, *words, raw=False)
     assert done.exit_code == 0, done.output
     (inferred,) = (tmp_path / "inferred").glob("*.nii.gz")

@@ -170,8 +170,8 @@ def test_nothing_is_written_among_what_is_read(trained, tested, tmp_path, which)
     before = {path: path.read_bytes() for path in raw.rglob("*.nii.gz")}
     words = ["-i", raw / "imagesTs", "-in", raw / "interactionsTs", "-l", raw / "labelsTs"]
     done = infer(trained, *words, "-o", raw / which, results=tested[1])
-    assert done.exit_code == 2 and "holds what is read" in done.output
+    assert done.exit_code == 2 and "contains input files" in done.output
     one = case_of(tmp_path).images[0]
     done = infer(trained, "-i", one, *words[2:4], "-o", raw / "imagesTs", results=tested[1])
-    assert done.exit_code == 2 and "holds what is read" in done.output
+    assert done.exit_code == 2 and "contains input files" in done.output
     assert before == {path: path.read_bytes() for path in raw.rglob("*.nii.gz")}

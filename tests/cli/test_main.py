@@ -3,6 +3,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+from packaging.version import Version
 
 from interactivenet import __version__
 from interactivenet.cli import main
@@ -19,10 +20,15 @@ def test_every_command_has_help(command, flag):
     assert "Usage:" in result.stdout and "--debug" in result.stdout
 
 
-def test_the_version_is_told():
-    assert (
-        CliRunner().invoke(main, ["--version"]).stdout == f"interactivenet, version {__version__}\n"
-    )
+@pytest.mark.parametrize(("commit", "shown"), [("", ""), ("abc123", ", commit abc123")])
+def test_the_version_is_told(monkeypatch, commit, shown):
+    monkeypatch.setattr("interactivenet.system.provenance.revision", lambda: commit)
+    done = CliRunner().invoke(main, ["--version"])
+    assert done.stdout == f"interactivenet, version {__version__}{shown}\n"
+
+
+def test_the_version_is_above_the_originals():
+    assert Version(__version__) > Version("0.2.1")
 
 
 @pytest.mark.parametrize("command", [["--help"], ["dataset", "--help"], ["simulate", "-h"]])

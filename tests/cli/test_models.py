@@ -173,13 +173,13 @@ def test_the_progress_on_a_terminal_is_a_bar(run, site, packed, monkeypatch):
 def test_a_download_that_cannot_be_installed_is_kept(run, site, folder):
     site.files["/m.zip"] = b"no zip"
     told = run("download", f"{site.url}/m.zip", code=2)
-    assert "m.zip: is no whole zip" in told and "m.zip: was downloaded, and is kept" in told
+    assert "m.zip: is not a complete zip" in told and "m.zip: was downloaded, and is kept" in told
     assert (folder / ".downloads/m.zip").is_file()
     assert [one.name for one in folder.iterdir()] == [".downloads"]
 
 
 def test_the_archive_fails(run, site):
-    assert "there is no such file (404" in run("download", NAME, code=2)
+    assert "has no such file (404" in run("download", NAME, code=2)
     site.statuses = [503]
     assert "the server is busy (503" in run("download", NAME, code=2)
 

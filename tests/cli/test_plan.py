@@ -13,7 +13,7 @@ from interactivenet.errors import DataError
 from interactivenet.imaging.io import read_image, read_label, write_label, write_volume
 from interactivenet.imaging.resampling import resampled_geometry
 from interactivenet.planning.plan import Plan
-from interactivenet.preprocessing.storage import load_region, region_names
+from interactivenet.preprocessing.storage import Snapshots, load_region, region_names
 from interactivenet.prompts.simulation import SimulationOptions
 from interactivenet.system.files import write_json
 from tests.cli.plan_command import NAME, digests, plan, run
@@ -104,7 +104,7 @@ def test_a_picture_that_cannot_be_drawn_costs_no_region(task, monkeypatch):
     def fails(*_):
         raise TypeError("no picture")
 
-    monkeypatch.setattr("interactivenet.preprocessing.storage.save_snapshot", fails)
+    monkeypatch.setattr("interactivenet.pipeline.planning_steps.SNAPSHOTS", Snapshots(fails, str))
     result = run(task, "-v")
     assert result.exit_code == 0 and "could not be drawn: no picture" in result.output
     assert "12 regions of 6 cases" in result.output
@@ -164,13 +164,13 @@ def test_a_folder_that_cannot_be_written(task):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["-f", "7"], "-f / --folds 7: expected at least as many cases, there are 6"),
+        (["-f", "7"], "-f / --folds 7: expected at most 6, the number of cases"),
         (["-f", "0"], "-f / --folds 0: expected 1 or more"),
         (["--relax", "-1"], "--relax -1: expected a fraction"),
-        (["--memory-gb", "0.01"], "--memory-gb 0.01 is too little"),
+        (["--memory-gb", "0.01"], "--memory-gb 0.01: is too little"),
         (["-s", "-1"], "--seed -1: expected 0 to 4294967295"),
         (["-s", "5000000000"], "--seed 5000000000: expected 0 to"),
-        (["--leave-one-out"], "--leave-one-out needs cases of two subtypes"),
+        (["--leave-one-out"], "expected two subtypes or more, and one for every case"),
         (["--preset", "huge"], "'huge' is not one of"),
         (["-t", "Task999_NONE"], "task Task999_NONE does not exist"),
     ],
@@ -214,7 +214,7 @@ def test_one_case_alone(task):
     content["training"] = content["training"][:1]
     write_json(task / "dataset.json", content)
     result = run(task, "-f", "1")
-    assert result.exit_code == 0 and "no honest validation" in result.output
+    assert result.exit_code == 0 and "trains and validates on the same cases" in result.output
 
 
 def test_low_coverage_is_a_warning(task):

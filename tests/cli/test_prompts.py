@@ -51,7 +51,7 @@ def test_the_task_says_what_names_mean(case):
     arguments = ["dataset", "-t", NAME, "-m", "MR", "-l", "3=oedema", "-l", "1=tumour", *raw]
     assert CliRunner().invoke(main, arguments).exit_code == 0
     write_prompts(case / "p.csv", [Prompt(3, np.zeros((1, 3)), "oedema")])
-    assert "label 3 (1 points)" in convert(case / "p.csv", case / "p.json", "-t", NAME, *raw).stdout
+    assert "label 3 (1 point)" in convert(case / "p.csv", case / "p.json", "-t", NAME, *raw).stdout
 
 
 def test_a_name_without_a_value_is_carried_but_never_drawn(case):
@@ -66,11 +66,17 @@ def test_a_name_without_a_value_is_carried_but_never_drawn(case):
 REQUESTS = {
     "no source": (["no.json", "x.csv"], "no.json: cannot be read"),
     "onto itself": (["{mask}", "{mask}"], "is the source itself"),
-    "a mask without an image": (["{mask}", "x.nii.gz"], "give the case's image"),
+    "a mask without an image": (["{mask}", "x.nii.gz"], "expected the case's image (--image)"),
     "over a file": (["{mask}", "{taken}"], "exists: --overwrite replaces it"),
-    "an unknown format": (["{mask}", "x.txt"], "x.txt: a grid is needed"),
-    "task and labels": (["{mask}", "x.csv", "-t", NAME, "-l", "a"], "give -t or -l, not both"),
-    "voxels into csv": (["{mask}", "x.csv", "--voxels-out"], "written to .json files only"),
+    "an unknown format": (["{mask}", "x.txt"], "x.txt: is not a prompt file: expected .mrk.json"),
+    "task and labels": (
+        ["{mask}", "x.csv", "-t", NAME, "-l", "a"],
+        "-t / --task: cannot be combined with -l / --label",
+    ),
+    "voxels into csv": (
+        ["{mask}", "x.csv", "--voxels-out"],
+        "x.csv: cannot hold voxel indices: expected a .json file",
+    ),
 }
 
 

@@ -138,7 +138,10 @@ def test_a_finished_fold_is_left_alone(trained, root):
     before = {p: p.stat().st_mtime_ns for p in (results / NAME / "fold_0").rglob("*.*")
               if p.suffix in (".safetensors", ".gz", ".ckpt")}  # fmt: skip
     done = train(root, results, epochs=2)
-    assert done.exit_code == 0 and "was trained for 2 epochs already" in done.output
+    assert (
+        done.exit_code == 0
+        and "already trained for 2 epochs (--overwrite starts anew)" in done.output
+    )
     assert all(p.stat().st_mtime_ns == when for p, when in before.items())
 
 
@@ -189,7 +192,8 @@ def test_wrong_requests(root, tmp_path, options, message):
 
 def test_one_fold_at_a_time_on_several_devices(root, tmp_path):
     done = train(root, tmp_path, "--devices", "2", fold="all")
-    assert done.exit_code == 2 and "one fold at a time" in done.output
+    assert done.exit_code == 2
+    assert "--devices 2: expected 1 for -f / --fold all: with several" in done.output
 
 
 def test_a_task_that_is_not_planned(root, tmp_path):
@@ -254,7 +258,8 @@ def test_killed_for_real_and_started_again(root, tmp_path, number, status):
     if number == signal.SIGKILL:
         assert record["status"] == "running"
     else:
-        assert "saved; the same command goes on" in said and "ended by" in record["ended"]
+        assert f"the training is saved in {folder / 'checkpoint.ckpt'}" in said
+        assert "what is done is kept" in said and "ended by" in record["ended"]
     done = len((folder / "metrics.csv").read_text().splitlines()) - 1
     assert done >= 2
     again = process(root, tmp_path, "--no-mlflow", "--no-validate", epochs=400)
@@ -268,10 +273,10 @@ def test_a_signal_during_validation(root, tmp_path):
     done = train(root, tmp_path, "--no-mlflow", "--no-validate")
     assert done.exit_code == 0, done.output
     code = (
-        "import os, sys; from interactivenet import inference; from interactivenet.cli import main;"
-        "answer = inference.Predictor.answer\n"
+        "import os, sys; from interactivenet.inference.predictor import Predictor\n"
+        "from interactivenet.cli import main; answer = Predictor.answer\n"
         "def signalled(*arguments): os.kill(os.getpid(), 15); return answer(*arguments)\n"
-        "inference.Predictor.answer = signalled; main(sys.argv[1:])"
+        "Predictor.answer = signalled; main(sys.argv[1:])"
     )
     command = [sys.executable, "-c", code, *arguments(root, tmp_path, "--no-mlflow")]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -297,13 +302,13 @@ def test_two_processes_for_one_fold(root, tmp_path):
 def test_the_bar_on_a_terminal():
     from rich.console import Console
 
-    from interactivenet.cli import training
+    from interactivenet.cli.progress import EpochProgress, duration
 
-    shown = training.Shown(3, Console(force_terminal=True, width=100))
+    shown = EpochProgress(3, Console(force_terminal=True, width=100))
     with shown:
         shown.step(1, 5, 10)
         shown.epoch({"epoch": 1, "loss": 0.5, "dice": 0.8, "seconds_left": 7300, "seconds": 9.0,
                      "best": True})  # fmt: skip
         shown.step(2, 1, 10)
-    assert training.duration(7300) == "2 h 2 min" and training.duration(30) == "30 s"
-    assert training.duration(600) == "10 min"
+    assert duration(7300) == "2 h 2 min" and duration(30) == "30 s"
+    assert duration(600) == "10 min"

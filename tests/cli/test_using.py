@@ -8,8 +8,9 @@ import pytest
 
 from interactivenet.datasets.task import Roots, Task
 from interactivenet.imaging.io import read_image, read_label, write_label, write_volume
-from interactivenet.inference.batch import Output, predict_cases
-from interactivenet.inference.predictor import Predictor
+from interactivenet.inference.batch import predict_cases
+from interactivenet.inference.options import InferenceOptions
+from interactivenet.inference.outputs import Output
 from interactivenet.models.model import own_model
 from interactivenet.system.signals import Interrupted, Signals
 from tests.cli.trained_command import CPU, case_of, copied, copied_root, files, infer, run
@@ -177,21 +178,20 @@ def test_mlflow_is_told(trained, tested, tmp_path, monkeypatch):
 def test_interrupted_it_keeps_what_is_done(trained, tmp_path):
     roots = Roots(trained / "raw", trained / "processed", trained / "results")
     model = own_model(roots, NAME)
-    how = {"mirrored": False, "restore": "probability", "precision": "fp32"}
+    options = InferenceOptions(mirrored=False, precision="fp32", device="cpu")
     cases, output = Task.load(trained / "raw" / NAME).test, Output(tmp_path, model.folds)
     signals = Signals()
     signals.received = 15
-    made = Predictor(model, device="cpu", **how)
     done = []
     with pytest.raises(Interrupted):
-        for one in predict_cases(cases, made, model, [output], how, signals=signals):
+        for one in predict_cases(cases, model, [output], options, signals=signals):
             done.append(one.case)
     assert done == [cases[0].name]
-    again = list(predict_cases(cases, made, model, [output], how))
+    again = list(predict_cases(cases, model, [output], options))
     assert [one.kept for one in again] == [True, False] and not any(one.error for one in again)
     # a record is what marks a case done: without it, it is done again
     (tmp_path / f"{cases[0].name}.json").write_text("{")
-    again = list(predict_cases(cases, made, model, [output], how))
+    again = list(predict_cases(cases, model, [output], options))
     assert [one.kept for one in again] == [False, True]
 
 

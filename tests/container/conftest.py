@@ -16,6 +16,8 @@ HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 #: engines and images stay here from run to run, out of pytest's folder, which only its user reads
 PLACE = REPOSITORY / "build" / "containers"
+#: what both Apptainer and its ordinary user see
+SHARED = PLACE / "shared"
 IMAGE = "interactivenet:test"
 TASK = "Task901_PHANTOM"
 EPOCHS = 12
@@ -37,13 +39,20 @@ def wanted():
         pytest.skip("builds an image and may install an engine: `make image-test` runs it")
 
 
-def brought_up(*words):
-    """Run one of the scripts beside this file; return what it printed, or skip as it says."""
-    done = subprocess.run(["bash", *map(str, words)], capture_output=True, text=True)
-    if done.returncode == 77:
-        pytest.skip(done.stdout.strip().splitlines()[-1])
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def start_script(*words):
+    """Start one of the scripts beside this file."""
+    return subprocess.Popen(
+        ["bash", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finish_script(script):
+    """Wait for a script; return what it printed, or skip as it says."""
+    output, errors = script.communicate()
+    if script.returncode == 77:
+        pytest.skip(output.strip().splitlines()[-1])
+    assert script.returncode == 0, output + errors
+    return output
 
 
 @dataclass(frozen=True)
@@ -74,18 +83,30 @@ class Engine:
 def engine():
     wanted()
     script, folder = HERE / "engine.sh", PLACE / "engine"
-    lines = brought_up(script, "up", folder).splitlines()
-    found = dict(line.split("=", 1) for line in lines)
+    lines = finish_script(start_script(script, "up", folder)).splitlines()
+    settings = dict(line.split("=", 1) for line in lines)
     build = " ".join(
-        f"--build-arg {name}='{found[name]}'" for name in ("BASE_IMAGE", "BUILD_PACKAGES")
+        f"--build-arg {name}='{settings[name]}'" for name in ("BASE_IMAGE", "BUILD_PACKAGES")
     )
-    env = {name: found[name] for name in ("DOCKER_HOST", "DOCKER_BUILDKIT") if name in found}
-    yield Engine(found["DOCKER"], env, f"--network host {build}")
+    env = {name: settings[name] for name in ("DOCKER_HOST", "DOCKER_BUILDKIT") if name in settings}
+    yield Engine(settings["DOCKER"], env, f"--network host {build}")
     subprocess.run(["bash", str(script), "down", str(folder)], check=True)
 
 
 @pytest.fixture(scope="session")
-def image(engine):
+def apptainer_script(engine, request):
+    """What installs Apptainer, running while the image is built; None where nothing needs it."""
+    needed = any("apptainer" in item.fixturenames for item in request.session.items)
+    if not needed or shutil.which("apptainer"):
+        yield None
+        return
+    SHARED.mkdir(parents=True, exist_ok=True)
+    with start_script(HERE / "apptainer.sh", "up", PLACE / "apptainer", SHARED) as script:
+        yield script
+
+
+@pytest.fixture(scope="session")
+def image(engine, apptainer_script):
     """The name of the image, built by ``make image``."""
     engine.script(
         "make", "-C", REPOSITORY, "image", f"DOCKER={engine.command}", f"IMAGE={IMAGE}",
@@ -195,17 +216,16 @@ def tested(trained):
 
 
 @pytest.fixture(scope="session")
-def apptainer(image):
+def apptainer(image, apptainer_script):
     """The folder that both Apptainer and its ordinary user see; ``apptainer`` is on PATH."""
-    folder, shared = PLACE / "apptainer", PLACE / "shared"
-    shared.mkdir(parents=True, exist_ok=True)
-    shared.chmod(0o755)
-    before = os.environ["PATH"]
-    if not shutil.which("apptainer"):
-        brought_up(HERE / "apptainer.sh", "up", folder, shared)
-        os.environ["PATH"] = f"{folder / 'bin'}{os.pathsep}{before}"
-    yield shared
-    os.environ["PATH"] = before
+    SHARED.mkdir(parents=True, exist_ok=True)
+    SHARED.chmod(0o755)
+    previous = os.environ["PATH"]
+    if apptainer_script:
+        finish_script(apptainer_script)
+        os.environ["PATH"] = f"{PLACE / 'apptainer' / 'bin'}{os.pathsep}{previous}"
+    yield SHARED
+    os.environ["PATH"] = previous
 
 
 @pytest.fixture(scope="session")

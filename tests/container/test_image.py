@@ -2,7 +2,7 @@
 
 import json
 
-from tests.container.conftest import EPOCHS, HARDENED, TASK, USER
+from tests.container.conftest import EPOCHS, HARDENED, TASK, USER, given_away
 
 
 def test_it_says_what_it_is(engine, image):
@@ -12,8 +12,10 @@ def test_it_says_what_it_is(engine, image):
     assert set(config["Volumes"]) == {"/data", "/results"}
     labels = config["Labels"]
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
-    version = engine("run", "--rm", image, "--version").stdout.split()[-1]
-    assert labels["org.opencontainers.image.version"] == version
+    label = "org.opencontainers.image"
+    version, revision = labels[f"{label}.version"], labels[f"{label}.revision"]
+    shown = engine("run", "--rm", image, "--version").stdout
+    assert shown == f"interactivenet, version {version}, commit {revision}\n"
 
 
 def test_without_arguments_it_prints_the_help(engine, image):
@@ -23,8 +25,17 @@ def test_without_arguments_it_prints_the_help(engine, image):
 
 
 def test_it_says_how_to_mount(engine, image, tmp_path):
+    tmp_path.chmod(0o755)  # what is read may belong to somebody else
     for options, words, expected in [
         ((), "plan -t X", "-v FOLDER:/data"),
+        ((), "interactivenet plan -t X", "-v FOLDER:/data"),
+        # MLflow's database, and a file beside no mount
+        (
+            ("-v", f"{tmp_path}:/in:ro", "-v", f"{given_away(tmp_path / 'out', USER)}:/out"),
+            "infer -t X -i /in -in /in -o /out --model /in -m",
+            "-v FOLDER:/results",
+        ),
+        ((), "prompts convert /opt/a.json /lost/b.csv", "-v FOLDER:/lost"),
         (("-v", f"{tmp_path}:/data"), "train -t X -f 0", "-v FOLDER:/results"),
         (("-v", f"{tmp_path}:/data:ro"), "simulate -t X", "mounted read-only"),
         (("-v", f"{tmp_path}:/data"), "simulate -t X", "--user"),
@@ -32,6 +43,11 @@ def test_it_says_how_to_mount(engine, image, tmp_path):
         done = engine("run", "--rm", *HARDENED, *options, image, *words.split(), check=False)
         assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stdout + done.stderr
         assert expected in done.stderr
+
+
+def test_an_engines_own_first_process_is_no_reason_to_warn(engine, image):
+    done = engine("run", "--rm", "--init", *HARDENED, image, "--version")
+    assert done.stderr == "" and done.stdout.startswith("interactivenet, version")
 
 
 def test_doctor_knows_the_limits(planned):
@@ -62,7 +78,7 @@ def test_a_stopped_training_goes_on(trained):
     """'docker stop' waits 10 s and kills then, which is status 137."""
     assert trained.status == 143, trained.log
     assert trained.checkpoint and 0 < trained.epochs < EPOCHS
-    assert f"goes on after epoch {trained.epochs}," in trained.again
+    assert f"continues after epoch {trained.epochs}," in trained.again
     for number in (0, 1):
         rows = (trained.stages.results / f"fold_{number}" / "metrics.csv").read_text().splitlines()
         assert [int(row.split(",")[0]) for row in rows[1:]] == list(range(1, EPOCHS + 1))

@@ -35,10 +35,10 @@ def test_channels_label_and_prompts(case):
 
 def test_a_sample_straight_from_files(case):
     plan = make_plan(GRID.ras.spacing)
-    one = Case("a", case.images[:1], case.label, case.interaction)
-    scan = read_scan(one, 1)
+    first = Case("a", case.images[:1], case.label, case.interaction)
+    scan = read_scan(first, 1)
     direct = make_sample(scan, scan.prompts[0], plan)
-    assert np.array_equal(make_sample(one, scan.prompts[0], plan).array, direct.array)
+    assert np.array_equal(make_sample(first, scan.prompts[0], plan).array, direct.array)
 
 
 def test_what_does_not_fit_is_refused(case, tmp_path):

@@ -84,10 +84,10 @@ def test_a_decathlon_task_of_4d_images_becomes_a_file_per_modality(tmp_path):
     assert len(content["training"][0]["image"]) == 3 and content["numTest"] == 1
     whole = nib.load(source / "imagesTr/brain_01.nii.gz")
     for index, image in enumerate(content["training"][0]["image"]):
-        one = nib.load(tmp_path / "raw" / NAME / image)
-        np.testing.assert_array_equal(one.get_fdata(), whole.get_fdata()[..., index])
-        np.testing.assert_array_equal(one.affine, whole.affine)
-        assert one.get_data_dtype() == whole.get_data_dtype()
+        part = nib.load(tmp_path / "raw" / NAME / image)
+        np.testing.assert_array_equal(part.get_fdata(), whole.get_fdata()[..., index])
+        np.testing.assert_array_equal(part.affine, whole.affine)
+        assert part.get_data_dtype() == whole.get_data_dtype()
     assert snapshot(source) == before
 
 
@@ -200,7 +200,7 @@ def broken(tmp_path, change):
 REFUSED = {
     "an ignore label": (lambda s, c: c["labels"].update(ignore=2), "'ignore' label"),
     "2D files": (lambda s, c: c.update(file_ending=".png"), "file ending '.png'"),
-    "no channel names": (lambda s, c: c.pop("channel_names"), "is neither of the Decathlon"),
+    "no channel names": (lambda s, c: c.pop("channel_names"), "of neither the Decathlon"),
     "no labels": (lambda s, c: c.pop("labels"), "is not an nnU-Net v2 dataset"),
     "labels the wrong way round": (
         lambda s, c: c.update(labels={"0": "background", "1": "a"}),
@@ -231,8 +231,8 @@ def test_a_folder_that_is_no_dataset_and_a_name_that_is_taken_are_refused(tmp_pa
     assert "no dataset found" in convert(tmp_path / "empty", tmp_path / "raw").stderr
     source = decathlon(tmp_path / "Task01", channels=0)
     assert convert(source, tmp_path / "raw").exit_code == 0
-    other = convert(nnunet(tmp_path / "other"), tmp_path / "raw")
-    assert other.exit_code == 2 and "exists: choose another task name" in other.stderr
+    second = convert(nnunet(tmp_path / "other"), tmp_path / "raw")
+    assert second.exit_code == 2 and "exists: choose another task name" in second.stderr
 
 
 def test_an_import_that_is_done_is_only_checked_again(tmp_path):
@@ -360,7 +360,7 @@ def test_some_of_the_cases_and_others_of_them_to_test(tmp_path):
 
     def drawn(raw):
         content = json.loads((raw / NAME / "dataset.json").read_text())
-        return [{one["case"] for one in content[part]} for part in ("training", "test")]
+        return [{entry["case"] for entry in content[part]} for part in ("training", "test")]
 
     training, test = drawn(tmp_path / "raw")
     assert (len(training), len(test)) == (4, 2) and not training & test

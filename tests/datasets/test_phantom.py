@@ -172,21 +172,22 @@ def test_no_test_cases(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"cases": 0}, "cases must be at least 1, got 0"),
-        ({"test_cases": -1}, "test_cases must be at least 0, got -1"),
-        ({"objects": 0}, "objects must be at least 1, got 0"),
-        ({"seed": -3}, "seed must be at least 0, got -3"),
-        ({"modalities": ()}, "modalities must be 1 to 255 different names, got ()"),
-        ({"modalities": ("T1", "T1")}, "modalities must be 1 to 255 different names"),
-        ({"labels": "tumour"}, "labels must be 1 to 255 different names, got 'tumour'"),
-        ({"labels": ("a", "")}, "labels must be 1 to 255 different names"),
-        ({"shape": (64, 15, 32)}, "shape must be three numbers from 16, got (64, 15, 32)"),
-        ({"shape": (64, 64)}, "shape must be three numbers from 16, got (64, 64)"),
-        ({"spacing": (1.0, 0.0, 1.0)}, "spacing must be three positive numbers"),
-        ({"spacing": (1.0, float("nan"), 1.0)}, "spacing must be three positive numbers"),
-        ({"oblique": 50.0}, "oblique must be from -45 to 45 degrees, got 50.0"),
-        ({"orientation": "LPP"}, "orientation must be one letter each of R or L"),
-        ({"orientation": "lps"}, "and S or I, got 'lps'"),
+        ({"cases": 0}, "`cases=0`: expected 1 or more"),
+        ({"test_cases": -1}, "`test_cases=-1`: expected 0 or more"),
+        ({"objects": 0}, "`objects=0`: expected 1 or more"),
+        ({"seed": -3}, "`seed=-3`: expected 0 or more"),
+        ({"modalities": ()}, "`modalities=()`: expected 1 to 255 different names"),
+        ({"modalities": ("T1", "T1")}, "expected 1 to 255 different names"),
+        ({"labels": "tumour"}, "`labels='tumour'`: expected 1 to 255 different names"),
+        ({"labels": ("a", "")}, "expected 1 to 255 different names"),
+        ({"shape": (64, 15, 32)}, "`shape=(64, 15, 32)`: expected three numbers of 16 or more"),
+        ({"shape": (64, 64)}, "`shape=(64, 64)`: expected three numbers of 16 or more"),
+        ({"spacing": (1.0, 0.0, 1.0)}, "expected three positive lengths in mm"),
+        ({"spacing": (1.0, float("nan"), 1.0)}, "expected three positive lengths in mm"),
+        ({"spacing": (1.0, 1.0)}, "`spacing=(1.0, 1.0)`: expected three positive lengths in mm"),
+        ({"oblique": 50.0}, "`oblique=50.0`: expected -45 to 45 degrees"),
+        ({"orientation": "LPP"}, "`orientation='LPP'`: expected one letter each of R or L"),
+        ({"orientation": "lps"}, "`orientation='lps'`: expected one letter each of R or L"),
     ],
 )
 def test_bad_settings_are_refused_in_one_line(setting: dict[str, Any], message: str) -> None:
@@ -197,7 +198,7 @@ def test_bad_settings_are_refused_in_one_line(setting: dict[str, Any], message: 
 
 
 def test_objects_that_do_not_fit() -> None:
-    with pytest.raises(RequestError, match=r"only \d+ of 100 objects fit into phantom_003: ask"):
+    with pytest.raises(RequestError, match=r"only \d+ of 100 objects fit into phantom_003: choose"):
         make_phantom(PhantomSettings(objects=100, shape=(24, 24, 16)), 3)
 
 

@@ -75,10 +75,10 @@ def test_one_fold_trains_and_validates_on_all():
 
 
 def test_more_folds_than_cases_or_patients():
-    with pytest.raises(RequestError, match=r"24: expected at least as many cases, there are 23"):
+    with pytest.raises(RequestError, match=r"24`: expected at most 23, the number of cases"):
         splits_of(folds=24)
     groups = {name: f"patient {i % 3}" for i, name in enumerate(CASES)}
-    with pytest.raises(RequestError, match=r"5: expected at least as many patients, there are 3"):
+    with pytest.raises(RequestError, match=r"5`: expected at most 3, the number of patients"):
         splits_of(groups=groups)
 
 
@@ -97,8 +97,11 @@ def test_leave_one_out_by_subtype():
 @pytest.mark.parametrize(
     ("subtypes", "message"),
     [
-        (dict.fromkeys(CASES, "a"), "there is only 'a'"),
-        ({**dict.fromkeys(CASES, "a"), CASES[3]: None, CASES[4]: "b"}, "1 cases have none"),
+        (dict.fromkeys(CASES, "a"), "'a' is the only subtype"),
+        (
+            {**dict.fromkeys(CASES, "a"), CASES[3]: None, CASES[4]: "b"},
+            f"cases without a subtype: 1 of {len(CASES)}",
+        ),
     ],
 )
 def test_leave_one_out_needs_subtypes(subtypes, message):
@@ -111,5 +114,5 @@ def test_groups_file(tmp_path):
     write_json(tmp_path / "groups.json", {"a": "b"})
     assert read_groups(tmp_path, ["a", "b"]) == {"a": "patient b", "b": "b"}
     write_json(tmp_path / "groups.json", {"x": "b"})
-    with pytest.raises(DataError, match=r"groups.json: names x, which is no case of the task"):
+    with pytest.raises(DataError, match=r"groups.json: names x, which is not a case of the task"):
         read_groups(tmp_path, ["a", "b"])

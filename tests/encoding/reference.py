@@ -30,13 +30,13 @@ def shortest_paths(image, seeds, spacing, cost):
     number = np.arange(seeds.size).reshape(shape)
     rows, columns, costs = [], [], []
     for step in np.array(STEPS) - 1:
-        here = tuple(slice(max(0, -s), n - max(0, s)) for s, n in zip(step, shape, strict=True))
-        there = tuple(slice(max(0, s), n - max(0, -s)) for s, n in zip(step, shape, strict=True))
+        source = tuple(slice(max(0, -s), n - max(0, s)) for s, n in zip(step, shape, strict=True))
+        target = tuple(slice(max(0, s), n - max(0, -s)) for s, n in zip(step, shape, strict=True))
         difference = np.linalg.norm(
-            image[(slice(None), *here)] - image[(slice(None), *there)], axis=0
+            image[(slice(None), *source)] - image[(slice(None), *target)], axis=0
         )
-        rows.append(number[here].ravel())
-        columns.append(number[there].ravel())
+        rows.append(number[source].ravel())
+        columns.append(number[target].ravel())
         length = np.linalg.norm(step * np.asarray(spacing))
         costs.append((cost(difference, length) + np.zeros_like(difference)).ravel())
     # a step that costs nothing would be no edge of the sparse graph
@@ -44,8 +44,8 @@ def shortest_paths(image, seeds, spacing, cost):
     graph = coo_matrix(
         (edges, (np.concatenate(rows), np.concatenate(columns))), (seeds.size, seeds.size)
     )
-    found = dijkstra(graph.tocsr(), indices=np.flatnonzero(seeds), min_only=True)
-    return found.reshape(shape)
+    distance = dijkstra(graph.tocsr(), indices=np.flatnonzero(seeds), min_only=True)
+    return distance.reshape(shape)
 
 
 def raster_scan(image, seeds, spacing, cost, iterations):

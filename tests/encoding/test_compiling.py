@@ -20,7 +20,7 @@ def places(monkeypatch, tmp_path):
         (tmp_path / name).mkdir()
     monkeypatch.setattr(compiling, "_IN_TREE", tmp_path / "source" / "__pycache__")
     monkeypatch.setattr(compiling.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
-    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     compiling.cache_folder.cache_clear()
@@ -44,20 +44,20 @@ def test_the_order_of_places(places, monkeypatch):
     temporary = places / "temporary" / f"interactivenet-{compiling._user()}"
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(places / "wanted"))
     expected = [places / "wanted", places / "source" / "__pycache__", user, temporary, None]
-    found = []
+    folders = []
     for count in range(len(expected)):
         with monkeypatch.context() as patch:
             unwritable(patch, *(place for place in expected[:count] if place))
             compiling.cache_folder.cache_clear()
-            found.append(compiling.cache_folder())
-    assert found == expected
+            folders.append(compiling.cache_folder())
+    assert folders == expected
 
 
 def test_no_home_is_no_error(places, monkeypatch):
-    def no_home():
-        raise RuntimeError("Could not determine home directory.")
+    def no_home(*_, **__):
+        raise RuntimeError("could not determine the home directory")
 
-    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setattr(compiling, "user_cache_path", no_home)
     unwritable(monkeypatch, places / "source")
     assert compiling.cache_folder().parent == places / "temporary"
 
@@ -65,20 +65,20 @@ def test_no_home_is_no_error(places, monkeypatch):
 @posix
 def test_a_folder_of_somebody_else_is_not_used(places, monkeypatch):
     unwritable(monkeypatch, places / "source", places / "home")
-    mine = places / "temporary" / f"interactivenet-{os.getuid()}"
-    assert compiling.cache_folder() == mine and mine.stat().st_mode & 0o777 == 0o700
+    private = places / "temporary" / f"interactivenet-{os.getuid()}"
+    assert compiling.cache_folder() == private and private.stat().st_mode & 0o777 == 0o700
 
-    mine.chmod(0o777)  # others may write
+    private.chmod(0o777)  # others may write
     compiling.cache_folder.cache_clear()
     assert compiling.cache_folder() is None
 
-    mine.rmdir()
+    private.rmdir()
     (places / "elsewhere").mkdir(mode=0o700)
-    mine.symlink_to(places / "elsewhere")  # a link may be turned to another place
+    private.symlink_to(places / "elsewhere")  # a link may be turned to another place
     compiling.cache_folder.cache_clear()
     assert compiling.cache_folder() is None
 
-    mine.unlink()
+    private.unlink()
     uid = os.getuid()
     (places / "temporary" / f"interactivenet-{uid + 1}").mkdir(mode=0o700)
     monkeypatch.setattr(compiling.os, "getuid", lambda: uid + 1)  # that belongs to uid
@@ -92,8 +92,8 @@ from interactivenet.encoding import geodesic_distance
 from interactivenet.encoding import compiling
 image, seeds = np.zeros((3, 4, 5), np.float32), np.ones((3, 4, 5), bool)
 assert (geodesic_distance(image, seeds, (1, 1, 1), kernel="scan") == 0).all()
-from interactivenet.encoding.kernels import scan
-print(sum(scan.stats.cache_hits.values()) if compiling.cache_folder() else "no cache")
+from interactivenet.encoding.kernels import raster_scan
+print(sum(raster_scan.stats.cache_hits.values()) if compiling.cache_folder() else "no cache")
 """
 
 
@@ -156,15 +156,16 @@ def test_kernels_are_for_the_common_processors(monkeypatch, features, given, exp
     with monkeypatch.context() as patch:
         patch.setattr(compiling.numba.config, "reload_config", lambda: None)
         compiling.choose_processor(dict.fromkeys(features, True) | {"sse2": True, "adx": False})
-        found = tuple(os.environ.pop(name, None) for name in names)
-    assert found == expected
+        values = tuple(os.environ.pop(name, None) for name in names)
+    assert values == expected
 
 
 def test_kernels_compiled_elsewhere_are_loaded(tmp_path):
     """What one process has compiled another one loads: numba compares processors by name."""
     program = (
         "from interactivenet.encoding import kernels, precompile; precompile.precompile();"
-        "print(sum(sum(f.stats.cache_misses.values()) for f in (kernels.settle, kernels.scan)))"
+        "functions = kernels.settle, kernels.raster_scan\n"
+        "print(sum(sum(f.stats.cache_misses.values()) for f in functions))"
     )
     env = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"):

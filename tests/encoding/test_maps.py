@@ -30,9 +30,9 @@ def test_euclidean_and_gaussian_are_those_of_the_nearest_point(volume, spacing, 
         ("euclidean", np.exp(-distance / sigma)),
         ("gaussian", np.exp(-(distance**2) / (2 * sigma**2))),
     ):
-        found = encode_prompts(image, seeds, spacing, Encoding(kind=kind, sigma_mm=sigma))
-        assert found.dtype == np.float32 and found.shape == seeds.shape
-        np.testing.assert_allclose(found, expected, atol=1e-6)
+        encoded = encode_prompts(image, seeds, spacing, Encoding(kind=kind, sigma_mm=sigma))
+        assert encoded.dtype == np.float32 and encoded.shape == seeds.shape
+        np.testing.assert_allclose(encoded, expected, atol=1e-6)
 
 
 @settings(derandomize=True, deadline=None, max_examples=40)
@@ -40,13 +40,13 @@ def test_euclidean_and_gaussian_are_those_of_the_nearest_point(volume, spacing, 
 def test_geodesic_is_exponentialised(volume, spacing, kernel, bound):
     image, seeds = volume
     encoding = Encoding(kernel=kernel, lamb=0.8, iterations=2, bound=bound)
-    found = encode_prompts(image, seeds, spacing, encoding)
+    encoded = encode_prompts(image, seeds, spacing, encoding)
     distance = geodesic_distance(
         image, seeds, spacing, kernel=kernel, lamb=0.8, iterations=2, bound=bound
     )
-    assert found.dtype == np.float32 and np.array_equal(found, np.exp(-distance))
-    assert (found[seeds] == 1).all() and found.min() >= 0
-    assert bound is None or not ((found > 0) & (found < np.float32(np.exp(-1.0001)))).any()
+    assert encoded.dtype == np.float32 and np.array_equal(encoded, np.exp(-distance))
+    assert (encoded[seeds] == 1).all() and encoded.min() >= 0
+    assert bound is None or not ((encoded > 0) & (encoded < np.float32(np.exp(-1.0001)))).any()
 
 
 def test_every_field_of_the_settings_counts():
@@ -70,8 +70,8 @@ def test_every_field_of_the_settings_counts():
             Encoding(kind="gaussian"),
         )
     ]
-    for i, one in enumerate(maps):
-        assert not any(np.array_equal(one, other) for other in maps[:i]), i
+    for i, encoded in enumerate(maps):
+        assert not any(np.array_equal(encoded, earlier) for earlier in maps[:i]), i
 
 
 def test_the_settings_are_plain():
@@ -86,7 +86,7 @@ def test_unusable_data(kind):
     image, seeds = np.zeros((4, 5, 6), np.float32), np.ones((4, 5, 6), bool)
     encoding = Encoding(kind=kind)
     for bad, message in (
-        ((image, ~seeds, ONE), "no seed voxel"),
+        ((image, ~seeds, ONE), "no voxel that is True"),
         ((image, seeds[1:], ONE), "seeds must have the image's shape"),
         ((image, seeds.astype(int), ONE), "seeds must be"),
         ((image, seeds, (1, -1, 1)), "spacing must be three positive numbers"),
@@ -99,7 +99,7 @@ def test_settings_out_of_range():
     image, seeds = np.zeros((4, 5, 6), np.float32), np.ones((4, 5, 6), bool)
     with pytest.raises(ValueError, match="kind must be one of"):
         encode_prompts(image, seeds, ONE, Encoding(kind="hyperbolic"))
-    with pytest.raises(ValueError, match=r"sigma_mm is 0\.0, out of its range"):
+    with pytest.raises(ValueError, match=r"sigma_mm must be above 0, got 0\.0"):
         encode_prompts(image, seeds, ONE, Encoding(kind="gaussian", sigma_mm=0.0))
 
 
@@ -107,22 +107,24 @@ def test_no_map_is_empty():
     image = np.random.default_rng(0).normal(size=(2, 4, 5, 6)).astype(np.float32)
     seeds = np.zeros((4, 5, 6), bool)
     seeds[1, 2, 3] = True
-    for one in (image, image[0]):
-        found = encode_prompts(one, seeds, (1.0, 1.0, 1.0), Encoding(kind="none"))
-        assert found.shape == seeds.shape and found.dtype == np.float32 and not found.any()
+    for channels in (image, image[0]):
+        encoded = encode_prompts(channels, seeds, (1.0, 1.0, 1.0), Encoding(kind="none"))
+        assert encoded.shape == seeds.shape and encoded.dtype == np.float32 and not encoded.any()
 
 
 def test_the_extent_is_an_ellipsoid_through_the_points():
     points = np.array([[2, 10, 8], [18, 10, 8], [10, 4, 8], [10, 16, 8], [10, 10, 5], [10, 10, 11]])
-    found = encode_extent(points, (21, 21, 17))
-    assert found.shape == (21, 21, 17) and found.dtype == np.float32
-    assert found.argmax() == np.ravel_multi_index((10, 10, 8), found.shape) and found.max() == 1
+    encoded = encode_extent(points, (21, 21, 17))
+    assert encoded.shape == (21, 21, 17) and encoded.dtype == np.float32
+    assert (
+        encoded.argmax() == np.ravel_multi_index((10, 10, 8), encoded.shape) and encoded.max() == 1
+    )
     # half a voxel beyond each point the value is 1/2: a voxel has an extent
     for axis, half in enumerate((8.5, 6.5, 3.5)):
-        line = np.moveaxis(found, axis, 0)[(slice(None), *np.delete([10, 10, 8], axis))]
+        line = np.moveaxis(encoded, axis, 0)[(slice(None), *np.delete([10, 10, 8], axis))]
         distance = abs(np.arange(len(line)) - (10, 10, 8)[axis])
         np.testing.assert_allclose(line, 2.0 ** -((distance / half) ** 2), rtol=1e-5)
     moved = encode_extent(points + np.array([1, 0, 2]), (30, 21, 25))
-    np.testing.assert_allclose(moved[1:22, :, 2:19], found, rtol=1e-5)
-    one = encode_extent([[3, 3, 3]], (7, 7, 7))
-    assert one.max() == 1 and np.isfinite(one).all()
+    np.testing.assert_allclose(moved[1:22, :, 2:19], encoded, rtol=1e-5)
+    point = encode_extent([[3, 3, 3]], (7, 7, 7))
+    assert point.max() == 1 and np.isfinite(point).all()

@@ -35,21 +35,21 @@ def _one_thread():
 @given(volumes(longest=6), spacings, metrics, st.sampled_from([None, 0.7]))
 def test_sweeps_reach_the_exact_distance(device, volume, spacing, metric, bound):
     image, seeds = volume
-    found = sweeps.geodesic_sweeps(
+    distance = sweeps.geodesic_sweeps(
         torch.from_numpy(image).to(device),
         torch.from_numpy(seeds).to(device),
         spacing,
         metric,
         bound=bound or 1e30,
     )
-    assert found.dtype == torch.float32 and found.device.type == device
+    assert distance.dtype == torch.float32 and distance.device.type == device
     expected = geodesic_distance(
         image, seeds, spacing, metric=metric.name, lamb=metric.lamb, weight=metric.weight
     )
     if bound is not None:
         near = np.abs(expected - bound) < 1e-4
-        expected = np.where(near, found.cpu(), np.where(expected < bound, expected, np.inf))
-    assert np.abs(np.exp(-found.cpu().numpy()) - np.exp(-expected)).max() < 1e-4
+        expected = np.where(near, distance.cpu(), np.where(expected < bound, expected, np.inf))
+    assert np.abs(np.exp(-distance.cpu().numpy()) - np.exp(-expected)).max() < 1e-4
 
 
 def test_fewer_sweeps_find_fewer_paths():
@@ -73,11 +73,11 @@ def test_tensors_in_tensor_out(device, kind):
     seeds = rng.random(image.shape) < 0.01
     expected = encode_prompts(image, seeds, (1, 1, 3), Encoding(kind=kind))
     for given_seeds in (torch.from_numpy(seeds).to(device), seeds):
-        found = encode_prompts(
+        encoded = encode_prompts(
             torch.from_numpy(image).to(device), given_seeds, (1, 1, 3), Encoding(kind=kind)
         )
-        assert isinstance(found, torch.Tensor) and found.device.type == device
-        np.testing.assert_allclose(found.cpu(), expected, atol=1e-4)
+        assert isinstance(encoded, torch.Tensor) and encoded.device.type == device
+        np.testing.assert_allclose(encoded.cpu(), expected, atol=1e-4)
     assert isinstance(
         encode_prompts(image, torch.from_numpy(seeds), (1, 1, 3), Encoding()), np.ndarray
     )

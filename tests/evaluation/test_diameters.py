@@ -15,16 +15,16 @@ shapes = st.tuples(*[st.integers(1, 6)] * 3)
 
 def outer_faces(mask, axes):
     """Centres of the faces between inside and outside, across some axes, in voxels."""
-    found = []
+    faces = []
     for voxel in np.argwhere(mask):
         for axis in axes:
             for step in (-1, 1):
-                other = voxel.copy()
-                other[axis] += step
-                inside = (other >= 0).all() and (other < mask.shape).all()
-                if not inside or not mask[tuple(other)]:
-                    found.append((voxel + other) / 2)
-    return np.array(found)
+                neighbour = voxel.copy()
+                neighbour[axis] += step
+                inside = (neighbour >= 0).all() and (neighbour < mask.shape).all()
+                if not inside or not mask[tuple(neighbour)]:
+                    faces.append((voxel + neighbour) / 2)
+    return np.array(faces)
 
 
 def plain(mask, spacing):

@@ -11,7 +11,7 @@ from interactivenet.errors import RequestError
 from interactivenet.evaluation import evaluate_masks
 from interactivenet.evaluation.evaluate import evaluate_cases
 from interactivenet.evaluation.matching import Pair, build_pairs
-from interactivenet.evaluation.measured import measure_pair
+from interactivenet.evaluation.measures import measure_pair
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import read_label, write_label
 from interactivenet.prompts.io import write_prompts
@@ -40,9 +40,9 @@ STORED = [
 
 
 def predicted():
-    found = np.roll(label_array(), 2, axis=0)
-    found[1:3, 1:3, 1:3] = 2
-    return found
+    prediction = np.roll(label_array(), 2, axis=0)
+    prediction[1:3, 1:3, 1:3] = 2
+    return prediction
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def record(path, *objects):
     path.write_text(json.dumps({"case": path.stem, "objects": list(objects)}))
 
 
-def test_rows_are_those_of_evaluate_pair(task):
+def test_rows_hold_what_evaluate_masks_measures(task):
     [pair, _] = pairs_of(task, subtypes={"a": "x"})
     first, second = measure_pair(pair, NAMES, 3.0)
     expected = evaluate_masks(predicted() == 1, label_array() == 1, stored_spacing(pair), 3.0)
@@ -130,58 +130,58 @@ def test_an_unexpected_error_is_a_case_s_own(task, tmp_path, monkeypatch):
 
     monkeypatch.setattr(evaluate, "measure_pair", odd)
     done = evaluate_cases(pairs_of(task), tmp_path / "out")
-    why = "unexpected ZeroDivisionError: by nought (please report it)"
-    assert done.failures == {"a": why} and {row["case"] for row in done.rows} == {"b"}
+    reason = "unexpected ZeroDivisionError: by nought (please report it)"
+    assert done.failures == {"a": reason} and {row["case"] for row in done.rows} == {"b"}
 
 
 def two_objects(task):
     """Two components of label 1, with a prompt each, found in part."""
     truth = np.zeros(SHAPE, np.uint8)
     truth[2:6, 3:9, 3:9] = truth[12:18, 3:9, 3:9] = 1
-    owner = np.zeros(SHAPE, np.uint8)
-    owner[2:6, 3:9, 3:9] = 1
-    owner[12:15, 3:9, 3:9] = 2
+    instance_map = np.zeros(SHAPE, np.uint8)
+    instance_map[2:6, 3:9, 3:9] = 1
+    instance_map[12:15, 3:9, 3:9] = 2
     write_label(task / "labelsTr" / "a.nii.gz", truth, GRID)
-    write_label(task / "found" / "a.nii.gz", (owner > 0).astype(np.uint8), GRID)
-    write_label(task / "found" / "objects" / "a.nii.gz", owner, GRID)
+    write_label(task / "found" / "a.nii.gz", (instance_map > 0).astype(np.uint8), GRID)
+    write_label(task / "found" / "objects" / "a.nii.gz", instance_map, GRID)
     points = [[[3, 5, 5], [4, 6, 6]], [[13, 5, 5], [16, 6, 6]]]
-    world = [GRID.ras.voxel_to_world(np.array(some, float)) for some in points]
+    prompts = [Prompt(1, GRID.ras.voxel_to_world(np.array(p, float)), "tumour") for p in points]
     (task / "interactionsTr" / "a.nii.gz").unlink()
-    write_prompts(task / "interactionsTr" / "a.json", [Prompt(1, one, "tumour") for one in world])
+    write_prompts(task / "interactionsTr" / "a.json", prompts)
     record(
         task / "found" / "a.json",
         {"label": 1, "agreement": 0.9, "expected_dice": 0.8, "look": False},
         {"label": 1, "agreement": 0.5, "expected_dice": None, "look": True},
     )
-    return truth, owner
+    return truth, instance_map
 
 
 def test_objects_that_share_a_label(task):
-    truth, owner = two_objects(task)
+    truth, instance_map = two_objects(task)
     pair = pairs_of(task, prompts=task / "interactionsTr")[0]
     rows = measure_pair(pair, NAMES)
     assert [(row["prompt"], row["label"]) for row in rows] == [(0, 1), (1, 1)]
     assert rows[0]["dice"] == 1.0
-    where = np.arange(SHAPE[0])[:, None, None] > 9
-    second = evaluate_masks(owner == 2, (truth == 1) & where, stored_spacing(pair))
+    right = np.arange(SHAPE[0])[:, None, None] > 9
+    second = evaluate_masks(instance_map == 2, (truth == 1) & right, stored_spacing(pair))
     assert {name: rows[1][name] for name in second} == second and second["dice"] < 0.7
     assert [(row["agreement"], row["expected_dice"], row["look"]) for row in rows] == [
         (0.9, 0.8, False), (0.5, None, True),
     ]  # fmt: skip
-    # without the points, a row for the label; whose record that is, nobody can say
+    # without the points, a row for the label, which has no record of its own
     [row] = measure_pair(pairs_of(task)[0], NAMES)
     assert row["prompt"] is None and row["agreement"] is None and 0.7 < row["dice"] < 1
 
 
 def test_more_objects_than_prompts_and_labels_without_prompt(task):
-    truth, owner = two_objects(task)
+    truth, instance_map = two_objects(task)
     truth[9:11, 12:16, 3:9] = 2
     write_label(task / "labelsTr" / "a.nii.gz", truth, GRID)
     pair = pairs_of(task, prompts=task / "interactionsTr")[0]
     last = measure_pair(pair, NAMES)[-1]
     assert (last["label"], last["prompt"], last["dice"]) == (2, None, 0.0)
-    owner[0, 0, 0] = 3
-    write_label(task / "found" / "objects" / "a.nii.gz", owner, GRID)
+    instance_map[0, 0, 0] = 3
+    write_label(task / "found" / "objects" / "a.nii.gz", instance_map, GRID)
     done = evaluate_cases([pair], task / "out", pictures=False)
     assert "holds object 3" in done.failures["a"]
 
@@ -193,9 +193,9 @@ def test_what_was_expected_is_joined(task, tmp_path):
         {"label": 1, "name": "mass", "agreement": 0.93, "expected_dice": 0.87, "look": False},
     )
     done = evaluate_cases(pairs_of(task), tmp_path / "out")
-    found = {(r["case"], r["label"]): (r["agreement"], r["expected_dice"]) for r in done.rows}
-    assert found["a", 1] == (0.93, 0.87) and found["a", 2] == (0.4, None)
-    assert found["b", 1] == (None, None)
+    noted = {(r["case"], r["label"]): (r["agreement"], r["expected_dice"]) for r in done.rows}
+    assert noted["a", 1] == (0.93, 0.87) and noted["a", 2] == (0.4, None)
+    assert noted["b", 1] == (None, None)
     assert done.rows[0]["name"] == "mass"
     assert done.summary["all"]["metrics"]["expected_dice"]["n"] == 1
 
@@ -231,23 +231,23 @@ def test_many_pictures_in_processes(task, tmp_path):
 
 
 def test_names_are_matched(task):
-    found = task / "found"
-    write_label(found / "c.nii.gz", predicted(), GRID)  # no label
+    predictions = task / "found"
+    write_label(predictions / "c.nii.gz", predicted(), GRID)  # no label
     write_label(task / "labelsTr" / "d.nii.gz", label_array(), GRID)  # no prediction
     write_label(task / "labelsTr" / "b.nrrd", label_array(), GRID)  # two labels
-    (found / "evaluation").mkdir()
-    (found / "a.json").write_text('{"points": []}')  # no record
+    (predictions / "evaluation").mkdir()
+    (predictions / "a.json").write_text('{"points": []}')  # no record
     write_case(task, "a", modalities=2, label=False)
     write_points(task / "interactionsTr" / "a.nii.gz", POINTS)
     matched = build_pairs(
-        found, task / "labelsTr", images=task / "imagesTr", prompts=task / "interactionsTr"
+        predictions, task / "labelsTr", images=task / "imagesTr", prompts=task / "interactionsTr"
     )
     [pair] = matched.pairs
     assert [path.name for path in pair.images] == ["a_0000.nii.gz", "a_0001.nii.gz"]
     assert pair.prompts.name == "a.nii.gz" and pair.record is None and pair.objects is None
     assert set(matched.missing) == {"b", "d"} and set(matched.warnings) == {"c"}
     assert "2 label files" in matched.missing["b"]
-    single = build_pairs(found / "a.nii.gz", task / "labelsTr", images=task / "imagesTr")
+    single = build_pairs(predictions / "a.nii.gz", task / "labelsTr", images=task / "imagesTr")
     assert single.pairs[0].label == pair.label and single.pairs[0].images == pair.images
 
 

@@ -8,7 +8,8 @@ import pytest
 from interactivenet.errors import DataError
 from interactivenet.evaluation import evaluate_masks
 from interactivenet.evaluation.diameters import largest_diameters
-from interactivenet.evaluation.measures import METRIC, METRICS, measure_object, outcome, worst_first
+from interactivenet.evaluation.measures import measure_object, outcome, worst_first
+from interactivenet.metric_names import METRICS
 
 SPACING = (0.8, 1.0, 2.5)
 
@@ -30,23 +31,27 @@ def test_a_row():
     assert row["nsd"] != measure_object(prediction, label, SPACING, 3.0)["nsd"]
     assert row["volume_difference_ml"] == pytest.approx(-6 * 5 * np.prod(SPACING) / 1000)
     for side, mask in (("prediction", prediction), ("label", label)):
-        found = row[f"diameter_axial_{side}_mm"], row[f"diameter_3d_{side}_mm"]
-        assert found == largest_diameters(mask, SPACING)
+        diameters = row[f"diameter_axial_{side}_mm"], row[f"diameter_3d_{side}_mm"]
+        assert diameters == largest_diameters(mask, SPACING)
 
 
 @pytest.mark.parametrize(
-    ("predicted", "labelled", "what"),
-    [(True, True, "found"), (False, True, "missed"), (True, False, "false"),
-     (False, False, "empty")],
+    ("predicted", "labelled", "expected", "distances"),
+    [(True, True, "found", True), (False, True, "missed", False), (True, False, "false", False),
+     (False, False, "empty", True)],
 )  # fmt: skip
-def test_empty_ones(predicted, labelled, what):
+def test_outcomes(predicted, labelled, expected, distances):
     prediction, label = cubes()
     row = measure_object(prediction & predicted, label & labelled, SPACING)
-    assert outcome(row) == what
+    assert outcome(row) == expected
     json.dumps(row, allow_nan=False)
-    assert (row["hd95"] is None) == (what in ("missed", "false"))
-    if what == "empty":
-        assert row["dice"] == 1 and row["hd95"] == 0 and row["diameter_3d_label_mm"] == 0
+    assert all((row[name] is not None) == distances for name in ("hd", "hd95", "assd"))
+
+
+def test_two_empty_masks_agree_and_have_no_size():
+    empty = np.zeros((5, 6, 7), bool)
+    row = measure_object(empty, empty, SPACING)
+    assert row == {metric.name: float(metric.name in ("dice", "nsd")) for metric in METRICS}
 
 
 def test_refused():
@@ -60,24 +65,17 @@ def test_worst_first():
 
     rows = [row("a", 0.9, 1.0), row("b", 0.5, 1.0), row("c", 0.5, 9.0), row("d", 0.0, None),
             row("e", 0.0, 99.0), row("f", 0.5, 1.0)]  # fmt: skip
-    assert [one["case"] for one in sorted(rows, key=worst_first)] == list("decbfa")
+    assert [item["case"] for item in sorted(rows, key=worst_first)] == list("decbfa")
 
 
-def test_text():
-    assert METRIC["dice"].text(0.87654) == "0.877" and METRIC["dice"].text(None) == ""
-    assert METRIC["volume_difference_ml"].text(-0.001) == "0.00"
-    assert METRIC["volume_difference_ml"].text(1.5, signed=True) == "+1.50"
-    assert METRIC["hd95"].heading == "HD95 (mm)"
-
-
-@pytest.mark.parametrize("where", [(0, 0, 0), (12, 12, 7), (3, 0, 7)])
-def test_what_lies_around_does_not_matter(where):
+@pytest.mark.parametrize("corner", [(0, 0, 0), (12, 12, 7), (3, 0, 7)])
+def test_what_lies_around_does_not_matter(corner):
     """Objects at the border of a scan, in a corner, and with nothing around them."""
     label, prediction = np.zeros((8, 6, 5), bool), np.zeros((8, 6, 5), bool)
     label[1:, :, :4] = True
     prediction[:7, 1:] = True
     alone = measure_object(prediction, label, SPACING)
     inside = [np.zeros((20, 18, 12), bool) for _ in range(2)]
-    box = tuple(slice(start, start + n) for start, n in zip(where, label.shape, strict=True))
+    box = tuple(slice(start, start + n) for start, n in zip(corner, label.shape, strict=True))
     inside[0][box], inside[1][box] = prediction, label
     assert measure_object(*inside, SPACING) == alone

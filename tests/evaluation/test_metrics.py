@@ -10,6 +10,7 @@ from scipy.spatial.distance import cdist
 
 from interactivenet.errors import DataError
 from interactivenet.evaluation import evaluate_masks
+from interactivenet.evaluation.metrics import dice_score
 
 spacings = st.tuples(*[st.sampled_from([0.5, 1.0, 1.7, 3.3])] * 3)
 shapes = st.tuples(*[st.integers(1, 9)] * 3)
@@ -17,29 +18,29 @@ shapes = st.tuples(*[st.integers(1, 9)] * 3)
 
 def plain_surface(mask):
     """Voxels with a face neighbour outside, one by one."""
-    found = []
+    surface = []
     for voxel in np.argwhere(mask):
         for axis in range(3):
             for step in (-1, 1):
-                other = voxel.copy()
-                other[axis] += step
-                inside = (other >= 0).all() and (other < mask.shape).all()
-                if not inside or not mask[tuple(other)]:
-                    found.append(tuple(voxel))
-    return np.array(sorted(set(found)))
+                neighbour = voxel.copy()
+                neighbour[axis] += step
+                inside = (neighbour >= 0).all() and (neighbour < mask.shape).all()
+                if not inside or not mask[tuple(neighbour)]:
+                    surface.append(tuple(voxel))
+    return np.array(sorted(set(surface)))
 
 
 def plain(prediction, label, spacing, tolerance):
     a, b = plain_surface(prediction) * spacing, plain_surface(label) * spacing
     distances = cdist(a, b)
-    there, back = distances.min(axis=1), distances.min(axis=0)
-    every = np.concatenate([there, back])
+    forth, back = distances.min(axis=1), distances.min(axis=0)
+    distances = np.concatenate([forth, back])
     return {
         "dice": 2 * (prediction & label).sum() / (prediction.sum() + label.sum()),
-        "nsd": (every <= tolerance).mean(),
-        "hd": every.max(),
-        "hd95": max(np.percentile(there, 95), np.percentile(back, 95)),
-        "assd": every.mean(),
+        "nsd": (distances <= tolerance).mean(),
+        "hd": distances.max(),
+        "hd95": max(np.percentile(forth, 95), np.percentile(back, 95)),
+        "assd": distances.mean(),
         "volume_prediction_ml": prediction.sum() * np.prod(spacing) / 1000,
         "volume_label_ml": label.sum() * np.prod(spacing) / 1000,
     }
@@ -57,22 +58,22 @@ def two_masks(shape, seed):
 @settings(max_examples=150)
 def test_equal_to_pairwise_distances(shape, spacing, seed, tolerance):
     prediction, label = two_masks(shape, seed)
-    found = evaluate_masks(prediction, label, spacing, tolerance)
-    assert found == pytest.approx(plain(prediction, label, spacing, tolerance))
+    metrics = evaluate_masks(prediction, label, spacing, tolerance)
+    assert metrics == pytest.approx(plain(prediction, label, spacing, tolerance))
 
 
 @given(shapes, spacings, st.integers(0, 1000), st.permutations([0, 1, 2]))
 @settings(max_examples=50)
 def test_symmetric_and_the_same_in_any_orientation(shape, spacing, seed, order):
     prediction, label = two_masks(shape, seed)
-    found = evaluate_masks(prediction, label, spacing)
+    metrics = evaluate_masks(prediction, label, spacing)
     swapped = evaluate_masks(label, prediction, spacing)
     for name in ("dice", "nsd", "hd", "hd95", "assd"):
-        assert swapped[name] == pytest.approx(found[name])
-    assert swapped["volume_label_ml"] == found["volume_prediction_ml"]
+        assert swapped[name] == pytest.approx(metrics[name])
+    assert swapped["volume_label_ml"] == metrics["volume_prediction_ml"]
     turned = [np.flip(mask, (0, 2)).transpose(order) for mask in (prediction, label)]
     again = evaluate_masks(*turned, [spacing[axis] for axis in order])
-    assert again == pytest.approx(found)
+    assert again == pytest.approx(metrics)
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.7, 1.3, 4.0)])
@@ -85,24 +86,24 @@ def test_equal_to_monais(spacing):
             ((grid - c) / r) ** 2 for grid, c, r in zip(grids, centre, (9, 7, 6), strict=True)
         )
         masks.append(away + rng.normal(0, 0.05, away.shape) <= 1)
-    found = evaluate_masks(*masks, spacing, 2.0)
+    metrics = evaluate_masks(*masks, spacing, 2.0)
     both = [torch.from_numpy(mask)[None, None].float() for mask in masks]
     # MONAI's surface is the mask's, too; but it is one voxel off for shapes that touch the border
     options = {"include_background": True, "spacing": spacing}
     hausdorff = compute_hausdorff_distance(*both, **options)
-    assert found["hd"] == pytest.approx(float(hausdorff), rel=1e-5)
+    assert metrics["hd"] == pytest.approx(float(hausdorff), rel=1e-5)
     hd95 = compute_hausdorff_distance(*both, percentile=95, **options)
-    assert found["hd95"] == pytest.approx(float(hd95), rel=1e-5)
+    assert metrics["hd95"] == pytest.approx(float(hd95), rel=1e-5)
     nsd = compute_surface_dice(*both, class_thresholds=[2.0], **options)
-    assert found["nsd"] == pytest.approx(float(nsd), rel=1e-5)
+    assert metrics["nsd"] == pytest.approx(float(nsd), rel=1e-5)
 
 
 def test_shifted_cubes():
     label = np.zeros((40, 40, 40), bool)
     label[10:20, 10:20, 10:20] = True
-    found = evaluate_masks(np.roll(label, 3, axis=2), label, (1.0, 1.0, 2.0), 2.0)
-    assert found["dice"] == pytest.approx(0.7) and found["hd"] == pytest.approx(6.0)
-    assert found["volume_label_ml"] == pytest.approx(2.0)
+    metrics = evaluate_masks(np.roll(label, 3, axis=2), label, (1.0, 1.0, 2.0), 2.0)
+    assert metrics["dice"] == pytest.approx(0.7) and metrics["hd"] == pytest.approx(6.0)
+    assert metrics["volume_label_ml"] == pytest.approx(2.0)
     assert evaluate_masks(label, label, (1, 1, 1)) == pytest.approx(
         {"dice": 1, "nsd": 1, "hd": 0, "hd95": 0, "assd": 0,
          "volume_prediction_ml": 1, "volume_label_ml": 1}
@@ -112,10 +113,12 @@ def test_shifted_cubes():
 def test_concentric_spheres():
     grids = np.indices((60, 60, 60)) - 29.5
     away = np.sqrt((grids**2).sum(axis=0))
-    found = evaluate_masks(away <= 25, away <= 20, (1, 1, 1), 2.0)
+    metrics = evaluate_masks(away <= 25, away <= 20, (1, 1, 1), 2.0)
     for name in ("hd", "hd95", "assd"):
-        assert found[name] == pytest.approx(5, abs=0.8)
-    assert found["nsd"] == 0 and found["dice"] == pytest.approx(2 * 8000 / (8000 + 15625), abs=0.01)
+        assert metrics[name] == pytest.approx(5, abs=0.8)
+    assert metrics["nsd"] == 0 and metrics["dice"] == pytest.approx(
+        2 * 8000 / (8000 + 15625), abs=0.01
+    )
 
 
 def test_empty_masks():
@@ -123,17 +126,29 @@ def test_empty_masks():
     both = evaluate_masks(empty, empty, (1, 1, 1))
     assert (both["dice"], both["nsd"], both["hd"], both["hd95"], both["assd"]) == (1, 1, 0, 0, 0)
     for pair in ((empty, full), (full, empty)):
-        one = evaluate_masks(*pair, (1, 1, 1))
-        assert (one["dice"], one["nsd"]) == (0, 0)
-        assert all(np.isnan(one[name]) for name in ("hd", "hd95", "assd"))
+        metrics = evaluate_masks(*pair, (1, 1, 1))
+        assert (metrics["dice"], metrics["nsd"]) == (0, 0)
+        assert all(np.isnan(metrics[name]) for name in ("hd", "hd95", "assd"))
     assert evaluate_masks(full, full, (1, 1, 1))["dice"] == 1
 
 
 def test_one_voxel_each():
-    one, other = np.zeros((9, 9, 9), bool), np.zeros((9, 9, 9), bool)
-    one[0, 0, 0] = other[0, 3, 2] = True
-    found = evaluate_masks(one, other, (1.0, 1.0, 2.0))
-    assert found["hd"] == found["hd95"] == found["assd"] == pytest.approx(5.0)
+    prediction, label = np.zeros((9, 9, 9), bool), np.zeros((9, 9, 9), bool)
+    prediction[0, 0, 0] = label[0, 3, 2] = True
+    metrics = evaluate_masks(prediction, label, (1.0, 1.0, 2.0))
+    assert metrics["hd"] == metrics["hd95"] == metrics["assd"] == pytest.approx(5.0)
+
+
+@given(shapes, st.integers(0, 1000))
+@settings(max_examples=50)
+def test_dice_alone(shape, seed):
+    prediction, label = two_masks(shape, seed)
+    expected = 2 * (prediction & label).sum() / (prediction.sum() + label.sum())
+    assert dice_score(prediction, label) == pytest.approx(expected)
+    empty = np.zeros(shape, bool)
+    assert (dice_score(empty, empty), dice_score(prediction, empty)) == (1, 0)
+    with pytest.raises(DataError, match="share one shape"):
+        dice_score(prediction, label[:-1])
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import statistics
 import numpy as np
 import pytest
 
-from interactivenet.evaluation.measures import METRICS
 from interactivenet.evaluation.statistics import RESAMPLES, bootstrap_interval, describe, summarise
+from interactivenet.metric_names import METRICS
 
 
 def row(case, dice, *, label=1, subtype=None, volumes=(1.0, 1.0), **changes):
@@ -20,17 +20,28 @@ def row(case, dice, *, label=1, subtype=None, volumes=(1.0, 1.0), **changes):
 
 def test_describe():
     values = [0.2, 0.9, 0.4, 0.8, 0.5]
-    found = describe(values, list("abcde"))
-    assert found["n"] == 5 and found["mean"] == pytest.approx(0.56)
-    assert found["std"] == pytest.approx(statistics.stdev(values))
+    described = describe(values, list("abcde"))
+    assert described["n"] == 5 and described["mean"] == pytest.approx(0.56)
+    assert described["std"] == pytest.approx(statistics.stdev(values))
     quartiles = statistics.quantiles(values, n=4, method="inclusive")
-    assert [found["q1"], found["median"], found["q3"]] == pytest.approx(quartiles)
-    assert (found["min"], found["max"]) == (0.2, 0.9)
-    assert found["min"] < found["low"] < found["mean"] < found["high"] < found["max"]
-    one = describe([0.5], ["a"])
-    assert (one["mean"], one["median"], one["std"], one["low"]) == (0.5, 0.5, None, None)
-    none = describe([], [])
-    assert none.pop("n") == 0 and set(none.values()) == {None} and len(none) == 9
+    assert [described["q1"], described["median"], described["q3"]] == pytest.approx(quartiles)
+    assert (described["min"], described["max"]) == (0.2, 0.9)
+    assert (
+        described["min"]
+        < described["low"]
+        < described["mean"]
+        < described["high"]
+        < described["max"]
+    )
+    single = describe([0.5], ["a"])
+    assert (single["mean"], single["median"], single["std"], single["low"]) == (
+        0.5,
+        0.5,
+        None,
+        None,
+    )
+    nothing = describe([], [])
+    assert nothing.pop("n") == 0 and set(nothing.values()) == {None} and len(nothing) == 9
 
 
 def test_bootstrap_equals_a_plain_one():
@@ -38,21 +49,21 @@ def test_bootstrap_equals_a_plain_one():
     cases = [f"case_{number}" for number in rng.integers(12, size=40)]
     values = rng.random(40).tolist()
     names = list(dict.fromkeys(cases))
-    drawn = np.random.default_rng(3).integers(len(names), size=(RESAMPLES, len(names)))
+    resamples = np.random.default_rng(3).integers(len(names), size=(RESAMPLES, len(names)))
     means = []
-    for draw in drawn:
+    for indices in resamples:
         resample = []
-        for index in draw:
+        for index in indices:
             resample += [v for v, c in zip(values, cases, strict=True) if c == names[index]]
         means.append(statistics.fmean(resample))
-    found = bootstrap_interval(values, cases, seed=3)
-    assert found == pytest.approx(np.percentile(means, (2.5, 97.5)))
-    assert found == bootstrap_interval(values, cases, seed=3)
-    assert found != bootstrap_interval(values, cases, seed=4)
+    interval = bootstrap_interval(values, cases, seed=3)
+    assert interval == pytest.approx(np.percentile(means, (2.5, 97.5)))
+    assert interval == bootstrap_interval(values, cases, seed=3)
+    assert interval != bootstrap_interval(values, cases, seed=4)
 
 
-def test_objects_of_one_patient_are_no_independent_ones():
-    """Each of 6 patients ten times over says no more than once."""
+def test_objects_of_one_patient_are_not_independent():
+    """The same six patients ten times over say no more than once."""
     values, cases = [0.1, 0.3, 0.5, 0.6, 0.8, 0.9], list("abcdef")
     once = bootstrap_interval(values, cases)
     assert bootstrap_interval(values * 10, cases * 10) == pytest.approx(once)
@@ -74,10 +85,10 @@ def test_empty_ones_are_counted_apart():
     rows = [row("a", 0.8), row("b", 0.6), row("c", 0.0, volumes=(0.0, 2.0)),
             row("d", 0.0, volumes=(2.0, 0.0)), row("e", 0.0, volumes=(2.0, 0.0)),
             row("f", 1.0, volumes=(0.0, 0.0), hd95=0.0)]  # fmt: skip
-    every = summarise(rows)["all"]
-    counts = {name: every[name] for name in ("objects", "found", "missed", "false", "both_empty")}
+    overall = summarise(rows)["all"]
+    counts = {name: overall[name] for name in ("objects", "found", "missed", "false", "both_empty")}
     assert counts == {"objects": 6, "found": 2, "missed": 1, "false": 2, "both_empty": 1}
-    dice, hd95 = every["metrics"]["dice"], every["metrics"]["hd95"]
+    dice, hd95 = overall["metrics"]["dice"], overall["metrics"]["hd95"]
     assert dice["n"] == 5 and dice["mean"] == pytest.approx(1.4 / 5)
     assert hd95["n"] == 2 and hd95["mean"] == 1.0
 
@@ -85,13 +96,16 @@ def test_empty_ones_are_counted_apart():
 def test_groups():
     rows = [row("a", 0.8, subtype="x"), row("a", 0.6, label=2, subtype="x"),
             row("b", 0.4, label=10, subtype="y"), row("c", 0.2)]  # fmt: skip
-    found = summarise(rows)
-    assert found["all"]["cases"] == 3 and found["all"]["objects"] == 4
-    assert list(found["labels"]) == ["1", "2", "10"]
-    assert found["labels"]["1"]["metrics"]["dice"]["mean"] == pytest.approx(0.5)
-    assert {name: one["objects"] for name, one in found["subtypes"].items()} == {"x": 2, "y": 1}
-    assert found["subtypes"]["x"]["metrics"]["dice"]["mean"] == pytest.approx(0.7)
-    json.dumps(found, allow_nan=False)
+    summary = summarise(rows)
+    assert summary["all"]["cases"] == 3 and summary["all"]["objects"] == 4
+    assert list(summary["labels"]) == ["1", "2", "10"]
+    assert summary["labels"]["1"]["metrics"]["dice"]["mean"] == pytest.approx(0.5)
+    assert {name: group["objects"] for name, group in summary["subtypes"].items()} == {
+        "x": 2,
+        "y": 1,
+    }
+    assert summary["subtypes"]["x"]["metrics"]["dice"]["mean"] == pytest.approx(0.7)
+    json.dumps(summary, allow_nan=False)
     named = summarise([row("a", 0.8, name="tumour"), row("b", 0.4, label=2, name="")])
     assert list(named["labels"]) == ["tumour", "2"]
     assert not any(summarise([row("a", 0.8), row("b", 0.4)])[key] for key in ("labels", "subtypes"))
@@ -105,6 +119,6 @@ def test_what_the_network_thought_is_described_where_known():
 
 
 def test_nothing_at_all():
-    found = summarise([])
-    assert found["all"]["objects"] == 0 and found["labels"] == {}
-    assert found["all"]["metrics"] == {}
+    summary = summarise([])
+    assert summary["all"]["objects"] == 0 and summary["labels"] == {}
+    assert summary["all"]["metrics"] == {}

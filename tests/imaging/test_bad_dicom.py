@@ -25,7 +25,7 @@ def by_place(folder):
 
 def test_single_dicom_file_is_refused_with_advice(tmp_path):
     (tmp_path / "slice.dcm").write_bytes(b"x")
-    assert "give the folder of its series" in refusal(tmp_path / "slice.dcm")
+    assert "expected the folder of its series" in refusal(tmp_path / "slice.dcm")
 
 
 def test_empty_folder_is_refused(tmp_path):
@@ -42,15 +42,15 @@ def test_series_without_one_slice_is_refused(shared_data, tmp_path, missing):
     folder = copied(shared_data(SERIES), tmp_path / "series")
     by_place(folder)[missing].unlink()
     message = refusal(folder)
-    assert "27 DICOM slices are not evenly spaced (3.27 to 6.54 mm apart)" in message
+    assert "27 DICOM slices that are not evenly spaced (3.27 to 6.54 mm apart)" in message
     assert "missing" in message
 
 
-def test_series_with_a_doubled_slice_is_refused(shared_data, tmp_path):
+def test_series_with_a_repeated_slice_is_refused(shared_data, tmp_path):
     folder = copied(shared_data(SERIES), tmp_path / "series")
     shutil.copyfile(by_place(folder)[5], folder / "again.dcm")
     message = refusal(folder)
-    assert "29 DICOM slices are not evenly spaced" in message and "doubled" in message
+    assert "29 DICOM slices that are not evenly spaced" in message and "repeated" in message
 
 
 def test_single_slice_is_refused(shared_data, tmp_path):

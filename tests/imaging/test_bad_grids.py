@@ -94,10 +94,10 @@ def test_nifti2_that_promises_more_voxels_than_can_be_is_refused(tmp_path):
     assert "voxels" in refusal(path)
 
 
-@pytest.mark.parametrize(("units", "name"), [(1, "metre"), (3, "micrometre")])
+@pytest.mark.parametrize(("units", "name"), [(1, "metres"), (3, "micrometres")])
 def test_nifti_in_other_units_is_refused(tmp_path, units, name):
     path = header_with(tmp_path / "image.nii", xyzt_units=units)
-    assert refusal(path) == f"states its geometry in {name}, expected millimetre"
+    assert refusal(path) == f"gives its geometry in {name}, expected millimetres"
 
 
 def test_nifti_with_no_valid_orientation_is_refused(tmp_path):

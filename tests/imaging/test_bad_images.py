@@ -88,7 +88,9 @@ def test_missing_file_is_refused(tmp_path, name, message):
 def test_unknown_suffix_is_refused_with_the_known_ones(tmp_path, name):
     (tmp_path / name).write_bytes(b"x")
     message = refusal(tmp_path / name)
-    assert "no readable format" in message and ".nii.gz" in message and "DICOM folder" in message
+    assert (
+        "has no readable format" in message and ".nii.gz" in message and "DICOM folder" in message
+    )
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read every file")

@@ -87,8 +87,8 @@ def test_simpleitk_finds_the_same_values_at_the_same_places(tmp_path, suffix, af
     np.testing.assert_array_equal(sitk.GetArrayFromImage(image).transpose(2, 1, 0), voxels())
     for index in ((0, 0, 0), (3, 4, 5), (1, 0, 4)):
         world = affine[:3, :3] @ index + affine[:3, 3]
-        found = image.TransformIndexToPhysicalPoint(index) * LPS
-        np.testing.assert_allclose(found, world, rtol=0, atol=1e-3)
+        position = image.TransformIndexToPhysicalPoint(index) * LPS
+        np.testing.assert_allclose(position, world, rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])

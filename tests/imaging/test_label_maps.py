@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import (
     read_image,
@@ -72,3 +73,18 @@ def test_writing_replaces_the_file_that_was_there(tmp_path):
     write(path, voxels(), AFFINES["ras"])
     assert read_image(path).shape == SHAPE
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.full((3, 4, 5), -1, np.int16), "no negative values, got -1"),
+        (np.full((3, 4, 5), 0.5), "whole numbers, got fractions"),
+        (np.full((3, 4, 5), np.nan), "whole numbers, got fractions"),
+    ],
+)
+def test_what_is_no_label_map_is_not_written(tmp_path, values, message):
+    path = tmp_path / "label.nii.gz"
+    with pytest.raises(DataError, match=message):
+        write_label(path, values, Geometry((3, 4, 5), np.eye(4)))
+    assert not path.exists()

@@ -59,11 +59,11 @@ def test_nearest_takes_a_voxel_that_is_nearest(before, after, seed):
         where.append([(int(np.floor(x + 0.499)), int(np.floor(x + 0.501))) for x in at])
     for index in np.ndindex(*after):
         candidates = [where[axis][i] for axis, i in enumerate(index)]
-        found = {
+        expected = {
             float(array[tuple(np.clip([a, b, c], 0, np.array(before) - 1))])
             for a in candidates[0] for b in candidates[1] for c in candidates[2]
         }  # fmt: skip
-        assert float(result[index]) in found
+        assert float(result[index]) in expected
 
 
 @given(shapes, shapes, st.tuples(*[st.sampled_from([0, 1, 3])] * 3), seeds)
@@ -125,9 +125,9 @@ def test_restoring_is_linear_interpolation_at_voxel_centres(original, resampled,
         )
     ]
     grid = np.stack(np.meshgrid(*at, indexing="ij"))
-    for expected_of, found in ((part, values[0]), (1 - part, values[1])):
+    for expected_of, value in ((part, values[0]), (1 - part, values[1])):
         expected = ndimage.map_coordinates(expected_of, grid, order=1, mode="nearest")
-        assert np.allclose(found, expected, atol=1e-6)
+        assert np.allclose(value, expected, atol=1e-6)
     # just those voxels whose centres lie in the part
     for axis, (a, b) in enumerate(zip(start, stop, strict=True)):
         n, m = original[axis], resampled[axis]

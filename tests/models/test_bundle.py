@@ -9,7 +9,13 @@ from safetensors.torch import load_file, save_file
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.inference.predictor import Predictor
-from interactivenet.models.bundle import read_bundle, read_description, verify_bundle, write_bundle
+from interactivenet.models.bundle import (
+    load_model,
+    read_bundle,
+    read_description,
+    verify_bundle,
+    write_bundle,
+)
 from interactivenet.postprocessing.calibration import calibrate
 from interactivenet.postprocessing.components import Postprocessing
 from tests.random_model import make_model
@@ -20,7 +26,7 @@ from tests.sample_cases import make_plan
 def model(tmp_path):
     plan = replace(make_plan((1.0, 1.0, 1.5)), notes=("patient_17: was odd",))
     x = [0.5 + 0.01 * i for i in range(40)]
-    calibration = calibrate(x, [one**2 for one in x], list(map(str, range(40))))
+    calibration = calibrate(x, [value**2 for value in x], list(map(str, range(40))))
     return make_model(
         tmp_path, plan, postprocessing=Postprocessing(True, "touched"),
         calibrations={"mirrored": calibration}, name="mine",
@@ -65,7 +71,7 @@ def changed(folder, **changes):
         ({"labels": {"1": "b"}}, "field labels is .*but its plan says"),
         ({"encoding": {"kind": "gaussian"}}, "field encoding is .*but its plan says"),
         ({"modalities": ["MR"]}, "field modalities is"),
-        ({"libraries": 5}, "field libraries is a int, expected dict"),
+        ({"libraries": 5}, "field libraries is of type int, expected dict"),
         ({"libraries": {}}, r"bundle\.json: was altered"),
         ({"cross_validation": {"cases": 9}}, r"bundle\.json: was altered"),
     ],
@@ -133,6 +139,12 @@ def test_what_is_known_is_on_the_card(model, tmp_path):
     assert "patient" not in card
 
 
+def test_a_model_is_loaded_from_a_folder_named_by_a_text_too(model, tmp_path):
+    write_bundle(model, tmp_path / "bundle")
+    loaded = load_model(str(tmp_path / "bundle"))
+    assert loaded == load_model(tmp_path / "bundle") and loaded.digests == model.digests
+
+
 def test_no_bundle(tmp_path):
-    with pytest.raises(RequestError, match=r"holds no bundle\.json"):
-        read_bundle(tmp_path)
+    with pytest.raises(RequestError, match=r"holds no bundle\.json: expected the folder of a"):
+        load_model(tmp_path)

@@ -25,7 +25,9 @@ def shared_memory(monkeypatch, tmp_path, free):
 def test_device(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert device.choose_device("auto") == device.choose_device("cpu") == "cpu"
-    with pytest.raises(RequestError, match="no CUDA device"):
+    with pytest.raises(
+        RequestError, match=r"`device='cuda'`: there is no CUDA device .*`doctor\(\)` says why"
+    ):
         device.choose_device("cuda")
     cuda(monkeypatch)
     assert device.choose_device("auto") == device.choose_device("cuda") == "cuda"
@@ -40,8 +42,8 @@ def test_precision(monkeypatch):
     assert device.choose_precision("fp16", "cuda") == "fp16"
     instructions = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
     for has in [(False, False), (True, False), (False, True)]:
-        for name, one in zip(instructions, has, strict=True):
-            monkeypatch.setattr(torch.cpu, name, lambda one=one: one)
+        for name, supported in zip(instructions, has, strict=True):
+            monkeypatch.setattr(torch.cpu, name, lambda supported=supported: supported)
         assert device.choose_precision("auto", "cpu") == ("bf16" if any(has) else "fp32")
     for name in instructions:
         monkeypatch.delattr(torch.cpu, name)
@@ -67,7 +69,9 @@ def test_too_little_shared_memory_is_noticed(monkeypatch, tmp_path):
     shared_memory(monkeypatch, tmp_path, 64 * 10**6)
     large = make_plan((1.0, 1.0, 1.0), sample_shape=(128, 128, 64), batch_size=2)
     workers, warning = device.choose_workers(8, "cuda", large)
-    assert workers == 0 and "has 64 MB, 8 workers need" in warning and "--shm-size" in warning
+    assert (
+        workers == 0 and "has 64 MB, 8 workers need" in warning and "`doctor()` says how" in warning
+    )
     small = make_plan((1.0, 1.0, 1.0))
     assert device.choose_workers(8, "cuda", small) == (8, "")
     assert device.choose_workers(0, "cuda", large) == (0, "")
@@ -85,12 +89,12 @@ def test_more_cards_than_there_are(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     device.check_devices(2, "cuda")
     device.check_devices(5, "cpu")
-    with pytest.raises(RequestError, match=r"--devices 3: .* has 2 CUDA devices"):
+    with pytest.raises(RequestError, match="`devices=3`: expected at most 2"):
         device.check_devices(3, "cuda")
 
 
 def test_half_precision_needs_cuda():
-    with pytest.raises(RequestError, match="--precision fp16: needs CUDA"):
+    with pytest.raises(RequestError, match="`precision='fp16'`: needs CUDA"):
         device.choose_precision("fp16", "cpu")
 
 

@@ -31,8 +31,8 @@ def models(tmp_path):
 
 
 def tree(folder):
-    files = (one for one in sorted(folder.rglob("*")) if one.is_file())
-    return {one.relative_to(folder).as_posix(): one.read_bytes() for one in files}
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 FILES = ["MODEL_CARD.md", "bundle.json", "fold_0.safetensors", "fold_2.safetensors"]
@@ -51,13 +51,13 @@ def test_zips_and_folders_are_installed(bundles, models, kind):
     assert install(source, models, overwrite=False) == ("Task001_A", INSTALLED)
     assert sorted(tree(models)) == [f"Task001_A/{name}" for name in FILES]
     assert install(source, models, overwrite=False) == ("Task001_A", SAME)
-    assert [one.name for one in models.iterdir()] == ["Task001_A"]
+    assert [path.name for path in models.iterdir()] == ["Task001_A"]
 
 
 def test_another_model_is_not_overwritten(bundles, models):
     install(bundles / "a.zip", models, overwrite=False)
     before = tree(models)
-    with pytest.raises(RequestError, match="is another model: --overwrite replaces it"):
+    with pytest.raises(RequestError, match="is another model: `overwrite=True` replaces it"):
         install(bundles / "b.zip", models, overwrite=False)
     assert tree(models) == before
     other = install(bundles / "b.zip", models, overwrite=False, name="Task002_B")
@@ -99,8 +99,8 @@ def spoil(folder, how):
 SPOILED = {
     "weights": "fold_2.safetensors: was altered",
     "missing": "fold_2.safetensors: cannot be read",
-    "more": "holds model.pt, which is no part of a bundle",
-    "folder": "holds inner, which is no part of a bundle",
+    "more": "holds model.pt, which is not part of a bundle",
+    "folder": "holds inner, which is not part of a bundle",
     "no bundle": "expected a model: bundle.json and weights",
     "task": "task name '../../x': expected TaskXXX_NAME",
 }
@@ -129,7 +129,7 @@ def test_a_link_is_not_installed(source, models):
 
 def test_a_zip_that_is_none(models, tmp_path):
     (tmp_path / "a.zip").write_text("no")
-    with pytest.raises(DataError, match=r"a\.zip: is no whole zip"):
+    with pytest.raises(DataError, match=r"a\.zip: is not a complete zip"):
         install(tmp_path / "a.zip", models, overwrite=False)
     with pytest.raises(DataError, match=r"none\.zip: cannot be unzipped"):
         install(tmp_path / "none.zip", models, overwrite=False)
@@ -146,7 +146,7 @@ def legacy(tmp_path):
 
 
 def test_a_model_of_the_original_program(legacy, models, bundles):
-    with pytest.raises(RequestError, match=r"'interactivenet models convert .*' turns it into"):
+    with pytest.raises(RequestError, match=r"`convert_model\(source='.*'\)` turns it into"):
         install(legacy, models, overwrite=False)
     assert list(models.iterdir()) == []
     asked = []
@@ -158,7 +158,7 @@ def test_a_model_of_the_original_program(legacy, models, bundles):
     done = install(legacy, models, overwrite=False, name=NAME, convert=convert)
     assert done == (NAME, INSTALLED)
     assert asked == [(NAME, ["fold_0/model.ckpt", "plans.json"])]
-    assert [one.name for one in models.iterdir()] == [NAME]
+    assert [path.name for path in models.iterdir()] == [NAME]
 
 
 def test_what_is_installed(bundles, models):
@@ -174,16 +174,16 @@ def test_what_is_installed(bundles, models):
     (models / "a.zip").write_text("x")
     # hashed are they only when they are used
     (models / "Task004_D/fold_0.safetensors").write_text("x")
-    found = {one.name: one for one in local_models(models)}
-    assert list(found) == [f"Task00{n}_{c}" for n, c in enumerate("ABCDEF", 1)]
-    assert found["Task001_A"].description["modalities"] == ["CT"]
-    assert found["Task001_A"].size == sum(map(len, tree(models / "Task001_A").values()))
-    assert found["Task004_D"].description
-    faults = {name: one.fault for name, one in found.items() if one.description is None}
+    local = {model.name: model for model in local_models(models)}
+    assert list(local) == [f"Task00{n}_{c}" for n, c in enumerate("ABCDEF", 1)]
+    assert local["Task001_A"].description["modalities"] == ["CT"]
+    assert local["Task001_A"].size == sum(map(len, tree(models / "Task001_A").values()))
+    assert local["Task004_D"].description
+    faults = {name: model.fault for name, model in local.items() if model.description is None}
     assert sorted(faults) == ["Task002_B", "Task003_C", "Task005_E", "Task006_F"]
     assert "fold_0.safetensors: is missing" in faults["Task002_B"]
     assert "schema_version is None" in faults["Task003_C"]
-    assert "interactivenet models convert" in faults["Task005_E"]
+    assert "convert_model(source='Task005_E')" in faults["Task005_E"]
     assert "holds no bundle.json" in faults["Task006_F"]
 
 
@@ -200,5 +200,5 @@ def test_removing(bundles, models):
 
 def test_the_published_ones_can_be_named():
     assert list(registry.PUBLISHED) == [NAME, "Task801_WORC_CT"]
-    assert all(isinstance(one.record, int) for one in registry.PUBLISHED.values())
+    assert all(isinstance(model.record, int) for model in registry.PUBLISHED.values())
     assert registry.DOWNLOADS.startswith(".")  # is no model

@@ -16,7 +16,7 @@ import pytest
 from interactivenet.pipeline import tracking
 
 TASK = "Task105_TRACK"
-MEANWHILE = "going on without it"
+MEANWHILE = "continuing without it"
 
 
 @pytest.fixture(autouse=True)
@@ -214,7 +214,7 @@ def test_a_database_that_breaks_later_costs_one_warning(results, warnings, capfd
     for step in range(2, 5):
         tracker.metrics({"a": 1.0}, step=step)
     use(tracker, results)
-    assert len(warnings) == 1 and "could not note metrics" in warnings[0]
+    assert len(warnings) == 1 and "could not record metrics" in warnings[0]
     assert tracker.run_id == run_id and capfd.readouterr() == ("", "")
 
 
@@ -299,7 +299,7 @@ def test_silence_and_no_import_for_nothing(tmp_path):
     tracker = tracking.silent()
     use(tracker, tmp_path)
     assert tracker.run_id == "" and tracker.address == ""
-    code = "import interactivenet.tracking, sys; assert 'mlflow' not in sys.modules"
+    code = "import interactivenet.pipeline.tracking, sys; assert 'mlflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -309,7 +309,7 @@ from pathlib import Path
 def connect(*_, **__):
     os._exit(7)
 socket.getaddrinfo = socket.socket.connect = connect
-from interactivenet import tracking
+from interactivenet.pipeline import tracking
 tracker = tracking.start(Path(sys.argv[1]), "Task105_TRACK", "fold_0", warn=sys.exit)
 tracker.metrics({"loss": 1.0})
 tracker.finish()
@@ -336,7 +336,7 @@ def test_nothing_is_told_to_anybody(results):
 _FOLD = """
 import sys, time
 from pathlib import Path
-from interactivenet import tracking
+from interactivenet.pipeline import tracking
 import mlflow
 results, gate, fold = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 (gate / fold).touch()

@@ -1,6 +1,7 @@
 """Validation: every object of every case, measured against its own label; kept as it is done."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -9,15 +10,20 @@ from click.testing import CliRunner
 
 from interactivenet.cli import main
 from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
-from interactivenet.datasets.task import Task
+from interactivenet.datasets.task import Roots, Task
+from interactivenet.errors import RequestError
 from interactivenet.evaluation import evaluate_masks
 from interactivenet.imaging.io import read_label
-from interactivenet.inference.predictor import NetworkOutput, Predictor, PreparedScan
-from interactivenet.pipeline.validate import Validated, validate_fold
+from interactivenet.inference.predictor import NetworkOutput, PreparedScan
+from interactivenet.models.fold_results import FoldResults
+from interactivenet.pipeline.validate import validate, validate_fold
+from interactivenet.pipeline.validated import Validated
+from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.merging import PromptProbability
 from interactivenet.preprocessing.folds import read_fold
 from interactivenet.system.signals import Interrupted, Signals
 from interactivenet.training.trainer import train_fold
+from tests.pipeline.recording_reporter import RecordingReporter
 from tests.training.trained_task import QUICK
 
 NAME = "Task106_VALID"
@@ -43,9 +49,9 @@ def trained(tmp_path_factory):
                     ["plan", *where, *plan]):  # fmt: skip
         done = CliRunner().invoke(main, command)
         assert done.exit_code == 0, done.output
-    fold = read_fold(root / "processed" / NAME, 0)
-    train_fold(fold, root / "results", replace(QUICK, epochs=1))
-    return Task.load(folder), fold, root / "results"
+    fold = read_fold(PlannedTask.load(root / "processed" / NAME), 0)
+    train_fold(fold, root / "results" / NAME / "fold_0", replace(QUICK, epochs=1))
+    return Task.load(folder), fold, FoldResults(root / "results" / NAME, 0)
 
 
 class Oracle:
@@ -77,16 +83,15 @@ def oracle(monkeypatch):
 
 
 def copied(trained, tmp_path):
-    import shutil
-
     task, fold, results = trained
-    shutil.copytree(results, tmp_path / "results")
-    return task, fold, tmp_path / "results"
+    copy = FoldResults(tmp_path / "results" / NAME, 0)
+    shutil.copytree(results.folder, copy.folder)
+    return task, fold, copy
 
 
 def test_named_prompts_are_measured_against_their_own_label(trained, tmp_path, oracle):
     task, fold, results = copied(trained, tmp_path)
-    for result in validate_fold(task, fold, results):
+    for result in validate_fold(task, fold, results).checkpoints:
         assert [row["case"] for row in result.objects] == [c for c in fold.cases for _ in "12"]
         assert [(row["label"], row["name"]) for row in result.objects[:2]] == [
             (1, "tumour"), (2, "node"),
@@ -95,18 +100,16 @@ def test_named_prompts_are_measured_against_their_own_label(trained, tmp_path, o
         assert result.epoch == 7
         for case in task.training:
             if case.name in fold.cases:
-                found = read_label(
-                    results / "validation" / result.checkpoint / f"{case.name}.nii.gz"
-                )
+                found = read_label(results.validation / result.checkpoint / f"{case.name}.nii.gz")
                 assert np.array_equal(found.array, read_label(case.label).array)
 
 
 def test_the_real_predictor_is_measured_as_stored(trained, tmp_path):
     task, fold, results = copied(trained, tmp_path)
     cases = {case.name: case for case in task.training}
-    for result in validate_fold(task, fold, results, tolerance_mm=3.0):
+    for result in validate_fold(task, fold, results, tolerance_mm=3.0).checkpoints:
         for row in result.objects:
-            path = results / "validation" / result.checkpoint / f"{row['case']}.nii.gz"
+            path = results.validation / result.checkpoint / f"{row['case']}.nii.gz"
             found, truth = read_label(path), read_label(cases[row["case"]].label)
             masks = [one.array[0] == row["label"] for one in (found, truth)]
             expected = evaluate_masks(*masks, found.spacing, 3.0)
@@ -129,13 +132,13 @@ def test_interrupted_it_keeps_what_is_done(trained, tmp_path, oracle, monkeypatc
     with pytest.raises(Interrupted):
         validate_fold(task, fold, results, signals=signals)
     assert segmented == [fold.cases[0]]
-    known = json.loads((results / "validation" / "metrics.json").read_text())
+    known = json.loads((results.validation / "metrics.json").read_text())
     assert list(known["best"]["cases"]) == [fold.cases[0]]
     validate_fold(task, fold, results)
     assert segmented == [*fold.cases, *fold.cases]  # the first of 'best' was not done again
     validate_fold(task, fold, results)
     assert len(segmented) == 4
-    (results / "validation" / "best" / f"{fold.cases[1]}.nii.gz").unlink()
+    (results.validation / "best" / f"{fold.cases[1]}.nii.gz").unlink()
     validate_fold(task, fold, results)
     assert segmented[4:] == [fold.cases[1]]
 
@@ -143,9 +146,9 @@ def test_interrupted_it_keeps_what_is_done(trained, tmp_path, oracle, monkeypatc
 def test_other_weights_are_measured_anew(trained, tmp_path, oracle):
     task, fold, results = copied(trained, tmp_path)
     validate_fold(task, fold, results)
-    stale = results / "validation" / "last" / "gone.nii.gz"
+    stale = results.validation / "last" / "gone.nii.gz"
     stale.write_bytes(b"")
-    path = results / "model_last.safetensors"
+    path = results.weights("last")
     path.write_bytes(path.read_bytes() + b" ")
     validate_fold(task, fold, results)
     assert not stale.exists()
@@ -161,12 +164,12 @@ def test_an_odd_case_costs_itself_only(trained, tmp_path, oracle, monkeypatch):
         return prepare(self, scan)
 
     monkeypatch.setattr(Oracle, "prepare", failing)
-    best, _ = validate_fold(task, fold, results)
+    best, _ = validate_fold(task, fold, results).checkpoints
     assert list(best.failures) == [fold.cases[0]]
     assert "unexpected MemoryError: too large" in best.failures[fold.cases[0]]
     assert len(best.objects) == 2
     monkeypatch.setattr(Oracle, "prepare", prepare)
-    best, _ = validate_fold(task, fold, results)  # what failed is tried again
+    best, _ = validate_fold(task, fold, results).checkpoints  # what failed is tried again
     assert not best.failures and len(best.objects) == 4
 
 
@@ -179,7 +182,26 @@ def test_missed_objects_are_counted():
     assert Validated("best", 3, {}).mean("dice") is None
 
 
-def test_predictor_is_the_one_of_inference():
-    from interactivenet.pipeline import validate
-
-    assert validate.Predictor is Predictor
+def test_the_stage_validates_what_is_trained(trained, tmp_path, oracle, capsys):
+    _, fold, results = copied(trained, tmp_path)
+    root = fold.processed.parents[1]
+    roots = Roots(root / "raw", root / "processed", tmp_path / "results")
+    reporter = RecordingReporter()
+    (validated,) = validate(NAME, "all", roots=roots, reporter=reporter)  # fold 1 is not trained
+    assert capsys.readouterr().out == ""
+    assert validated.results == results and validated.failures == {}
+    assert [found.checkpoint for found in validated.checkpoints] == ["best", "last"]
+    assert reporter.tracked == ["validated best", "validated last"]
+    (table,) = reporter.tables
+    assert table.columns[:3] == ("", "n", "missed")
+    assert table.rows[0] == ("best checkpoint, epoch 7, mean", "4", "0", "1.000", "1.000", "0.000")
+    assert [row[0].split(":")[0] for row in table.rows[2:]] == ["best", "median", "worst"]
+    record = json.loads((results.validation / "run.json").read_text())
+    assert record["stage"] == "validate" and record["status"] == "done" and record["fold"] == 0
+    assert record["arguments"]["task"] == NAME and record["arguments"]["raw"] == str(roots.raw)
+    (again,) = validate(NAME, 0, roots=roots, reporter=reporter)
+    assert again.checkpoints == validated.checkpoints and len(reporter.tracked) == 2
+    with pytest.raises(RequestError, match=rf"`train\(task='{NAME}', fold=1\)`"):
+        validate(NAME, 1, roots=roots)
+    with pytest.raises(RequestError, match=r"`fold=2`: expected all or one of 0, 1"):
+        validate(NAME, 2, roots=roots)

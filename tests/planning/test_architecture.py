@@ -133,5 +133,5 @@ def test_little_memory_makes_samples_smaller_and_much_makes_batches_larger():
 
 
 def test_far_too_little_memory_is_refused():
-    with pytest.raises(RequestError, match=r"--memory-gb 0.5 is too little: the smallest sample"):
+    with pytest.raises(RequestError, match=r"^`memory_gb=0\.5`: is too little: the smallest"):
         fit((64, 64, 64), (1.0, 1.0, 1.0), 2, PRESETS["default"], 0.5)

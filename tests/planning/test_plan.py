@@ -61,7 +61,7 @@ def test_splits_and_fingerprint_beside_the_plan_are_fine(tmp_path):
     ("change", "message"),
     [
         (lambda c: c.update(schema_version=1), "schema_version is 1, this version"),
-        (lambda c: c.pop("schema_version"), "has no field schema_version"),
+        (lambda c: c.pop("schema_version"), "it has no field schema_version"),
         (lambda c: c.update(extra=1), "field extra is unknown"),
         (lambda c: c.pop("plan"), "field plan is missing"),
         (lambda c: c["plan"].update(colour="red"), "field colour is unknown"),
@@ -73,7 +73,7 @@ def test_splits_and_fingerprint_beside_the_plan_are_fine(tmp_path):
         (lambda c: c["plan"].update(spacing=[1.0, 2.0, -1.0]), "spacing must be from 0.01"),
         (lambda c: c["plan"].update(sample_shape=[31, 32, 16]), "is not divisible by"),
         (lambda c: c["plan"]["encoding"].update(kernel="best"), "field encoding.kernel cannot"),
-        (lambda c: c["plan"]["encoding"].update(lamb=1.5), "lamb is 1.5, out of its range"),
+        (lambda c: c["plan"]["encoding"].update(lamb=1.5), "lamb must be from 0 to 1, got 1.5"),
         (lambda c: c["plan"]["normalisation"][1].update(std=0.0), "a positive std"),
         (lambda c: c["plan"]["normalisation"].pop(), "one entry per modality"),
         (lambda c: c["plan"]["network"]["strides"].pop(), "need one entry for each"),
@@ -87,13 +87,13 @@ def test_what_does_not_fit_is_refused_by_name(tmp_path, change, message):
 
 
 def test_no_file_and_no_json(tmp_path):
-    with pytest.raises(RequestError, match=r"run 'interactivenet plan -t TASK' first"):
+    with pytest.raises(RequestError, match=r"run `plan\(task='.*'\)` first$"):
         Plan.load(tmp_path / "plans.json")
     (tmp_path / "plans.json").write_text("{")
     with pytest.raises(DataError, match="is not valid JSON"):
         Plan.load(tmp_path / "plans.json")
     (tmp_path / "plans.json").write_text("[1]")
-    with pytest.raises(DataError, match="is no plan of InteractiveNet"):
+    with pytest.raises(DataError, match="is not an InteractiveNet plan"):
         Plan.load(tmp_path / "plans.json")
 
 

@@ -135,19 +135,21 @@ def test_a_ct_by_another_name_is_pointed_out():
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("field", "value", "expected"),
     [
-        {"preset": "huge"},
-        {"relax": -0.1},
-        {"memory_gb": 0.0},
-        {"seed": -1},
-        {"seed": 2**32},
-        {"memory_gb": float("inf")},
+        ("preset", "huge", "one of tiny, small, default, large"),
+        ("relax", -0.1, "a fraction from 0 to 10"),
+        ("memory_gb", 0.0, "a number above 0"),
+        ("memory_gb", float("inf"), "a number above 0"),
+        ("seed", -1, "0 to 4294967295"),
+        ("seed", 2**32, "0 to 4294967295"),
+        ("spacing", (1.0, 0.0, 1.0), "three lengths above 0, mm"),
     ],
 )
-def test_wishes_that_cannot_be(wrong):
-    with pytest.raises(RequestError, match="--"):
-        PlanningOptions(**wrong)
+def test_options_out_of_range_are_named_as_in_python(field, value, expected):
+    with pytest.raises(RequestError) as error:
+        PlanningOptions(**{field: value})
+    assert str(error.value) == f"`{field}={value!r}`: expected {expected}"
 
 
 def test_a_library_that_is_not_there(monkeypatch):

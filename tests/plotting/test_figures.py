@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from interactivenet.plotting.figures import COLOURS, save_figures, save_reliability
+from interactivenet.plotting.canvas import COLOURS
+from interactivenet.plotting.figures import save_figures, save_reliability
 
 EVERY = ["distributions", "volumes", "dice_volume", "reliability"]
 

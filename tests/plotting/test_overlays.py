@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from interactivenet.plotting.overlays import COLOURS, save_overlay
+from interactivenet.plotting.overlays import save_overlay
+from interactivenet.plotting.planes import COLOURS
 
 
 def cubes(shape=(40, 36, 20)):

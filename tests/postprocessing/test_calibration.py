@@ -21,11 +21,12 @@ def test_agreement_falls_with_disagreement_and_means_the_same_for_many():
     rng = np.random.default_rng(0)
     base = np.zeros((20, 20, 20))
     base[5:15, 5:15, 5:15] = 1
-    found = []
+    agreements = []
     for shift in (0, 1, 2, 3):
         members = [np.roll(base, int(rng.choice([-shift, shift])), axis) for axis in (0, 1, 2)]
-        found.append(agreement(np.mean([base, *members], axis=0)))
-    assert found == sorted(found, reverse=True) and found[0] == 1 and found[-1] < 0.8
+        agreements.append(agreement(np.mean([base, *members], axis=0)))
+    assert agreements == sorted(agreements, reverse=True)
+    assert agreements[0] == 1 and agreements[-1] < 0.8
 
 
 def related(count, noise, seed=0, per_case=1):
@@ -35,47 +36,51 @@ def related(count, noise, seed=0, per_case=1):
     return x.tolist(), y.tolist(), [f"case_{i // per_case}" for i in range(count)]
 
 
-def test_a_relation_is_found_and_a_flag_hits():
+def test_a_relation_is_learned_and_a_flag_hits():
     x, y, cases = related(200, 0.02)
-    found = calibrate(x, y, cases)
-    assert found.kind in ("linear", "isotonic") and found.objects == 200
-    assert found.error < 0.03 < found.error_constant
-    assert found.expected(0.7) == pytest.approx(0.49, abs=0.05)
-    assert found.expected(0.1) == found.dice[0] and found.expected(1.0) == found.dice[-1]
-    assert found.hit_rate > 0.8 > found.chance == pytest.approx(0.2)
-    assert found.needs_review(0.6) is True and found.needs_review(0.95) is False
+    learned = calibrate(x, y, cases)
+    assert learned.kind in ("linear", "isotonic") and learned.objects == 200
+    assert learned.error < 0.03 < learned.error_constant
+    assert learned.expected(0.7) == pytest.approx(0.49, abs=0.05)
+    assert learned.expected(0.1) == learned.dice[0] and learned.expected(1.0) == learned.dice[-1]
+    assert learned.hit_rate > 0.8 > learned.chance == pytest.approx(0.2)
+    assert learned.needs_review(0.6) is True and learned.needs_review(0.95) is False
 
 
 def test_no_relation_expects_the_mean():
     rng = np.random.default_rng(1)
     y = rng.uniform(0.7, 0.9, 60)
-    found = calibrate(rng.uniform(0, 1, 60).tolist(), y.tolist(), list(map(str, range(60))))
-    assert found.kind == "constant" and found.expected(0.2) == pytest.approx(y.mean())
-    assert found.hit_rate < 0.5  # stated as it is
+    learned = calibrate(rng.uniform(0, 1, 60).tolist(), y.tolist(), list(map(str, range(60))))
+    assert learned.kind == "constant" and learned.expected(0.2) == pytest.approx(y.mean())
+    assert learned.hit_rate < 0.5  # stated as it is
 
 
 def test_few_objects_have_no_flag():
-    found = calibrate([0.8, 0.9], [0.7, 0.9], ["a", "b"])
-    assert found.kind == "constant" and found.threshold is None and found.needs_review(0.1) is None
-    assert found.expected(0.5) == pytest.approx(0.8)
+    learned = calibrate([0.8, 0.9], [0.7, 0.9], ["a", "b"])
+    assert (
+        learned.kind == "constant"
+        and learned.threshold is None
+        and learned.needs_review(0.1) is None
+    )
+    assert learned.expected(0.5) == pytest.approx(0.8)
     assert calibrate([], [], []) is None
 
 
 def test_expectations_are_of_cases_left_out():
     """One case's objects never tell what is expected of each other."""
     x, y, cases = related(40, 0.02, per_case=2)
-    found = calibrate(x, y, cases)
-    before = left_out(found, x, y, cases)
+    learned = calibrate(x, y, cases)
+    before = left_out(learned, x, y, cases)
     changed = [0.0 if case == "case_3" else value for case, value in zip(cases, y, strict=True)]
-    after = left_out(found, x, changed, cases)
-    mine = np.array(cases) == "case_3"
-    np.testing.assert_allclose(before[mine], after[mine])
-    assert not np.allclose(before[~mine], after[~mine])
+    after = left_out(learned, x, changed, cases)
+    own = np.array(cases) == "case_3"
+    np.testing.assert_allclose(before[own], after[own])
+    assert not np.allclose(before[~own], after[~own])
 
 
 def test_a_calibration_survives_json():
-    found = calibrate(*related(80, 0.05))
-    again = TypeAdapter(Calibration).validate_json(json.dumps(asdict(found)))
-    assert again == found
+    learned = calibrate(*related(80, 0.05))
+    again = TypeAdapter(Calibration).validate_json(json.dumps(asdict(learned)))
+    assert again == learned
     with pytest.raises(ValueError, match="knots"):
-        Calibration(**{**asdict(found), "agreement": (0.9, 0.1), "dice": (0.5, 0.6)})
+        Calibration(**{**asdict(learned), "agreement": (0.9, 0.1), "dice": (0.5, 0.6)})

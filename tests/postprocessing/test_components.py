@@ -23,7 +23,7 @@ def points(*voxels):
 
 def test_candidates_are_all_combinations_the_simplest_first():
     assert len(set(CANDIDATES)) == len(CANDIDATES) == 8
-    assert CANDIDATES[0].name == "none" and len({one.name for one in CANDIDATES}) == 8
+    assert CANDIDATES[0].name == "none" and len({item.name for item in CANDIDATES}) == 8
     assert Postprocessing(True, "touched").name == "fill holes, touched components"
 
 
@@ -32,8 +32,8 @@ def test_none_leaves_the_mask_itself(mask):
 
 
 def test_holes_are_filled(mask):
-    found = Postprocessing(fill_holes=True).apply(mask, points((0, 0, 0)))
-    assert found[3, 3, 3] and found.sum() == mask.sum() + 1
+    processed = Postprocessing(fill_holes=True).apply(mask, points((0, 0, 0)))
+    assert processed[3, 3, 3] and processed.sum() == mask.sum() + 1
     open_ = mask.copy()
     open_[3, 3, 3:] = False  # a channel to the outside is no hole
     assert Postprocessing(fill_holes=True).apply(open_, points((0, 0, 0))).sum() == open_.sum()
@@ -53,11 +53,11 @@ def test_holes_are_filled(mask):
 )
 def test_components(mask, component, touching, kept):
     parts = [np.zeros_like(mask) for _ in range(3)]
-    for part, where in zip(parts, (slice(0, 7), slice(7, 13), slice(13, 20)), strict=True):
-        part[where] = mask[where]
+    for part, extent in zip(parts, (slice(0, 7), slice(7, 13), slice(13, 20)), strict=True):
+        part[extent] = mask[extent]
     expected = np.any([parts[i] for i in kept], axis=0)
-    found = Postprocessing(component=component).apply(mask, points(*touching))
-    np.testing.assert_array_equal(found, expected)
+    processed = Postprocessing(component=component).apply(mask, points(*touching))
+    np.testing.assert_array_equal(processed, expected)
 
 
 def test_components_touch_at_corners():
@@ -68,5 +68,5 @@ def test_components_touch_at_corners():
 
 def test_an_empty_mask_stays_empty():
     empty = np.zeros((3, 3, 3), bool)
-    for one in CANDIDATES:
-        assert not one.apply(empty, points((1, 1, 1))).any()
+    for candidate in CANDIDATES:
+        assert not candidate.apply(empty, points((1, 1, 1))).any()

@@ -1,4 +1,4 @@
-"""Claims, their mean, their merging and their way to disk and back."""
+"""Probabilities: their mean, their merging and their way to disk and back."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ GRIDS = [
 ]  # fmt: skip
 
 
-def claim(source, label=1, value=0.9, start=(2, 1, 3), size=(4, 5, 3), agreement=0.8):
+def make_probability(source, label=1, value=0.9, start=(2, 1, 3), size=(4, 5, 3), agreement=0.8):
     points = source.ras.voxel_to_world(np.array([start]))
     values = np.random.default_rng(label).uniform(0, value, size).astype(np.float16)
     return PromptProbability(Prompt(label, points, f"l{label}"), values, start, agreement)
@@ -41,58 +41,65 @@ def test_a_stored_box_is_the_same_part_of_the_stored_volume(source):
 
 @pytest.mark.parametrize("source", GRIDS)
 def test_probabilities_come_back_as_they_were(tmp_path, source):
-    claims = [claim(source, 1), claim(source, 2, start=(0, 0, 0), size=SHAPE)]
+    probabilities = [
+        make_probability(source, 1),
+        make_probability(source, 2, start=(0, 0, 0), size=SHAPE),
+    ]
     path = tmp_path / "case.npz"
-    write_probabilities(path, claims, source)
-    back = read_probabilities(path, [one.prompt for one in claims], [0.8, 0.8], source)
-    for one, other in zip(claims, back, strict=True):
-        np.testing.assert_array_equal(one.probability, other.probability)
-        assert one.start == other.start and one.prompt is other.prompt
+    write_probabilities(path, probabilities, source)
+    back = read_probabilities(path, [item.prompt for item in probabilities], [0.8, 0.8], source)
+    for written, read in zip(probabilities, back, strict=True):
+        np.testing.assert_array_equal(written.probability, read.probability)
+        assert written.start == read.start and written.prompt is read.prompt
     with np.load(path) as content:  # as another program reads it, with the file's own indices
         np.testing.assert_array_equal(content["affine"], source.affine)
         values, start = content["probability_0"], content["start_0"]
-    where = np.argwhere(values == values.max())[0] + start
-    there = source.ras.world_to_voxel(source.voxel_to_world(where[None].astype(float)))[0]
-    inner = np.rint(there).astype(int) - claims[0].start
-    assert claims[0].probability[tuple(inner)] == claims[0].probability.max()
+    stored = np.argwhere(values == values.max())[:1] + start
+    voxel = source.ras.world_to_voxel(source.voxel_to_world(stored.astype(float)))[0]
+    inner = np.rint(voxel).astype(int) - probabilities[0].start
+    assert probabilities[0].probability[tuple(inner)] == probabilities[0].probability.max()
 
 
 def test_damaged_probabilities_are_refused(tmp_path):
     source = GRIDS[1]
     path = tmp_path / "case.npz"
-    write_probabilities(path, [claim(source)], source)
+    write_probabilities(path, [make_probability(source)], source)
     with pytest.raises(DataError, match=r"case\.npz: cannot be read as probabilities"):
-        read_probabilities(path, [claim(source).prompt] * 2, [0.8, 0.8], source)
-    other = stored_grid((5, 5, 5), (1, 1, 1))
+        read_probabilities(path, [make_probability(source).prompt] * 2, [0.8, 0.8], source)
+    another = stored_grid((5, 5, 5), (1, 1, 1))
     with pytest.raises(DataError, match=r"of an image of shape .* expected \(5, 5, 5\)"):
-        read_probabilities(path, [claim(source).prompt], [0.8], other)
+        read_probabilities(path, [make_probability(source).prompt], [0.8], another)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(DataError, match="cannot be read as probabilities"):
-        read_probabilities(path, [claim(source).prompt], [0.8], source)
+        read_probabilities(path, [make_probability(source).prompt], [0.8], source)
 
 
 def test_the_mean_is_of_probability_and_agreement():
     source = GRIDS[0]
-    one, other = claim(source, agreement=0.5), claim(source, 2, agreement=0.9)
-    mean = average([one, other])
-    expected = (one.probability.astype(float) + other.probability.astype(float)) / 2
+    first, second = (
+        make_probability(source, agreement=0.5), make_probability(source, 2, agreement=0.9),
+    )  # fmt: skip
+    mean = average([first, second])
+    expected = (first.probability.astype(float) + second.probability.astype(float)) / 2
     np.testing.assert_allclose(mean.probability, expected, atol=1e-3)
-    assert mean.agreement == pytest.approx(0.7) and mean.prompt is one.prompt
+    assert mean.agreement == pytest.approx(0.7) and mean.prompt is first.prompt
     with pytest.raises(ValueError, match="differ in their boxes"):
-        average([one, claim(source, start=(0, 0, 0))])
+        average([first, make_probability(source, start=(0, 0, 0))])
 
 
 def test_the_highest_probability_wins_voxel_by_voxel():
     source = GRIDS[2]
-    claims = [claim(source, label, 1.0, (0, 0, 0), SHAPE) for label in (3, 5, 70000)]
-    found = merge(claims, source)
-    stack = np.stack([one.probability for one in claims])
+    probabilities = [
+        make_probability(source, label, 1.0, (0, 0, 0), SHAPE) for label in (3, 5, 70000)
+    ]
+    merged = merge(probabilities, source)
+    stack = np.stack([item.probability for item in probabilities])
     winner = np.where(stack.max(axis=0) >= 0.5, stack.argmax(axis=0) + 1, 0)
-    np.testing.assert_array_equal(found.instance_map, winner)
-    np.testing.assert_array_equal(found.label, np.array([0, 3, 5, 70000])[winner])
+    np.testing.assert_array_equal(merged.instance_map, winner)
+    np.testing.assert_array_equal(merged.label, np.array([0, 3, 5, 70000])[winner])
     voxel_ml = 1.0 * 1.2 * 2.0 / 1000
-    for number, one in enumerate(found.objects):
-        assert one.volume_ml == pytest.approx((winner == number + 1).sum() * voxel_ml)
+    for number, segmented in enumerate(merged.objects):
+        assert segmented.volume_ml == pytest.approx((winner == number + 1).sum() * voxel_ml)
 
 
 def test_postprocessing_comes_before_merging():
@@ -103,31 +110,34 @@ def test_postprocessing_comes_before_merging():
     outer[4, 4, 3], outer[3, 3, 3] = 0.1, 0.2
     inner[4, 4, 3] = 0.6
     inside = source.ras.voxel_to_world(np.array([[1, 1, 1]]))
-    claims = [PromptProbability(Prompt(label, inside), values, (0, 0, 0), 0.9)
+    probabilities = [PromptProbability(Prompt(label, inside), values, (0, 0, 0), 0.9)
               for label, values in ((1, outer), (2, inner))]  # fmt: skip
-    plain = merge(claims, source)
+    plain = merge(probabilities, source)
     assert plain.label[3, 3, 3] == 0 and plain.label[4, 4, 3] == 2
-    filled = merge(claims, source, Postprocessing(fill_holes=True))
+    filled = merge(probabilities, source, Postprocessing(fill_holes=True))
     assert filled.label[3, 3, 3] == 1 and filled.label[4, 4, 3] == 2
     outer[0, 0, 0], inner[0, 0, 0] = 0.9, 0.7
     outer[1, 1, 1] = 0
     touching = [source.ras.voxel_to_world(np.array([voxel])) for voxel in ([5, 5, 4], [0, 0, 0])]
-    claims = [
+    probabilities = [
         PromptProbability(Prompt(label, points), values, (0, 0, 0), 0.9)
         for label, points, values in zip((1, 2), touching, (outer, inner), strict=True)
     ]
-    assert merge(claims, source).label[0, 0, 0] == 1
-    assert merge(claims, source, Postprocessing(component="touched")).label[0, 0, 0] == 2
+    assert merge(probabilities, source).label[0, 0, 0] == 1
+    assert merge(probabilities, source, Postprocessing(component="touched")).label[0, 0, 0] == 2
 
 
 def test_what_is_expected_stands_with_every_object():
     x = np.linspace(0.5, 1, 40)
     calibration = calibrate(x.tolist(), x.tolist(), list(map(str, range(40))))
     source = GRIDS[0]
-    good, bad = claim(source, 1, agreement=0.95), claim(source, 2, agreement=0.55)
-    found = merge([good, bad], source, None, calibration)
-    assert found.objects[0].expected_dice == pytest.approx(0.95, abs=0.02)
-    assert [one.needs_review for one in found.objects] == [False, True]
+    good, bad = (
+        make_probability(source, 1, agreement=0.95),
+        make_probability(source, 2, agreement=0.55),
+    )
+    merged = merge([good, bad], source, None, calibration)
+    assert merged.objects[0].expected_dice == pytest.approx(0.95, abs=0.02)
+    assert [item.needs_review for item in merged.objects] == [False, True]
     assert merge([good], source).objects[0].expected_dice is None
-    content = found.objects[0].as_json()
+    content = merged.objects[0].as_json()
     assert content["label"] == 1 and content["points"] == good.prompt.points.tolist()

@@ -24,20 +24,20 @@ def two_cubes():
 def test_voxels_of_touched_components():
     objects = PromptObjects(two_cubes())
     assert objects.count(1) == 3 and objects.count(2) == 0
-    found = objects.voxels(prompt([3, 3, 2], [4, 4, 3], [0, 0, 0]), GRID)
-    assert sorted(map(tuple, found)) == sorted(map(tuple, np.argwhere(two_cubes())[:27]))
+    voxels = objects.voxels(prompt([3, 3, 2], [4, 4, 3], [0, 0, 0]), GRID)
+    assert sorted(map(tuple, voxels)) == sorted(map(tuple, np.argwhere(two_cubes())[:27]))
     assert objects.voxels(prompt([0, 0, 0]), GRID).shape == (0, 3)
     assert objects.voxels(prompt([3, 3, 2], label=2), GRID).shape == (0, 3)
     assert PromptObjects(None).voxels(prompt([3, 3, 2]), GRID).shape == (0, 3)
 
 
 def test_a_label_with_one_prompt_is_one_object():
-    one = prompt([3, 3, 2])
-    mask = PromptObjects(two_cubes()).mask(one, [one], GRID)
+    alone = prompt([3, 3, 2])
+    mask = PromptObjects(two_cubes()).mask(alone, [alone], GRID)
     assert np.array_equal(mask, two_cubes() == 1)
 
 
-def test_components_of_other_prompts_are_not_mine():
+def test_components_of_other_prompts_are_left_out():
     first, second = prompt([3, 3, 2]), prompt([11, 3, 2], [12, 3, 2])
     objects = PromptObjects(two_cubes())
     expected = two_cubes() == 1
@@ -50,5 +50,6 @@ def test_components_of_other_prompts_are_not_mine():
     )
     # a component that both touch is both's; points of another label do not count
     both = prompt([3, 3, 2], [11, 3, 2])
-    other = prompt([11, 3, 2], label=2)
-    assert np.array_equal(objects.mask(both, [first, both, second, other], GRID), two_cubes() == 1)
+    other_label = prompt([11, 3, 2], label=2)
+    prompts = [first, both, second, other_label]
+    assert np.array_equal(objects.mask(both, prompts, GRID), two_cubes() == 1)

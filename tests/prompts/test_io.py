@@ -36,10 +36,10 @@ def some_prompts(grid, seed=0, labels=(1, 2)):
     ]
 
 
-def assert_same(one, other, atol=0.0):
-    assert [p.label for p in one] == [p.label for p in other]
-    assert [p.name for p in one] == [p.name for p in other]
-    for a, b in zip(one, other, strict=True):
+def assert_same(prompts, expected, atol=0.0):
+    assert [p.label for p in prompts] == [p.label for p in expected]
+    assert [p.name for p in prompts] == [p.name for p in expected]
+    for a, b in zip(prompts, expected, strict=True):
         np.testing.assert_allclose(b.points, a.points, rtol=0, atol=atol)
 
 
@@ -55,11 +55,11 @@ def test_text_formats_lose_nothing(tmp_path, suffix):
 def test_a_chain_of_text_formats_loses_nothing(tmp_path_factory, chain, seed):
     folder = tmp_path_factory.mktemp("chain")
     prompts = some_prompts(oblique_grid(), seed, labels=(2, 1, 1))
-    found = prompts
+    converted = prompts
     for suffix in chain:
-        write_prompts(folder / f"case{suffix}", found)
-        found = read_prompts(folder / f"case{suffix}", LABELS)
-    assert_same(prompts, found)
+        write_prompts(folder / f"case{suffix}", converted)
+        converted = read_prompts(folder / f"case{suffix}", LABELS)
+    assert_same(prompts, converted)
 
 
 @pytest.mark.parametrize("suffix", [".nii.gz", ".mha", ".nrrd"])
@@ -67,11 +67,11 @@ def test_a_mask_loses_no_more_than_the_rounding_to_voxels(tmp_path, suffix):
     grid = oblique_grid()
     prompts = some_prompts(grid)
     write_prompts(tmp_path / f"case{suffix}", prompts, image=grid)
-    found = read_prompts(tmp_path / f"case{suffix}", LABELS)
-    assert [(p.label, p.name) for p in found] == [(1, "tumour"), (2, "oedema")]
-    for one, other in zip(prompts, found, strict=True):
-        asked = np.rint(grid.world_to_voxel(one.points))
-        got = grid.world_to_voxel(other.points)
+    back = read_prompts(tmp_path / f"case{suffix}", LABELS)
+    assert [(p.label, p.name) for p in back] == [(1, "tumour"), (2, "oedema")]
+    for prompt, rounded in zip(prompts, back, strict=True):
+        asked = np.rint(grid.world_to_voxel(prompt.points))
+        got = grid.world_to_voxel(rounded.points)
         order = lambda v: v[np.lexsort(np.rint(v).T)]  # noqa: E731
         np.testing.assert_allclose(order(got), order(asked), atol=1e-3)
     assert read_label(tmp_path / f"case{suffix}").array.sum() == 6 * 1 + 6 * 2
@@ -192,7 +192,7 @@ BAD = {
     "columns.csv": ("name,x,y,z\n1,1,2,3\n", "lacks the columns system"),
     "empty.csv": ("", "lacks the columns"),
     "text.csv": ("name,x,y,z,system\n1,a,2,3,RAS\n", "expected three numbers"),
-    "points.txt": ("1 2 3", "is no prompt file"),
+    "points.txt": ("1 2 3", "is not a prompt file"),
 }
 
 
@@ -240,7 +240,7 @@ def test_a_mask_never_loses_a_prompt_silently(tmp_path):
         write_prompts(path, [point, Prompt(2, point.points)], image=grid)
     with pytest.raises(DataError, match="points outside the image"):
         write_prompts(path, [Prompt(1, np.array([[9.0, 1, 1]]))], image=grid)
-    with pytest.raises(DataError, match="a grid is needed"):
+    with pytest.raises(DataError, match="voxels need a grid"):
         write_prompts(tmp_path / "other.nii.gz", [point])
 
 
@@ -252,8 +252,8 @@ def test_points_are_renamed_and_objects_kept_apart(tmp_path):
     content = {"points": [{"name": n, "point": [i, 0, 0]} for i, n in enumerate(given)],
                "type": "Multiple points", "version": {"major": 1, "minor": 0}}  # fmt: skip
     path.write_text(json.dumps(content))
-    found = read_prompts(path, labels, names=names)
-    where = [(one.label, one.points[:, 0].tolist()) for one in found]
+    back = read_prompts(path, labels, names=names)
+    where = [(prompt.label, prompt.points[:, 0].tolist()) for prompt in back]
     assert where == [(1, [0]), (1, [-1]), (1, [-3]), (2, [-4, -5])]
 
 
@@ -263,5 +263,5 @@ def test_numbered_names_of_a_viewer_are_the_only_label(tmp_path, form):
     content = {"points": [{"name": form.format(i), "point": [i, 0, 0]} for i in range(1, 7)],
                "type": "Multiple points", "version": {"major": 1, "minor": 0}}  # fmt: skip
     path.write_text(json.dumps(content))
-    (found,) = read_prompts(path, LabelNames({1: "tumour"}))
-    assert len(found.points) == 6 and found.label == 1
+    (prompt,) = read_prompts(path, LabelNames({1: "tumour"}))
+    assert len(prompt.points) == 6 and prompt.label == 1

@@ -77,16 +77,16 @@ def test_points_are_gathered_into_prompts_by_name(points, labels, expected):
     ("points", "labels", "message"),
     [
         ([], TUMOUR, "no points"),
-        (named("tumour", "background"), TUMOUR, "marks the foreground"),
-        (named("0"), TUMOUR, "marks the foreground"),
+        (named("tumour", "background"), TUMOUR, "expected a label of the foreground"),
+        (named("0"), TUMOUR, "expected a label of the foreground"),
         (named("F-1", "G-1"), TUMOUR, "expected one of the labels 1=tumour"),
         (named("F-1", "F-2"), TWO, "expected one of the labels 1=tumour, 2=oedema"),
         (named("7"), TWO, "named '7'"),
         (named("7"), TUMOUR, "named '7'"),
         (named("tumour#x"), TUMOUR, "expected a number after '#'"),
         (named("²", "liver"), TUMOUR, "expected one of the labels"),
-        (named("liver", "spleen"), None, "which label value is which"),
-        (named("L1", "L2", "L3"), None, "which label value is which"),
+        (named("liver", "spleen"), None, "which label value does each mean"),
+        (named("L1", "L2", "L3"), None, "which label value does each mean"),
         (named("tumour1", "tumour2"), TUMOUR, "expected one of the labels 1=tumour"),
         (named("tumour-1", "tumour-1"), TUMOUR, "several points named 'tumour-1'"),
     ],
@@ -105,8 +105,8 @@ def test_prompts_survive_flattening():
     ]
     back = from_named_points(to_named_points(prompts), TWO)
     assert [prompt.label for prompt in back] == [1, 2, 1]
-    for one, other in zip(prompts, back, strict=True):
-        np.testing.assert_array_equal(one.points, other.points)
+    for prompt, expected in zip(prompts, back, strict=True):
+        np.testing.assert_array_equal(prompt.points, expected.points)
 
 
 @pytest.mark.parametrize(

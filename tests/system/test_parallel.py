@@ -68,29 +68,29 @@ def test_few_items_are_taken_ahead():
 
 
 def test_a_killed_process_is_one_line():
-    with Workers(2) as workers, pytest.raises(RequestError, match="want of memory"):
+    with Workers(2) as workers, pytest.raises(RequestError, match=r"memory ran out.*fewer `jobs`"):
         list(workers.map(die, range(6)))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_workers_end_with_a_killed_parent():
     code = (
-        "import time\nfrom interactivenet.parallel import Workers\n"
-        "from tests.test_parallel import process_id\n"
+        "import time\nfrom interactivenet.system.parallel import Workers\n"
+        "from tests.system.test_parallel import process_id\n"
         "if __name__ == '__main__':\n"
         "    with Workers(2) as workers:\n"
         "        print(*set(workers.map(process_id, range(20))), flush=True)\n"
         "        time.sleep(60)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    children = [int(one) for one in parent.stdout.readline().split()]
-    assert children and all(_alive(one) for one in children)
+    children = [int(word) for word in parent.stdout.readline().split()]
+    assert children and all(_alive(child) for child in children)
     parent.kill()
     parent.wait()
     deadline = time.monotonic() + 10
-    while any(_alive(one) for one in children) and time.monotonic() < deadline:
+    while any(_alive(child) for child in children) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not any(_alive(one) for one in children)
+    assert not any(_alive(child) for child in children)
 
 
 def _alive(process):

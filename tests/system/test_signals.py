@@ -36,7 +36,7 @@ def test_handlers_are_taken_back():
 
 def test_a_later_one_ends_the_process():
     code = (
-        "import os, signal; from interactivenet import signals; signals._SAME = 0;"
+        "import os, signal; from interactivenet.system import signals; signals._SAME = 0;"
         "context = signals.Signals().noted(); context.__enter__();"
         "os.kill(os.getpid(), 15); print('noted', flush=True);"
         "os.kill(os.getpid(), 15); print('no')"
@@ -47,7 +47,7 @@ def test_a_later_one_ends_the_process():
 
 def test_workers_leave_it_to_their_parent():
     code = (
-        "import time; from interactivenet import signals; signals.ignore();"
+        "import time; from interactivenet.system import signals; signals.ignore();"
         "print('on', flush=True); time.sleep(0.5)"
     )
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.models.network import build_network, load_weights
-from interactivenet.preprocessing.folds import read_fold, read_splits
-from interactivenet.system.files import write_json
+from interactivenet.training.lightning_module import Segmenter
 from interactivenet.training.trainer import TrainingOptions, train_fold
 from tests.training.trained_task import (
     EXACT,
@@ -59,8 +59,8 @@ def test_the_same_weights_twice(planned_task, uninterrupted, tmp_path):
 
 
 def test_folds_that_do_not_exist(planned_task):
-    with pytest.raises(RequestError, match=r"has the folds 0, 1$"):
-        read_fold(planned_task / "processed" / NAME, 2)
+    with pytest.raises(RequestError, match=r"^`fold=2`: .*no such fold: expected one of 0, 1$"):
+        first_fold(planned_task, 2)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,6 @@ def test_folds_that_do_not_exist(planned_task):
     [
         {"deep": True},
         {"precision": "bf16"},
-        {"channels_last": True},
         {"workers": 1},
     ],
     ids=str,
@@ -124,7 +123,7 @@ def test_errors_in_workers_are_one_line(planned_task, tmp_path):
     shutil.copytree(planned_task, root)
     for path in (root / "processed" / NAME / "regions").glob("*.npz"):
         path.write_bytes(b"broken")
-    with pytest.raises(DataError, match=r"^[^\n]*\.npz: is no region[^\n]*$"):
+    with pytest.raises(DataError, match=r"^[^\n]*\.npz: is damaged[^\n]*$"):
         train_fold(first_fold(root), tmp_path / "out", replace(QUICK, workers=1))
 
 
@@ -140,16 +139,28 @@ def test_outside_of_the_main_thread(planned_task, tmp_path):
     assert len(done[0].history) == 1
 
 
-def test_unreadable_plans(tmp_path):
-    with pytest.raises(RequestError, match="does not exist"):
-        read_fold(tmp_path, 0)
-    write_json(tmp_path / "plans.json", {"schema_version": 1})
-    with pytest.raises(DataError, match="schema_version is 1"):
-        read_fold(tmp_path, 0)
-    write_json(tmp_path / "plans.json", {"schema_version": 2, "plan": {}, "splits": []})
-    with pytest.raises(RequestError, match="has no folds"):
-        read_splits(tmp_path)
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("epochs", 0, "1 or more"),
+        ("device", "tpu", "one of auto, cpu, cuda"),
+        ("devices", 0, "1 or more"),
+        ("precision", "fp8", "one of auto, bf16, fp16, fp32"),
+        ("workers", -1, "0 or more"),
+    ],
+)
+def test_options_out_of_range_are_named(field, value, expected):
+    with pytest.raises(RequestError) as error:
+        TrainingOptions(**{field: value})
+    assert str(error.value) == f"`{field}={value!r}`: expected {expected}"
 
 
-def test_settings_by_default():
-    assert TrainingOptions().epochs == 500
+def test_a_card_with_too_little_memory(planned_task, tmp_path, monkeypatch):
+    fold = first_fold(planned_task)
+
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Segmenter, "training_step", full)
+    with pytest.raises(RequestError, match=r"not suffice: `plan\(.*memory_gb=4\)` makes"):
+        train_fold(fold, tmp_path, QUICK)

@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 
 from interactivenet.cli import main
 from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
+from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.folds import read_fold
 from interactivenet.training.trainer import TrainingOptions
 
@@ -34,7 +35,7 @@ def make_task(root, **changes):
 
 
 def first_fold(root, number=0):
-    return read_fold(root / "processed" / NAME, number)
+    return read_fold(PlannedTask.load(root / "processed" / NAME), number)
 
 
 def rows(folder):

@@ -1,0 +1,66 @@
+"""Options that the commands share which use a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+from interactivenet.cli.base import processed_option, raw_option, results_option, task_option
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def roots_options(function: Function) -> Function:
+    """Add ``-t``, ``--raw``, ``--processed``, ``--results`` and ``--overwrite``."""
+    overwrite = click.option("--overwrite", is_flag=True, help="Do again what is done.")
+    for option in (overwrite, results_option, processed_option, raw_option, task_option):
+        function = option(function)
+    return function
+
+
+def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what decides how networks are used; the function gets it as one ``options``."""
+
+    @wraps(function)
+    def collected(
+        *arguments: Any, mirrored: bool, device: Any, precision: Any, restore: Any, **others: Any
+    ) -> Any:
+        from interactivenet.inference.options import InferenceOptions
+
+        options = InferenceOptions(mirrored, restore, precision, device)
+        return function(*arguments, options=options, **others)
+
+    for option in (
+        click.option("--restore", type=click.Choice(["probability", "label"]),
+                     default="probability", show_default=True,
+                     help="What goes back to the scan's grid; label: faster, stepped."),
+        click.option("--precision", type=click.Choice(["auto", "bf16", "fp16", "fp32"]),
+                     default="auto", show_default=True, help="As for train."),
+        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
+                     show_default=True, help="What to segment on."),
+        click.option("--tta/--no-tta", "mirrored", default=True, show_default=True,
+                     help="Average over the mirrored axes: 8 times the work, better."),
+    ):  # fmt: skip
+        collected = option(collected)
+    return collected
+
+
+def output_options(function: Function) -> Function:
+    """Add ``-n`` and ``-w``."""
+    for option in (
+        click.option("-w", "--probabilities", is_flag=True,
+                     help="Write CASE.npz: probabilities, float16, as ensemble needs them."),
+        click.option("-n", "--nifti/--no-nifti", default=True, show_default=True,
+                     help="Write CASE.nii.gz: label maps."),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def mlflow_option(function: Function) -> Function:
+    """Add ``--mlflow``."""
+    return click.option("--mlflow/--no-mlflow", default=True, show_default=True,
+                        help="Record the stage in MLflow.")(function)  # fmt: skip

@@ -1,0 +1,76 @@
+"""How a trained model is used: what decides a segmentation beside the model and the files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from interactivenet.errors import RequestError
+
+if TYPE_CHECKING:
+    from interactivenet.inference.predictor import Predictor
+    from interactivenet.models.model import Model
+
+Restore = Literal["probability", "label"]
+Precision = Literal["auto", "bf16", "fp16", "fp32"]
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class InferenceOptions:
+    """How a trained model is used.
+
+    Args:
+        mirrored: Average over all mirrored copies of a sample: eight times the work, better.
+        restore: What goes back to the grid of the scan: the ``"probability"``, interpolated, or
+            the ``"label"`` of the nearest voxel: faster, and stepped.
+        precision: Of the network's arithmetic; ``"auto"`` for what the device is fast in.
+        device: What the network runs on; ``"auto"`` for a graphics card where there is one.
+
+    Raises:
+        RequestError: Where a value is none of those.
+    """
+
+    mirrored: bool = True
+    restore: Restore = "probability"
+    precision: Precision = "auto"
+    device: Device = "auto"
+
+    def __post_init__(self) -> None:
+        for field, choices in (("restore", Restore), ("precision", Precision), ("device", Device)):
+            value, allowed = getattr(self, field), get_args(choices)
+            if value not in allowed:
+                raise RequestError(
+                    field=field, value=value, expected=f"one of {', '.join(allowed)}"
+                )
+
+    @property
+    def chosen_device(self) -> str:
+        """'cpu' or 'cuda'; raises RequestError for 'cuda' where there is none."""
+        from interactivenet.models.device import choose_device
+
+        return choose_device(self.device)
+
+    @property
+    def chosen_precision(self) -> str:
+        """'bf16', 'fp16' or 'fp32'; raises RequestError for one that the device cannot do."""
+        from interactivenet.models.device import choose_precision
+
+        return choose_precision(self.precision, self.chosen_device)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what decides a result, for the record of each case: the device does not."""
+        return {
+            "mirrored": self.mirrored,
+            "restore": self.restore,
+            "precision": self.chosen_precision,
+        }
+
+    def load(self, model: Model) -> Predictor:
+        """Load a model's weights, to be used so."""
+        from interactivenet.inference.predictor import Predictor
+
+        return Predictor(
+            model, mirrored=self.mirrored, device=self.device, precision=self.precision,
+            restore=self.restore,
+        )  # fmt: skip

@@ -1,0 +1,239 @@
+"""Raw tasks: checked, imported from another program's dataset, or made of phantoms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from interactivenet.datasets.conversion import RECORD, import_cases
+from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.formats import Source, find_source, some_of
+from interactivenet.datasets.integrity import TaskCheck
+from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
+from interactivenet.datasets.task import Roots, Task, check_task_name, record_failures, set_aside
+from interactivenet.errors import RequestError
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.prompts.prompt import LabelNames
+from interactivenet.system.files import read_object
+from interactivenet.system.parallel import available_cores
+
+
+@dataclass(frozen=True)
+class CheckedTask:
+    """What a check found.
+
+    Attributes:
+        task: The task of all cases that can be used, as ``dataset.json`` lists it.
+        findings: What was noticed: errors, warnings and notes.
+        failures: Case to why it is left out.
+    """
+
+    task: Task
+    findings: tuple[Finding, ...]
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+
+def check_dataset(
+    task: str,
+    *,
+    modalities: Sequence[str] = (),
+    labels: LabelNames | None = None,
+    subtypes: bool = False,
+    roots: Roots | None = None,
+    jobs: int | None = None,
+    reporter: Reporter = SILENT,
+) -> CheckedTask:
+    """Check a raw task and write its ``dataset.json``.
+
+    Every image, label map and prompt file is read. A case with an error is left out of
+    ``dataset.json`` and named in ``failures.json``; warnings and notes cost nothing.
+
+    Args:
+        task: Name of the task, such as 'Task101_LIVER'.
+        modalities: Their names, such as 'MR' or 'CT', in the order _0000, _0001 ...; by default
+            those of the ``dataset.json`` that is there already.
+        labels: Names of the label values; by default as for the modalities.
+        subtypes: Read each case's subtype from ``subtypes.json``, as is done where the
+            ``dataset.json`` that is there already has subtypes.
+        roots: Where tasks are; by default as the environment says.
+        jobs: Threads; by default one for each available core.
+        reporter: Is told the progress and what was noticed.
+
+    Returns:
+        The task, what was noticed, and which cases are left out.
+
+    Raises:
+        RequestError: There is no such task, it has no images, or modalities or labels are missing.
+        DataError: A file of the task other than those of its cases cannot be used.
+    """
+    folder = (roots or Roots.choose()).raw_task(task)
+    names = labels or LabelNames({})
+    if not modalities or not names.names:
+        if not (folder / "dataset.json").exists():
+            raise RequestError(
+                field="labels" if modalities else "modalities",
+                message=f"{folder} has no dataset.json that names them",
+                expected="one or more",
+            )
+        before = Task.load(folder)
+        modalities = modalities or before.modalities
+        names = names if names.names else before.labels
+        subtypes = subtypes or any(case.subtype is not None for case in before.training)
+    if len(set(modalities)) < len(modalities):
+        raise RequestError(field="modalities", value=tuple(modalities), expected="each name once")
+    return _check(folder, modalities, names, jobs, reporter, subtypes=subtypes)
+
+
+def convert_dataset(
+    source: Path,
+    task: str,
+    *,
+    modalities: Sequence[str] = (),
+    labels: LabelNames | None = None,
+    merge_labels: str | None = None,
+    copy: bool = False,
+    cases: int | None = None,
+    test_cases: int = 0,
+    seed: int = 0,
+    roots: Roots | None = None,
+    jobs: int | None = None,
+    reporter: Reporter = SILENT,
+) -> CheckedTask:
+    """Import a dataset as a raw task, then check it; the dataset is never altered.
+
+    An import that was interrupted is continued; one that was done before is only checked again.
+
+    Args:
+        source: Folder of a Medical Segmentation Decathlon dataset (4D images become one file per
+            modality), of an nnU-Net v2 dataset, or one with ``images/`` and ``labels/``.
+        task: Name of the task to make, such as 'Task101_LIVER'.
+        modalities: Their names, where the source does not name them.
+        labels: Names of the label values, instead of the source's own.
+        merge_labels: Make all labels one, of this name.
+        copy: Copy files instead of hard-linking them where the disk allows it.
+        cases: Take so many of the cases with a label; by default all.
+        test_cases: Take so many others of them as test cases.
+        seed: Draws these cases.
+        roots: Where tasks are; by default as the environment says.
+        jobs: Threads; by default one for each available core.
+        reporter: Is told the progress and what was noticed.
+
+    Returns:
+        The task, what was noticed, and which cases are left out.
+
+    Raises:
+        RequestError: The source is no dataset, it does not name its modalities or labels, it has
+            too few cases, or the task exists and was made from something else.
+    """
+    check_task_name(task)
+    folder = (roots or Roots.choose()).raw / task
+    if merge_labels is not None and labels is not None:
+        raise RequestError(
+            "cannot be combined with `labels`: merged labels have one name", field="merge_labels"
+        )
+    dataset = some_of(find_source(source, labels), cases, test_cases, seed)
+    names = LabelNames({1: merge_labels}) if merge_labels is not None else dataset.labels
+    modalities = modalities or tuple(name for name in dataset.modalities if name)
+    _check_names(dataset, modalities, names)
+    reporter.say(f"{dataset.kind} dataset, {counted(len(dataset.cases), 'case')} -> {folder}")
+    imported = import_cases(dataset, folder, copy=copy, merge_labels=merge_labels is not None)
+    if not sum(1 for _ in reporter.track(imported, len(dataset.cases), "imported")):
+        reporter.say(f"{folder} was imported before: it is only checked again")
+    left_out = read_object(folder / RECORD).get("left_out", {})
+    reporter.findings([Finding("error", case, reason) for case, reason in left_out.items()])
+    record_failures(folder, "convert", left_out)
+    return _check(folder, modalities, names, jobs, reporter, left_out=left_out)
+
+
+def make_phantoms(
+    task: str,
+    settings: PhantomSettings = PhantomSettings(),
+    *,
+    roots: Roots | None = None,
+    jobs: int | None = None,
+    reporter: Reporter = SILENT,
+) -> CheckedTask:
+    """Make a raw task of synthetic scans with lobulated tumours, then check it.
+
+    Args:
+        task: Name of the task to make, such as 'Task101_PHANTOM'.
+        settings: What the scans look like.
+        roots: Where tasks are; by default as the environment says.
+        jobs: Threads of the check; by default one for each available core.
+        reporter: Is told the progress and what was noticed.
+
+    Returns:
+        The task, and what was noticed.
+
+    Raises:
+        RequestError: The task exists, or the objects do not fit into the scans.
+    """
+    names = LabelNames.parse(settings.labels)
+    folder = (roots or Roots.choose()).new_task(task)
+    write_phantom_task(folder, settings)
+    count = counted(settings.cases + settings.test_cases, "phantom case")
+    reporter.say(f"{count} -> {folder}")
+    return _check(folder, settings.modalities, names, jobs, reporter)
+
+
+def _check_names(source: Source, modalities: Sequence[str], names: LabelNames) -> None:
+    """Raise RequestError where a source's modalities or labels have no names, or too many."""
+    if not modalities:
+        raise RequestError(
+            f"{source.folder} does not name its modalities",
+            field="modalities",
+            expected="a name for each",
+        )
+    if len(modalities) != len(source.modalities):
+        count = counted(len(source.modalities), "modality", "modalities")
+        raise RequestError(
+            f"{source.folder} has {count}",
+            field="modalities",
+            value=tuple(modalities),
+            expected="a name for each",
+        )
+    if not names.names:
+        raise RequestError(
+            f"{source.folder} does not name its labels", field="labels", expected="a name for each"
+        )
+
+
+def _check(
+    folder: Path,
+    modalities: Sequence[str],
+    names: LabelNames,
+    jobs: int | None,
+    reporter: Reporter,
+    *,
+    subtypes: bool = False,
+    left_out: Mapping[str, str] | None = None,
+) -> CheckedTask:
+    """Check a task, and write ``dataset.json`` and ``failures.json``.
+
+    left_out: cases that an import has left out already, and why.
+    """
+    check = TaskCheck(folder, tuple(modalities), names, subtypes)
+    for _ in reporter.track(check.run(jobs or available_cores()), len(check.cases), "checked"):
+        pass
+    findings = (*check.findings, *check.overall())
+    reporter.findings(findings)
+    failures = check.failures()
+    recorded = record_failures(folder, "dataset", failures)
+    task = check.task()
+    path = folder / "dataset.json"
+    if task.training:
+        task.save()
+        reporter.say(
+            f"{path}: {counted(len(task.training), 'training case')} and"
+            f" {counted(len(task.test), 'test case')}, modalities {', '.join(modalities)},"
+            f" labels {names}"
+        )
+    else:
+        if path.exists():
+            reporter.say(f"the dataset.json of an earlier check is now {set_aside(path).name}")
+        reporter.say(f"{path} is not written: no training case can be used")
+    failures = {**(left_out or {}), **failures}
+    if failures:
+        reporter.say(f"{counted(len(failures), 'case')} left out, see {recorded}")
+    return CheckedTask(task, findings, failures)

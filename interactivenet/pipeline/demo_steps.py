@@ -1,0 +1,271 @@
+"""The steps of the demo: what each does, how its command is typed, and what it calls."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from interactivenet.datasets.formats import find_source, some_of
+from interactivenet.datasets.phantom import PhantomSettings
+from interactivenet.datasets.task import Roots
+from interactivenet.errors import RequestError
+from interactivenet.imaging.io import read_label
+from interactivenet.pipeline.reporting import Reporter
+from interactivenet.planning.plan import Plan
+from interactivenet.planning.planned_task import PLANS
+from interactivenet.prompts.prompt import LabelNames
+
+TASK, NEW = "Task999_DEMO", "Task998_NEW"
+#: of a sample: more take a CPU too long; what is aimed at where there are more, as a share
+_VOXELS, _MARGIN = 80_000, 0.5
+#: of the phantoms: CT, whose contrasts a small network learns within minutes
+_MODALITY, _SHAPE, _SPACING = "CT", (64, 64, 32), (1.0, 1.0, 2.0)
+
+Failures = Mapping[str, str]
+Numbers = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What the demo is made of.
+
+    data: a folder with images and labels, a Decathlon or an nnU-Net dataset; '' for phantoms.
+    modalities, labels: their names, where the data does not tell.  merge_labels: name of the one
+    label that all become.  cases, test_cases: how many.  deterministic: the same weights every
+    time.
+    """
+
+    data: str = ""
+    modalities: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    merge_labels: str = ""
+    cases: int = 24
+    test_cases: int = 6
+    folds: int = 2
+    epochs: int = 50
+    preset: str = "tiny"
+    deterministic: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage of the demo.
+
+    purpose: what it is for.  words: of its command, as typed in the demo's folder.  run: does the
+    same; returns case -> why it could not be used.  made: a path in the demo's folder that is
+    there when the step needs no repeating.
+    """
+
+    purpose: str
+    words: tuple[str, ...]
+    run: Callable[[Roots, Reporter], Failures]
+    made: str = ""
+
+    @property
+    def command(self) -> str:
+        """The command as one would type it."""
+        return shlex.join(["interactivenet", *self.words])
+
+
+def demo_steps(options: DemoOptions) -> list[Step]:
+    """Return the demo's steps; raises RequestError where the data cannot be used."""
+    if options.data:
+        first, new, subset = _import_step(options), TASK, "Ts"
+        infer_purpose = "segment scans that it has not seen with the deployed model"
+        last: list[Step] = []
+    else:
+        purpose = "make synthetic scans with tumours"
+        first, new, subset = (
+            _phantom_step(purpose, TASK, options.cases, options.test_cases),
+            NEW,
+            "Tr",
+        )
+        infer_purpose = "segment it with the deployed model"
+        purpose = "make one more scan, for the deployed model"
+        last = [
+            _phantom_step(purpose, NEW, 1, 0, seed=1),
+            _simulate_step("and its points, as a clinician would click them", NEW),
+        ]
+    return [
+        first,
+        _simulate_step("place six interior margin points in every object", TASK),
+        Step("check images, labels and points", ("dataset", "-t", TASK), _check),
+        _plan_step("measure, plan and preprocess", options),
+        _train_step(options),
+        Step(
+            "choose the postprocessing, segment the test cases, write the report",
+            ("test", "-t", TASK), _test,
+        ),
+        Step(
+            "deploy: one folder that holds all that a user needs",
+            ("deploy", "-t", TASK, "--zip"), _deploy,
+        ),
+        *last,
+        _infer_step(infer_purpose, new, subset),
+    ]  # fmt: skip
+
+
+def coarser_plan(options: DemoOptions, roots: Roots) -> Step | None:
+    """Return a step that plans again with larger voxels, where a CPU would take hours.
+
+    None where the planned sample is small enough. The finest axes become coarser first.
+    """
+    plan = Plan.load(roots.processed / TASK / PLANS)
+    if math.prod(plan.sample_shape) <= _VOXELS:
+        return None
+    spacing = np.array(plan.spacing)
+    extent = spacing * plan.sample_shape
+    finest, coarsest = float(spacing.min()), float(extent.max())
+    for _ in range(40):  # by halves: of this least spacing, the sample has just as many voxels
+        middle = (finest + coarsest) / 2
+        many = np.prod(extent / np.maximum(spacing, middle)) > _VOXELS * _MARGIN
+        finest, coarsest = (middle, coarsest) if many else (finest, middle)
+    typed = [f"{mm:.3g}" for mm in np.maximum(spacing, coarsest).tolist()]
+    purpose = f"plan again, with voxels of {' x '.join(typed)} mm: a demo for the CPU, not for use"
+    return _plan_step(purpose, options, typed)
+
+
+def _phantom_step(purpose: str, task: str, cases: int, test_cases: int, *, seed: int = 0) -> Step:
+    words = [
+        "dataset", "phantom", "-t", task, "--cases", str(cases), "--test-cases", str(test_cases),
+        "-m", _MODALITY, "--shape", *map(str, _SHAPE), "--spacing", *(f"{mm:g}" for mm in _SPACING),
+        *(("--seed", str(seed)) if seed else ()),
+    ]  # fmt: skip
+
+    def run(roots: Roots, reporter: Reporter) -> Failures:
+        from interactivenet.pipeline.datasets import make_phantoms
+
+        settings = PhantomSettings(
+            cases=cases, test_cases=test_cases, modalities=(_MODALITY,), shape=_SHAPE,
+            spacing=_SPACING, seed=seed,
+        )  # fmt: skip
+        return make_phantoms(task, settings, roots=roots, reporter=reporter).failures
+
+    return Step(purpose, tuple(words), run, made=f"data/raw/{task}")
+
+
+def _simulate_step(purpose: str, task: str) -> Step:
+    def run(roots: Roots, reporter: Reporter) -> Failures:
+        from interactivenet.pipeline.simulate import simulate
+
+        return simulate(task, roots=roots, reporter=reporter).failures
+
+    return Step(purpose, ("simulate", "-t", task), run)
+
+
+def _check(roots: Roots, reporter: Reporter) -> Failures:
+    from interactivenet.pipeline.datasets import check_dataset
+
+    return check_dataset(TASK, roots=roots, reporter=reporter).failures
+
+
+def _plan_step(purpose: str, options: DemoOptions, spacing: list[str] | None = None) -> Step:
+    """spacing: of the voxels, mm, as it is typed."""
+    words = ["plan", "-t", TASK, "--preset", options.preset, "-f", str(options.folds)]
+    words += ["--spacing", *spacing] if spacing else []
+
+    def run(roots: Roots, reporter: Reporter) -> Failures:
+        from interactivenet.pipeline.plan import plan
+        from interactivenet.planning.rules import PlanningOptions
+
+        voxels: Any = tuple(map(float, spacing)) if spacing else None
+        planning = PlanningOptions(preset=options.preset, spacing=voxels)
+        return plan(TASK, planning, folds=options.folds, roots=roots, reporter=reporter).failures
+
+    return Step(purpose, tuple(words), run)
+
+
+def _train_step(options: DemoOptions) -> Step:
+    words = ["train", "-t", TASK, "-f", "all", "-e", str(options.epochs)]
+    words += ["--deterministic"] * options.deterministic
+
+    def run(roots: Roots, reporter: Reporter) -> Failures:
+        from interactivenet.pipeline.train import train
+        from interactivenet.training.trainer import TrainingOptions
+
+        training = TrainingOptions(epochs=options.epochs, deterministic=options.deterministic)
+        failures: dict[str, str] = {}
+        for fold in train(TASK, "all", training, roots=roots, reporter=reporter):
+            failures.update(fold.failures)
+        return failures
+
+    return Step("train and validate every fold", tuple(words), run)
+
+
+def _test(roots: Roots, reporter: Reporter) -> Failures:
+    from interactivenet.pipeline.test import test
+
+    return test(TASK, roots=roots, reporter=reporter).failures
+
+
+def _deploy(roots: Roots, reporter: Reporter) -> Failures:
+    from interactivenet.pipeline.deploy import deploy
+
+    return deploy(TASK, zip=True, roots=roots, reporter=reporter).failures
+
+
+def _infer_step(purpose: str, task: str, subset: str) -> Step:
+    kinds = ("images", "interactions", "labels")
+    images, points, labels = (f"data/raw/{task}/{kind}{subset}" for kind in kinds)
+    output = "new_segmentations"
+    words = ["infer", "-t", TASK, "-i", images, "-in", points, "-l", labels, "-o", output,
+             "--model", "deployed"]  # fmt: skip
+
+    def run(roots: Roots, reporter: Reporter) -> Failures:
+        from interactivenet.pipeline.infer import infer
+
+        folder = roots.results.parent
+        return infer(
+            TASK, folder / images, folder / points, folder / output, labels=folder / labels,
+            model="deployed", roots=roots, reporter=reporter,
+        ).failures  # fmt: skip
+
+    return Step(purpose, tuple(words), run)
+
+
+def _import_step(options: DemoOptions) -> Step:
+    """Import own scans, with names for what the data does not name."""
+    folder = Path(options.data).resolve()
+    source = find_source(folder, LabelNames.parse(options.labels) if options.labels else None)
+    try:
+        source = some_of(source, options.cases, options.test_cases, 0)
+    except RequestError as error:
+        raise RequestError(
+            str(error), remedy="`cases` and `test_cases` say how many to take"
+        ) from error
+    modalities = options.modalities
+    if not modalities and not all(source.modalities):
+        count = len(source.modalities)
+        modalities = ("image",) if count == 1 else tuple(f"image_{i}" for i in range(count))
+    labels = options.labels
+    if not labels and not options.merge_labels and not source.labels.names:
+        values: set[int] = set()
+        for case in source.cases:
+            assert case.label is not None
+            values |= set(np.unique(read_label(case.label).array).tolist())
+        labels = tuple(f"{value}=label_{value}" for value in sorted(values - {0}))
+    words = ["dataset", "convert", str(folder), "-t", TASK, "--cases", str(options.cases),
+             "--test-cases", str(options.test_cases)]  # fmt: skip
+    for option, names in (("-m", modalities), ("-l", labels)):
+        words += [word for name in names for word in (option, name)]
+    if options.merge_labels:
+        words += ["--merge-labels", options.merge_labels]
+
+    def run(roots: Roots, reporter: Reporter) -> Failures:
+        from interactivenet.pipeline.datasets import convert_dataset
+
+        return convert_dataset(
+            folder, TASK, modalities=modalities,
+            labels=LabelNames.parse(labels) if labels else None,
+            merge_labels=options.merge_labels or None, cases=options.cases,
+            test_cases=options.test_cases, roots=roots, reporter=reporter,
+        ).failures  # fmt: skip
+
+    purpose = "take some scans with labels as a task, and check them"
+    return Step(purpose, tuple(words), run)

@@ -1,0 +1,83 @@
+"""The stage ``ensemble``: the mean of what the folds predicted of a task's test cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from interactivenet.datasets.task import Roots, predictions_folder, read_test_set
+from interactivenet.errors import RequestError
+from interactivenet.inference.ensemble import ensemble_cases
+from interactivenet.inference.outputs import Output
+from interactivenet.models.model import own_model
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.pipeline.segmenting import follow_cases
+from interactivenet.pipeline.stage import running_stage, tracked_run
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """What became of a task's test cases.
+
+    folder: where the predictions are.  folds: whose mean they are.  cases: how many there are.
+    failures: case -> why it has no mean.
+    """
+
+    folder: Path
+    folds: tuple[int, ...]
+    cases: int
+    failures: Mapping[str, str]
+
+
+def ensemble(
+    task: str,
+    *,
+    folds: Sequence[int] | None = None,
+    nifti: bool = True,
+    probabilities: bool = False,
+    mlflow: bool = True,
+    overwrite: bool = False,
+    roots: Roots | None = None,
+    reporter: Reporter = SILENT,
+) -> Ensemble:
+    """Average the probabilities that the stage ``predict`` kept of each fold.
+
+    Writes ``predictions/ensemble/CASE.nii.gz`` into the task's results; no network is needed.
+
+    folds: None for those whose probabilities were kept.  nifti: whether label maps are written,
+    probabilities: whether those are.  mlflow: record it in MLflow.
+
+    Raises RequestError where no fold's probabilities were kept, or one of the folds is not trained.
+    """
+    roots = roots or Roots.choose()
+    cases = read_test_set(roots, task)
+    model = own_model(roots, task, folds)
+    single = [Output(predictions_folder(roots, task, number), (number,)) for number in model.folds]
+    if folds is None:
+        single = [output for output in single if any(output.folder.glob("*.npz"))]
+    if not single:
+        raise RequestError(
+            f"{roots.results / task}: no fold's probabilities were kept",
+            remedy=f"run `predict(task={task!r}, probabilities=True)` first",
+        )
+    averaged = tuple(number for output in single for number in output.folds)
+    output = Output(predictions_folder(roots, task, None), averaged, nifti, probabilities)
+    arguments = {
+        "task": task, "folds": folds and list(folds), "nifti": nifti,
+        "probabilities": probabilities, "mlflow": mlflow, "overwrite": overwrite, **asdict(roots),
+    }  # fmt: skip
+    with (
+        running_stage("ensemble", output.folder, arguments, seed=model.plan.seed) as stage,
+        tracked_run(
+            roots, task, "ensemble", {"folds": list(averaged)}, mlflow=mlflow, reporter=reporter
+        ) as tracker,
+    ):
+        stage.run.note(plan=model.plan.digest, folds=averaged, weights=model.digests)
+        results = ensemble_cases(
+            cases, model, single, output, overwrite=overwrite, signals=stage.signals
+        )
+        failures = follow_cases(results, len(cases), "ensemble", stage.run, output.folder, reporter)
+        tracker.metrics({"cases": len(cases), "failed": len(failures)})
+    reporter.say(f"{output.folder}: the mean of {counted(len(averaged), 'fold')}")
+    return Ensemble(output.folder, averaged, len(cases), failures)

@@ -1,0 +1,182 @@
+"""The stage ``evaluate``, and the evaluation at the end of other stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.task import Case
+from interactivenet.evaluation.evaluate import Evaluation, evaluate_cases
+from interactivenet.evaluation.matching import Pair, build_pairs, case_name, read_subtypes
+from interactivenet.metric_names import METRIC, TOLERANCE_MM
+from interactivenet.pipeline.reporting import SILENT, Reporter, Table, counted
+from interactivenet.pipeline.segmenting import report_failures
+from interactivenet.pipeline.stage import running_stage
+from interactivenet.prompts.prompt import LabelNames
+from interactivenet.system.parallel import available_cores
+
+if TYPE_CHECKING:
+    from interactivenet.inference.outputs import Output
+    from interactivenet.models.model import Model
+    from interactivenet.pipeline.tracking import Tracker
+    from interactivenet.system.signals import Signals
+
+#: what is counted of objects beside the metrics, in words
+_COUNTS = (
+    ("missed", "missed"),
+    ("false", "found where there is none"),
+    ("both_empty", "empty in both, and in no mean"),
+)
+
+
+def evaluate(
+    predictions: Path | str,
+    labels: Path | str,
+    *,
+    images: Path | None = None,
+    interactions: Path | None = None,
+    output: Path | None = None,
+    subtypes: Path | None = None,
+    names: Mapping[int, str] | None = None,
+    tolerance_mm: float = TOLERANCE_MM,
+    pictures: bool = True,
+    jobs: int | None = None,
+    reporter: Reporter = SILENT,
+) -> Evaluation:
+    """Compare predictions, of this or any other program, with labels of the same name.
+
+    Writes ``metrics.json``, ``metrics.csv``, ``report.html``, ``figures/`` and ``run.json``.
+    ``CASE.json`` and ``objects/`` beside the predictions are used where they are there.
+
+    Args:
+        predictions: Folder of label maps, or one label map.
+        labels: Folder of the true label maps, or the true one.
+        images: Folder of ``CASE_0000``, ``CASE_0001`` ... or ``CASE``, for pictures.
+        interactions: Folder of points, for pictures and to tell objects of one label apart.
+        output: Folder to write to; None for ``evaluation`` in that of the predictions.
+        subtypes: JSON file, ``{"CASE": "subtype", ...}``; the summary is then by subtype, too.
+        names: Value of a label -> its name.
+        tolerance_mm: Surfaces within this distance, mm, agree for the NSD.
+        pictures: Draw the worst object of every case that has an image.
+        jobs: Threads and processes; None for the available cores.
+        reporter: Is told what happens.
+
+    Returns:
+        A row per object, the summary, and case -> why it could not be compared.
+
+    Raises:
+        RequestError: Where a path does not exist or nothing matches.
+        DataError: Where the file of subtypes cannot be used.
+    """
+    predictions, labels = Path(predictions), Path(labels)
+    matched = build_pairs(
+        predictions, labels, images=images, prompts=interactions,
+        subtypes=read_subtypes(subtypes) if subtypes else None,
+    )  # fmt: skip
+    if output is None:
+        output = predictions / "evaluation"
+        if predictions.is_file():
+            output = predictions.parent / f"{case_name(predictions)}_evaluation"
+    reporter.findings([Finding("warning", case, text) for case, text in matched.warnings.items()])
+    arguments = {
+        "predictions": predictions, "labels": labels, "images": images,
+        "interactions": interactions, "output": output, "subtypes": subtypes, "names": names,
+        "tolerance_mm": tolerance_mm, "pictures": pictures, "jobs": jobs,
+    }  # fmt: skip
+    with running_stage("evaluate", output, arguments) as stage:
+        evaluation = evaluate_cases(
+            matched.pairs, output, labels=LabelNames(dict(names)) if names else None,
+            tolerance_mm=tolerance_mm, title=predictions.resolve().name, pictures=pictures,
+            jobs=jobs or available_cores(), track=reporter.track, signals=stage.signals,
+            missing=matched.missing,
+        )  # fmt: skip
+        stage.run.note(cases=len(matched.pairs), failures=evaluation.failures)
+        report_failures(output, "evaluate", evaluation.failures, reporter)
+    report_evaluation(evaluation, reporter)
+    return evaluation
+
+
+def evaluate_output(
+    cases: Sequence[Case],
+    output: Output,
+    folder: Path,
+    model: Model,
+    *,
+    mirrored: bool,
+    title: str,
+    failures: Mapping[str, str],
+    signals: Signals,
+    tracker: Tracker,
+    reporter: Reporter,
+) -> Evaluation:
+    """Compare an output with the labels of its cases; report and log what is found.
+
+    folder: to write to.  mirrored: whether the model was used so.  failures: of the cases, why
+    some were not segmented.
+    """
+    calibration = model.calibration(mirrored)
+    evaluation = evaluate_cases(
+        labelled_pairs([case for case in cases if case.name not in failures], output), folder,
+        labels=LabelNames(model.plan.labels), modalities=model.plan.modalities, title=title,
+        calibration=asdict(calibration) if calibration else None, jobs=available_cores(),
+        track=reporter.track, signals=signals, missing=failures,
+    )  # fmt: skip
+    report_evaluation(evaluation, reporter)
+    everything = evaluation.summary["all"]
+    metrics = everything["metrics"]
+    tracker.metrics({f"{name}_mean": summary["mean"] for name, summary in metrics.items()})
+    tracker.metrics({name: everything[name] for name in ("objects", "missed")})
+    for path in (folder / "metrics.json", folder / "metrics.csv", evaluation.report,
+                 *sorted((folder / "figures").glob("*.png"))):  # fmt: skip
+        tracker.artefact(path, "evaluation")
+    return evaluation
+
+
+def labelled_pairs(cases: Sequence[Case], output: Output) -> list[Pair]:
+    """Pair the predictions of an output with the labels of its cases, where there are any."""
+    pairs = []
+    for case in cases:
+        prediction, objects = output.label_map(case.name), output.object_map(case.name)
+        if case.label and prediction.exists():
+            pairs.append(
+                Pair(
+                    case=case.name, prediction=prediction, label=case.label, images=case.images,
+                    prompts=case.interaction, subtype=case.subtype,
+                    objects=objects if objects.exists() else None,
+                    record=output.record(case.name),
+                )
+            )  # fmt: skip
+    return pairs
+
+
+def report_evaluation(evaluation: Evaluation, reporter: Reporter) -> None:
+    """Tell the metrics, what was missed, and where the report is."""
+    everything = evaluation.summary["all"]
+    metrics: Mapping[str, Mapping[str, Any]] = everything["metrics"]
+    if metrics:
+        rows = tuple(_metric_row(name, summary) for name, summary in metrics.items())
+        reporter.table(Table(("", "mean ± sd", "median", "95 % interval", "n"), rows))
+    counts = [
+        f"{counted(everything['objects'], 'object')} of {counted(everything['cases'], 'case')}"
+    ]
+    counts += [f"{everything[key]} {words}" for key, words in _COUNTS if everything[key]]
+    if evaluation.failures:
+        counts.append(f"{counted(len(evaluation.failures), 'case')} failed")
+    reporter.say(", ".join(counts))
+    reporter.say(f"report: {evaluation.report}")
+
+
+def _metric_row(name: str, summary: Mapping[str, Any]) -> tuple[str, ...]:
+    metric = METRIC.get(name)
+    heading = metric.heading if metric else name.replace("_", " ").capitalize()
+    digits = metric.digits if metric else 3
+    mean, sd, median, low, high = (
+        "-" if summary[key] is None else f"{summary[key]:.{digits}f}"
+        for key in ("mean", "std", "median", "low", "high")
+    )
+    interval = f"{low} to {high}" if summary["low"] is not None else "-"
+    spread = f"{mean} ± {sd}" if summary["std"] is not None else mean
+    return heading, spread, median, interval, str(summary["n"])

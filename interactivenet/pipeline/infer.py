@@ -1,0 +1,122 @@
+"""The stage ``infer``: new cases, segmented with a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+from interactivenet.datasets.inference_cases import check_output, check_scan, find_new_cases
+from interactivenet.datasets.task import EVALUATION, Roots
+from interactivenet.evaluation.evaluate import Evaluation
+from interactivenet.inference.batch import predict_cases
+from interactivenet.inference.options import InferenceOptions
+from interactivenet.inference.outputs import CaseResult, Output
+from interactivenet.models.bundle import find_model
+from interactivenet.pipeline.evaluate import evaluate_output
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.pipeline.segmenting import describe_model, follow_cases
+from interactivenet.pipeline.stage import running_stage, tracked_run
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What became of new cases.
+
+    folder: where the label maps are.  cases: how many there are.  evaluation: None where no case
+    has a label.  failures: case -> why it could not be segmented, or compared.
+    """
+
+    folder: Path
+    cases: int
+    evaluation: Evaluation | None
+    failures: Mapping[str, str]
+
+
+def infer(
+    task: str,
+    images: Path | Sequence[Path],
+    interactions: Path,
+    output: Path,
+    *,
+    labels: Path | None = None,
+    mlflow: bool = False,
+    model: str | Path | None = None,
+    format: Literal["nii.gz", "mha", "nrrd"] = "nii.gz",
+    probabilities: bool = False,
+    any_points: bool = False,
+    options: InferenceOptions | None = None,
+    overwrite: bool = False,
+    roots: Roots | None = None,
+    reporter: Reporter = SILENT,
+) -> Inference:
+    """Segment new cases with a trained model, and compare them with labels where given.
+
+    Each case gives ``CASE.nii.gz`` on the grid of its image, and ``CASE.json`` with what was found.
+
+    images: a folder of images, or the files of one case, one per modality (a DICOM series is its
+    folder).  interactions: a folder of points, named as the cases, or a file.  output: where the
+    label maps go.  labels: label maps to compare with.  mlflow: record it in MLflow.
+    model: 'deployed', 'own', or the folder of a model; None where there is just one.
+    format: of the label maps.  probabilities: whether ``CASE.npz`` is written, too.
+    any_points: take any number of points, not six margin points.  options: how networks are used.
+    overwrite: do again what is done.
+
+    Raises RequestError where what is given does not fit together, or no single model is meant.
+    """
+    options, roots = options or InferenceOptions(), roots or Roots.choose()
+    images = [images] if isinstance(images, Path) else list(images)
+    check_output(output, [*images, interactions, *([labels] if labels else [])])
+    trained = find_model(roots, task, None if model is None else str(model))
+    settings = options.as_json()
+    cases, unusable = find_new_cases(images, interactions, labels, trained.plan.modalities)
+    target = Output(output, trained.folds, True, probabilities, f".{format}")
+    for line in describe_model(trained, options):
+        reporter.say(line)
+    arguments = {
+        "task": task, "images": images, "interactions": interactions, "output": output,
+        "labels": labels, "mlflow": mlflow, "model": model, "format": format,
+        "probabilities": probabilities, "any_points": any_points, "overwrite": overwrite,
+        **asdict(options), "processed": roots.processed, "results": roots.results,
+    }  # fmt: skip
+    parameters = {"model": trained.name, "folds": list(trained.folds), **settings}
+    evaluation: Evaluation | None = None
+    with (
+        running_stage("infer", output, arguments, seed=trained.plan.seed) as stage,
+        tracked_run(
+            roots, task, "inference", parameters, mlflow=mlflow, reporter=reporter
+        ) as tracker,
+    ):
+        stage.run.note(
+            model=trained.name, plan=trained.plan.digest, weights=trained.digests,
+            choices=trained.choices(), **settings,
+        )  # fmt: skip
+        with stage.run.step("segment"):
+            segmented = predict_cases(
+                cases, trained, [target], options,
+                check=lambda scan: check_scan(scan, any_points), overwrite=overwrite,
+                signals=stage.signals,
+            )  # fmt: skip
+            refused = [CaseResult(case, reason) for case, reason in unusable.items()]
+            total = len(cases) + len(refused)
+            failures = follow_cases(
+                chain(segmented, refused), total, "infer", stage.run, output, reporter
+            )
+        tracker.metrics({"cases": total, "failed": len(failures)})
+        labelled = [case for case in cases if case.label]
+        if labelled:
+            with stage.run.step("evaluate"):
+                evaluation = evaluate_output(
+                    labelled, target, output / EVALUATION, trained, mirrored=options.mirrored,
+                    title=f"{task}: {counted(len(labelled), 'new case')}",
+                    failures={case.name: failures[case.name] for case in labelled
+                              if case.name in failures},
+                    signals=stage.signals, tracker=tracker, reporter=reporter,
+                )  # fmt: skip
+            failures |= evaluation.failures
+        elif labels is not None:
+            reporter.say(f"{labels}: has no label of any of the cases: nothing to evaluate")
+    reporter.say(f"{output}: {counted(total - len(failures), 'case')}")
+    return Inference(output, total, evaluation, failures)

@@ -1,0 +1,225 @@
+"""The steps of the stage ``plan``: measure cases, prepare their regions, say what was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from interactivenet.datasets.case import read_scan
+from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.splits import GROUPS
+from interactivenet.datasets.task import Case, Task
+from interactivenet.errors import DataError, describe_failure
+from interactivenet.planning.fingerprint import (
+    FACTS_VERSION,
+    CaseFacts,
+    Fingerprint,
+    Histogram,
+    measure_case,
+)
+from interactivenet.planning.planned_task import PlannedTask
+from interactivenet.planning.rules import is_ct
+from interactivenet.plotting.snapshots import save_snapshot, snapshot_made_from
+from interactivenet.preprocessing.storage import (
+    Preparation,
+    PreparedCase,
+    Snapshots,
+    case_inputs,
+    file_hashes,
+    prepare_case,
+)
+from interactivenet.system.cache_key import CacheKey
+from interactivenet.system.files import read_object, remove, sha256, write_json
+from interactivenet.system.parallel import Workers
+
+FACTS = "fingerprint"
+#: pictures of the regions
+SNAPSHOTS = Snapshots(save_snapshot, snapshot_made_from)
+#: modules that the worker processes import before the first case
+WORKER_MODULES = ("interactivenet.pipeline.planning_steps", "interactivenet.imaging.nifti")
+#: a cut that holds less of an object than this is worth a warning
+ENOUGH = 0.999
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredCase:
+    """Facts of one case, None where it cannot be used.
+
+    hashes: SHA-256 of its files.  error: why it cannot be used, '' where it can.
+    """
+
+    name: str
+    hashes: Mapping[str, str]
+    facts: CaseFacts | None = None
+    histograms: Mapping[str, Histogram] = field(default_factory=dict)
+    error: str = ""
+
+
+def measure_cases(
+    task: Task, folder: Path, workers: Workers, *, overwrite: bool = False
+) -> Iterator[MeasuredCase]:
+    """Measure the training cases, each into ``fingerprint/CASE.json`` of the processed task.
+
+    A case whose files are unchanged since an earlier run is not read again.
+    """
+    shared = _without_cases(task)
+    yield from workers.map(_measure, ((shared, folder, case, overwrite) for case in task.training))
+
+
+def collect(task: Task, measured: Iterator[MeasuredCase]) -> tuple[Fingerprint, list[MeasuredCase]]:
+    """Join the facts of the cases; the measured cases come back without their histograms."""
+    facts: list[CaseFacts] = []
+    histograms: dict[str, Histogram] = {}
+    cases = []
+    for case in measured:
+        if case.facts is not None:
+            facts.append(case.facts)
+        for name, histogram in case.histograms.items():
+            histograms[name] = histograms.get(name, Histogram()) + histogram
+        cases.append(MeasuredCase(case.name, case.hashes, error=case.error))
+    return Fingerprint(task.modalities, tuple(facts), histograms), cases
+
+
+def input_hashes(task: Task, measured: list[MeasuredCase]) -> dict[str, str]:
+    """SHA-256 of all files that a plan depends on, by their paths in the task."""
+    lists = [task.folder / name for name in ("dataset.json", GROUPS)]
+    hashes = {path.name: sha256(path) for path in lists if path.exists()}
+    for case in measured:
+        hashes |= case.hashes
+    return hashes
+
+
+def prepare_cases(
+    task: Task, measured: list[MeasuredCase], preparation: Preparation, workers: Workers
+) -> Iterator[PreparedCase]:
+    """Write the regions of every case that could be measured."""
+    hashes = {case.name: case.hashes for case in measured if not case.error}
+    shared = replace(preparation, task=_without_cases(task))
+    cases = [case for case in task.training if case.name in hashes]
+    yield from workers.map(prepare_case, ((shared, case, hashes[case.name]) for case in cases))
+
+
+def low_coverage(prepared: list[PreparedCase]) -> list[Finding]:
+    """Warn of the cases whose planned cut holds too little of an object."""
+    return [
+        Finding(
+            "warning",
+            case.name,
+            f"{region}: the planned cut holds {100 * coverage:.2f} % of the object, expected"
+            f" {100 * ENOUGH:g} %: does part of it lie away from the points?",
+        )
+        for case in prepared
+        for region, coverage in case.coverage.items()
+        if coverage < ENOUGH
+    ]
+
+
+def describe(planned: PlannedTask) -> list[str]:
+    """Return the decisions in a few lines for a person."""
+    plan, splits, coverage = planned.plan, planned.splits, planned.coverage
+
+    def times(values: tuple[float, ...]) -> str:
+        return "x".join(f"{value:.4g}" for value in values)
+
+    sides = " ".join(
+        f"{axis} {low:.1f}/{high:.1f} mm + {100 * a:.0f}/{100 * b:.0f} %"
+        for axis, (low, high), (a, b) in zip("RAS", plan.cut.mm, plan.cut.fraction, strict=True)
+    )
+    normalisations = ", ".join(
+        f"{name} " + (f"{rule.low:.4g} to {rule.high:.4g}" if rule.kind == "ct" else "z-score")
+        for name, rule in zip(plan.modalities, plan.normalisation, strict=True)
+    )
+    strides = " ".join(times(stride) for stride in plan.network.strides)
+    lines = [
+        f"spacing {times(plan.spacing)} mm; {normalisations}; margins around the points' box:"
+        f" {sides}",
+        f"sample {times(plan.sample_shape)} voxels, batch {plan.batch_size}, about"
+        f" {plan.estimated_gb:.1f} of {plan.memory_gb:g} GB; preset {plan.preset}: strides"
+        f" {strides}, {plan.network.features[0]} to {plan.network.features[-1]} features",
+        f"{len(splits)} folds of {', '.join(str(len(split.validation)) for split in splits)}"
+        f" validation cases, seed {plan.seed}",
+    ]
+    if len(splits) == 1:
+        lines[-1] = (
+            "1 fold that trains and validates on the same cases: its validation says nothing about"
+            " new cases"
+        )
+    if coverage:
+        worst = min(coverage, key=lambda name: coverage[name])
+        lines.append(
+            f"the cuts hold {100 * float(np.mean(list(coverage.values()))):.3f} % of the objects'"
+            f" voxels on average, at least {100 * coverage[worst]:.3f} % ({worst})"
+        )
+    return lines
+
+
+def remove_stale_facts(task: Task, folder: Path) -> None:
+    """Remove the facts of cases that the task does not have any more."""
+    names = {case.name for case in task.training}
+    for path in (folder / FACTS).glob("*.json"):
+        if path.stem not in names:
+            remove(path)
+
+
+def _without_cases(task: Task) -> Task:
+    """Return a task as workers need it, who get their case beside it."""
+    return replace(task, training=(), test=())
+
+
+def _measure(work: tuple[Task, Path, Case, bool]) -> MeasuredCase:
+    task, folder, case, overwrite = work
+    hashes: dict[str, str] = {}
+    try:
+        hashes = file_hashes(task, case)
+        path = folder / FACTS / f"{case.name}.json"
+        key = CacheKey(
+            {
+                "version": FACTS_VERSION,
+                "subtype": case.subtype,
+                **case_inputs(task, case, hashes),
+            }
+        )
+        if not overwrite and (measured := _measured_before(path, key)):
+            return MeasuredCase(case.name, hashes, *measured)
+        scan = read_scan(case, len(task.modalities), task.labels)
+        facts = measure_case(scan, case.subtype)
+        assert scan.label is not None
+        foreground = scan.label.array[0] > 0
+        histograms = {
+            name: Histogram.of(channel[foreground])
+            for name, channel in zip(task.modalities, scan.image.array, strict=True)
+            if is_ct(name)
+        }
+        content = {
+            "made_from": key.content,
+            "facts": asdict(facts),
+            "histograms": {
+                name: [histogram.values.tolist(), histogram.counts.tolist()]
+                for name, histogram in histograms.items()
+            },
+        }
+        write_json(path, content)
+        return MeasuredCase(case.name, hashes, facts, histograms)
+    except Exception as error:  # one odd case must not end the others
+        return MeasuredCase(case.name, hashes, error=describe_failure(error))
+
+
+def _measured_before(path: Path, key: CacheKey) -> tuple[CaseFacts, dict[str, Histogram]] | None:
+    """Read the facts that an earlier run measured on the same files."""
+    try:
+        content = read_object(path)
+        if not key.matches(content):
+            return None
+        from pydantic import TypeAdapter
+
+        facts = TypeAdapter(CaseFacts).validate_python(content["facts"])
+        histograms = {
+            modality: Histogram(np.array(values, dtype=np.float64), np.array(counts, np.int64))
+            for modality, (values, counts) in content["histograms"].items()
+        }
+    except (DataError, KeyError, ValueError, TypeError):  # damaged: measured again
+        return None
+    return facts, histograms

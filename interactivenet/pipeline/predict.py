@@ -1,0 +1,83 @@
+"""The stage ``predict``: a task's test cases, segmented with each of its folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from interactivenet.datasets.task import Roots, predictions_folder, read_test_set
+from interactivenet.errors import RequestError
+from interactivenet.inference.batch import predict_cases
+from interactivenet.inference.options import InferenceOptions
+from interactivenet.inference.outputs import Output
+from interactivenet.models.model import own_model
+from interactivenet.pipeline.reporting import SILENT, Reporter
+from interactivenet.pipeline.segmenting import describe_model, follow_cases
+from interactivenet.pipeline.stage import running_stage
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What became of a task's test cases.
+
+    folders: number of a fold -> where its predictions are.  cases: how many test cases there are.
+    failures: case -> why it could not be segmented.
+    """
+
+    folders: Mapping[int, Path]
+    cases: int
+    failures: Mapping[str, str]
+
+
+def predict(
+    task: str,
+    *,
+    folds: Sequence[int] | None = None,
+    nifti: bool = True,
+    probabilities: bool = False,
+    options: InferenceOptions | None = None,
+    overwrite: bool = False,
+    roots: Roots | None = None,
+    reporter: Reporter = SILENT,
+) -> Predictions:
+    """Segment the test cases of a task with each of its folds.
+
+    Writes ``predictions/fold_K/CASE.nii.gz`` into the task's results, and ``CASE.npz`` of
+    probabilities, which the stage ``ensemble`` needs. What is done is kept.
+
+    folds: None for those that are trained.  nifti: whether label maps are written, probabilities:
+    whether those are.  options: how networks are used.  overwrite: do again what is done.
+
+    Raises RequestError where the task has no test cases with points, or a fold is not trained.
+    """
+    options, roots = options or InferenceOptions(), roots or Roots.choose()
+    if not (nifti or probabilities):
+        raise RequestError(
+            "`nifti=False` without `probabilities`: nothing would be written",
+            expected="at least one of both",
+        )
+    cases = read_test_set(roots, task)
+    model = own_model(roots, task, folds)
+    for line in describe_model(model, options):
+        reporter.say(line)
+    folders: dict[int, Path] = {}
+    failures: dict[str, str] = {}
+    arguments = {
+        "task": task, "folds": folds and list(folds), "nifti": nifti,
+        "probabilities": probabilities, "overwrite": overwrite, **asdict(options), **asdict(roots),
+    }  # fmt: skip
+    for number in model.folds:
+        folder = folders[number] = predictions_folder(roots, task, number)
+        output = Output(folder, (number,), nifti, probabilities)
+        network = model.fold(number)
+        with running_stage("predict", folder, arguments, seed=model.plan.seed) as stage:
+            stage.run.note(plan=model.plan.digest, weights=network.digests, **options.as_json())
+            results = predict_cases(
+                cases, network, [output], options, overwrite=overwrite, signals=stage.signals
+            )
+            failures |= follow_cases(
+                results, len(cases), f"fold {number}", stage.run, folder, reporter
+            )
+        reporter.say(f"{folder}: fold {number}")
+    return Predictions(folders, len(cases), failures)

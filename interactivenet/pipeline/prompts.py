@@ -1,0 +1,76 @@
+"""Prompt files of one format into another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from interactivenet.datasets.task import Roots, Task
+from interactivenet.errors import RequestError
+from interactivenet.imaging.io import read_image, suffix_of
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.prompts.io import TEXT_SUFFIXES, read_prompts, write_prompts
+from interactivenet.prompts.prompt import LabelNames, Prompt
+
+
+def convert_prompts(
+    source: Path,
+    target: Path,
+    *,
+    task: str | None = None,
+    labels: LabelNames | None = None,
+    image: Path | None = None,
+    voxels_in: bool = False,
+    voxels_out: bool = False,
+    overwrite: bool = False,
+    roots: Roots | None = None,
+    reporter: Reporter = SILENT,
+) -> list[Prompt]:
+    """Convert the prompts of one case; the formats follow the files' names.
+
+    Args:
+        source: Prompt file: a mask, or JSON, FCSV or CSV.
+        target: File to write.
+        task: Name of the task whose labels the names in the source are.
+        labels: These labels, where there is no task.
+        image: The case's image; needed to write a mask, and for voxel indices.
+        voxels_in: The source (.json) has voxel indices of the image as stored, not LPS mm.
+        voxels_out: Write voxel indices of the image as stored to the target (.json).
+        overwrite: Replace the target where it exists.
+        roots: Where tasks are; by default as the environment says.
+        reporter: Is told what was written.
+
+    Returns:
+        The prompts, points in RAS+ mm.
+
+    Raises:
+        RequestError: The target exists, or label values are needed that nobody gave.
+        DataError: A file cannot be read or written, or the target's format would lose points.
+    """
+    if task and labels:
+        raise RequestError(
+            "cannot be combined with `labels`: each says what the labels are", field="task"
+        )
+    if task:
+        labels = Task.load((roots or Roots.choose()).raw_task(task)).labels
+    if source.resolve() == target.resolve():
+        raise RequestError(f"{target} is the source itself: expected another file")
+    if target.exists() and not overwrite:
+        raise RequestError(f"{target} exists", remedy="`overwrite=True` replaces it")
+    grid = (image, read_image(image).source) if image else None
+    prompts = read_prompts(source, labels, image=grid, voxels=voxels_in)
+    unnamed = sorted({prompt.name for prompt in prompts if prompt.name}) if labels is None else []
+    if unnamed and not suffix_of(target, TEXT_SUFFIXES):
+        raise RequestError(
+            f"{source} names '{unnamed[0]}': which label value is that in {target}?",
+            remedy="`task` or `labels` says what names mean",
+        )
+    notes = write_prompts(target, prompts, image=grid[1] if grid else None, voxels=voxels_out)
+    for note in notes:
+        reporter.say(f"{target}: {note}")
+    written = ", ".join(
+        f"{prompt.name if unnamed else f'label {prompt.label}'}"
+        f" ({counted(len(prompt.points), 'point')})"
+        for prompt in prompts
+    )
+    reporter.say(f"{target}: {written}")
+    return prompts

@@ -1,0 +1,74 @@
+"""What the stages share that segment cases: which model, what became of the cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.task import record_failures
+from interactivenet.inference.options import InferenceOptions
+from interactivenet.inference.outputs import CaseResult
+from interactivenet.models.model import Model
+from interactivenet.pipeline.reporting import Reporter, counted
+from interactivenet.system.cache_key import MADE_FROM
+from interactivenet.system.provenance import Run
+
+#: of mirroring along every combination of the axes
+_MIRRORED = 8
+#: so many cases are named where more are meant
+_NAMED = 8
+
+
+def describe_model(model: Model, options: InferenceOptions) -> list[str]:
+    """Say what is about to segment."""
+    copies = counted(_MIRRORED if options.mirrored else 1, "prediction")
+    return [
+        f"model: {model.name}",
+        f"{model.checkpoint} checkpoint, postprocessing {model.postprocessing.name}; {copies} per"
+        f" fold and object; {options.chosen_device}, {options.chosen_precision}",
+    ]
+
+
+def follow_cases(
+    results: Iterable[CaseResult], total: int, name: str, run: Run, folder: Path, reporter: Reporter
+) -> dict[str, str]:
+    """Follow a stage through its cases, record and report it; returns case -> why it failed.
+
+    name: of the stage, in ``failures.json`` of the folder.
+    """
+    failures: dict[str, str] = {}
+    inputs: dict[str, str] = {}
+    kept, seconds = 0, 0.0
+    to_review: list[str] = []
+    for result in reporter.track(results, total, name):
+        kept += result.kept
+        seconds += result.network_seconds
+        if result.error:
+            failures[result.case] = result.error
+        elif result.record:
+            inputs.update(result.record[MADE_FROM]["inputs"])
+            if any(segmented["look"] for segmented in result.record["objects"]):
+                to_review.append(result.case)
+    run.inputs(inputs)
+    run.note(cases=total, kept=kept, failures=failures)
+    run.record["seconds"]["network"] = round(seconds, 3)
+    report_failures(folder, name, failures, reporter)
+    if kept:
+        reporter.say(
+            f"{counted(kept, 'case')} done before, from the same files and settings: kept"
+            " (`overwrite=True` does them again)"
+        )
+    if to_review:
+        more = " ..." if len(to_review) > _NAMED else ""
+        named = ", ".join(to_review[:_NAMED])
+        reporter.say(f"to be reviewed first: {counted(len(to_review), 'case')}: {named}{more}")
+    return failures
+
+
+def report_failures(folder: Path, stage: str, failures: dict[str, str], reporter: Reporter) -> None:
+    """Note what failed in ``failures.json`` of the folder, and tell it, where anything did."""
+    path = record_failures(folder, stage, failures)
+    if failures:
+        reporter.findings([Finding("error", case, reason) for case, reason in failures.items()])
+        reporter.say(f"{counted(len(failures), 'case')} failed, see {path}")

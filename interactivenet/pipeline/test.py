@@ -1,0 +1,123 @@
+"""The stage ``test``: everything about a task's test cases, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from interactivenet.datasets.task import (
+    EVALUATION,
+    PREDICTIONS,
+    Roots,
+    predictions_folder,
+    read_test_set,
+)
+from interactivenet.evaluation.evaluate import Evaluation
+from interactivenet.inference.batch import predict_cases
+from interactivenet.inference.options import InferenceOptions
+from interactivenet.inference.outputs import Output
+from interactivenet.models.model import own_model
+from interactivenet.pipeline.evaluate import evaluate_output
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.pipeline.segmenting import describe_model, follow_cases
+from interactivenet.pipeline.select import is_current, make_selection
+from interactivenet.pipeline.stage import running_stage, tracked_run
+
+
+@dataclass(frozen=True)
+class TaskTest:
+    """What became of a task's test cases.
+
+    folder: where the predictions are.  cases: how many there are.  evaluation: None where no case
+    has a label.  failures: case -> why it could not be segmented, or compared.
+    """
+
+    folder: Path
+    cases: int
+    evaluation: Evaluation | None
+    failures: Mapping[str, str]
+
+
+def test(
+    task: str,
+    *,
+    folds: Sequence[int] | None = None,
+    nifti: bool = True,
+    probabilities: bool = False,
+    options: InferenceOptions | None = None,
+    mlflow: bool = True,
+    overwrite: bool = False,
+    roots: Roots | None = None,
+    reporter: Reporter = SILENT,
+) -> TaskTest:
+    """Choose the postprocessing, segment the test cases with each fold and all of them, evaluate.
+
+    The same as the stages ``select``, ``predict``, ``ensemble`` and ``evaluate``, one after the
+    other, and the same voxels; what is done is kept. Writes ``predictions/`` and ``evaluation/``
+    into the task's results.
+
+    folds: None for those of the plan.  nifti: whether the label maps of single folds are written.
+    probabilities: whether all probabilities are.  options: how networks are used.
+    mlflow: record it in MLflow.  overwrite: do again what is done.
+
+    Raises RequestError where the task has no test cases with points, or a fold is not trained.
+    """
+    options, roots = options or InferenceOptions(), roots or Roots.choose()
+    cases = read_test_set(roots, task)
+    # refused at once, before anything is written
+    numbers = own_model(roots, task, folds, choice=False).folds
+    results = roots.results / task
+    folder = results / PREDICTIONS
+    ensemble = Output(predictions_folder(roots, task, None), numbers, True, probabilities)
+    single = [
+        Output(predictions_folder(roots, task, number), (number,), nifti, probabilities)
+        for number in numbers
+    ]
+    outputs = [*single, ensemble]
+    arguments = {
+        "task": task, "folds": folds and list(folds), "nifti": nifti,
+        "probabilities": probabilities, "mlflow": mlflow, "overwrite": overwrite,
+        **asdict(options), **asdict(roots),
+    }  # fmt: skip
+    settings = options.as_json()
+    with (
+        running_stage(
+            "test", folder, arguments, others=[output.folder for output in outputs]
+        ) as stage,
+        tracked_run(
+            roots, task, "test", {"folds": list(numbers), **settings},
+            mlflow=mlflow, reporter=reporter,
+        ) as tracker,
+    ):  # fmt: skip
+        if not is_current(roots, task, folds):
+            make_selection(roots, task, folds, reporter)
+        model = own_model(roots, task, folds)
+        for line in describe_model(model, options):
+            reporter.say(line)
+        stage.run.note(
+            plan=model.plan.digest, seed=model.plan.seed, weights=model.digests,
+            choices=model.choices(), **settings,
+        )  # fmt: skip
+        with stage.run.step("predict"):
+            predicted = predict_cases(
+                cases, model, outputs, options, overwrite=overwrite, signals=stage.signals
+            )
+            failures = follow_cases(predicted, len(cases), "test", stage.run, folder, reporter)
+        reporter.say(f"{folder}: {counted(len(cases) - len(failures), 'case')}")
+        labelled = [case for case in cases if case.label]
+        evaluation: Evaluation | None = None
+        if not labelled:
+            reporter.say("no test case has a label: nothing to evaluate")
+        else:
+            with stage.run.step("evaluate"):
+                evaluation = evaluate_output(
+                    labelled, ensemble, results / EVALUATION, model, mirrored=options.mirrored,
+                    title=f"{task}: {counted(len(labelled), 'test case')}, mean of"
+                    f" {counted(len(model.folds), 'fold')}",
+                    failures={case.name: failures[case.name] for case in labelled
+                              if case.name in failures},
+                    signals=stage.signals, tracker=tracker, reporter=reporter,
+                )  # fmt: skip
+            failures |= evaluation.failures
+    return TaskTest(folder, len(cases), evaluation, failures)

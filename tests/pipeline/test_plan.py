@@ -1,0 +1,103 @@
+"""The stage ``plan``, called from Python."""
+
+import os
+import signal
+
+import pytest
+
+from interactivenet.datasets.phantom import PhantomSettings
+from interactivenet.datasets.task import Roots, Task
+from interactivenet.errors import RequestError
+from interactivenet.pipeline import planning_steps
+from interactivenet.pipeline.datasets import make_phantoms
+from interactivenet.pipeline.plan import FoldOptions, plan
+from interactivenet.pipeline.simulate import simulate
+from interactivenet.planning.planned_task import PlannedTask
+from interactivenet.planning.rules import PlanningOptions
+from interactivenet.system.signals import Interrupted
+from tests.pipeline.recording_reporter import RecordingReporter
+from tests.raw_task import read
+
+NAME = "Task108_PLAN"
+TINY = PlanningOptions(preset="tiny", seed=5)
+
+
+@pytest.fixture
+def roots(tmp_path):
+    """A task of four phantoms with points."""
+    roots = Roots(tmp_path / "raw", tmp_path / "processed", tmp_path / "results")
+    shape = PhantomSettings(cases=4, test_cases=0, shape=(24, 22, 16), spacing=(1.5, 1.5, 2.5))
+    make_phantoms(NAME, shape, roots=roots)
+    simulate(NAME, roots=roots)
+    return roots
+
+
+def test_what_it_returns_and_reports(roots, capsys):
+    reporter = RecordingReporter()
+    result = plan(NAME, TINY, folds=2, snapshots=True, roots=roots, jobs=1, reporter=reporter)
+    assert capsys.readouterr() == ("", "")
+    folder = roots.processed / NAME
+    assert result.task == PlannedTask.load(folder)
+    assert result.task.plan.seed == 5 and result.task.plan.preset == "tiny"
+    assert len(result.task.splits) == 2 and result.failures == {}
+    names = [case.name for case in Task.load(roots.raw / NAME).training]
+    assert result.prepared == dict.fromkeys(names, "written")
+    assert len(list((folder / "snapshots").iterdir())) == 4
+    assert reporter.tracked == ["measured", "preprocessed"]
+    assert reporter.lines[-1] == f"{folder / 'plans.json'}: 4 regions of 4 cases (4 written)"
+    assert not [text for text in reporter.texts if "--" in text]
+
+
+def test_the_record_has_the_arguments_of_the_function(roots):
+    plan(NAME, TINY, folds=FoldOptions(2, stratified=False), roots=roots, jobs=1)
+    record = read(roots.processed / NAME / "run.json")
+    assert record["stage"] == "plan" and record["seed"] == 5
+    arguments = record["arguments"]
+    assert {name: arguments[name] for name in ("task", "seed", "relax", "memory_gb", "preset")} == {
+        "task": NAME, "seed": 5, "relax": 0.1, "memory_gb": 8.0, "preset": "tiny",
+    }  # fmt: skip
+    assert arguments["folds"] == 2 and arguments["stratified"] is False
+    assert arguments["encoding"]["metric"] == TINY.encoding.metric
+    assert arguments["processed"] == str(roots.processed) and arguments["overwrite"] is False
+
+
+def test_a_case_that_fails_is_returned(roots):
+    case = Task.load(roots.raw / NAME).training[2]
+    case.images[0].write_bytes(b"broken")
+    reporter = RecordingReporter()
+    result = plan(NAME, TINY, folds=2, roots=roots, jobs=1, reporter=reporter)
+    assert list(result.failures) == [case.name] and case.name not in result.prepared
+    assert [finding.case for finding in reporter.found if finding.level == "error"] == [case.name]
+    assert "1 case failed, see" in reporter.lines[-1]
+
+
+def test_a_signal_ends_it_between_two_cases(roots, monkeypatch):
+    measure, measured = planning_steps.measure_case, []
+
+    def signalled(scan, subtype):
+        measured.append(scan.name)
+        if len(measured) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return measure(scan, subtype)
+
+    monkeypatch.setattr(planning_steps, "measure_case", signalled)
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        plan(NAME, TINY, folds=2, roots=roots, jobs=1)
+    folder = roots.processed / NAME
+    assert len(measured) == 2 and len(list((folder / "fingerprint").iterdir())) == 2
+    assert read(folder / "run.json")["ended"] == "ended by SIGTERM"
+    assert len(plan(NAME, TINY, folds=2, roots=roots, jobs=1).prepared) == 4
+    assert len(measured) == 4  # the first two were not measured again
+
+
+def test_without_prompts_it_says_what_makes_them(roots):
+    folder = roots.raw / NAME
+    for path in (folder / "interactionsTr").iterdir():
+        path.unlink()
+    from interactivenet.pipeline.datasets import check_dataset
+
+    checked = check_dataset(NAME, roots=roots)
+    assert all(case.interaction is None for case in checked.task.training)
+    with pytest.raises(RequestError) as refusal:
+        plan(NAME, roots=roots)
+    assert f"`simulate(task='{NAME}')` makes them" in str(refusal.value)

@@ -1,0 +1,117 @@
+"""The stage ``train``, called from Python; its run in MLflow, interrupted and continued."""
+
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+
+from interactivenet.datasets.task import Roots
+from interactivenet.errors import RequestError
+from interactivenet.models.fold_results import FoldResults
+from interactivenet.pipeline import tracking
+from interactivenet.pipeline.train import train
+from interactivenet.system.signals import Interrupted
+from tests.pipeline.recording_reporter import RecordingReporter
+from tests.raw_task import read
+from tests.training.trained_task import NAME, QUICK, make_task
+
+ONCE = replace(QUICK, epochs=1)
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory):
+    return make_task(tmp_path_factory.mktemp("train"))
+
+
+@pytest.fixture
+def roots(planned, tmp_path):
+    return Roots(planned / "raw", planned / "processed", tmp_path / "results")
+
+
+def test_what_it_returns_and_reports(roots, capsys):
+    reporter = RecordingReporter()
+    folds = train(NAME, "all", ONCE, mlflow=False, roots=roots, reporter=reporter)
+    assert capsys.readouterr().out == ""
+    assert [fold.results for fold in folds] == [
+        FoldResults(roots.results / NAME, number) for number in (0, 1)
+    ]
+    for fold in folds:
+        assert fold.results.is_finished and fold.failures == {}
+        assert len(fold.trained.history) == 1 and fold.trained.resumed == 0
+        assert [found.checkpoint for found in fold.validated] == ["best", "last"]
+        assert all(len(found.cases) == 2 for found in fold.validated)
+    assert [row["epoch"] for row in reporter.rows] == [1, 1]
+    assert len(reporter.tables) == 2
+    assert "fold 0: 2 objects to train on, 2 to validate, 1 epoch" in reporter.lines[0]
+    assert not [text for text in reporter.texts if "--" in text]
+    record = read(folds[0].results.folder / "run.json")
+    arguments = record["arguments"]
+    assert arguments["fold"] == "all" and arguments["epochs"] == 1 and arguments["workers"] == 0
+    assert arguments["augmentation"] and arguments["results"] == str(roots.results)
+
+
+def test_a_finished_fold_is_left_alone(roots):
+    (first,) = train(NAME, 0, ONCE, validate=False, mlflow=False, roots=roots)
+    assert first.validated == () and first.failures == {}
+    digest, reporter = first.results.digest("last"), RecordingReporter()
+    (again,) = train(NAME, "0", ONCE, validate=False, mlflow=False, roots=roots, reporter=reporter)
+    assert again.trained.resumed == 1 and again.results.digest("last") == digest
+    (line,) = [line for line in reporter.lines if "already trained" in line]
+    assert line.endswith("already trained for 1 epoch (`overwrite=True` starts anew)")
+
+
+def test_requests_that_cannot_be(roots):
+    with pytest.raises(RequestError, match=r"^`fold=2`: expected all or one of 0, 1$"):
+        train(NAME, 2, ONCE, roots=roots)
+    with pytest.raises(RequestError, match=r"^`devices=2`: expected 1 for `fold='all'`"):
+        train(NAME, "all", replace(ONCE, devices=2), roots=roots)
+    assert not roots.results.exists()
+
+
+class Recorded:
+    """A tracker that notes how its run ended."""
+
+    def __init__(self, run_id):
+        self.run_id, self.address, self.statuses = run_id, "sqlite:///somewhere", []
+        self.rows = []
+
+    def parameters(self, values):
+        assert values["fold"] == 0 and values["task"] == NAME
+
+    def metrics(self, values, step=None):
+        self.rows.append(step)
+
+    def artefact(self, path, folder=""):
+        pass
+
+    def finish(self, status="FINISHED"):
+        self.statuses.append(status)
+
+
+def test_an_interrupted_training_is_saved_and_continues_its_run(roots, monkeypatch):
+    begun = []
+
+    def start(results, experiment, run, *, run_id="", warn):
+        assert (results, experiment, run) == (roots.results, NAME, "fold_0")
+        begun.append(Recorded(run_id or f"run {len(begun) + 1}"))
+        return begun[-1]
+
+    class Signalling(RecordingReporter):
+        def epoch(self, row):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(tracking, "start", start)
+    reporter, options = Signalling(), replace(QUICK, epochs=3)
+    with pytest.raises(Interrupted):
+        train(NAME, 0, options, validate=False, roots=roots, reporter=reporter)
+    folder = FoldResults(roots.results / NAME, 0).folder
+    assert f"the training is saved in {folder / 'checkpoint.ckpt'}" in reporter.lines
+    assert begun[0].statuses == ["KILLED"] and begun[0].rows == [1]
+    assert read(folder / "mlflow.json") == {"run_id": "run 1", "address": "sqlite:///somewhere"}
+    assert read(folder / "run.json")["ended"] == "ended by SIGTERM"
+    (fold,) = train(NAME, 0, options, validate=False, roots=roots)
+    assert fold.trained.resumed == 1 and len(fold.trained.history) == 3
+    assert begun[1].run_id == "run 1" and begun[1].statuses == ["FINISHED"]
+    train(NAME, 0, ONCE, validate=False, roots=roots, overwrite=True)
+    assert begun[2].run_id == "run 3"

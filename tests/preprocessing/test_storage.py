@@ -1,0 +1,123 @@
+"""Regions on disk: what they are made from, and when they are made again."""
+
+import hashlib
+import json
+
+import pytest
+
+from interactivenet.datasets.task import Case, Task
+from interactivenet.errors import DataError
+from interactivenet.planning.plan import Encoding
+from interactivenet.preprocessing.storage import (
+    Preparation,
+    Snapshots,
+    load_region,
+    prepare_case,
+    region_names,
+)
+from interactivenet.prompts.prompt import LabelNames
+from tests.raw_task import read, write_case
+from tests.sample_cases import make_plan
+
+HASHES = {
+    "imagesTr/a_0000.nii.gz": "0" * 64,
+    "labelsTr/a.nii.gz": "1" * 64,
+    "interactionsTr/a.nii.gz": "2" * 64,
+}
+#: of what the region of ``raw`` is made from, and its picture, as version 1.0 has written them
+MADE_FROM = "87440438b753d94cbc3c5787483456af646d0a4871722f1fc4be795ec4a55fab"
+PICTURE = "319cc28d34fc175cdf2b4c0bcda1166edd713284b3cc583dab4d496dd4d68ecd"
+PLAN = make_plan((0.9, 1.1, 2.0))
+
+
+@pytest.fixture
+def raw(tmp_path):
+    folder = tmp_path / "raw" / "Task001_A"
+    write_case(folder, "a", prompt=True)
+    image, label, points = (folder / name for name in HASHES)
+    case = Case("a", (image,), label, points)
+    return Task("Task001_A", folder, ("CT",), LabelNames({1: "tumour"}), (case,), ())
+
+
+@pytest.fixture
+def processed(tmp_path):
+    return tmp_path / "processed"
+
+
+def prepare(raw, processed, hashes=HASHES, **changes):
+    settings = {"task": raw, "plan": PLAN, "folder": processed} | changes
+    return prepare_case((Preparation(**settings), raw.training[0], hashes))
+
+
+def save_source(path, scan, region, plan, made_from):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(made_from)
+
+
+def read_source(path):
+    return path.read_text() if path.exists() else ""
+
+
+def fails(*_):
+    raise OSError("no canvas")
+
+
+SNAPSHOTS = Snapshots(save_source, read_source)
+
+
+def test_regions_of_earlier_versions_count_as_unchanged(raw, processed):
+    assert prepare(raw, processed, snapshots=SNAPSHOTS).status == "written"
+    made_from = read(processed / "regions" / "a__1.json")["made_from"]
+    assert hashlib.sha256(json.dumps(made_from).encode()).hexdigest() == MADE_FROM
+    assert (processed / "snapshots" / "a__1.png").read_text() == PICTURE
+    again = prepare(raw, processed, snapshots=SNAPSHOTS)
+    assert again.status == "unchanged" and again.coverage == {"a__1": 1.0}
+
+
+def test_what_a_region_depends_on(raw, processed):
+    prepare(raw, processed)
+    assert prepare(raw, processed, plan=make_plan(PLAN.spacing, seed=9)).status == "unchanged"
+    encoding = Encoding(kind="gaussian")
+    other = make_plan(PLAN.spacing, encoding=encoding)
+    assert prepare(raw, processed, plan=other).status == "unchanged"
+    assert prepare(raw, processed, HASHES | {"labelsTr/a.nii.gz": "3" * 64}).status == "written"
+    assert prepare(raw, processed).status == "written"
+    assert prepare(raw, processed, plan=make_plan((1.0, 1.0, 2.0))).status == "written"
+    assert prepare(raw, processed).status == "written"
+    assert prepare(raw, processed, overwrite=True).status == "written"
+
+
+def test_pictures_are_drawn_again_for_another_encoding(raw, processed):
+    prepare(raw, processed, snapshots=SNAPSHOTS)
+    path = processed / "snapshots" / "a__1.png"
+    first = path.read_text()
+    plan = make_plan(PLAN.spacing, encoding=Encoding(kind="gaussian"))
+    assert prepare(raw, processed, plan=plan, snapshots=SNAPSHOTS).status == "written"
+    assert path.read_text() != first
+
+
+def test_a_picture_that_cannot_be_drawn_is_a_note(raw, processed):
+    result = prepare(raw, processed, snapshots=Snapshots(fails, read_source))
+    assert result.status == "written"
+    assert result.notes == ("a__1.png could not be drawn: no canvas",)
+
+
+def test_failures_are_told_not_raised(raw, processed):
+    raw.training[0].label.write_bytes(b"broken")
+    result = prepare(raw, processed)
+    assert result.status == "failed" and result.regions == ()
+    assert "a.nii.gz" in result.error and "\n" not in result.error
+
+
+def test_other_settings_and_damage_are_named(raw, processed):
+    prepare(raw, processed)
+    folder = processed / "regions"
+    with pytest.raises(DataError, match=r"other settings .*: run `plan\(task='Task001_A'\)` again"):
+        load_region(folder, "a__1", make_plan((1.0, 1.0, 1.0)))
+    (folder / "a__1.npz").write_bytes(b"cut short")
+    with pytest.raises(DataError, match=r"a__1\.npz: is damaged.*overwrite=True.*makes it again"):
+        load_region(folder, "a__1", PLAN)
+
+
+def test_objects_of_one_label_are_numbered():
+    assert region_names("a", [1, 2, 1, 1]) == ["a__1", "a__2", "a__1_2", "a__1_3"]

@@ -8,7 +8,7 @@
 #     knows by itself whether the job goes back into the queue.
 #   the time limit: SIGUSR1, to this shell alone and some minutes before (#SBATCH --signal). The
 #     program is asked to end, then this script puts the job back into the queue.
-# The program finishes the current step, saves and ends with 143; run again, the same line continues from there.
+# The program finishes the current step, saves and ends with 143; the same line continues it later.
 # So a trap only has to keep this shell alive meanwhile: where it ends, SLURM kills the rest.
 
 program='' asked=''

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from interactivenet.errors import one_line
+from interactivenet.errors import describe_failure
 
 Status = Literal["ok", "note", "problem"]
 
@@ -26,12 +26,11 @@ class Check:
 
 
 def isolated(subject: str, checks: Callable[[], list[Check]]) -> list[Check]:
-    """Return the checks; one that fails itself is a problem, and costs no other one."""
+    """Return the checks; if they cannot be made, that is a problem, but of no other check."""
     try:
         return checks()
     except Exception as error:
-        what = f"could not be checked: unexpected {type(error).__name__}: {one_line(error)}"
-        return [Check(subject, "problem", what, "please report it")]
+        return [Check(subject, "problem", f"could not be checked: {describe_failure(error)}")]
 
 
 def gigabytes(size: int) -> str:

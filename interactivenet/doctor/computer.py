@@ -78,8 +78,8 @@ def judge_processor(facts: ProcessorFacts) -> Check:
     if facts.quota is not None:
         count += f" (CPU time of {facts.quota:g}, {facts.allowed} allowed)"
     names = {"avx2": "AVX2", "avx512f": "AVX-512", "amx_tile": "AMX", "sve": "SVE"}
-    known = [name for flag, name in names.items() if flag in facts.features]
-    found = ", ".join([facts.model, count, *known, "bf16" if facts.bf16 else "no bf16: fp32"])
+    vectors = [name for flag, name in names.items() if flag in facts.features]
+    found = ", ".join([facts.model, count, *vectors, "bf16" if facts.bf16 else "no bf16: fp32"])
     if x86 and facts.features and "avx2" not in facts.features:
         return Check("cpu", "note", f"{found}; without AVX2, training and maps are several times"
                      " slower", "a processor since 2013, or a GPU")  # fmt: skip

@@ -38,10 +38,10 @@ def check_device(subject: str, device: torch.device) -> Check:
 
 def judge_differences(subject: str, step: float, distance: float, seconds: float) -> Check:
     """Judge the largest relative differences between a device and the processor."""
-    for what, found in (("a network's step", step), ("a geodesic distance", distance)):
-        if not found <= _TOLERANCE:  # NaN, too
-            wrong = f"{what} differs from the processor's by {found:.2g}, relatively"
-            return Check(subject, "problem", wrong, _REMEDY)
+    for result, error in (("a network's step", step), ("a geodesic distance", distance)):
+        if not error <= _TOLERANCE:  # NaN, too
+            found = f"{result} differs from the processor's by {error:.2g}, relatively"
+            return Check(subject, "problem", found, _REMEDY)
     return Check(
         subject, "ok", f"a network's step and a geodesic distance equal the processor's"
         f" (within {max(step, distance):.1g}; {seconds:.1f} s)",
@@ -60,8 +60,8 @@ def network_step(device: torch.device) -> list[Tensor]:
         inner = leaky_relu(conv3d(image, first, padding=1))
         output = conv3d(inner, second, stride=2, padding=1)
         output.square().mean().backward()  # type: ignore[no-untyped-call]
-    gradients = [one.grad for one in (image, first, second)]
-    return [one.detach().cpu() for one in (output, *gradients) if one is not None]
+    gradients = [tensor.grad for tensor in (image, first, second)]
+    return [tensor.detach().cpu() for tensor in (output, *gradients) if tensor is not None]
 
 
 def geodesic_difference(device: torch.device) -> float:
@@ -77,10 +77,10 @@ def geodesic_difference(device: torch.device) -> float:
     return difference([exact], [swept.cpu()])
 
 
-def difference(expected: list[Tensor], found: list[Tensor]) -> float:
+def difference(expected: list[Tensor], computed: list[Tensor]) -> float:
     """Largest difference of tensors, relative to the largest value of each; NaN if any has one."""
     return max(
-        (float((one - other).abs().max() / one.abs().max().clamp(min=1e-12))
-         for one, other in zip(expected, found, strict=True)),
+        (float((right - value).abs().max() / right.abs().max().clamp(min=1e-12))
+         for right, value in zip(expected, computed, strict=True)),
         key=lambda value: float("inf") if value != value else value,
     )  # fmt: skip

@@ -23,25 +23,25 @@ def examine(choose_roots: Callable[[], Roots], *, require_gpu: bool = False) -> 
     """
     from interactivenet.doctor import versions
 
-    found = isolated("versions", versions.check_versions)
+    checks = isolated("versions", versions.check_versions)
     imports = isolated("imports", versions.check_imports)
-    found += imports
+    checks += imports
     # what cannot be imported, or would end this process, is not imported here
     if any(check.subject in _NEEDED and check.status == "problem" for check in imports):
-        found.append(Check("gpu", "problem" if require_gpu else "note", "not looked for"))
+        checks.append(Check("gpu", "problem" if require_gpu else "note", "not looked for"))
     else:
-        found += isolated("computing", lambda: _computing(require_gpu))
+        checks += isolated("computing", lambda: _computing(require_gpu))
     if not any(check.subject == "numpy" and check.status == "problem" for check in imports):
-        found += _around(choose_roots())
-    return found
+        checks += _around(choose_roots())
+    return checks
 
 
 def _around(roots: Roots) -> list[Check]:
     from interactivenet.doctor import folders
     from interactivenet.doctor.mlflow_store import check_store
 
-    found = isolated("folders", lambda: folders.check_folders(roots))
-    return found + isolated("mlflow", lambda: check_store(roots.results))
+    checks = isolated("folders", lambda: folders.check_folders(roots))
+    return checks + isolated("mlflow", lambda: check_store(roots.results))
 
 
 def _computing(require_gpu: bool) -> list[Check]:
@@ -57,10 +57,10 @@ def _computing(require_gpu: bool) -> list[Check]:
     def shared() -> list[Check]:
         return [computer.judge_shared_memory(computer.read_shared_memory(), facts.usable)]
 
-    found = isolated("gpu", cards)
+    checks = isolated("gpu", cards)
     for number in range(len(facts.cards)):
-        found += isolated(f"gpu {number} test", partial(cuda.check_card, number))
-    found += isolated("cpu", lambda: [computer.judge_processor(computer.read_processor())])
-    found += isolated("kernels", kernels.check_kernels)
-    found += isolated("memory", lambda: [computer.judge_memory(computer.read_memory())])
-    return found + isolated("shared memory", shared)
+        checks += isolated(f"gpu {number} test", partial(cuda.check_card, number))
+    checks += isolated("cpu", lambda: [computer.judge_processor(computer.read_processor())])
+    checks += isolated("kernels", kernels.check_kernels)
+    checks += isolated("memory", lambda: [computer.judge_memory(computer.read_memory())])
+    return checks + isolated("shared memory", shared)

@@ -44,7 +44,7 @@ def check_folders(roots: Roots) -> list[Check]:
     """Check the three roots, the temporary folder and the home folder."""
     inside = in_image()
     mounts = read_mounts() if inside else []
-    found = []
+    checks = []
     for name, path in (
         ("raw", roots.raw), ("processed", roots.processed), ("results", roots.results)
     ):  # fmt: skip
@@ -53,15 +53,15 @@ def check_folders(roots: Roots) -> list[Check]:
             lost = bool(mounts) and not lasts(path.absolute(), mounts)
             return [judge_folder(name, read_folder(path), container=inside, lost=lost)]
 
-        found += isolated(name, check)
-    found += isolated("temporary files", lambda: [_temporary()])
-    return [*found, *isolated("home", lambda: [_home()])]
+        checks += isolated(name, check)
+    checks += isolated("temporary files", lambda: [_temporary()])
+    return [*checks, *isolated("home", lambda: [_home()])]
 
 
 def read_folder(path: Path) -> FolderFacts:
     """Try in a folder what the commands do there; leaves nothing behind."""
     place = path.absolute()
-    while not _there(place) and place != place.parent:
+    while not _exists(place) and place != place.parent:
         place = place.parent
     if not place.is_dir():
         return FolderFacts(path, "other", place)
@@ -72,14 +72,14 @@ def read_folder(path: Path) -> FolderFacts:
         with os.scandir(place) as entries:
             next(entries, None)
     except OSError as error:
-        read = _why(error)
+        read = _reason(error)
     try:
         free = shutil.disk_usage(place).free
         with tempfile.TemporaryDirectory(prefix=".doctor-", dir=place) as folder:
             rename = _try_rename(Path(folder))
             locks = _try_locks(Path(folder))
     except OSError as error:
-        write = _why(error)
+        write = _reason(error)
     return FolderFacts(path, kind, place, read, write, rename, locks, free)
 
 
@@ -101,35 +101,35 @@ def judge_folder(
         remedy = f"mount one that this user may write to ({mount}), or {another}"
     unwritable: Status = "note" if name in _READ_ONLY else "problem"
     if facts.kind == "other":
-        return Check(name, "problem", f"{facts.place} is no folder", another)
+        return Check(name, "problem", f"{facts.place} is not a folder", another)
     if facts.kind == "missing":
         if facts.write:
-            what = f"{path} is not there and cannot be made: {facts.place}: {facts.write}"
-            return Check(name, unwritable, what, remedy)
-        found = f"{path} is not there: will be made"
+            fault = f"{path} does not exist and cannot be made: {facts.place}: {facts.write}"
+            return Check(name, unwritable, fault, remedy)
+        found = f"{path} does not exist yet: it will be made"
     elif facts.read:
         return Check(name, "problem", f"{path} cannot be read: {facts.read}", remedy)
     elif facts.write:
-        what = f"{path} cannot be written: {facts.write}"
+        fault = f"{path} cannot be written: {facts.write}"
         if name in _READ_ONLY:
-            return Check(name, "note", f"{what}; that is enough for {_READ_ONLY[name]}")
-        return Check(name, "problem", what, remedy)
+            return Check(name, "note", f"{fault}; that is enough for {_READ_ONLY[name]}")
+        return Check(name, "problem", fault, remedy)
     else:
         found = str(path)
     if lost:
-        what = f"{path}: nothing is mounted there, and commands that need it will say so"
-        return Check(name, "note", what, remedy)
+        fault = f"{path}: nothing is mounted there, and commands that need it will say so"
+        return Check(name, "note", fault, remedy)
     found = f"{found}, {gigabytes(facts.free)} free"
     if facts.rename:
-        what = f"{found}: files cannot be renamed there: {facts.rename}"
-        return Check(name, "problem", what, another)
+        fault = f"{found}: files cannot be renamed there: {facts.rename}"
+        return Check(name, "problem", fault, another)
     return _judge_room(name, _judge_locks(name, found, facts.locks, another), facts.free, another)
 
 
 def _judge_locks(name: str, found: str, locks: str, remedy: str) -> Check:
     if locks == "no":
-        what = f"{found}; the file system has no locks: two runs at once are not noticed, and"
-        return Check(name, "note", f"{what} MLflow's database may break", f"{remedy}; --no-mlflow")
+        fault = f"{found}; the file system has no locks: two runs at once are not noticed, and"
+        return Check(name, "note", f"{fault} MLflow's database may break", f"{remedy}; --no-mlflow")
     if locks:
         return Check(name, "problem", f"{found}: files cannot be locked there: {locks}", remedy)
     return Check(name, "ok", found)
@@ -145,7 +145,7 @@ def _judge_room(name: str, check: Check, free: int, remedy: str) -> Check:
     return check
 
 
-def _there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     """Whether something is there; what may not be looked at is taken for missing."""
     try:
         return path.exists() or path.is_symlink()
@@ -161,7 +161,7 @@ def _try_rename(folder: Path) -> str:
         (folder / "new").replace(folder / "old")
         return "" if (folder / "old").read_bytes() == b"new" else "the old file stays"
     except OSError as error:
-        return _why(error)
+        return _reason(error)
 
 
 def _try_locks(folder: Path) -> str:
@@ -179,7 +179,7 @@ def _try_locks(folder: Path) -> str:
             fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             missing = error.errno in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
-            return "no" if missing else _why(error)
+            return "no" if missing else _reason(error)
         try:
             fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -192,7 +192,7 @@ def _temporary() -> Check:
         folder = Path(tempfile.gettempdir())
     except FileNotFoundError as error:
         remedy = "TMPDIR, or docker run --tmpfs /tmp"
-        return Check("temporary files", "problem", _why(error), remedy)
+        return Check("temporary files", "problem", _reason(error), remedy)
     free = shutil.disk_usage(folder).free
     found = f"{folder}, {gigabytes(free)} free"
     if free < _LEAST_FREE:
@@ -204,14 +204,14 @@ def _home() -> Check:
     try:
         home = Path.home()
     except RuntimeError:  # a user without a passwd entry and HOME
-        what = "this user has no home folder, without which MLflow cannot be imported"
-        return Check("home", "note", what, "docker run -e HOME=/tmp")
+        fault = "this user has no home folder, without which MLflow cannot be imported"
+        return Check("home", "note", fault, "docker run -e HOME=/tmp")
     facts = read_folder(home)
     if facts.kind == "folder" and not facts.write:
         return Check("home", "ok", str(home))
-    why = facts.write or ("is not there" if facts.kind == "missing" else "is no folder")
-    return Check("home", "note", f"{home} cannot be written: {why}; it is not needed")
+    reason = facts.write or ("does not exist" if facts.kind == "missing" else "is not a folder")
+    return Check("home", "note", f"{home} cannot be written: {reason}; it is not needed")
 
 
-def _why(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     return error.strerror or str(error)

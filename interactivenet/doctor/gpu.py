@@ -63,7 +63,7 @@ def read_gpu() -> GpuFacts:
     """Ask torch, the driver and the device files."""
     import torch
 
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as raised:
         warnings.simplefilter("always")
         usable = torch.cuda.is_available()
         cards = tuple(_card(number) for number in range(torch.cuda.device_count() * usable))
@@ -74,7 +74,7 @@ def read_gpu() -> GpuFacts:
         driver_cuda=_driver_cuda(),
         nodes=sum(1 for _ in Path("/dev").glob("nvidia[0-9]*")),
         hidden=os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1", "NoDevFiles"),
-        reason="" if usable or not told else one_line(str(told[0].message)),
+        reason="" if usable or not raised else one_line(str(raised[0].message)),
         cards=cards,
     )
 
@@ -150,8 +150,8 @@ def judge_card(number: int, card: Card, facts: GpuFacts) -> Check:
     )
     subject = f"gpu {number}"
     if not covers(card.capability, facts.archs):
-        what = f"{found}: torch was built for {' '.join(facts.archs)}"
-        return Check(subject, "problem", what, _OTHER_BUILD)
+        fault = f"{found}: torch was built for {' '.join(facts.archs)}"
+        return Check(subject, "problem", fault, _OTHER_BUILD)
     return Check(subject, "ok", found)
 
 
@@ -165,14 +165,14 @@ def covers(capability: tuple[int, int], archs: tuple[str, ...]) -> bool:
     if not archs:  # nothing is known
         return True
     for arch in archs:
-        found = re.fullmatch(r"(sm|compute)_(\d+)(\d)([af]?)", arch)
-        if not found:
+        match = re.fullmatch(r"(sm|compute)_(\d+)(\d)([af]?)", arch)
+        if not match:
             continue
-        built = int(found[2]), int(found[3])
+        built = int(match[2]), int(match[3])
         if capability == built:
             return True
-        forward = found[1] == "compute" and not found[4]
-        family = capability[0] == built[0] and found[4] != "a"
+        forward = match[1] == "compute" and not match[4]
+        family = capability[0] == built[0] and match[4] != "a"
         if capability > built and (forward or family):
             return True
     return False
@@ -181,25 +181,25 @@ def covers(capability: tuple[int, int], archs: tuple[str, ...]) -> bool:
 def _card(number: int) -> Card:
     import torch
 
-    known = torch.cuda.get_device_properties(number)
-    capability = (known.major, known.minor)
+    card = torch.cuda.get_device_properties(number)
+    capability = (card.major, card.minor)
     # what torch.cuda.is_bf16_supported asks of the current card
-    return Card(known.name, known.total_memory, capability, bf16=capability >= (8, 0))
+    return Card(card.name, card.total_memory, capability, bf16=capability >= (8, 0))
 
 
 def _driver() -> str | None:
     """Return the version of the kernel's driver."""
     with suppress(OSError):
         text = Path("/proc/driver/nvidia/version").read_text(encoding="utf-8", errors="replace")
-        if found := re.search(r"Kernel Module.*?(\d+\.\d[\d.]*)", text):
-            return found[1]
+        if match := re.search(r"Kernel Module.*?(\d+\.\d[\d.]*)", text):
+            return match[1]
     program = shutil.which("nvidia-smi")
     if program:  # Windows' Linux has no such file
         command = [program, "--query-gpu=driver_version", "--format=csv,noheader"]
         with suppress(OSError, subprocess.SubprocessError):
-            said = subprocess.run(command, capture_output=True, text=True, timeout=10).stdout
-            if found := re.match(r"\d+\.[\d.]+", said):
-                return found[0]
+            printed = subprocess.run(command, capture_output=True, text=True, timeout=10).stdout
+            if match := re.match(r"\d+\.[\d.]+", printed):
+                return match[0]
     return None
 
 

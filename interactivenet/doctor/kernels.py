@@ -40,14 +40,14 @@ def check_kernels() -> list[Check]:
 
     start = time.monotonic()
     wrong = max(
-        float(np.abs(found - expected).max())
-        for kernel in _KERNELS for found, expected in (_flat(kernel), _ramp(kernel))
+        float(np.abs(computed - expected).max())
+        for kernel in _KERNELS for computed, expected in (_flat(kernel), _ramp(kernel))
     )  # fmt: skip
     seconds = time.monotonic() - start
     # functions that became part of others are not kept by themselves
     kept = [
-        one.stats for one in vars(kernels).values()
-        if getattr(getattr(one, "stats", None), "cache_path", None)
+        kernel.stats for kernel in vars(kernels).values()
+        if getattr(getattr(kernel, "stats", None), "cache_path", None)
     ]  # fmt: skip
     compiled = sum(sum(stats.cache_misses.values()) for stats in kept)
     loaded = sum(sum(stats.cache_hits.values()) for stats in kept)
@@ -57,16 +57,16 @@ def check_kernels() -> list[Check]:
 def judge_kernels(facts: KernelFacts) -> Check:
     """Judge distances and what it takes until the kernels run."""
     if not facts.wrong <= _TOLERANCE:
-        what = f"a geodesic distance is wrong by {facts.wrong:.2g}"
+        fault = f"a geodesic distance is wrong by {facts.wrong:.2g}"
         remedy = "remove the folder of compiled kernels"
-        return Check("kernels", "problem", f"{what}; kept in {facts.folder}", remedy)
+        return Check("kernels", "problem", f"{fault}; kept in {facts.folder}", remedy)
     found = f"geodesic distances are right ({facts.seconds:.1f} s)"
     if facts.folder is None:
         return Check("kernels", "note", f"{found}; compiled at each start, for some seconds,"
                      " since there is no folder to keep them", "NUMBA_CACHE_DIR, of this user"
                      " alone, or a writable /tmp")  # fmt: skip
-    how = "compiled now" if facts.compiled else "found compiled"
-    return Check("kernels", "ok", f"{found}; {how}, kept in {facts.folder}")
+    state = "compiled now" if facts.compiled else "found compiled"
+    return Check("kernels", "ok", f"{found}; {state}, kept in {facts.folder}")
 
 
 def _flat(kernel: Kernel) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -75,10 +75,10 @@ def _flat(kernel: Kernel) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     seeds = np.zeros(shape, bool)
     seeds[3, 4, 5] = True
     image = np.zeros(shape, np.float32)
-    found = geodesic_distance(image, seeds, (1.0, 1.0, 1.0), kernel=kernel, lamb=0.0)
+    computed = geodesic_distance(image, seeds, (1.0, 1.0, 1.0), kernel=kernel, lamb=0.0)
     steps = np.abs(np.indices(shape) - np.array([3, 4, 5])[:, None, None, None])
     least, middle, most = np.sort(steps, axis=0)
-    return found, 3**0.5 * least + 2**0.5 * (middle - least) + (most - middle)
+    return computed, 3**0.5 * least + 2**0.5 * (middle - least) + (most - middle)
 
 
 def _ramp(kernel: Kernel) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -87,5 +87,5 @@ def _ramp(kernel: Kernel) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     seeds = np.zeros(shape, bool)
     seeds[0] = True
     image = np.broadcast_to(3 * np.arange(8, dtype=np.float32)[:, None, None], shape).copy()
-    found = geodesic_distance(image, seeds, (2.0, 2.0, 2.0), kernel=kernel)
-    return found, np.broadcast_to(6.0 * np.arange(8)[:, None, None], shape)
+    computed = geodesic_distance(image, seeds, (2.0, 2.0, 2.0), kernel=kernel)
+    return computed, np.broadcast_to(6.0 * np.arange(8)[:, None, None], shape)

@@ -17,7 +17,7 @@ from interactivenet.pipeline.tracking import DATABASE, database_of, short_messag
 _PATIENCE = 3
 #: bytes up to which a database is checked through, which takes below a second
 _SMALL = 2 * 10**8
-_REMEDY = "mend it, or set MLFLOW_TRACKING_URI, or --no-mlflow"
+_REMEDY = "repair it, or set MLFLOW_TRACKING_URI, or --no-mlflow"
 
 
 def check_store(results: Path) -> list[Check]:
@@ -32,7 +32,7 @@ def check_store(results: Path) -> list[Check]:
     if re.match(r"file:|/|\.", address):
         folder = Path(re.sub(r"^file:(//)?", "", address))
         facts = read_folder(folder)
-        fault = "is no folder" if facts.kind == "other" else facts.read or facts.write
+        fault = "is not a folder" if facts.kind == "other" else facts.read or facts.write
         return [judge_store(address, fault, made=facts.kind == "folder")]
     return [Check("mlflow", "ok", f"{without_password(address)}: not tried")]
 
@@ -44,14 +44,14 @@ def judge_store(address: str, fault: str, *, made: bool = True) -> Check:
     """
     found = without_password(address)
     if fault:
-        return Check("mlflow", "note", f"{found}: {fault}; trainings go on without it", _REMEDY)
+        return Check("mlflow", "note", f"{found}: {fault}; trainings run without it", _REMEDY)
     return Check("mlflow", "ok", found if made else f"{found}: will be made")
 
 
 def _database_fault(path: Path) -> str:
     folder = read_folder(path.parent)
     if folder.kind == "other":
-        return f"{folder.place} is no folder"
+        return f"{folder.place} is not a folder"
     if folder.write:  # a journal stands beside the database
         return f"{folder.place} cannot be written: {folder.write}"
     if not path.exists():
@@ -59,12 +59,12 @@ def _database_fault(path: Path) -> str:
     try:
         with path.open("r+b"):  # changes nothing
             pass
-        where = f"file:{quote(str(path.absolute()))}?mode=ro"
-        with closing(sqlite3.connect(where, uri=True, timeout=_PATIENCE)) as database:
+        address = f"file:{quote(str(path.absolute()))}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=_PATIENCE)) as database:
             database.execute("select version_num from alembic_version").fetchone()
             if path.stat().st_size <= _SMALL:
-                (said,) = database.execute("pragma quick_check(1)").fetchone()
-                return "" if said == "ok" else f"is damaged: {said}"
+                (result,) = database.execute("pragma quick_check(1)").fetchone()
+                return "" if result == "ok" else f"is damaged: {result}"
     except OSError as error:
         return f"cannot be written: {error.strerror or error}"
     except sqlite3.Error as error:

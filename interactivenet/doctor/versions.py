@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import signal
 import subprocess
 import sys
@@ -14,6 +13,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec
+
+from packaging.requirements import Requirement
 
 from interactivenet import __version__
 from interactivenet.doctor.checks import Check
@@ -33,10 +34,10 @@ sys.path[:] = {path!r}
 for name in {names!r}:
     try:
         importlib.import_module(name)
-        said = ""
+        fault = ""
     except Exception as error:
-        said = " ".join(f"{{type(error).__name__}}: {{error}}".split())
-    print("imported", name, said, sep="\\t", flush=True)
+        fault = " ".join(f"{{type(error).__name__}}: {{error}}".split())
+    print("imported", name, fault, sep="\\t", flush=True)
 """
 _INSTALL = "install again with pip install -c constraints.txt, or use another image"
 
@@ -45,61 +46,49 @@ _INSTALL = "install again with pip install -c constraints.txt, or use another im
 class Imports:
     """How a process fared that imported ``wanted``, one after the other.
 
-    said: '' for each that it could import, else why not; those that it did not get to are not in
-    it.  code: its exit status, negative for a signal; None where it was given up.
+    faults: '' for each that it could import, else why not; those that it did not get to are not
+    in it.  code: its exit status, negative for a signal; None where it was given up.
     """
 
     wanted: tuple[str, ...]
-    said: Mapping[str, str]
+    faults: Mapping[str, str]
     code: int | None
 
 
 def check_versions() -> list[Check]:
     """Check versions by what the package's metadata asks for."""
     try:
-        wanted, there = requires(DISTRIBUTION) or [], libraries()
+        wanted = requires(DISTRIBUTION) or []
     except PackageNotFoundError:
         return [
             Check("interactivenet", "note", f"{__version__}, not installed but run from a folder:"
-                  " the versions of libraries are unknown", "pip install it")
+                  " which versions of libraries it needs is unknown", "pip install it")
         ]  # fmt: skip
     python = Check("interactivenet", "ok", f"{__version__}, Python {platform.python_version()}")
-    return [python, *judge_versions(wanted, there), judge_geodistk(_importable("GeodisTK"))]
+    return [python, *judge_versions(wanted, libraries()), judge_geodistk(_importable("GeodisTK"))]
 
 
-def judge_versions(wanted: Sequence[str], found: Mapping[str, str]) -> list[Check]:
+def judge_versions(wanted: Sequence[str], installed: Mapping[str, str]) -> list[Check]:
     """Compare versions with requirements such as 'torch>=2.4', those of extras left out."""
     checks = []
-    for name, least in minimums(wanted):
-        there = found.get(name)
-        if there is None:
-            checks.append(Check(name, "problem", "is not installed", _INSTALL))
-        elif _numbers(there) < _numbers(least):
-            checks.append(Check(name, "problem", f"{there}, expected >= {least}", _INSTALL))
-    known = ", ".join(f"{name} {found[name]}" for name in _SHOWN if found.get(name))
-    return [Check("libraries", "ok", known), *checks]
+    for requirement in map(Requirement, wanted):
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        version = installed.get(requirement.name)
+        if version is None:
+            checks.append(Check(requirement.name, "problem", "is not installed", _INSTALL))
+        elif not requirement.specifier.contains(version, prereleases=True):
+            found = f"{version}, expected {requirement.specifier}"
+            checks.append(Check(requirement.name, "problem", found, _INSTALL))
+    shown = ", ".join(f"{name} {installed[name]}" for name in _SHOWN if installed.get(name))
+    return [Check("libraries", "ok", shown), *checks]
 
 
-def judge_geodistk(there: bool) -> Check:
+def judge_geodistk(installed: bool) -> Check:
     """Say whether the original's own kernel can be asked for; nothing needs it."""
-    if there:
+    if installed:
         return Check("GeodisTK", "ok", "installed: kernel geodistk")
     return Check("GeodisTK", "note", "not installed: kernel geodistk not available")
-
-
-def minimums(wanted: Sequence[str]) -> list[tuple[str, str]]:
-    """Return names and lowest versions ('0' for any) of requirements that hold everywhere.
-
-    Those with a condition, of extras for the most part, are left out.
-    """
-    found = []
-    for line in wanted:
-        requirement, _, marker = line.partition(";")
-        name = re.match(r"[\w.-]+", requirement.strip())
-        if name and not marker:
-            least = re.search(r">=\s*([\d.]+)", requirement)
-            found.append((name[0], least[1] if least else "0"))
-    return found
 
 
 def check_imports() -> list[Check]:
@@ -122,7 +111,7 @@ def check_imports() -> list[Check]:
 
 @contextmanager
 def _apart() -> Iterator[dict[str, str]]:
-    """Give variables that say where libraries put what they make when imported, and remove it."""
+    """Give environment variables under which libraries write into a folder that is then removed."""
     with ExitStack() as after:
         places = {}
         with suppress(OSError):  # nowhere to write: nothing will be left
@@ -133,43 +122,37 @@ def _apart() -> Iterator[dict[str, str]]:
 
 def judge_imports(facts: Imports) -> list[Check]:
     """Name the libraries that could not be imported, and why."""
-    found = [_judge_import(name, said) for name, said in facts.said.items() if said]
-    broken = [name for name in facts.wanted if name not in facts.said]
-    if broken:
-        found.append(_judge_end(broken[0], facts.code))
-    return found or [Check("imports", "ok", "all libraries can be imported")]
+    checks = [_judge_import(name, fault) for name, fault in facts.faults.items() if fault]
+    missing = [name for name in facts.wanted if name not in facts.faults]
+    if missing:
+        checks.append(_judge_end(missing[0], facts.code))
+    return checks or [Check("imports", "ok", "all libraries can be imported")]
 
 
-def _judge_import(name: str, said: str) -> Check:
+def _judge_import(name: str, fault: str) -> Check:
     remedy = _INSTALL
-    if "getpw" in said or "No username" in said:
+    if "getpw" in fault or "No username" in fault:
         remedy = "give the user a name: docker run -e USER=me"
-    elif "home directory" in said:
+    elif "home directory" in fault:
         remedy = "give the user a home folder: docker run -e HOME=/tmp"
-    what = f"cannot be imported: {one_line(said)}"
+    found = f"cannot be imported: {one_line(fault)}"
     if name == "mlflow":
-        return Check(name, "note", f"{what}; trainings go on without it", remedy)
-    return Check(name, "problem", what, remedy)
+        return Check(name, "note", f"{found}; trainings run without it", remedy)
+    return Check(name, "problem", found, remedy)
 
 
 def _judge_end(name: str, code: int | None) -> Check:
     """Judge what the process was importing when it ended."""
     if code is None:
-        what = f"was not imported within {_PATIENCE} s"
+        found = f"was not imported within {_PATIENCE} s"
         remedy = "a slow file system: copy the installation or image to a local disk"
-        return Check(name, "problem", what, remedy)
+        return Check(name, "problem", found, remedy)
     ended = signal.Signals(-code).name if code < 0 else f"exit status {code}"
     remedy = {
         "SIGILL": "this processor lacks instructions that it needs: use another machine",
         "SIGKILL": "give it more memory: docker run --memory, sbatch --mem",
     }.get(ended, _INSTALL)
     return Check(name, "problem", f"cannot be imported: it ends the process ({ended})", remedy)
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    """Return (2, 13, 0) of '2.13.0+cpu'; what is no number at the end does not count."""
-    start = re.match(r"\d+(?:\.\d+)*", text)
-    return tuple(int(part) for part in start[0].split(".")) if start else ()
 
 
 def _importable(name: str) -> bool:

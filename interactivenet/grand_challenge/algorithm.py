@@ -9,10 +9,9 @@ import tempfile
 import warnings
 from pathlib import Path
 
-import click
 import numpy as np
 
-from interactivenet.errors import InteractiveNetError, NoPoints, RequestError, one_line
+from interactivenet.errors import NoPoints, RequestError, describe_failure, one_line
 
 #: where grand-challenge puts things; the variables are for trying it without a container
 _PLACES = {
@@ -46,28 +45,29 @@ def run_algorithm(inputs: Path, output: Path, model: Path) -> list[Path]:
     predictor = Predictor(model, mirrored=settings.mirrored)
     plan = predictor.plan
     settings.check(plan)
-    click.echo(f"model: {predictor.model.name}; {predictor.device}, {predictor.precision}")
-    found = find_inputs(inputs, plan.modalities, settings)
-    case = read_scan(Case(found.name, found.images), len(plan.modalities))
+    _say(f"model: {predictor.model.name}; {predictor.device}, {predictor.precision}")
+    files = find_inputs(inputs, plan.modalities, settings)
+    case = read_scan(Case(files.name, files.images), len(plan.modalities))
     try:
         prompts = read_prompts(
-            found.points, LabelNames(plan.labels), image=(found.images[0], case.image.source),
+            files.points, LabelNames(plan.labels), image=(files.images[0], case.image.source),
             voxels=settings.coordinates == "voxels", names=settings.names,
         )  # fmt: skip
     except NoPoints:
         if not settings.any_points:
             raise
         prompts = []
-        click.echo(f"{found.points}: holds no points: nothing is segmented")
-    scan = Scan(found.name, case.image, None, tuple(prompts))
+        _say(f"{files.points}: holds no points: nothing is segmented")
+    scan = Scan(files.name, case.image, None, tuple(prompts))
     if prompts:
         check_scan(scan, settings.any_points)
         result = predictor.segment(scan)
     else:
         result = merge([], case.image.source)
-    for thing in result.objects:
-        worth = "" if thing.expected_dice is None else f", expected Dice {thing.expected_dice:.2f}"
-        click.echo(f"{thing.prompt.name or thing.prompt.label}: {thing.volume_ml:.2f} ml{worth}")
+    for segmented in result.objects:
+        dice, prompt = segmented.expected_dice, segmented.prompt
+        expected = "" if dice is None else f", expected Dice {dice:.2f}"
+        _say(f"{prompt.name or prompt.label}: {segmented.volume_ml:.2f} ml{expected}")
     maps = {settings.output_slug(plan): result.label}
     if settings.outputs:
         values = {name: value for value, name in plan.labels.items()}
@@ -75,10 +75,10 @@ def run_algorithm(inputs: Path, output: Path, model: Path) -> list[Path]:
                 for name, slug in settings.outputs.items()}  # fmt: skip
     written = []
     for slug, label in maps.items():
-        path = output / "images" / slug / f"{found.name}.mha"
+        path = output / "images" / slug / f"{files.name}.mha"
         write_label(path, label, result.source)
         written.append(path)
-        click.echo(f"written: {path}")
+        _say(f"written: {path}")
     return written
 
 
@@ -87,7 +87,7 @@ def main() -> int:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     # what grand-challenge finds on stderr it reports as a warning of the algorithm
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING)
-    warnings.showwarning = lambda message, *_, **__: click.echo(f"note: {one_line(str(message))}")
+    warnings.showwarning = lambda message, *_, **__: _say(f"note: {one_line(str(message))}")
     with tempfile.TemporaryDirectory() as cache:  # there may be no home to write to
         os.environ.setdefault("MPLCONFIGDIR", cache)
         return _run()
@@ -98,12 +98,14 @@ def _run() -> int:
               for name, (variable, place) in _PLACES.items()}  # fmt: skip
     try:
         if len(sys.argv) > 1:
-            raise RequestError(f"arguments {' '.join(sys.argv[1:])}: the algorithm takes none")
+            raise RequestError(f"the algorithm takes no arguments, got {' '.join(sys.argv[1:])}")
         run_algorithm(places["input"], places["output"], places["model"])
-    except InteractiveNetError as error:
-        click.echo(f"Error: {one_line(error)}", err=True)
-        return 1
     except Exception as error:
-        click.echo(f"Error: unexpected {type(error).__name__}: {one_line(error)}", err=True)
+        sys.stderr.write(f"Error: {describe_failure(error)}\n")
         return 1
     return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -39,13 +39,13 @@ def check_target(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise RequestError(f"{folder}: is a file: expected a new folder")
-    known = {MODEL, RECIPE, *_SCRIPTS, "README.md", ".dockerignore", "test"}
+        raise RequestError(f"{folder}: is a file", expected="a new folder")
+    written = {MODEL, RECIPE, *_SCRIPTS, "README.md", ".dockerignore", "test"}
     for path in folder.iterdir():
-        if path.name not in known and not path.name.endswith("-algorithm.tar.gz"):
+        if path.name not in written and not path.name.endswith("-algorithm.tar.gz"):
             raise RequestError(
-                f"{folder}: holds {path.name}, which is no part of an algorithm: expected a new"
-                " folder"
+                f"{folder}: holds {path.name}, which is not part of an algorithm",
+                expected="a new folder",
             )
 
 
@@ -71,7 +71,7 @@ def _write_texts(folder: Path, plan: Plan, settings: AlgorithmSettings, image: s
         "task": plan.task,
         "version": __version__,
         "image": image,
-        "images": [(one, settings.image_slugs(one)[0]) for one in plan.modalities],
+        "images": [(name, settings.image_slugs(name)[0]) for name in plan.modalities],
         "points": settings.points or POINTS,
         "coordinates": "LPS mm" if settings.coordinates == "mm" else "voxel indices",
         "outputs": list(settings.outputs.values()) or [settings.output_slug(plan)],
@@ -111,9 +111,9 @@ def _write_model(path: Path, bundle: Path, settings: AlgorithmSettings) -> None:
         gzip.GzipFile("", "wb", 1, raw, mtime=0) as zipped,
         tarfile.open(fileobj=zipped, mode="w") as tar,
     ):
-        for one in bundle_files(bundle):
-            with one.open("rb") as file:
-                add(tar, one.name, one.stat().st_size, file)
+        for source in bundle_files(bundle):
+            with source.open("rb") as file:
+                add(tar, source.name, source.stat().st_size, file)
         add(tar, FILE, len(text), io.BytesIO(text))
 
 
@@ -128,10 +128,10 @@ def _write_example(folder: Path, plan: Plan, settings: AlgorithmSettings) -> Non
     inputs = []
     for modality, channel in zip(plan.modalities, channels, strict=True):
         name = settings.image_slugs(modality)[0]
-        where = f"images/{name}"
+        place = f"images/{name}"
         file = f"{uuid.uuid5(uuid.NAMESPACE_URL, f'{plan.task}/{name}')}.mha"
-        write_volume(folder / where / file, grid.to_ras(channel), grid)
-        inputs.append(_socket(name, "Image", "Image", where))
+        write_volume(folder / place / file, grid.to_ras(channel), grid)
+        inputs.append(_socket(name, "Image", "Image", place))
     points = settings.points or POINTS
     prompts = list(_prompts(names, plan, grid.to_ras(label), grid, settings))
     voxels = settings.coordinates == "voxels"
@@ -146,13 +146,13 @@ def _prompts(
     rng = np.random.default_rng(1)
     values = {name: value for value, name in plan.labels.items()}
     for number, name in enumerate(names, start=1):
-        (thing,) = find_objects(label == number, per_component=False, largest_only=False)
-        voxels = margin_points(thing, grid.ras.spacing, rng)
+        (example,) = find_objects(label == number, per_component=False, largest_only=False)
+        voxels = margin_points(example, grid.ras.spacing, rng)
         # as the points' sender calls it
-        said = [old for old, new in settings.names.items() if new == name and old != ANY_NAME]
-        yield Prompt(values[name], grid.ras.voxel_to_world(voxels), (said or [name])[0])
+        sent = [old for old, new in settings.names.items() if new == name and old != ANY_NAME]
+        yield Prompt(values[name], grid.ras.voxel_to_world(voxels), (sent or [name])[0])
 
 
-def _socket(slug: str, kind: str, super_kind: str, where: str) -> dict[str, object]:
-    what = {"slug": slug, "kind": kind, "super_kind": super_kind, "relative_path": where}
-    return {"interface": what, "socket": what}
+def _socket(slug: str, kind: str, super_kind: str, path: str) -> dict[str, object]:
+    socket = {"slug": slug, "kind": kind, "super_kind": super_kind, "relative_path": path}
+    return {"interface": socket, "socket": socket}

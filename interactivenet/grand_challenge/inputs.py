@@ -37,7 +37,7 @@ def find_inputs(folder: Path, modalities: tuple[str, ...], settings: AlgorithmSe
     ``SLUG.json``. Raises RequestError naming what is there, where something is not or is not clear.
     """
     images, values = _listed(folder) if (folder / LIST).exists() else _flat(folder)
-    found = []
+    chosen = []
     for modality in modalities:
         slugs = settings.image_slugs(modality)
         fitting = [slug for slug in slugs if slug in images]
@@ -46,14 +46,14 @@ def find_inputs(folder: Path, modalities: tuple[str, ...], settings: AlgorithmSe
         if len(fitting) != 1:
             raise RequestError(
                 f"{folder}: {_number(fitting)} image for modality {modality}: expected"
-                f" {' or '.join(slugs)}, found {_names(images)}; 'images' of the settings says"
-                " which"
+                f" {' or '.join(slugs)}, found {_names(images)}",
+                remedy="'images' of the settings says which",
             )
-        found.append(_one_file(images[fitting[0]]))
-    if len({path.resolve() for path in found}) < len(found):
+        chosen.append(_one_file(images[fitting[0]]))
+    if len({path.resolve() for path in chosen}) < len(chosen):
         raise RequestError(
-            f"{folder}: one image for several of the modalities {', '.join(modalities)}: 'images'"
-            " of the settings says which is which"
+            f"{folder}: one image for several of the modalities {', '.join(modalities)}",
+            remedy="'images' of the settings says which is which",
         )
     wanted = settings.points or POINTS
     fitting = [wanted] if wanted in values else []
@@ -62,9 +62,10 @@ def find_inputs(folder: Path, modalities: tuple[str, ...], settings: AlgorithmSe
     if len(fitting) != 1:
         raise RequestError(
             f"{folder}: {_number(fitting)} value for the points: expected {wanted}, found"
-            f" {_names(values)}; 'points' of the settings says which"
+            f" {_names(values)}",
+            remedy="'points' of the settings says which",
         )
-    return Inputs(tuple(found), values[fitting[0]])
+    return Inputs(tuple(chosen), values[fitting[0]])
 
 
 def _listed(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
@@ -75,18 +76,19 @@ def _listed(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
     try:
         for entry in content:
             socket = entry.get("socket") or entry["interface"]
-            slug, kind, where = (socket[key] for key in ("slug", "super_kind", "relative_path"))
-            if not all(isinstance(one, str) and one.isprintable() for one in (slug, kind, where)):
+            texts = [socket[key] for key in ("slug", "super_kind", "relative_path")]
+            if not all(isinstance(text, str) and text.isprintable() for text in texts):
                 raise TypeError
+            slug, kind, relative = texts
             if slug in images or slug in values:
                 raise DataError(f"{path}: holds {slug} twice")
-            place = folder / where
+            place = folder / relative
             if not place.resolve().is_relative_to(folder.resolve()):
-                raise DataError(f"{path}: {where} lies outside of {folder}")
+                raise DataError(f"{path}: {relative} lies outside of {folder}")
             (images if kind == "Image" else values)[slug] = place
     except (TypeError, KeyError, AttributeError) as error:
         raise DataError(
-            f"{path}: is no list of interfaces, expected"
+            f"{path}: is not a list of interfaces, expected"
             ' [{"interface": {"slug", "kind", "super_kind", "relative_path"}}]'
         ) from error
     return images, values
@@ -94,28 +96,25 @@ def _listed(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
 
 def _flat(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
     if not folder.is_dir():
-        raise RequestError(f"{folder}: does not exist: expected the inputs of grand-challenge")
-    places = folder / "images"
-    images = {one.name: one for one in sorted(places.iterdir()) if one.is_dir()} if (
-        places.is_dir()) else {}  # fmt: skip
-    return images, {one.stem: one for one in sorted(folder.glob("*.json"))}
+        raise RequestError(f"{folder}: does not exist", expected="the inputs of grand-challenge")
+    images = {path.name: path for path in sorted(folder.glob("images/*")) if path.is_dir()}
+    return images, {path.stem: path for path in sorted(folder.glob("*.json"))}
 
 
 def _one_file(place: Path) -> Path:
     """The image in the folder of an interface."""
     if place.is_file():
         return place
-    files = [one for one in sorted(place.iterdir()) if not one.name.startswith(".")] if (
-        place.is_dir()) else []  # fmt: skip
+    files = sorted(place.glob("[!.]*"))
     if len(files) != 1:
-        names = ", ".join(one.name for one in files) or "none"
+        names = ", ".join(file.name for file in files) or "none"
         raise RequestError(f"{place}: has {len(files)} files ({names}), expected one image")
     return files[0]
 
 
-def _names(found: Mapping[str, Any]) -> str:
-    return ", ".join(sorted(found)) or "none"
+def _names(inputs: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(inputs)) or "none"
 
 
-def _number(found: list[str]) -> str:
-    return f"{len(found)} inputs can be the" if found else "there is no"
+def _number(slugs: list[str]) -> str:
+    return f"{len(slugs)} inputs can be the" if slugs else "there is no"

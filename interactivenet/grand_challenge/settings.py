@@ -54,7 +54,7 @@ class AlgorithmSettings:
         slugs = [*self.images.values(), *self.outputs.values()]
         for slug in (*slugs, self.points, self.output):
             if slug and not _SLUG.fullmatch(slug):
-                raise ValueError(f"'{slug}' is no slug: expected small letters, digits and '-'")
+                raise ValueError(f"'{slug}' is not a slug: expected small letters, digits and '-'")
         if self.output and self.outputs:
             raise ValueError("output and outputs exclude each other")
         for name in ("images", "outputs"):
@@ -68,7 +68,7 @@ class AlgorithmSettings:
     def load(path: Path) -> AlgorithmSettings:
         """Read settings; raises RequestError where there are none, DataError naming the field."""
         if not path.is_file():
-            raise RequestError(f"{path}: does not exist: expected the algorithm's settings, JSON")
+            raise RequestError(f"{path}: does not exist", expected="the algorithm's settings, JSON")
         content = read_json(path)
         try:
             settings = parse_json_as(AlgorithmSettings, content, "settings")
@@ -85,26 +85,26 @@ class AlgorithmSettings:
     def check(self, plan: Plan) -> None:
         """Raise RequestError where the settings name what the model does not have."""
         labels = set(plan.labels.values())
-        known = {
+        named = {
             "images": (set(self.images), set(plan.modalities), "modality"),
             "outputs": (set(self.outputs), labels, "label"),
             "names": (set(self.names.values()) - {""}, labels, "label"),
         }  # fmt: skip
-        for name, (found, expected, what) in known.items():
-            if odd := sorted(found - expected):
+        for name, (given, expected, kind) in named.items():
+            if unknown := sorted(given - expected):
                 raise RequestError(
-                    f"settings of the algorithm: {name} has the {what} '{odd[0]}', the model has"
-                    f" {', '.join(sorted(expected))}"
+                    f"settings of the algorithm: {name} has the {kind} '{unknown[0]}', the model"
+                    f" has {', '.join(sorted(expected))}"
                 )
-        inputs = [*(self.image_slugs(one)[0] for one in plan.modalities), self.points or POINTS]
-        for what, slugs in (
+        inputs = [*(self.image_slugs(name)[0] for name in plan.modalities), self.points or POINTS]
+        for group, slugs in (
             ("images and points", inputs),
             ("outputs", list(self.outputs.values())),
         ):
-            if twice := [one for one in slugs if slugs.count(one) > 1]:
+            if twice := [slug for slug in slugs if slugs.count(slug) > 1]:
                 raise RequestError(
-                    f"settings of the algorithm: {what} have the slug '{twice[0]}' twice: 'images',"
-                    " 'points' and 'outputs' say what is called how"
+                    f"settings of the algorithm: {group} have the slug '{twice[0]}' twice",
+                    remedy="'images', 'points' and 'outputs' give each a slug of its own",
                 )
         if self.outputs and set(self.outputs) != labels:
             missing = ", ".join(sorted(labels - set(self.outputs)))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from interactivenet.plotting.canvas import new_figure, save_picture
 
 _OBJECT, _MEAN = "#9aa5b1", "#0b62a4"
 
 
-def save_robustness(path: Path, dice: Mapping[str, Mapping[Hashable, Sequence[float]]]) -> None:
+def save_robustness(path: Path, dice: Mapping[str, Mapping[Any, Sequence[float]]]) -> None:
     """Draw Dice against perturbation: a line per object with its repeats' range, and the mean.
 
     dice: perturbation, in the order of the axis -> object -> Dice of its repeats; every

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +16,7 @@ from interactivenet.errors import DataError
 from interactivenet.models.fold_results import WEIGHTS
 from interactivenet.models.network import save_weights
 from interactivenet.plotting.curves import save_curves
-from interactivenet.system.files import read_object, replacing, write_text
+from interactivenet.system.files import read_object, replacing, write_csv
 from interactivenet.system.signals import Interrupted, Signals
 from interactivenet.training.dataset import EpochBatches
 from interactivenet.training.lightning_module import Segmenter
@@ -108,8 +106,8 @@ class CheckpointCallback(Callback):
         if trainer.is_global_zero:
             self._write(pl_module)
         ended = self._ended(trainer)
-        seconds = [one["seconds"] for one in self.history[-10:]]
-        left = sum(seconds) / len(seconds) * (self._epochs - row["epoch"])
+        seconds = [row["seconds"] for row in self.history[-10:]]
+        left = sum(seconds) / len(seconds) * (self._epochs - len(self.history))
         for observer in self._observers:
             observer.epoch({**row, "best": self.best is row, "seconds_left": left})
         if ended:
@@ -134,9 +132,9 @@ class CheckpointCallback(Callback):
 
     def _row(self, trainer: Trainer, module: Segmenter) -> dict[str, Any]:
         # those of before an interruption were read to the processor
-        loss = torch.stack([one.to(module.device) for one in module.losses]).mean()
-        found = torch.cat(module.dices)
-        sums = torch.stack([found.sum(), found.new_tensor(float(len(found)))])
+        loss = torch.stack([loss.to(module.device) for loss in module.losses]).mean()
+        dices = torch.cat(module.dices)
+        sums = torch.stack([dices.sum(), dices.new_tensor(float(len(dices)))])
         loss = trainer.strategy.reduce(loss, reduce_op="mean")
         sums = trainer.strategy.reduce(sums, reduce_op="sum")
         dice = float(sums[0] / sums[1])
@@ -176,7 +174,7 @@ class CheckpointCallback(Callback):
             save_curves(self._folder / CURVES, self.history, title)
 
     def _complete(self, module: Segmenter) -> None:
-        """Write again what a run that was killed, or was to be longer, did not come to."""
+        """Write what a run that was killed, or was to be longer, did not get to."""
         row = self.history[-1]
         wanted = [name for name, due in ((BEST, self.best is row),
                                          (LAST, row["epoch"] == self._epochs)) if due]  # fmt: skip
@@ -190,11 +188,7 @@ class CheckpointCallback(Callback):
         save_weights(self._folder / name, module.network, facts)
 
     def _metrics(self) -> None:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(self.history[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.history)
-        write_text(self._folder / METRICS, text.getvalue())
+        write_csv(self._folder / METRICS, self.history)
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -220,7 +214,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], Mapping[str, Any]]:
 def _epoch_of(weights: Path) -> int:
     """Return the epoch of weights by the JSON beside them; 0 where there are none."""
     try:
-        known = read_object(weights.with_suffix(".json")) if weights.exists() else {}
+        facts = read_object(weights.with_suffix(".json")) if weights.exists() else {}
     except DataError:
-        known = {}
-    return int(known.get("epoch", 0))
+        facts = {}
+    return int(facts.get("epoch", 0))

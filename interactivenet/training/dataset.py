@@ -165,22 +165,22 @@ def draw_prompt(region: Region, rng: np.random.Generator) -> NDArray[np.float64]
     """
     assert region.label is not None
     grid, simulation = region.grid, region.simulation
-    things = find_objects(
+    objects = find_objects(
         region.label > 0,
         per_component=False,
         largest_only=simulation is not None and simulation.largest_component,
     )
-    if not things:
+    if not objects:
         return region.prompt.points
     if simulation is None:
         voxels, deviation = grid.nearest_voxel(region.prompt.points), PERSON_MM
     else:
         scan = region.source.ras.spacing
-        voxels = draw_points(things[0], grid.spacing, simulation, rng, scan)
+        voxels = draw_points(objects[0], grid.spacing, simulation, rng, scan)
         deviation = rng.uniform(0, SIMULATED_MM)
     # a lesion of a few voxels on the target grid holds no more points
-    voxels = voxels[: len(things[0].voxels)]
-    return grid.voxel_to_world(jitter(voxels, things[0], grid.spacing, deviation, rng))
+    voxels = voxels[: len(objects[0].voxels)]
+    return grid.voxel_to_world(jitter(voxels, objects[0], grid.spacing, deviation, rng))
 
 
 def draw_patch(

@@ -27,37 +27,33 @@ class Segmenter(LightningModule):
     losses: of the batches of the epoch so far.  dices: of its validation samples.
     """
 
-    def __init__(self, plan: Plan, total_steps: int, *, channels_last: bool = False) -> None:
+    def __init__(self, plan: Plan, total_steps: int) -> None:
         super().__init__()
         self.network: torch.nn.Module = build_network(plan.network, plan.channels)
-        if channels_last:
-            self.network = self.network.to(memory_format=torch.channels_last_3d)
         self.losses: list[Tensor] = []
         self.dices: list[Tensor] = []
         self._total_steps = total_steps
         self._loss = DiceCELoss(include_background=False, to_onehot_y=True, softmax=True)
         self._weights = resolution_weights(plan.network.deep_supervision)
-        self._layout = torch.channels_last_3d if channels_last else torch.contiguous_format
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of images (B, C, X, Y, Z) and labels (B, 1, X, Y, Z)."""
         image, label = batch
-        outputs = self.network(image.contiguous(memory_format=self._layout))
-        loss = self.loss(outputs, label)
+        loss = self.loss(self.network(image), label)
         self.losses.append(loss.detach())
         return loss
 
     def loss(self, outputs: Tensor, label: Tensor) -> Tensor:
         """Weigh the losses of outputs (B, 1 + lower resolutions, 2, X, Y, Z), full one first."""
         with torch.autocast(outputs.device.type, enabled=False):
-            found = [self._loss(one.float(), label) for one in outputs.unbind(1)]
-        total = torch.stack([w * one for w, one in zip(self._weights, found, strict=True)])
-        return total.sum()
+            losses = [self._loss(output.float(), label) for output in outputs.unbind(1)]
+        weighted = [weight * loss for weight, loss in zip(self._weights, losses, strict=True)]
+        return torch.stack(weighted).sum()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Note the Dice of every sample of a batch; 1 where object and prediction are empty."""
         image, label = batch
-        output = self.network(image.contiguous(memory_format=self._layout))
+        output = self.network(image)
         predicted, true = output[:, 1:] > output[:, :1], label > 0
         axes = (1, 2, 3, 4)
         both, either = (predicted & true).sum(axes), predicted.sum(axes) + true.sum(axes)

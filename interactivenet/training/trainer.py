@@ -19,7 +19,10 @@ from torch.utils.data import DataLoader, Subset
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.models import device as devices
+from interactivenet.models.fold_results import VALIDATION
+from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.folds import Fold
+from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import remove
 from interactivenet.system.signals import Signals
 from interactivenet.training.augmentation import Augmentation
@@ -45,8 +48,8 @@ from interactivenet.training.lightning_module import Segmenter
 
 #: what reading a damaged checkpoint raises
 _UNREADABLE = (RuntimeError, OSError, EOFError, KeyError, ValueError, TypeError, UnpicklingError)
-#: what is made of the weights, in the fold's folder
-_DERIVED = ("validation",)
+#: what a fold can be trained on
+_DEVICES = ("auto", "cpu", "cuda")
 #: bound on the norm of a step's gradient, as nnU-Net's
 CLIP = 12.0
 
@@ -55,9 +58,18 @@ CLIP = 12.0
 class TrainingOptions:
     """How a fold is trained.
 
-    device: 'auto', 'cpu' or 'cuda'.  devices: how many graphics cards, or CPU processes.
-    precision: 'auto' or a key of ``device.PRECISIONS``.  workers: processes that draw samples,
-    None for what suits the machine.  deterministic: the same weights, bit by bit, every time.
+    Args:
+        epochs: Of the whole training, over which the learning rate falls; 1 or more.
+        device: 'cuda', 'cpu', or 'auto': CUDA where there is a device.
+        devices: How many graphics cards, or CPU processes, train the fold together.
+        precision: 'bf16', 'fp16' (CUDA only), 'fp32', or 'auto': bf16 where the device multiplies
+            in it.
+        workers: Processes that draw samples; None for what suits the machine.
+        deterministic: The same weights, bit by bit, every time; slower.
+        augmentation: How samples are varied.
+
+    Raises:
+        RequestError: A value is not one of these.
     """
 
     epochs: int = 500
@@ -66,9 +78,20 @@ class TrainingOptions:
     precision: str = "auto"
     workers: int | None = None
     deterministic: bool = False
-    compile: bool = False
-    channels_last: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        precisions = ("auto", *devices.PRECISIONS)
+        rules = {
+            "epochs": (self.epochs >= 1, "1 or more"),
+            "device": (self.device in _DEVICES, f"one of {', '.join(_DEVICES)}"),
+            "devices": (self.devices >= 1, "1 or more"),
+            "precision": (self.precision in precisions, f"one of {', '.join(precisions)}"),
+            "workers": (self.workers is None or self.workers >= 0, "0 or more"),
+        }
+        for name, (fits, expected) in rules.items():
+            if not fits:
+                raise RequestError(field=name, value=getattr(self, name), expected=expected)
 
 
 @dataclass(frozen=True)
@@ -84,19 +107,21 @@ class Trained:
     resumed: int
 
 
-def identity(fold: Fold, settings: TrainingOptions) -> dict[str, Any]:
-    """Return what a training must agree in to be continued, as JSON data.
+def identity(fold: Fold, settings: TrainingOptions) -> CacheKey:
+    """Return what a training must agree in to be continued.
 
     Not the device, nor its precision: a queue may send the rest to another kind of machine.
     """
-    return {
-        "task": fold.plan.task,
-        "plan": fold.plan.digest,
-        "fold": fold.number,
-        "seed": fold.plan.seed,
-        "regions": fold.digest,
-        "devices": settings.devices,
-    }
+    return CacheKey(
+        {
+            "task": fold.plan.task,
+            "plan": fold.plan.digest,
+            "fold": fold.number,
+            "seed": fold.plan.seed,
+            "regions": fold.digest,
+            "devices": settings.devices,
+        }
+    )
 
 
 def train_fold(
@@ -109,25 +134,25 @@ def train_fold(
     warn: Callable[[str], None] = print,
     signals: Signals | None = None,
 ) -> Trained:
-    """Train a fold into a folder, or go on with what an interrupted run left there.
+    """Train a fold into a folder, or continue what an interrupted run left there.
 
     signals: asks for the end; without it SIGTERM and SIGINT do, while the training lasts.
 
-    Raises RequestError where the folder holds the training of something else or the device's
-    memory does not suffice, DataError where a region cannot be read, and
-    :class:`~interactivenet.signals.Interrupted` where a signal ended the training, which is
+    Raises RequestError where the folder holds another training or the device's memory does not
+    suffice, DataError where a region cannot be read, and
+    :class:`~interactivenet.system.signals.Interrupted` where a signal ended the training, which is
     saved then.
     """
     device = devices.choose_device(settings.device)
     devices.check_devices(settings.devices, device)
     rank = devices.rank(settings.devices)
-    what = identity(fold, settings)
-    earlier = None if overwrite else _earlier(folder, what, settings)
+    key = identity(fold, settings)
+    earlier = None if overwrite else _earlier(folder, key, settings)
     if earlier is None and not rank:
         clear(folder)
     resumed = len(earlier[0]["history"]) if earlier else 0
     if 0 < resumed < settings.epochs and not rank:
-        warn(f"goes on after epoch {resumed}, the last one that an earlier run has finished")
+        warn(f"continues after epoch {resumed}, the last that an earlier run finished")
     workers, warning = devices.choose_workers(settings.workers, device, fold.plan)
     if warning:
         warn(warning)
@@ -136,24 +161,20 @@ def train_fold(
         len(fold.training), fold.plan.batch_size, fold.seed, rank=rank, processes=settings.devices
     )
     signals = signals or Signals()
-    keeper = CheckpointCallback(folder, settings.epochs, what, batches, signals, observers)
+    callback = CheckpointCallback(folder, settings.epochs, key.content, batches, signals, observers)
     torch.manual_seed(fold.seed)
-    module = Segmenter(
-        fold.plan, settings.epochs * len(batches), channels_last=settings.channels_last
-    )
+    module = Segmenter(fold.plan, settings.epochs * len(batches))
     if earlier:
         state, weights = earlier
         module.load_state_dict(weights)
-        keeper.restore(state, module)
+        callback.restore(state, module)
     if resumed < settings.epochs:
-        if settings.compile:
-            module.network.compile()
         loaders = _loaders(fold, settings, batches, workers, device)
-        with signals.noted(), _quiet(settings), _named_errors():
-            trainer = _trainer(settings, device, folder, keeper)
+        with signals.noted(), _quiet(settings), _named_errors(fold.plan):
+            trainer = _trainer(settings, device, folder, callback)
             path = folder / CHECKPOINT if earlier else None
             trainer.fit(module, *loaders, ckpt_path=path, weights_only=True)
-    return Trained(folder, tuple(keeper.history), keeper.best, resumed)
+    return Trained(folder, tuple(callback.history), callback.best, resumed)
 
 
 def clear(folder: Path) -> None:
@@ -161,12 +182,11 @@ def clear(folder: Path) -> None:
     for name in (CHECKPOINT, BEST, LAST, METRICS, CURVES):
         remove(folder / name)
         remove((folder / name).with_suffix(".json"))
-    for name in _DERIVED:
-        shutil.rmtree(folder / name, ignore_errors=True)
+    shutil.rmtree(folder / VALIDATION, ignore_errors=True)
 
 
 def _earlier(
-    folder: Path, what: Mapping[str, Any], settings: TrainingOptions
+    folder: Path, key: CacheKey, settings: TrainingOptions
 ) -> tuple[dict[str, Any], Mapping[str, Any]] | None:
     """Read the checkpoint of an interrupted or finished training; None where there is none."""
     path = folder / CHECKPOINT
@@ -174,34 +194,36 @@ def _earlier(
         left = [name for name in (BEST, LAST) if (folder / name).exists()]
         if left:
             raise RequestError(
-                f"{folder}: has {left[0]} but no {CHECKPOINT} to go on from: --overwrite removes"
-                " it and starts anew"
+                f"{folder}: has {left[0]} but no {CHECKPOINT} to continue from",
+                remedy="`overwrite=True` removes it and starts anew",
             )
         return None
     try:
         state, weights = read_checkpoint(path)
-        found, epochs, batches = state["identity"], len(state["history"]), state["batches"]
+        earlier, epochs, batches = state["identity"], len(state["history"]), state["batches"]
     except _UNREADABLE as error:
         raise RequestError(
-            f"{path}: is no checkpoint of this program, or damaged: --overwrite starts anew"
+            f"{path}: is damaged, or is not an InteractiveNet checkpoint",
+            remedy="`overwrite=True` starts anew",
         ) from error
-    different = [name for name, value in what.items() if found.get(name) != value]
-    if different:
+    if different := key.differences(earlier):
+        first = different[0]
         raise RequestError(
-            f"{path}: the training there differs in {', '.join(different)} (such as"
-            f" {different[0]} {found.get(different[0])} instead of {what[different[0]]}):"
-            " --overwrite starts anew, another --results keeps both"
+            f"{path}: is of another training, which differs in {', '.join(different)}"
+            f" ({first} {earlier.get(first)} instead of {key.content.get(first)})",
+            remedy="`overwrite=True` starts anew, another folder of results keeps both",
         )
-    if epochs + bool(batches) > settings.epochs:
+    begun = epochs + bool(batches)
+    if begun > settings.epochs:
         raise RequestError(
-            f"-e / --epochs {settings.epochs}: {path} is of epoch {epochs + bool(batches)} already:"
-            " expected at least that (--overwrite starts anew)"
-        )
+            f"{path} is already of epoch {begun}", field="epochs", value=settings.epochs,
+            expected=f"{begun} or more", remedy="`overwrite=True` starts anew",
+        )  # fmt: skip
     return state, weights
 
 
 def _trainer(
-    settings: TrainingOptions, device: str, folder: Path, keeper: CheckpointCallback
+    settings: TrainingOptions, device: str, folder: Path, callback: CheckpointCallback
 ) -> Trainer:
     precision = devices.choose_precision(settings.precision, device)
     return Trainer(
@@ -216,7 +238,7 @@ def _trainer(
         else settings.deterministic,
         benchmark=not settings.deterministic,
         plugins=[LightningEnvironment(), WholeCheckpoints()],  # whatever SLURM's variables say
-        callbacks=[keeper],
+        callbacks=[callback],
         use_distributed_sampler=False,
         logger=False,
         enable_checkpointing=False,
@@ -230,29 +252,29 @@ def _trainer(
 def _loaders(
     fold: Fold, settings: TrainingOptions, batches: EpochBatches, workers: int, device: str
 ) -> tuple[DataLoader[Any], DataLoader[Any]]:
-    def more(count: int) -> dict[str, Any]:
-        found: dict[str, Any] = {"num_workers": count, "pin_memory": device == "cuda"}
+    def options(count: int) -> dict[str, Any]:
+        chosen: dict[str, Any] = {"num_workers": count, "pin_memory": device == "cuda"}
         if count:
-            found["persistent_workers"] = True
-            found["multiprocessing_context"] = devices.worker_context()
-            found["worker_init_fn"] = settle_worker
-        return found
+            chosen["persistent_workers"] = True
+            chosen["multiprocessing_context"] = devices.worker_context()
+            chosen["worker_init_fn"] = settle_worker
+        return chosen
 
     def patches(names: tuple[str, ...]) -> Patches:
         return Patches(fold.plan, fold.processed, names, fold.seed, settings.augmentation)
 
-    shown = ValidationDataset(patches(fold.validation))
+    validation = ValidationDataset(patches(fold.validation))
     # a process without a share takes the first again: all must validate something
-    mine = list(range(devices.rank(settings.devices), len(shown), settings.devices)) or [0]
+    share = list(range(devices.rank(settings.devices), len(validation), settings.devices)) or [0]
     size = fold.plan.batch_size
     return (
-        DataLoader(PatchDataset(patches(fold.training)), batch_sampler=batches, **more(workers)),
-        DataLoader(Subset(shown, mine), batch_size=size, **more(min(workers, 2))),
+        DataLoader(PatchDataset(patches(fold.training)), batch_sampler=batches, **options(workers)),
+        DataLoader(Subset(validation, share), batch_size=size, **options(min(workers, 2))),
     )
 
 
 @contextmanager
-def _named_errors() -> Iterator[None]:
+def _named_errors(plan: Plan) -> Iterator[None]:
     """Turn what Lightning and the loader's workers raise into our one line, where it is known."""
     try:
         yield
@@ -263,9 +285,10 @@ def _named_errors() -> Iterator[None]:
         # from a worker process: its whole traceback, the message at its end
         raise DataError(lines[-1].partition(": ")[2]) from error
     except torch.OutOfMemoryError as error:
+        smaller = f"`plan(task={plan.task!r}, memory_gb={plan.memory_gb / 2:g})`"
         raise RequestError(
-            "the graphics card's memory does not suffice: 'interactivenet plan' with a smaller"
-            " --memory-gb (or --preset small) makes smaller samples and batches"
+            "the graphics card's memory does not suffice",
+            remedy=f"{smaller} makes smaller samples and batches",
         ) from error
 
 

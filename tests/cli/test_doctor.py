@@ -42,7 +42,7 @@ def test_a_problem_is_exit_status_1_with_its_remedy(tmp_path):
     done = doctor(tmp_path, results=tmp_path / "file")
     assert done.exit_code == 1
     (line,) = [one for one in done.stdout.splitlines() if one.startswith("problem")]
-    assert "results" in line and "is no folder" in line and "remedy: " in line
+    assert "results" in line and "is not a folder" in line and "remedy: " in line
     assert done.stdout.splitlines()[-1] == "1 problem"
 
 

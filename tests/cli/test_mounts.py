@@ -55,7 +55,7 @@ def lacks(monkeypatch):
     monkeypatch.setattr("interactivenet.cli.base.describe_missing_folder", check_alone)
 
     def run(words, *mounts):
-        table = [ROOT, *(one if isinstance(one, Mount) else mount(one) for one in mounts)]
+        table = [ROOT, *(item if isinstance(item, Mount) else mount(item) for item in mounts)]
         monkeypatch.setattr(folders, "read_mounts", lambda: table)
         done = CliRunner().invoke(main, words.split())
         if "unexpected Started" in done.stderr:

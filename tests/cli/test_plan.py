@@ -104,7 +104,7 @@ def test_a_picture_that_cannot_be_drawn_costs_no_region(task, monkeypatch):
     def fails(*_):
         raise TypeError("no picture")
 
-    monkeypatch.setattr("interactivenet.pipeline.plan.SNAPSHOTS", Snapshots(fails, str))
+    monkeypatch.setattr("interactivenet.pipeline.planning_steps.SNAPSHOTS", Snapshots(fails, str))
     result = run(task, "-v")
     assert result.exit_code == 0 and "could not be drawn: no picture" in result.output
     assert "12 regions of 6 cases" in result.output

@@ -214,7 +214,7 @@ def test_bad_cases_are_named_and_tiny_objects_get_what_they_have(tmp_path):
     result = run("simulate", task)
     assert result.exit_code == 1
     failures = read(task / "failures.json")["simulate"]
-    assert failures["empty"] == "the label map is empty: no object to point at"
+    assert failures["empty"] == "the label map is empty: there is no object to point at"
     assert "has 2 prompt files, expected one: double.json, double.nii.gz" in failures["double"]
     assert "too small, 2 points instead of 6" in result.output
     assert "2 voxels outside the largest of 2 components are ignored" in result.output
@@ -224,9 +224,9 @@ def test_bad_cases_are_named_and_tiny_objects_get_what_they_have(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["-t", NAME, "--seed", "-1"], "--seed: expected 0 or more"),
-        (["-t", NAME, "--depth-mm", "-1"], "--depth-mm: expected 0 or more"),
-        (["-t", NAME, "--jitter-mm", "inf"], "--jitter-mm: expected 0 or more"),
+        (["-t", NAME, "--seed", "-1"], "--seed -1: expected 0 or more"),
+        (["-t", NAME, "--depth-mm", "-1"], "--depth-mm -1: expected 0 or more"),
+        (["-t", NAME, "--jitter-mm", "inf"], "--jitter-mm inf: expected 0 or more"),
         (["-t", NAME, "--format", "xml"], "'xml' is not one of"),
         (["-t", "Task103_NONE"], "does not exist"),
     ],

@@ -192,10 +192,8 @@ def test_wrong_requests(root, tmp_path, options, message):
 
 def test_one_fold_at_a_time_on_several_devices(root, tmp_path):
     done = train(root, tmp_path, "--devices", "2", fold="all")
-    assert (
-        done.exit_code == 2
-        and "--devices 2: expected 1 for --fold all: with several" in done.output
-    )
+    assert done.exit_code == 2
+    assert "--devices 2: expected 1 for -f / --fold all: with several" in done.output
 
 
 def test_a_task_that_is_not_planned(root, tmp_path):
@@ -275,11 +273,10 @@ def test_a_signal_during_validation(root, tmp_path):
     done = train(root, tmp_path, "--no-mlflow", "--no-validate")
     assert done.exit_code == 0, done.output
     code = (
-        "import os, sys; from interactivenet.cli import main;"
-        "from interactivenet.inference import predictor as inference\n"
-        "answer = inference.Predictor.answer\n"
+        "import os, sys; from interactivenet.inference.predictor import Predictor\n"
+        "from interactivenet.cli import main; answer = Predictor.answer\n"
         "def signalled(*arguments): os.kill(os.getpid(), 15); return answer(*arguments)\n"
-        "inference.Predictor.answer = signalled; main(sys.argv[1:])"
+        "Predictor.answer = signalled; main(sys.argv[1:])"
     )
     command = [sys.executable, "-c", code, *arguments(root, tmp_path, "--no-mlflow")]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)

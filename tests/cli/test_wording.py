@@ -62,7 +62,8 @@ def ctx():
         ("`task='Task101_X'`", "-t / --task Task101_X"),
         ("`task=TASK`", "-t / --task TASK"),
         ("`spacing=(1.0, 1, 2.5)`", "--spacing 1 1 2.5"),
-        ("`images=('a', 'b c')`", "-i / --images a -i / --images 'b c'"),
+        ("`images=('a', 'b c')`", "-i / --images a 'b c'"),
+        ("`fold=[0, 1, 2]`", "-f / --fold 0,1,2"),
         ("`images=()`", "-i / --images"),
         ("`probabilities`", "-w / --probabilities"),
         ("`mlflow`", "--mlflow / --no-mlflow"),
@@ -115,6 +116,26 @@ def test_parameters_and_stages_become_options_and_commands(ctx, text, typed):
 )
 def test_what_is_no_option_and_no_command_stays(ctx, text):
     assert translate(text, ctx) == text
+
+
+@pytest.mark.parametrize(
+    ("call", "command"),
+    [
+        ("train(task='T', fold=0)", "train -t T -f 0"),
+        ("select(task='T')", "postprocess -t T"),
+        ("check_dataset(task='T', modalities=['CT', 'MR'])", "dataset -t T -m CT -m MR"),
+        ("convert_dataset(source='in', task='T')", "dataset convert in -t T"),
+        ("make_phantoms(task='T', shape=(9, 9, 8))", "dataset phantom -t T --shape 9 9 8"),
+        ("convert_prompts(source='a.csv', target='b.json')", "prompts convert a.csv b.json"),
+        ("install_model(file='a.zip')", "models install a.zip"),
+        ("download_model(model='T')", "models download T"),
+        ("convert_model(source='old')", "models convert old"),
+        ("infer(images=['a', 'b'], interactions='p')", "infer -i a -i b -in p"),
+    ],
+)
+def test_functions_and_commands_of_the_program(call, command):
+    with click.Context(main) as context:
+        assert translate(f"`{call}`", context) == f"'interactivenet {command}'"
 
 
 def test_a_stranger_cannot_put_words_into_the_shell(ctx):

@@ -245,7 +245,7 @@ def test_chain_in_the_container(slurm, data, submit, until, jobs, sif, apptainer
     until("COMPLETED", chain["plan"], *folds, chain["test"], seconds=200)
     log = (results / f"slurm/train-{chain['train']}_0.out").read_text()
     assert "ended by SIGTERM: saved; the same command goes on" in log
-    assert "goes on after epoch" in log
+    assert "continues after epoch" in log
     for fold in (0, 1):
         assert epochs(results, fold) == list(range(1, 9))
     assert (results / TASK / "evaluation/report.html").exists()

@@ -41,7 +41,7 @@ def test_a_file_in_the_place_of_a_folder(tmp_path, below):
     (tmp_path / "results").write_text("x")
     facts = read_folder(tmp_path / "results" / below)
     check = judge_folder("results", facts)
-    assert check.status == "problem" and f"{tmp_path / 'results'} is no folder" in check.found
+    assert check.status == "problem" and f"{tmp_path / 'results'} is not a folder" in check.found
     assert "--results" in check.remedy
 
 

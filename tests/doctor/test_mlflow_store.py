@@ -71,7 +71,7 @@ def test_a_damaged_database(database):
 def test_a_file_in_the_place_of_results(tmp_path):
     (tmp_path / "results").write_text("x")
     check = one(tmp_path / "results")
-    assert check.status == "note" and "is no folder" in check.found
+    assert check.status == "note" and "is not a folder" in check.found
 
 
 def test_a_folder_of_files(tmp_path, monkeypatch):

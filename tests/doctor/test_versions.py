@@ -5,17 +5,12 @@ import signal
 import pytest
 
 from interactivenet.doctor import versions
-from interactivenet.doctor.versions import Imports, judge_imports, judge_versions, minimums
+from interactivenet.doctor.versions import Imports, judge_imports, judge_versions
 
-WANTED = ["click>=8.1", "torch>=2.4", "monai (>=1.4)", "pandas", "psutil>=5.9; extra == 'bench'",
-          "tomli>=2 ; python_version < '3.11'"]  # fmt: skip
-FOUND = {"click": "8.1.7", "torch": "2.13.0+cpu", "monai": "1.4", "pandas": "3.0"}
-
-
-def test_requirements_are_read():
-    assert minimums(WANTED) == [
-        ("click", "8.1"), ("torch", "2.4"), ("monai", "1.4"), ("pandas", "0")
-    ]  # fmt: skip
+WANTED = ["click>=8.1", "torch>=2.4,<3", "monai (>=1.4)", "pandas", "psutil>=5.9; extra == 'bench'",
+          "tomli>=2 ; python_version < '3'", "rich ; python_version > '3'"]  # fmt: skip
+FOUND = {"click": "8.1.7", "torch": "2.13.0+cpu", "monai": "1.4", "pandas": "3.0",
+         "rich": "13"}  # fmt: skip
 
 
 def problems(**changes):
@@ -31,11 +26,14 @@ def problems(**changes):
     [
         ({}, []),
         ({"torch": "2.4"}, []),
-        ({"torch": "2.3.1"}, ["torch: 2.3.1, expected >= 2.4"]),
-        ({"click": "8.0.9"}, ["click: 8.0.9, expected >= 8.1"]),
-        ({"monai": "1.4rc1"}, []),
+        ({"torch": "2.3.1"}, ["torch: 2.3.1, expected <3,>=2.4"]),
+        ({"click": "8.0.9"}, ["click: 8.0.9, expected >=8.1"]),
+        ({"monai": "1.4rc1"}, ["monai: 1.4rc1, expected >=1.4"]),
+        ({"monai": "1.5rc1"}, []),
+        ({"torch": "3.0"}, ["torch: 3.0, expected <3,>=2.4"]),
+        ({"rich": None}, ["rich: is not installed"]),
         ({"monai": None}, ["monai: is not installed"]),
-        ({"monai": None, "torch": "1.13"}, ["torch: 1.13, expected >= 2.4",
+        ({"monai": None, "torch": "1.13"}, ["torch: 1.13, expected <3,>=2.4",
                                             "monai: is not installed"]),
     ],
 )  # fmt: skip
@@ -60,7 +58,7 @@ FINE = dict.fromkeys(NAMES, "")
 
 
 @pytest.mark.parametrize(
-    ("said", "code", "subject", "status", "found", "remedy"),
+    ("faults", "code", "subject", "status", "found", "remedy"),
     [
         (FINE, 0, "imports", "ok", "can be imported", ""),
         ({"numpy": ""}, -signal.SIGILL, "torch", "problem", "SIGILL", "lacks instructions"),
@@ -73,11 +71,11 @@ FINE = dict.fromkeys(NAMES, "")
         ({**FINE, "torch": "ImportError: libgomp.so.1"}, 0,
          "torch", "problem", "libgomp", "install again"),
         ({**FINE, "mlflow": "RuntimeError: Could not determine home directory."}, 0,
-         "mlflow", "note", "go on without", "-e HOME="),
+         "mlflow", "note", "run without", "-e HOME="),
     ],
 )  # fmt: skip
-def test_imports(said, code, subject, status, found, remedy):
-    (check,) = judge_imports(Imports(NAMES, said, code))
+def test_imports(faults, code, subject, status, found, remedy):
+    (check,) = judge_imports(Imports(NAMES, faults, code))
     assert (check.subject, check.status) == (subject, status)
     assert found in check.found and remedy in check.remedy
 

@@ -35,10 +35,10 @@ def make_row(case="one", dice=0.9, **values):
 def make_group(rows, **values):
     metrics = {}
     for name in ("dice", "nsd", "hd95", "assd", "volume_difference_ml"):
-        known = [row[name] for row in rows if row[name] is not None]
-        middle = float(np.mean(known)) if known else None
-        metrics[name] = {"n": len(known), **dict.fromkeys(STATISTICS, middle)}
-        if len(known) < 2:
+        defined = [row[name] for row in rows if row[name] is not None]
+        middle = float(np.mean(defined)) if defined else None
+        metrics[name] = {"n": len(defined), **dict.fromkeys(STATISTICS, middle)}
+        if len(defined) < 2:
             metrics[name].update(std=None, low=None, high=None)
     cases = len({row["case"] for row in rows})
     counts = {"objects": len(rows), "cases": cases, "missed": 0, "false": 0, "both_empty": 0}

@@ -96,7 +96,7 @@ def test_the_entry_writes_what_infer_does_on_the_input_s_grid(name, listed, bund
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     path = tmp_path / "out" / "images" / "segmentation" / "0000-ct-image.mha"
-    assert [one for one in (tmp_path / "out").rglob("*") if one.is_file()] == [path]
+    assert [file for file in (tmp_path / "out").rglob("*") if file.is_file()] == [path]
     written, source = sitk.ReadImage(str(path)), sitk.ReadImage(str(images[0]))
     for what in ("GetSize", "GetSpacing", "GetOrigin", "GetDirection"):
         assert getattr(written, what)() == getattr(source, what)()
@@ -140,7 +140,7 @@ def test_clicks_in_voxels_with_names_of_their_own(bundle, tmp_path):
     [
         ({"imagse": {}}, r"algorithm\.json: field imagse is unknown"),
         ({"images": {"MR": "mr"}}, "images has the modality 'MR', the model has CT, PET"),
-        ({"images": {"CT": "a b"}}, "'a b' is no slug"),
+        ({"images": {"CT": "a b"}}, "'a b' is not a slug"),
         ({"images": {"CT": "other"}}, r"there is no image for modality CT: expected other, found"
          " ct-image, pet-image"),
         ({"outputs": {"tumour": "a"}}, "outputs lacks the label node"),
@@ -210,13 +210,13 @@ def other_grid(folder):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (spoil_list, "is no list of interfaces"),
+        (spoil_list, "is not a list of interfaces"),
         (climb, r"\.\./\.\./etc lies outside"),
         (second_image, "has 2 files"),
         (five_points, "has 5 points, expected 6"),
         (other_grid, "grid differs"),
         (listed_twice, "holds ct-image twice"),
-        (null_path, "is no list of interfaces"),
+        (null_path, "is not a list of interfaces"),
         (twelve_points, "has 12 points, expected 6: a second object's points have '#2'"),
         (no_points, "holds no points"),
     ],

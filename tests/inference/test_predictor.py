@@ -10,35 +10,10 @@ from interactivenet.datasets.case import Scan
 from interactivenet.errors import DataError
 from interactivenet.inference.predictor import NetworkOutput, Predictor
 from interactivenet.inference.sampling import make_sample
-from interactivenet.models.model import Model
 from interactivenet.models.network import build_network, save_weights
 from interactivenet.prompts.prompt import Prompt
+from tests.inference.predictors import knowing, predictor, random_weights
 from tests.sample_cases import make_plan, make_scan, stored_grid
-
-
-def random_weights(path, plan, seed=0):
-    torch.manual_seed(seed)
-    save_weights(path, build_network(plan.network, plan.channels), {"epoch": seed})
-    return path
-
-
-def predictor(plan, *paths, **more):
-    return Predictor(Model(plan, paths), device="cpu", precision="fp32", **more)
-
-
-class Threshold(torch.nn.Module):
-    """Takes the object to be where the first channel is positive."""
-
-    def forward(self, image):
-        value = image[:, :1]
-        return torch.cat([-10 * value, 10 * value], 1)
-
-
-def knowing(plan, tmp_path, **more):
-    """A predictor whose network reads the answer off the image."""
-    made = predictor(plan, random_weights(tmp_path / "w.safetensors", plan), **more)
-    made._networks = [Threshold()]
-    return made
 
 
 @pytest.mark.parametrize("shape", [(24, 22, 20), (60, 50, 44)])

@@ -1,14 +1,17 @@
 """Patches: new points in the object, patches of the planned shape, repeatable."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from torch.utils.data import DataLoader
 
-from interactivenet.encoding import encode_extent, encode_prompts
+from interactivenet.imaging.geometry import Geometry
 from interactivenet.models.device import worker_context
+from interactivenet.planning.plan import Encoding
 from interactivenet.preprocessing.region import make_region
 from interactivenet.preprocessing.sample import crop_sample
 from interactivenet.prompts.simulation import SimulationOptions as Simulation
@@ -20,7 +23,6 @@ from interactivenet.training.dataset import (
     ValidationDataset,
     draw_patch,
     draw_prompt,
-    labelled_region,
     settle_worker,
 )
 from tests.sample_cases import make_plan, make_scan, stored_grid
@@ -78,24 +80,56 @@ def test_a_region_without_its_object_keeps_its_points():
     assert np.array_equal(draw_prompt(empty, np.random.default_rng(0)), region.prompt.points)
 
 
-def test_an_unaugmented_draw_is_the_sample_of_its_points(planned_task):
-    """The same function as inference: the map is that of the points that were drawn."""
-    made = patches(planned_task)
-    plan = made.plan
-    array, label = PatchDataset(made)[3, 1, 0]
-    rng = np.random.default_rng([5, 3, 1])
-    region = labelled_region(made.folder, made.names[0], plan)
-    sample = crop_sample(region, draw_prompt(region, rng), plan)
-    patch, mask = draw_patch(sample, plan, NONE, rng)
-    assert np.array_equal(array.numpy(), patch) and np.array_equal(label[0].numpy(), mask)
-    assert array.shape == (plan.channels, *plan.sample_shape) and array.dtype == torch.float32
-    assert label.shape == (1, *plan.sample_shape) and label.dtype == torch.uint8
-    seeds = np.zeros(sample.grid.shape, bool)
-    seeds[tuple(sample.grid.nearest_voxel(sample.prompt.points).T)] = True
-    made_map = encode_prompts(sample.array[:1], seeds, sample.grid.spacing, plan.encoding)
-    extent = encode_extent(np.argwhere(seeds), sample.grid.shape)
-    for channel, expected in zip(sample.array[1:], [made_map, extent], strict=True):
-        assert np.allclose(channel[sample.content], expected[sample.content])
+def euclidean(patches, **changes):
+    """The same draws with maps that are easily foretold: exp(-mm from the nearest point / 10)."""
+    plan = replace(patches.plan, encoding=Encoding(kind="euclidean", sigma_mm=10.0), **changes)
+    return replace(patches, plan=plan)
+
+
+def stored(patches, index=0):
+    """Image (X, Y, Z), label and record of a region, read as they lie on the disk."""
+    path = patches.folder / "regions" / f"{patches.names[index]}.npz"
+    arrays = np.load(path)
+    return arrays["image"][0], arrays["label"], json.loads(path.with_suffix(".json").read_text())
+
+
+def cut_from(image, patch):
+    """Where (3,) in the image the patch was cut: where the middle of the patch is found in it."""
+    middle = np.array(patch.shape) // 2
+    block = patch[tuple(slice(n - 2, n + 2) for n in middle)]
+    blocks = np.lib.stride_tricks.sliding_window_view(image, block.shape)
+    (voxel,) = np.argwhere((blocks == block).all(axis=(3, 4, 5)))
+    return voxel + 2 - middle
+
+
+def window(array, start, shape):
+    """The part of an array from ``start`` on, 0 where there is none."""
+    padded = np.pad(array, [(n, n) for n in shape])
+    return padded[tuple(slice(a + n, a + 2 * n) for a, n in zip(start, shape, strict=True))]
+
+
+def test_an_unaugmented_draw_is_cut_from_the_region_around_new_points(planned_task):
+    made = euclidean(patches(planned_task))
+    image, label, record = stored(made)
+    spacing = np.linalg.norm(np.array(record["grid"]["affine"])[:3, :3], axis=0)
+    drawn = set()
+    for epoch in range(5):
+        array, mask = PatchDataset(made)[epoch, 1, 0]
+        assert array.shape == (2, *made.plan.sample_shape) and array.dtype == torch.float32
+        assert mask.shape == (1, *made.plan.sample_shape) and mask.dtype == torch.uint8
+        values, near = array.numpy()
+        start = cut_from(image, values)
+        inside = values != 0  # the rest of the patch is padding, beyond the planned margins
+        assert inside.mean() > 0.3
+        assert np.array_equal(values[inside], window(image, start, values.shape)[inside])
+        expected = window(label, start, values.shape) * inside
+        assert np.array_equal(mask[0].numpy() * inside, expected)
+        points = np.argwhere(near == 1)
+        assert 4 <= len(points) <= 6 and mask[0].numpy()[tuple(points.T)].all()
+        distance = ndimage.distance_transform_edt(near != 1, spacing)
+        assert np.allclose(near[inside], np.exp(-distance / 10)[inside], atol=1e-5)
+        drawn.add((points + start).tobytes())
+    assert len(drawn) == 5
 
 
 def test_values_change_in_the_image_alone(planned_task):
@@ -139,16 +173,21 @@ def test_patches_of_a_large_sample_hold_what_matters():
     assert label.shape == flat.sample_shape
 
 
-def test_own_samples_are_the_middle_of_what_inference_sees(planned_task):
-    made = patches(planned_task)
-    shown = ValidationDataset(made)
-    assert len(shown) == len(made.names)
-    array, label = shown[0]
-    region = labelled_region(made.folder, made.names[0], made.plan)
-    sample = crop_sample(region, region.prompt.points, made.plan)
-    if sample.grid.shape == made.plan.sample_shape:
-        assert np.array_equal(array.numpy(), sample.array)
-    assert label.sum() <= sample.label.sum() and label.any()
+def test_validation_shows_the_stored_points_and_of_large_samples_the_middle(planned_task):
+    made = euclidean(patches(planned_task), sample_shape=(64, 64, 64))
+    assert len(ValidationDataset(made)) == len(made.names)
+    small = replace(made, plan=replace(made.plan, sample_shape=(8, 8, 8)))
+    for index in range(len(made.names)):
+        array, mask = ValidationDataset(made)[index]
+        image, label, record = stored(made, index)
+        grid = Geometry(tuple(record["grid"]["shape"]), np.array(record["grid"]["affine"]))
+        start = cut_from(image, array[0].numpy())
+        points = grid.nearest_voxel(np.array(record["points"])) - start
+        assert {*map(tuple, points)} == {*map(tuple, np.argwhere(array[1].numpy() == 1))}
+        assert mask.sum() == label.sum()  # of a sample that is smaller than 64 voxels, all
+        middle = (..., *(slice(28, 36),) * 3)
+        parts = zip(ValidationDataset(small)[index], (array, mask), strict=True)
+        assert all(torch.equal(part, whole[middle]) for part, whole in parts)
 
 
 @pytest.mark.parametrize(("regions", "size", "batches"), [(100, 6, 17), (3, 2, 10), (1, 4, 10)])
@@ -163,9 +202,8 @@ def test_epochs(regions, size, batches):
     assert len(set(flat)) == len(flat) and all(key[0] == 0 for key in flat)
     assert list(sampler) == keys
     sampler.epoch = 1
-    assert [key[2] for batch in sampler for key in batch] != [
-        key[2] for key in flat
-    ] or regions == 1
+    later = [key[2] for batch in sampler for key in batch]
+    assert (later == [key[2] for key in flat]) == (regions == 1)
 
 
 def test_an_interrupted_epoch_goes_on_where_it_was():

@@ -1,4 +1,4 @@
-"""Trainings that are interrupted, killed, gone on with, or refused."""
+"""Trainings that are interrupted, killed, continued, or refused."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def killed_at(monkeypatch, name, call, original=None):
     monkeypatch.setattr(checkpointing, name, broken)
 
 
-@pytest.mark.parametrize("name", ["save_weights", "write_text", "save_curves"])
+@pytest.mark.parametrize("name", ["save_weights", "write_csv", "save_curves"])
 def test_killed_while_writing(planned_task, uninterrupted, tmp_path, monkeypatch, name):
     fold, settings = first_fold(planned_task), replace(EXACT, epochs=3)
     with monkeypatch.context() as patch:
@@ -155,7 +155,9 @@ def test_a_machine_of_another_kind_goes_on(planned_task, tmp_path):
 
 def test_another_training_is_not_continued(planned_task, tmp_path):
     train_fold(first_fold(planned_task), tmp_path, replace(QUICK, epochs=1))
-    with pytest.raises(RequestError, match=r"differs in fold.*--overwrite"):
+    with pytest.raises(
+        RequestError, match=r"differs in fold, regions \(fold 0 instead of 1\): `over"
+    ):
         train_fold(first_fold(planned_task, 1), tmp_path, QUICK)
     fold = first_fold(planned_task)
     other = replace(fold, plan=replace(fold.plan, batch_size=3))
@@ -181,7 +183,9 @@ def test_fewer_epochs_than_there_are(planned_task, tmp_path):
     fold = first_fold(planned_task)
     with pytest.raises(Interrupted):
         train_fold(fold, tmp_path, replace(QUICK, epochs=5), [Stop(14)])
-    with pytest.raises(RequestError, match=r"--epochs 1: .* is of epoch 2 already"):
+    with pytest.raises(
+        RequestError, match=r"`epochs=1`: .* already of epoch 2: expected 2 or more; `o"
+    ):
         train_fold(fold, tmp_path, replace(QUICK, epochs=1))
     with pytest.raises(Interrupted):
         train_fold(fold, tmp_path, replace(QUICK, epochs=5), [Stop(6)])  # the end of epoch 2
@@ -211,8 +215,8 @@ def test_a_damaged_checkpoint_is_named(planned_task, tmp_path):
     fold = first_fold(planned_task)
     for content in (b"", b"garbage", b"PK\x03\x04half"):
         (tmp_path / "checkpoint.ckpt").write_bytes(content)
-        with pytest.raises(RequestError, match=r"checkpoint\.ckpt: is no checkpoint"):
+        with pytest.raises(RequestError, match=r"checkpoint\.ckpt: is damaged, or is not an"):
             train_fold(fold, tmp_path, QUICK)
     torch.save({"other": 1}, tmp_path / "checkpoint.ckpt")
-    with pytest.raises(RequestError, match=r"checkpoint\.ckpt: is no checkpoint"):
+    with pytest.raises(RequestError, match=r"checkpoint\.ckpt: is damaged, or is not an"):
         train_fold(fold, tmp_path, QUICK)

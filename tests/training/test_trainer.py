@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.models.network import build_network, load_weights
+from interactivenet.training.lightning_module import Segmenter
 from interactivenet.training.trainer import TrainingOptions, train_fold
 from tests.training.trained_task import (
     EXACT,
@@ -66,7 +68,6 @@ def test_folds_that_do_not_exist(planned_task):
     [
         {"deep": True},
         {"precision": "bf16"},
-        {"channels_last": True},
         {"workers": 1},
     ],
     ids=str,
@@ -138,5 +139,28 @@ def test_outside_of_the_main_thread(planned_task, tmp_path):
     assert len(done[0].history) == 1
 
 
-def test_settings_by_default():
-    assert TrainingOptions().epochs == 500
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("epochs", 0, "1 or more"),
+        ("device", "tpu", "one of auto, cpu, cuda"),
+        ("devices", 0, "1 or more"),
+        ("precision", "fp8", "one of auto, bf16, fp16, fp32"),
+        ("workers", -1, "0 or more"),
+    ],
+)
+def test_options_out_of_range_are_named(field, value, expected):
+    with pytest.raises(RequestError) as error:
+        TrainingOptions(**{field: value})
+    assert str(error.value) == f"`{field}={value!r}`: expected {expected}"
+
+
+def test_a_card_with_too_little_memory(planned_task, tmp_path, monkeypatch):
+    fold = first_fold(planned_task)
+
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Segmenter, "training_step", full)
+    with pytest.raises(RequestError, match=r"not suffice: `plan\(.*memory_gb=4\)` makes"):
+        train_fold(fold, tmp_path, QUICK)

@@ -191,6 +191,7 @@ def _report(selection: Selection, reporter: Reporter) -> None:
          *("-" if row[metric] is None else f"{row[metric]:.4f}" for metric in SHOWN))
         for row in selection.table
     )  # fmt: skip
+    headings = (METRIC[metric].heading for metric in SHOWN)
     columns = ("", "postprocessing", "checkpoint", "n", "missed", *headings)
     reporter.table(Table(columns, rows, left=3))
     calibration = selection.calibrations.get("mirrored")

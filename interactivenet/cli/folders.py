@@ -126,7 +126,8 @@ def _is_there(path: Path, mounts: Sequence[Mount]) -> bool:
 
 def _why_unwritable(path: Path) -> str | None:
     """Say why nothing can be written in a folder, which need not exist yet; None where it can."""
-    folder = next(one for one in (path, *path.parents) if os.path.isdir(one))  # noqa: PTH112
+    # not Path.is_dir, which fails in a folder that may not be looked into
+    folder = next(place for place in (path, *path.parents) if os.path.isdir(place))  # noqa: PTH112
     if os.access(folder, os.W_OK | os.X_OK):
         return None
     if _is_read_only(folder):

@@ -127,10 +127,11 @@ def _with_value(option: click.Parameter, value: Any, *, every_spelling: bool) ->
     if isinstance(option, click.Argument):
         return " ".join(words)
     name = _spelled(option) if every_spelling else min(option.opts, key=len)
-    if option.multiple:
+    if option.multiple and not every_spelling:
         return " ".join(f"{name} {word}" for word in words) or name
     # several values of an option that takes one are a list such as 0,1,2
-    return f"{name} {(',' if option.nargs == 1 else ' ').join(words)}".rstrip()
+    between = "," if option.nargs == 1 and not option.multiple else " "
+    return f"{name} {between.join(words)}".rstrip()
 
 
 def _word(value: Any) -> str:

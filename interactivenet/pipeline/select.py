@@ -191,8 +191,8 @@ def _report(selection: Selection, reporter: Reporter) -> None:
          *(METRIC[metric].text(row[metric]) for metric in SHOWN))
         for row in selection.table
     )  # fmt: skip
-    columns = ("", "postprocessing", "checkpoint", "n", "missed")
-    columns += tuple(METRIC[metric].heading for metric in SHOWN)
+    headings = (METRIC[metric].heading for metric in SHOWN)
+    columns = ("", "postprocessing", "checkpoint", "n", "missed", *headings)
     reporter.table(Table(columns, rows, left=3))
     calibration = selection.calibrations.get("mirrored")
     if calibration is not None:

@@ -55,7 +55,7 @@ def lacks(monkeypatch):
     monkeypatch.setattr("interactivenet.cli.base.describe_missing_folder", check_alone)
 
     def run(words, *mounts):
-        table = [ROOT, *(one if isinstance(one, Mount) else mount(one) for one in mounts)]
+        table = [ROOT, *(item if isinstance(item, Mount) else mount(item) for item in mounts)]
         monkeypatch.setattr(folders, "read_mounts", lambda: table)
         done = CliRunner().invoke(main, words.split())
         if "unexpected Started" in done.stderr:
@@ -122,6 +122,8 @@ def test_the_doctor_needs_no_folder(lacks, words):
         ("evaluate -p /in/p -l /in/l -o /out", ["/in"], "/out"),
         ("evaluate -p /predictions -l /in/l", ["/in"], "/predictions"),
         ("evaluate -p /predictions -l /in/l -o /in/out", ["/in"], "/predictions"),
+        ("robustness -t X", ["/data"], "/results"),
+        ("robustness -t X -o /out", ["/data", "/results"], "/out"),
         ("evaluate --robustness -t X", [], "/results"),
         ("evaluate --robustness -t X", ["/results"], "/data"),
         ("evaluate --robustness -t X -o /out", ["/results", "/data"], "/out"),
@@ -156,6 +158,7 @@ def test_what_is_not_mounted_is_named(lacks, writable, words, mounted, volume):
         ("evaluate -p /in/p -l /in/l", ["/in"]),
         ("evaluate -p /in/p -l /in/l -o /out", ["/in", "/out"]),
         ("evaluate --robustness -t X -o /out", ["/data", "/results", "/out"]),
+        ("robustness -t X", ["/data", "/results"]),
         ("prompts convert /in/a.json /out/b.csv", ["/in", "/out"]),
         ("demo -o /out", ["/out"]),
         ("models download X", ["/results"]),

@@ -13,7 +13,8 @@ from interactivenet.errors import DataError
 from interactivenet.imaging.io import read_image, read_label, write_label, write_volume
 from interactivenet.imaging.resampling import resampled_geometry
 from interactivenet.planning.plan import Plan
-from interactivenet.preprocessing.storage import Snapshots, load_region, region_names
+from interactivenet.preprocessing.preparation import Snapshots
+from interactivenet.preprocessing.storage import load_region, region_names
 from interactivenet.prompts.simulation import SimulationOptions
 from interactivenet.system.files import write_json
 from tests.cli.plan_command import NAME, digests, plan, run
@@ -128,17 +129,17 @@ def test_scans_of_one_slice(task, tmp_path):
 
 
 def test_a_region_that_cannot_be_written_is_in_no_split(task, monkeypatch):
-    from interactivenet.preprocessing import storage
+    from interactivenet.preprocessing import preparation
 
     case = Task.load(task).training[2].name
-    real = storage.save_region
+    real = preparation.save_region
 
     def fails(folder, name, *rest):
         if name.startswith(case):
             raise DataError(f"{name}.npz: cannot be written: No space left on device")
         real(folder, name, *rest)
 
-    monkeypatch.setattr(storage, "save_region", fails)
+    monkeypatch.setattr(preparation, "save_region", fails)
     result = run(task)
     assert result.exit_code == 1 and "No space left on device" in result.output
     folder = task.parent.parent / "processed" / NAME

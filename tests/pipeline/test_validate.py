@@ -194,7 +194,7 @@ def test_the_stage_validates_what_is_trained(trained, tmp_path, oracle, capsys):
     assert reporter.tracked == ["validated best", "validated last"]
     (table,) = reporter.tables
     assert table.columns[:3] == ("", "n", "missed")
-    assert table.rows[0] == ("best checkpoint, epoch 7, mean", "4", "0", "1.000", "1.000", "0.000")
+    assert table.rows[0] == ("best checkpoint, epoch 7, mean", "4", "0", "1.000", "1.000", "0.00")
     assert [row[0].split(":")[0] for row in table.rows[2:]] == ["best", "median", "worst"]
     record = json.loads((results.validation / "run.json").read_text())
     assert record["stage"] == "validate" and record["status"] == "done" and record["fold"] == 0

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from interactivenet.pipeline.train import train
     from interactivenet.pipeline.validate import validate
     from interactivenet.planning.rules import PlanningOptions
-    from interactivenet.postprocessing.merging import SegmentedObject, Segmentation
+    from interactivenet.postprocessing.merging import Segmentation, SegmentedObject
     from interactivenet.prompts.io import read_prompts, write_prompts
     from interactivenet.prompts.prompt import LabelNames, Prompt
     from interactivenet.prompts.simulation import SimulationOptions, simulate_prompts

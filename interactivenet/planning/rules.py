@@ -192,7 +192,7 @@ def lone_margins(fingerprint: Fingerprint, spacing: Floats) -> list[tuple[str, s
     Those whose object reaches more than twice as far beyond its points as any other's.
     """
     names = [(case.name, prompt.label) for case in fingerprint.cases for prompt in case.prompts]
-    found: dict[tuple[str, int], float] = {}
+    reaches: dict[tuple[str, int], float] = {}
     for axis, side in np.ndindex(3, 2):
         overhang = fingerprint.overhangs[:, axis, side]
         if len(overhang) < 3:
@@ -200,14 +200,14 @@ def lone_margins(fingerprint: Fingerprint, spacing: Floats) -> list[tuple[str, s
         second, first = np.sort(overhang)[-2:].tolist()
         if first > 2 * second + 3 * spacing[axis]:
             name = names[int(overhang.argmax())]
-            found[name] = max(found.get(name, 0.0), first)
+            reaches[name] = max(reaches.get(name, 0.0), first)
     return [
         (
             case,
             f"label {label}: the object reaches {far:.0f} mm beyond its points, more than twice as"
             " far as any other, and makes every cut larger: are its points right?",
         )
-        for (case, label), far in found.items()
+        for (case, label), far in reaches.items()
     ]
 
 

@@ -201,7 +201,7 @@ def test_the_stage_validates_what_is_trained(trained, tmp_path, oracle, capsys):
     assert record["arguments"]["task"] == NAME and record["arguments"]["raw"] == str(roots.raw)
     (again,) = validate(NAME, 0, roots=roots, reporter=reporter)
     assert again.checkpoints == validated.checkpoints and len(reporter.tracked) == 2
-    with pytest.raises(RequestError, match=rf"`train\(task='{NAME}', fold=1\)`"):
+    with pytest.raises(RequestError, match=rf"`train\(task='{NAME}', fold=1\)` first"):
         validate(NAME, 1, roots=roots)
     with pytest.raises(RequestError, match=r"`fold=2`: expected all or one of 0, 1"):
         validate(NAME, 2, roots=roots)

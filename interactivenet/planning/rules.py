@@ -38,14 +38,16 @@ _CT = {"ct", "cta", "cbct"}
 class PlanningOptions:
     """What the user asks of a plan.
 
-    seed: of the splits and of everything random in training, 0 or more.
-    relax: at least this fraction of the points' box is added on every side.
-    memory_gb: bound for one training step, GB.
-    preset: size of the network: 'tiny', 'small', 'default' or 'large'.
-    spacing: of the target grid, mm along R, A, S; None for what suits the data.
-    encoding: how points become maps, see :func:`encoding_named`.
+    Args:
+        seed: Of the splits and of everything random in training; 0 or more.
+        relax: At least this fraction of the points' box is added on every side.
+        memory_gb: Bound for one training step, GB.
+        preset: Size of the network: 'tiny', 'small', 'default' or 'large'.
+        spacing: Of the target grid, mm along R, A, S; None for what suits the data.
+        encoding: How points become maps, see :func:`encoding_named`.
 
-    Raises RequestError, naming the field, where a value is out of its range.
+    Raises:
+        RequestError: A value is out of its range.
     """
 
     seed: int = 0

@@ -153,7 +153,7 @@ def labelled_pairs(cases: Sequence[Case], output: Output) -> list[Pair]:
 
 
 def report_evaluation(evaluation: Evaluation, reporter: Reporter) -> None:
-    """Tell the metrics, what was missed, and where the report is."""
+    """Report the metrics, what was missed, and where the report is."""
     everything = evaluation.summary["all"]
     metrics: Mapping[str, Mapping[str, Any]] = everything["metrics"]
     if metrics:

@@ -62,7 +62,7 @@ def follow_cases(
     if to_review:
         more = " ..." if len(to_review) > _NAMED else ""
         named = ", ".join(to_review[:_NAMED])
-        reporter.say(f"to be reviewed first: {counted(len(to_review), 'case')}: {named}{more}")
+        reporter.say(f"review first: {named}{more} ({counted(len(to_review), 'case')})")
     return failures
 
 

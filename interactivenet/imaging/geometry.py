@@ -276,7 +276,7 @@ class Volume:
             ValueError: The array has another number of axes, or another shape than the grid.
         """
         channels = _channels(array)
-        source = affine if isinstance(affine, Geometry) else Geometry(channels.shape[1:], affine)
+        source = affine if isinstance(affine, Geometry) else _grid(channels, affine)
         if channels.shape[1:] != source.shape:
             x, y, z = source.shape
             raise ValueError(f"array must have shape (C, {x}, {y}, {z}), got {array.shape}")
@@ -306,7 +306,7 @@ class Volume:
             ValueError: The array has another number of axes, or another shape than the grid.
         """
         channels = _channels(array)
-        grid = affine if isinstance(affine, Geometry) else Geometry(channels.shape[1:], affine)
+        grid = affine if isinstance(affine, Geometry) else _grid(channels, affine)
         if grid.ras is not grid:
             raise DataError(
                 f"the affine's axes run along {grid.orientation}, expected RAS: use"
@@ -377,6 +377,12 @@ def _channels(array: Array) -> Array:
     if array.ndim not in (3, 4):
         raise ValueError(f"array must have shape (X, Y, Z) or (C, X, Y, Z), got {array.shape}")
     return array[None] if array.ndim == 3 else array
+
+
+def _grid(channels: Array, affine: ArrayLike) -> Geometry:
+    """Return the grid of an array (C, X, Y, Z) with an affine."""
+    x, y, z = channels.shape[1:]
+    return Geometry((x, y, z), np.asarray(affine, dtype=np.float64))
 
 
 def _rows(points: ArrayLike, name: str) -> NDArray[np.float64]:

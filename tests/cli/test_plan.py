@@ -152,7 +152,10 @@ def test_reasons_are_shown_when_too_few_cases_are_left(task):
     for case in Task.load(task).training[:4]:
         case.images[0].write_bytes(b"broken")
     result = run(task)
-    assert result.exit_code == 2 and "expected at most 2, the number of cases" in result.output
+    assert (
+        result.exit_code == 2
+        and "--folds 3: expected at most 2, the number of cases" in result.output
+    )
     assert result.output.count("6 bytes, a header has 348") == 4
 
 
@@ -207,7 +210,10 @@ def test_subtypes_and_groups(task):
         assert len({names[0], names[1]} & set(split["validation"])) in (0, 2)
         assert len({names[2], names[3]} & set(split["validation"])) in (0, 2)
     result = run(task, "-f", "5")
-    assert result.exit_code == 2 and "expected at most 4, the number of patients" in result.output
+    assert (
+        result.exit_code == 2
+        and "--folds 5: expected at most 4, the number of patients" in result.output
+    )
 
 
 def test_one_case_alone(task):

@@ -207,17 +207,17 @@ class Geometry:
         voxels = np.rint(self.world_to_voxel(points)).astype(np.intp)
         return np.asarray(np.clip(voxels, 0, np.array(self.shape) - 1))
 
-    def difference_mm(self, other: Geometry) -> float:
-        """How far the corners of the volume lie apart on the two grids; inf for other shapes."""
-        if self.shape != other.shape:
+    def difference_mm(self, grid: Geometry) -> float:
+        """Return how far the volume's corners lie apart on the two grids; inf for other shapes."""
+        if self.shape != grid.shape:
             return float("inf")
         corners = np.indices((2, 2, 2)).reshape(3, -1).T * (np.array(self.shape) - 1)
-        apart = self.voxel_to_world(corners) - other.voxel_to_world(corners)
+        apart = self.voxel_to_world(corners) - grid.voxel_to_world(corners)
         return float(np.linalg.norm(apart, axis=1).max())
 
-    def is_same_lattice(self, other: Geometry) -> bool:
+    def is_same_lattice(self, grid: Geometry) -> bool:
         """Whether both describe the same voxels in the patient, in whichever stored order."""
-        return self.ras.difference_mm(other.ras) <= SAME_GRID_MM
+        return self.ras.difference_mm(grid.ras) <= SAME_GRID_MM
 
     def __str__(self) -> str:
         return (

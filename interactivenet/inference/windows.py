@@ -55,7 +55,7 @@ def blend_windows(
             if place[0] == 0:
                 weight_sum[place] += weights
     assert total is not None
-    return total / weight_sum
+    return total.div_(weight_sum)
 
 
 def gaussian_weights(window: Ints, device: torch.device | str = "cpu") -> Tensor:

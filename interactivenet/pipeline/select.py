@@ -188,7 +188,7 @@ def _report(selection: Selection, reporter: Reporter) -> None:
     rows = tuple(
         ("*" if (row["checkpoint"], row["name"]) == chosen else "", row["name"], row["checkpoint"],
          str(row["objects"]), str(row["missed"]),
-         *("-" if row[metric] is None else f"{row[metric]:.4f}" for metric in SHOWN))
+         *(METRIC[metric].text(row[metric]) for metric in SHOWN))
         for row in selection.table
     )  # fmt: skip
     headings = (METRIC[metric].heading for metric in SHOWN)

@@ -243,6 +243,6 @@ def test_other_commands_say_what_is_missing(trained, tmp_path):
     done = run(trained, "predict", "-t", NAME, "--no-nifti")
     assert done.exit_code == 2 and "nothing would be written" in done.output
     done = run(trained, "test", "-t", NAME, "--folds", "x")
-    assert done.exit_code == 2 and "expected all, or numbers" in done.output
+    assert done.exit_code == 2 and "--folds x: expected 'all', or numbers" in done.output
     done = run(trained, "test", "-t", NAME, results=tmp_path / "none")
     assert done.exit_code == 2 and "has no trained fold" in done.output

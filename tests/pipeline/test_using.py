@@ -107,7 +107,7 @@ def test_new_cases(roots, tmp_path, reporter):
         roots=roots,
     )  # fmt: skip
     assert inference.cases == 2 and len(list(inference.folder.glob("*.nrrd"))) == 2
-    with pytest.raises(RequestError, match="holds what is read"):
+    with pytest.raises(RequestError, match=r"`output=.*`: contains input files"):
         infer(NAME, *folders[:2], folders[0], options=FAST, roots=roots)
 
 

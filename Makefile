@@ -62,7 +62,6 @@ demo: setup ## Run every stage on a small task, in demo/ (DATA=FOLDER: on your o
 	  -o "demo/$(if $(DATA),$(notdir $(abspath $(DATA))),phantoms)" $(ARGS)
 
 bench: setup ## Run every benchmark into benchmarks/results/ (some minutes)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
 	@set -e; for name in $(BENCHMARKS); do \
 	  echo "$(BIN)/python -m benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name; \
 	done

@@ -1,3 +1,95 @@
-"""InteractiveNet: minimally interactive 3D medical image segmentation."""
+"""InteractiveNet: minimally interactive 3D medical image segmentation.
+
+Six points at the edge of an object, and a network that has learned what they mean, give the object.
+
+What is imported from here is promised to stay; everything below is the program's own business.
+Importing it costs nothing: each name is loaded when it is first used.
+
+Example:
+    >>> from interactivenet import Predictor  # doctest: +SKIP
+    >>> predictor = Predictor("results/models/Task101_SARCOMA")  # doctest: +SKIP
+    >>> predictor.segment("scan.nii.gz", "points.mrk.json").save("out.nii.gz")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+#: type checkers take it for true; `typing` itself would double the time that this import takes
+TYPE_CHECKING = False
 
 __version__ = "0.3.0"
+
+if TYPE_CHECKING:
+    from interactivenet.datasets.task import Roots
+    from interactivenet.encoding.geodesic import geodesic_distance
+    from interactivenet.encoding.maps import encode_prompts
+    from interactivenet.errors import DataError, InteractiveNetError, RequestError
+    from interactivenet.evaluation.metrics import evaluate_masks
+    from interactivenet.imaging.geometry import Geometry, Volume
+    from interactivenet.imaging.io import read_image, read_label, write_label
+    from interactivenet.inference.predictor import Predictor
+    from interactivenet.inference.session import Session
+    from interactivenet.models.bundle import load_model
+    from interactivenet.pipeline.deploy import deploy
+    from interactivenet.pipeline.evaluate import evaluate
+    from interactivenet.pipeline.models import download_model
+    from interactivenet.pipeline.plan import plan
+    from interactivenet.pipeline.train import train
+    from interactivenet.pipeline.validate import validate
+    from interactivenet.planning.rules import PlanningOptions
+    from interactivenet.postprocessing.merging import Segmentation, SegmentedObject
+    from interactivenet.prompts.io import read_prompts, write_prompts
+    from interactivenet.prompts.prompt import LabelNames, Prompt
+    from interactivenet.prompts.simulation import SimulationOptions, simulate_prompts
+    from interactivenet.training.trainer import TrainingOptions
+
+#: module -> the names that it gives
+_NAMES_OF = {
+    "datasets.task": ("Roots",),
+    "encoding.geodesic": ("geodesic_distance",),
+    "encoding.maps": ("encode_prompts",),
+    "errors": ("DataError", "InteractiveNetError", "RequestError"),
+    "evaluation.metrics": ("evaluate_masks",),
+    "imaging.geometry": ("Geometry", "Volume"),
+    "imaging.io": ("read_image", "read_label", "write_label"),
+    "inference.predictor": ("Predictor",),
+    "inference.session": ("Session",),
+    "models.bundle": ("load_model",),
+    "pipeline.deploy": ("deploy",),
+    "pipeline.evaluate": ("evaluate",),
+    "pipeline.models": ("download_model",),
+    "pipeline.plan": ("plan",),
+    "pipeline.train": ("train",),
+    "pipeline.validate": ("validate",),
+    "planning.rules": ("PlanningOptions",),
+    "postprocessing.merging": ("SegmentedObject", "Segmentation"),
+    "prompts.io": ("read_prompts", "write_prompts"),
+    "prompts.prompt": ("LabelNames", "Prompt"),
+    "prompts.simulation": ("SimulationOptions", "simulate_prompts"),
+    "training.trainer": ("TrainingOptions",),
+}
+_MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names}
+
+__all__ = [
+    "DataError", "Geometry", "InteractiveNetError", "LabelNames", "PlanningOptions", "Predictor",
+    "Prompt", "RequestError", "Roots", "Segmentation", "SegmentedObject", "Session",
+    "SimulationOptions", "TrainingOptions", "Volume", "__version__", "deploy", "download_model",
+    "encode_prompts", "evaluate", "evaluate_masks", "geodesic_distance", "load_model", "plan",
+    "read_image", "read_label", "read_prompts", "simulate_prompts", "train", "validate",
+    "write_label", "write_prompts",
+]  # fmt: skip
+
+
+if not TYPE_CHECKING:  # they would take it that any name is there
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

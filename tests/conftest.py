@@ -28,3 +28,28 @@ def shared_data():
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """Two trained folds of four phantoms, and two test cases; not to be changed."""
+    from tests.cli.trained_command import CPU, run
+    from tests.training.trained_task import NAME, make_task
+
+    root = make_task(tmp_path_factory.mktemp("using"), cases=4, test_cases=2)
+    words = ["train", "-t", NAME, "-f", "all", "-e", "3", "--workers", "0", "--no-mlflow", *CPU]
+    done = run(root, *words, raw=True)
+    assert done.exit_code == 0, done.output
+    return root
+
+
+@pytest.fixture(scope="session")
+def tested(trained, tmp_path_factory):
+    """What ``test`` prints, and its results."""
+    from tests.cli.trained_command import CPU, copied, run
+    from tests.training.trained_task import NAME
+
+    results = copied(trained, tmp_path_factory.mktemp("tested"))
+    done = run(trained, "test", "-t", NAME, "--no-mlflow", *CPU, results=results)
+    assert done.exit_code == 0, done.output
+    return done.output, results

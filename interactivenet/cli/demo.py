@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,6 +18,7 @@ from interactivenet.errors import InteractiveNetError, RequestError, one_line
 
 if TYPE_CHECKING:
     from interactivenet.pipeline.demo_steps import Step
+    from interactivenet.pipeline.reporting import Reporter
 
 
 @click.command("demo", cls=Command)
@@ -55,7 +57,6 @@ def demo(
     continues where it was.
     """
     from interactivenet.cli.reporting import say
-    from interactivenet.cli.terminal import Terminal
     from interactivenet.pipeline.demo import demo as run_demo
 
     if data is None and (modalities or labels or merge_labels):
@@ -70,7 +71,7 @@ def demo(
         test_cases=test_cases,
         epochs=epochs,
         deterministic=deterministic,
-        reporter=Terminal(),
+        reporter=_shell(output),
         during=partial(_in_words_of_its_command, ctx),
     )
     say("\nDone.")
@@ -87,15 +88,38 @@ def demo(
         ctx.exit(1)
 
 
+def _shell(folder: Path) -> Reporter:
+    """Return a terminal that shows each step as one would type it in the demo's folder."""
+    from interactivenet.cli.reporting import say
+    from interactivenet.cli.terminal import Terminal
+
+    class Shell(Terminal):
+        entered = False
+
+        def say(self, message: str) -> None:
+            if not self.entered:
+                say(f"$ cd {shlex.quote(str(folder))}")
+                self.entered = True
+            heading, prompt, call = message.partition("\n>>> ")
+            say(f"{heading}\n$ {typed(call)}" if prompt else message)
+
+    return Shell()
+
+
+def typed(call: str) -> str:
+    """Return the command of a step's call, as one would type it."""
+    return translate(call).removeprefix("'").removesuffix("'")
+
+
 @contextmanager
 def _in_words_of_its_command(ctx: click.Context, step: Step) -> Iterator[None]:
     """Let a step's messages name the options of its own command."""
-    command: click.Command | None = ctx.find_root().command
-    for word in step.words:
-        if not isinstance(command, click.Group):
+    command: click.Command = ctx.find_root().command
+    for word in shlex.split(typed(step.call))[1:]:
+        subcommand = command.get_command(ctx, word) if isinstance(command, click.Group) else None
+        if subcommand is None:
             break
-        command = command.get_command(ctx, word) or command
-    assert command is not None
+        command = subcommand
     with click.Context(command, parent=ctx) as inner:
         try:
             yield

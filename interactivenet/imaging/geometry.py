@@ -207,17 +207,17 @@ class Geometry:
         voxels = np.rint(self.world_to_voxel(points)).astype(np.intp)
         return np.asarray(np.clip(voxels, 0, np.array(self.shape) - 1))
 
-    def difference_mm(self, other: Geometry) -> float:
-        """How far the corners of the volume lie apart on the two grids; inf for other shapes."""
-        if self.shape != other.shape:
+    def difference_mm(self, grid: Geometry) -> float:
+        """Return how far the volume's corners lie apart on the two grids; inf for other shapes."""
+        if self.shape != grid.shape:
             return float("inf")
         corners = np.indices((2, 2, 2)).reshape(3, -1).T * (np.array(self.shape) - 1)
-        apart = self.voxel_to_world(corners) - other.voxel_to_world(corners)
+        apart = self.voxel_to_world(corners) - grid.voxel_to_world(corners)
         return float(np.linalg.norm(apart, axis=1).max())
 
-    def is_same_lattice(self, other: Geometry) -> bool:
+    def is_same_lattice(self, grid: Geometry) -> bool:
         """Whether both describe the same voxels in the patient, in whichever stored order."""
-        return self.ras.difference_mm(other.ras) <= SAME_GRID_MM
+        return self.ras.difference_mm(grid.ras) <= SAME_GRID_MM
 
     def __str__(self) -> str:
         return (
@@ -276,7 +276,7 @@ class Volume:
             ValueError: The array has another number of axes, or another shape than the grid.
         """
         channels = _channels(array)
-        source = affine if isinstance(affine, Geometry) else Geometry(channels.shape[1:], affine)
+        source = affine if isinstance(affine, Geometry) else _grid(channels, affine)
         if channels.shape[1:] != source.shape:
             x, y, z = source.shape
             raise ValueError(f"array must have shape (C, {x}, {y}, {z}), got {array.shape}")
@@ -306,7 +306,7 @@ class Volume:
             ValueError: The array has another number of axes, or another shape than the grid.
         """
         channels = _channels(array)
-        grid = affine if isinstance(affine, Geometry) else Geometry(channels.shape[1:], affine)
+        grid = affine if isinstance(affine, Geometry) else _grid(channels, affine)
         if grid.ras is not grid:
             raise DataError(
                 f"the affine's axes run along {grid.orientation}, expected RAS: use"
@@ -377,6 +377,12 @@ def _channels(array: Array) -> Array:
     if array.ndim not in (3, 4):
         raise ValueError(f"array must have shape (X, Y, Z) or (C, X, Y, Z), got {array.shape}")
     return array[None] if array.ndim == 3 else array
+
+
+def _grid(channels: Array, affine: ArrayLike) -> Geometry:
+    """Return the grid of an array (C, X, Y, Z) with an affine."""
+    x, y, z = channels.shape[1:]
+    return Geometry((x, y, z), np.asarray(affine, dtype=np.float64))
 
 
 def _rows(points: ArrayLike, name: str) -> NDArray[np.float64]:

@@ -66,7 +66,8 @@ def _from_nibabel(image: Any) -> Volume:
 
     from interactivenet.imaging.nifti import _geometry
 
-    header, affine, notes = image.header, image.affine, ()
+    header, affine = image.header, image.affine
+    notes: tuple[str, ...] = ()
     shape = tuple(image.shape)
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]

@@ -89,7 +89,7 @@ class Predictor:
         DataError: Weights cannot be read, or are of another network or plan.
         RequestError: The device or the precision is not to be had on this machine.
 
-    Example:
+    Examples:
         >>> predictor = Predictor("results/models/Task101_SARCOMA")  # doctest: +SKIP
         >>> result = predictor.segment("scan.nii.gz", "points.mrk.json")  # doctest: +SKIP
         >>> result.save("out.nii.gz")  # doctest: +SKIP

@@ -49,7 +49,7 @@ class Session:
         predictor: What segments.
         scan: The image, read, and the prompts that came with it.
 
-    Example:
+    Examples:
         >>> session = predictor.open("scan.nii.gz")  # doctest: +SKIP
         >>> result = session.segment(points_mm)  # doctest: +SKIP
     """

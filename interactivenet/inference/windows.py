@@ -32,11 +32,15 @@ def blend_windows(
     mean counts, weighted by a Gaussian around each window's centre.
     """
     shape = images.shape[2:]
+    depth, height, width = window
     places = [
-        (number, slice(None), *(slice(s, s + n) for s, n in zip(start, window, strict=True)))
+        (
+            number, slice(None),
+            slice(x, x + depth), slice(y, y + height), slice(z, z + width),
+        )
         for number in range(len(images))
-        for start in product(*(_starts(n, m) for n, m in zip(shape, window, strict=True)))
-    ]
+        for x, y, z in product(*(_starts(n, m) for n, m in zip(shape, window, strict=True)))
+    ]  # fmt: skip
     weights = gaussian_weights(window, images.device).to(images.dtype)
     total: Tensor | None = None
     weight_sum = torch.zeros(1, 1, *shape, dtype=images.dtype, device=images.device)
@@ -51,7 +55,7 @@ def blend_windows(
             if place[0] == 0:
                 weight_sum[place] += weights
     assert total is not None
-    return total / weight_sum
+    return total.div_(weight_sum)
 
 
 def gaussian_weights(window: Ints, device: torch.device | str = "cpu") -> Tensor:

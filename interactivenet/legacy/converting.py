@@ -68,9 +68,9 @@ def convert_model(
     name: of the task; None for that of the source.  label, modality: what the one label and the
         one image are called; None for CT or MR.
     grow: whether boxes of points first grow by the depth of margin points, see :class:`Legacy`.
-    note: is called with each thing that is worth knowing, one line.
+    note: called with each thing that is worth knowing, one line.
 
-    Raises RequestError for a name that cannot be one, DataError for whatever is not understood.
+    Raises RequestError for a name that cannot be used, DataError for whatever is not understood.
     """
     from interactivenet.models.bundle import write_bundle
     from interactivenet.models.model import Model
@@ -81,47 +81,48 @@ def convert_model(
     if source.resolve().is_relative_to(target.resolve()) or target.resolve().is_relative_to(
         source.resolve()
     ):
-        raise RequestError(f"{target}: would take the place of {source}: move that elsewhere first")
-    tell = note or (lambda _: None)
+        raise RequestError(f"{target}: would replace {source}: move that elsewhere first")
+    report = note or (lambda _: None)
     with published_folder(source) as folder, tempfile.TemporaryDirectory() as made:
-        found = read_published(folder)
+        original = read_published(folder)
         paths, plan = [], None
-        for fold, path in sorted(found.weights.items()):
+        for fold, path in sorted(original.weights.items()):
             weights = read_weights(path)
-            own = make_legacy_plan(
-                found.plans, weights, folder / PLANS, task=name, labels=labels, modality=modality,
-                grow=grow,
+            plan_of_fold = make_legacy_plan(
+                original.plans, weights, folder / PLANS, task=name, labels=labels,
+                modality=modality, grow=grow,
             )  # fmt: skip
-            plan = plan or own
-            if own != plan:
-                raise DataError(f"{path}: its features {own.network.features} are not those of"
+            plan = plan or plan_of_fold
+            if plan_of_fold != plan:
+                features = plan_of_fold.network.features
+                raise DataError(f"{path}: its features {features} are not those of"
                                 f" the first fold, {plan.network.features}")  # fmt: skip
             paths.append(Path(made) / f"fold_{fold}.safetensors")
             facts = {"plan": plan.digest, "converted": sha256(path), "fold": fold}
             save_weights(paths[-1], _network(plan, weights, path), facts)
         assert plan is not None
-        missing = found.plans.decided.folds - len(paths)
+        missing = original.plans.decided.folds - len(paths)
         if missing > 0:
-            tell(f"{missing} of {found.plans.decided.folds} folds were not published")
-        best = sum(choice.using_checkpoint for choice in found.choices.values())
+            report(f"{missing} of {original.plans.decided.folds} folds were not published")
+        best = sum(choice.using_checkpoint for choice in original.choices.values())
         model = Model(
-            plan=plan, weights=tuple(paths), folds=tuple(sorted(found.weights)),
+            plan=plan, weights=tuple(paths), folds=tuple(sorted(original.weights)),
             checkpoint="best" if 2 * best > len(paths) else "last",
-            postprocessing=_postprocessing(found.choices, tell),
+            postprocessing=_postprocessing(original.choices, report),
         )  # fmt: skip
-        tell(
-            f"{len(paths)} folds, {best} of the best checkpoint, the others of the last; without"
-            " uncertainty: no cross-validation comes with a model of the original program"
+        report(
+            f"{len(paths)} folds, {best} from the best checkpoint and the others from the last; no"
+            " estimates of uncertainty, as the original program publishes no cross-validation"
         )
         if not grow:
-            tell(
-                "boxes of points are cut as the original's, tighter than those that it trained on:"
-                " --grow makes them alike"
+            report(
+                "the boxes of points are the original's, tighter than those that it trained on:"
+                " `grow=True` makes them alike"
             )
-        box = "grown by the margin points' depth" if grow else "as the original's"
-        what = f"Converted from a model of InteractiveNet 0.2.x; boxes of points {box}."
+        extent = "grown by the margin points' depth" if grow else "as the original's"
+        description = f"Converted from a model of InteractiveNet 0.2.x; boxes of points {extent}."
         with replacing_folder(target) as folder:
-            write_bundle(model, folder, {"description": what})
+            write_bundle(model, folder, {"description": description})
     return target
 
 
@@ -145,24 +146,29 @@ def make_legacy_plan(
     try:
         features = tuple(len(weights[f"{stage}.conv1.conv.weight"]) for stage in stages)
     except KeyError as error:
-        raise DataError(f"{path}: has {len(stages)} stages, the weights lack {error}") from error
+        raise DataError(
+            f"{path}: has {len(stages)} stages, but the weights lack {error}"
+        ) from error
     try:
         network = Network(decided.kernels, decided.strides, features, decided.deep_supervision)
         if network.divisor != decided.divisor:
-            raise ValueError(f"divisible by {decided.divisor}, but its strides {network.divisor}")
-        how = Normalisation("zscore")
+            raise ValueError(
+                f"divisible by {decided.divisor}, but its strides by {network.divisor}"
+            )
+        normalisation = Normalisation("zscore")
         if seen.ct:
             low, high = seen.clipping  # type: ignore[misc]
-            how = Normalisation("ct", low, high, seen.mean, seen.std)
+            normalisation = Normalisation("ct", low, high, seen.mean, seen.std)
         sample: Ints = divisible(np.ceil(np.clip(seen.final, 1, 2048)).astype(int), network)
         memory = round(training_gb(network, sample, _CHANNELS, 1), 3)
         plan = Plan(
             task=task, version=__version__, modalities=(modality or ("CT" if seen.ct else "MR"),),
             labels=dict(labels.names), preset=PRESET, seed=decided.seed, spacing=seen.spacing,
             cut=CropMargins(((0.0, 0.0),) * 3, ((decided.padding, decided.padding),) * 3),
-            normalisation=(how,), encoding=Encoding(kernel="scan", lamb=1.0, iterations=4),
-            network=network, sample_shape=sample, batch_size=1, memory_gb=memory,
-            estimated_gb=memory, legacy=Legacy(decided.padding, grow=grow),
+            normalisation=(normalisation,),
+            encoding=Encoding(kernel="scan", lamb=1.0, iterations=4), network=network,
+            sample_shape=sample, batch_size=1, memory_gb=memory, estimated_gb=memory,
+            legacy=Legacy(decided.padding, grow=grow),
         )  # fmt: skip
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
@@ -182,30 +188,30 @@ def _network(plan: Plan, weights: Weights, path: Path) -> Any:
     left = dict(weights)
     with torch.no_grad():
         for name, value in network.named_parameters():
-            found = left.pop(name, None)
-            if found is None and ".norm" in name:
+            weight = left.pop(name, None)
+            if weight is None and ".norm" in name:
                 value.fill_(1.0 if name.endswith(".weight") else 0.0)
-            elif found is None:
+            elif weight is None:
                 raise DataError(f"{path}: lacks {name}, expected {tuple(value.shape)}")
-            elif found.shape != tuple(value.shape):
+            elif weight.shape != tuple(value.shape):
                 expected = tuple(value.shape)
-                raise DataError(f"{path}: {name} has shape {found.shape}, expected {expected}")
-            elif not np.isfinite(found).all():
+                raise DataError(f"{path}: {name} has shape {weight.shape}, expected {expected}")
+            elif not np.isfinite(weight).all():
                 raise DataError(f"{path}: {name} has values that are not finite")
             else:
-                value.copy_(torch.from_numpy(found))
+                value.copy_(torch.from_numpy(weight))
     if left:
         raise DataError(f"{path}: has {min(left)}, which the network of its plans lacks")
     return network
 
 
 def _postprocessing(
-    choices: Mapping[int, OriginalChoice], tell: Callable[[str], None]
+    choices: Mapping[int, OriginalChoice], report: Callable[[str], None]
 ) -> Postprocessing:
     """Return what most folds chose, of equally many the simplest."""
     counts = Counter(_POSTPROCESSINGS[choice.postprocessing] for choice in choices.values())
-    most = min(counts, key=lambda one: (-counts[one], CANDIDATES.index(one)))
+    chosen = min(counts, key=lambda choice: (-counts[choice], CANDIDATES.index(choice)))
     if len(counts) > 1:
-        shown = "; ".join(f"{one.name} ({count})" for one, count in counts.most_common())
-        tell(f"postprocessing differs between the folds: {shown}: {most.name} is taken")
-    return most
+        listed = "; ".join(f"{choice.name} ({count})" for choice, count in counts.most_common())
+        report(f"postprocessing differs between the folds: {listed}: {chosen.name} is used")
+    return chosen

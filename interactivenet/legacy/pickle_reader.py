@@ -20,7 +20,7 @@ _HIGHEST_PROTOCOL = 5
 
 
 @dataclass(frozen=True)
-class Name:
+class GlobalName:
     """A global name that a pickle mentions; whether there is such a thing is not looked up."""
 
     module: str
@@ -30,10 +30,10 @@ class Name:
         return printable(f"{self.module}.{self.name}")
 
 
-class Thing:
+class CallRecord:
     """What a pickle would make by calling ``cls``: kept as the call's record.
 
-    cls: what is called, mostly a Name.  args: with what.  state: what it would be given then.
+    cls: what is called, mostly a GlobalName.  args: with what.  state: what it would be given then.
     """
 
     __slots__ = ("args", "cls", "state")
@@ -42,7 +42,7 @@ class Thing:
         self.cls, self.args, self.state = cls, args, None  # type: object, object, object
 
 
-class Stored:
+class StorageReference:
     """A reference (BINPERSID) to something that is kept beside the pickle, such as a storage."""
 
     __slots__ = ("pid",)
@@ -51,46 +51,53 @@ class Stored:
         self.pid = pid
 
 
+def describe(record: object) -> str:
+    """Say in a message what a record is: its name, or that of what it calls, or its type."""
+    if isinstance(record, CallRecord):
+        return describe(record.cls) if isinstance(record.cls, GlobalName) else "an unnamed call"
+    return str(record) if isinstance(record, GlobalName) else f"a {type(record).__name__}"
+
+
 def printable(text: str) -> str:
     """Return a stranger's text for a message: short, and nothing that speaks to the terminal."""
     return sanitize_text(text[:120])
 
 
-class Machine:
-    """Moves inert records as a pickle's opcodes ask; ``stored``: its references, in order."""
+class PickleReader:
+    """Moves inert records as a pickle's opcodes ask; ``references``: those it makes."""
 
     def __init__(self) -> None:
-        self.stored: list[Stored] = []
+        self.references: list[StorageReference] = []
         self._stack: list[Any] = []
         self._below: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
 
     def run(self, file: BinaryIO) -> Any:
-        """Read one pickle from where the file stands, to just behind it; return its top object.
+        """Read one pickle from the file's position to just behind it; return its top object.
 
         Containers are dicts, lists and tuples; sets are lists. Of a dict, only what has a string
-        for a key stays: hashing others may take for ever. Raises DataError for what is no pickle,
-        or not of opcodes that are understood.
+        for a key stays: hashing others may take for ever. Raises DataError for what is not a
+        pickle, or has opcodes that models do not need.
         """
-        begin, count, name = file.tell(), 0, "nothing"
+        begin, count, name = file.tell(), 0, "its start"
         try:
             for opcode, argument, position in pickletools.genops(file):
                 name, count = opcode.name, count + 1
-                where = (position or 0) - begin
-                if count > MAX_OPCODES or where > MAX_PICKLE_BYTES:
+                if count > MAX_OPCODES or (position or 0) - begin > MAX_PICKLE_BYTES:
                     raise DataError(
-                        f"its pickle is longer than {MAX_OPCODES} opcodes, {MAX_PICKLE_BYTES} bytes"
+                        f"its pickle is too long: expected up to {MAX_OPCODES} opcodes and"
+                        f" {MAX_PICKLE_BYTES} bytes"
                     )
                 if name == "STOP":
                     break
                 handler = _HANDLERS.get(name)
                 if handler is None:
-                    raise DataError(f"its pickle has the opcode {name}, which is not understood")
+                    raise DataError(f"its pickle has the opcode {name}, which models do not need")
                 handler(self, argument)
             return self._stack.pop()
         except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
             reason = printable(one_line(error))
-            raise DataError(f"is no sound pickle: stops after {name}: {reason}") from error
+            raise DataError(f"is not a valid pickle: stops after {name}: {reason}") from error
 
     def _push(self, value: Any) -> None:
         self._stack.append(value)
@@ -126,19 +133,19 @@ class Machine:
         if cls == _ORDERED_DICT and args == ():
             self._push({})
         else:
-            self._push(Thing(cls, args))
+            self._push(CallRecord(cls, args))
 
     def _call_with_keywords(self, _: Any) -> None:
         keywords, args, cls = self._pop(), self._pop(), self._pop()
-        self._push(Thing(cls, (args, keywords)))
+        self._push(CallRecord(cls, (args, keywords)))
 
     def _call_marked(self, _: Any) -> None:
         cls, *args = self._marked()
-        self._push(Thing(cls, tuple(args)))
+        self._push(CallRecord(cls, tuple(args)))
 
     def _build(self, _: Any) -> None:
         state, target = self._pop(), self._stack[-1]
-        if isinstance(target, Thing):
+        if isinstance(target, CallRecord):
             target.state = state
 
     def _add(self, values: list[Any]) -> None:
@@ -161,72 +168,72 @@ class Machine:
     def _stack_global(self, _: Any) -> None:
         name, module = self._pop(), self._pop()
         if type(name) is not str or type(module) is not str:
-            raise TypeError("a global name that is no text")
-        self._push(Name(module, name))
+            raise TypeError("a global name is not text")
+        self._push(GlobalName(module, name))
 
     def _persistent(self, _: Any) -> None:
         pid = self._pop()
         # the older format refers to the class of a module so, with its source text
-        if isinstance(pid, tuple) and len(pid) == 4 and isinstance(pid[1], Name):
+        if isinstance(pid, tuple) and len(pid) == 4 and isinstance(pid[1], GlobalName):
             self._push(pid[1])
             return
-        self.stored.append(Stored(pid))
-        self._push(self.stored[-1])
+        self.references.append(StorageReference(pid))
+        self._push(self.references[-1])
 
     def _remember(self, index: Any) -> None:
         self._memo[len(self._memo) if index is None else index] = self._stack[-1]
 
 
-_ORDERED_DICT = Name("collections", "OrderedDict")
-Handler = Callable[[Machine, Any], None]
+_ORDERED_DICT = GlobalName("collections", "OrderedDict")
+Handler = Callable[[PickleReader, Any], None]
 _VALUES = (
     "BININT BININT1 BININT2 LONG1 LONG4 BINFLOAT BINUNICODE SHORT_BINUNICODE BINUNICODE8"
     " BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8"
 )
 
 
-def _protocol(_: Machine, number: int) -> None:
+def _protocol(_: PickleReader, number: int) -> None:
     if number > _HIGHEST_PROTOCOL:
-        raise DataError(f"its pickle has protocol {number}, expected up to {_HIGHEST_PROTOCOL}")
+        raise DataError(f"its pickle has protocol {number}, expected at most {_HIGHEST_PROTOCOL}")
 
 
 _HANDLERS: dict[str, Handler] = {
-    **dict.fromkeys(_VALUES.split(), Machine._push),
+    **dict.fromkeys(_VALUES.split(), PickleReader._push),
     "PROTO": _protocol,
-    "FRAME": lambda machine, _: None,
-    "NONE": lambda machine, _: machine._push(None),
-    "NEWTRUE": lambda machine, _: machine._push(True),
-    "NEWFALSE": lambda machine, _: machine._push(False),
-    "EMPTY_LIST": lambda machine, _: machine._push([]),
-    "EMPTY_SET": lambda machine, _: machine._push([]),
-    "EMPTY_DICT": lambda machine, _: machine._push({}),
-    "EMPTY_TUPLE": lambda machine, _: machine._push(()),
-    "MARK": Machine._mark,
-    "POP": Machine._discard,
-    "POP_MARK": Machine._discard_marked,
-    "DUP": lambda machine, _: machine._push(machine._stack[-1]),
-    "TUPLE": lambda machine, _: machine._push(tuple(machine._marked())),
-    "TUPLE1": lambda machine, _: machine._tuple(1),
-    "TUPLE2": lambda machine, _: machine._tuple(2),
-    "TUPLE3": lambda machine, _: machine._tuple(3),
-    "LIST": lambda machine, _: machine._push(machine._marked()),
-    "FROZENSET": lambda machine, _: machine._push(machine._marked()),
-    "APPEND": lambda machine, _: machine._add([machine._pop()]),
-    "APPENDS": lambda machine, _: machine._add(machine._marked()),
-    "ADDITEMS": lambda machine, _: machine._add(machine._marked()),
-    "SETITEM": Machine._set_one,
-    "SETITEMS": lambda machine, _: machine._set(machine._marked()),
-    "GLOBAL": lambda machine, text: machine._push(Name(*text.split(" ", 1))),
-    "STACK_GLOBAL": Machine._stack_global,
-    "REDUCE": Machine._call,
-    "NEWOBJ": Machine._call,
-    "NEWOBJ_EX": Machine._call_with_keywords,
-    "OBJ": Machine._call_marked,
-    "BUILD": Machine._build,
-    "BINPERSID": Machine._persistent,
-    "MEMOIZE": Machine._remember,
-    "BINPUT": Machine._remember,
-    "LONG_BINPUT": Machine._remember,
-    "BINGET": lambda machine, index: machine._push(machine._memo[index]),
-    "LONG_BINGET": lambda machine, index: machine._push(machine._memo[index]),
+    "FRAME": lambda reader, _: None,
+    "NONE": lambda reader, _: reader._push(None),
+    "NEWTRUE": lambda reader, _: reader._push(True),
+    "NEWFALSE": lambda reader, _: reader._push(False),
+    "EMPTY_LIST": lambda reader, _: reader._push([]),
+    "EMPTY_SET": lambda reader, _: reader._push([]),
+    "EMPTY_DICT": lambda reader, _: reader._push({}),
+    "EMPTY_TUPLE": lambda reader, _: reader._push(()),
+    "MARK": PickleReader._mark,
+    "POP": PickleReader._discard,
+    "POP_MARK": PickleReader._discard_marked,
+    "DUP": lambda reader, _: reader._push(reader._stack[-1]),
+    "TUPLE": lambda reader, _: reader._push(tuple(reader._marked())),
+    "TUPLE1": lambda reader, _: reader._tuple(1),
+    "TUPLE2": lambda reader, _: reader._tuple(2),
+    "TUPLE3": lambda reader, _: reader._tuple(3),
+    "LIST": lambda reader, _: reader._push(reader._marked()),
+    "FROZENSET": lambda reader, _: reader._push(reader._marked()),
+    "APPEND": lambda reader, _: reader._add([reader._pop()]),
+    "APPENDS": lambda reader, _: reader._add(reader._marked()),
+    "ADDITEMS": lambda reader, _: reader._add(reader._marked()),
+    "SETITEM": PickleReader._set_one,
+    "SETITEMS": lambda reader, _: reader._set(reader._marked()),
+    "GLOBAL": lambda reader, text: reader._push(GlobalName(*text.split(" ", 1))),
+    "STACK_GLOBAL": PickleReader._stack_global,
+    "REDUCE": PickleReader._call,
+    "NEWOBJ": PickleReader._call,
+    "NEWOBJ_EX": PickleReader._call_with_keywords,
+    "OBJ": PickleReader._call_marked,
+    "BUILD": PickleReader._build,
+    "BINPERSID": PickleReader._persistent,
+    "MEMOIZE": PickleReader._remember,
+    "BINPUT": PickleReader._remember,
+    "LONG_BINPUT": PickleReader._remember,
+    "BINGET": lambda reader, index: reader._push(reader._memo[index]),
+    "LONG_BINGET": lambda reader, index: reader._push(reader._memo[index]),
 }

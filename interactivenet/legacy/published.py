@@ -60,17 +60,19 @@ class OriginalDecisions:
     padding: float
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     folds: Annotated[int, Field(alias="number of folds")]
-    #: names patients: read over, never kept
+    #: names patients: skipped, never kept
     splits: Any = None
 
     __pydantic_config__: ClassVar[Any] = _STRICT
 
     def __post_init__(self) -> None:
-        sizes = [one for axis in (*self.kernels, *self.strides) for one in axis]
+        sizes = [size for triple in (*self.kernels, *self.strides) for size in triple]
         if not 3 <= len(self.kernels) == len(self.strides) <= 10 or not all(
-            1 <= one <= 7 for one in sizes
+            1 <= size <= 7 for size in sizes
         ):
-            raise ValueError("kernels and strides must be of 3 to 10 stages, each from 1 to 7 wide")
+            raise ValueError(
+                "kernels and strides must have 3 to 10 stages, each from 1 to 7 voxels wide"
+            )
         if not 1 <= self.deep_supervision < len(self.strides) - 1:
             raise ValueError(f"deep supervision is {self.deep_supervision}, beyond the stages")
 
@@ -81,7 +83,7 @@ class OriginalPlans:
 
     fingerprint: Annotated[OriginalFingerprint, Field(alias="Fingerprint")]
     decided: Annotated[OriginalDecisions, Field(alias="Plans")]
-    #: names patients: read over, never kept
+    #: names patients: skipped, never kept
     cases: Annotated[Any, Field(alias="Cases")] = None
 
     __pydantic_config__: ClassVar[Any] = _STRICT
@@ -119,14 +121,16 @@ def task_name(source: Path, name: str | None = None) -> str:
         try:
             check_task_name(name)
         except RequestError as error:
-            raise RequestError(f"{source}: names no task: {error}: give one with -t") from error
+            raise RequestError(
+                f"{source}: its name is not a task's: {error}", remedy="give one: `task`"
+            ) from error
     check_task_name(name)
     return name
 
 
 @contextmanager
 def published_folder(source: Path) -> Iterator[Path]:
-    """Give the folder of a published model, of a zip the unpacked one, while it is needed.
+    """Give the folder of a published model, unpacked where it is a zip, while it is needed.
 
     Its files are in the source itself or in a single folder inside. Raises RequestError where
     there is no such source, DataError where it holds no such model.
@@ -158,14 +162,15 @@ def read_published(folder: Path) -> OriginalModel:
         choices[_fold(fold, path)] = choice
     weights: dict[int, Path] = {}
     model = folder / "model"
-    for one in sorted(model.iterdir()) if model.is_dir() else []:
-        if not one.name.startswith("."):
-            weights[_fold(one.name, model)] = one / "data" / "model.pth"
+    for folder_of_fold in sorted(model.iterdir()) if model.is_dir() else []:
+        if not folder_of_fold.name.startswith("."):
+            number = _fold(folder_of_fold.name, model)
+            weights[number] = folder_of_fold / "data" / "model.pth"
     if not weights:
         raise DataError(f"{model}: holds no fold, expected model/0/data/model.pth")
     if set(weights) != set(choices):
         raise DataError(
-            f"{path}: is of the folds {_listed(choices)}, but {model} holds {_listed(weights)}"
+            f"{path}: lists the folds {_listed(choices)}, but {model} holds {_listed(weights)}"
         )
     return OriginalModel(plans, choices, weights)
 
@@ -173,7 +178,7 @@ def read_published(folder: Path) -> OriginalModel:
 def _root(folder: Path, source: Path) -> Path:
     if (folder / PLANS).is_file():
         return folder
-    inside = [one for one in sorted(folder.iterdir()) if (one / PLANS).is_file()]
+    inside = [path for path in sorted(folder.iterdir()) if (path / PLANS).is_file()]
     if len(inside) != 1:
         raise DataError(
             f"{source}: holds {len(inside)} models of the original program, expected one: {PLANS},"
@@ -193,9 +198,9 @@ def _read(path: Path, kind: type[Kind]) -> Kind:
         raise DataError(f"{path}: is nested too deeply") from error
 
 
-def _fold(name: str, where: Path) -> int:
+def _fold(name: str, path: Path) -> int:
     if not (name.isascii() and name.isdigit() and len(name) <= 3) or str(int(name)) != name:
-        raise DataError(f"{where}: holds {name[:40]!r}, expected a fold's number")
+        raise DataError(f"{path}: holds {name[:40]!r}, expected a fold's number")
     return int(name)
 
 

@@ -31,7 +31,7 @@ Indices = NDArray[np.intp]
 
 #: least voxels of relaxation along the last axis, where the scan or the target is anisotropic
 LEAST_COARSE = 3
-#: spacings, mm, that differ by less than this share are one
+#: spacings, mm, that differ by less than this share are the same
 _SAME_SPACING = 1e-6
 
 
@@ -128,20 +128,23 @@ def legacy_box(
     return low, high, padding
 
 
-def legacy_normalise(part: Float32, how: Normalisation) -> tuple[Float32, Float32]:
+def legacy_normalise(part: Float32, normalisation: Normalisation) -> tuple[Float32, Float32]:
     """Normalise a cut part (X, Y, Z); return what the network sees and what guides the map.
 
     ct: the map is of the values that are not clipped. zscore: of the voxels that are not zero,
     and those stay zero.
     """
-    if how.kind == "ct":
-        low, high, mean, std = np.array([how.low, how.high, how.mean, how.std], dtype=np.float32)
+    if normalisation.kind == "ct":
+        low, high, mean, std = np.array(
+            [normalisation.low, normalisation.high, normalisation.mean, normalisation.std],
+            dtype=np.float32,
+        )
         return (part.clip(low, high) - mean) / std, (part - mean) / std
-    known = part != 0
+    nonzero = part != 0
     normalised = part.copy()
-    if known.any():
-        values = part[known].astype(np.float64)
-        normalised[known] = (values - values.mean()) / (values.std() or 1.0)
+    if nonzero.any():
+        values = part[nonzero].astype(np.float64)
+        normalised[nonzero] = (values - values.mean()) / (values.std() or 1.0)
     return normalised, normalised
 
 

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from interactivenet.errors import DataError, naming, one_line
 from interactivenet.legacy.pickle_reader import (
     MAX_PICKLE_BYTES,
-    Machine,
-    Name,
-    Stored,
-    Thing,
+    CallRecord,
+    GlobalName,
+    PickleReader,
+    StorageReference,
+    describe,
     printable,
 )
 
@@ -42,8 +43,8 @@ _TYPES: dict[str, tuple[int, str | None]] = {
 _LIST_BYTES = 16 << 20
 _DAMAGED = (zipfile.BadZipFile, EOFError, ValueError, struct.error, NotImplementedError)
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-_REBUILD = Name("torch._utils", "_rebuild_tensor_v2")
-_PARAMETER = Name("torch._utils", "_rebuild_parameter")
+_REBUILD = GlobalName("torch._utils", "_rebuild_tensor_v2")
+_PARAMETER = GlobalName("torch._utils", "_rebuild_parameter")
 
 
 class Storages(ABC):
@@ -53,24 +54,24 @@ class Storages(ABC):
         self._left = MAX_BYTES
         self._read: dict[str, NDArray[Any]] = {}
 
-    def tensor(self, found: object) -> NDArray[np.float32]:
+    def tensor(self, record: object) -> NDArray[np.float32]:
         """Build the tensor that a record describes; a parameter is the tensor inside.
 
         Raises DataError where the record is of another kind, or reaches beyond its storage.
         """
-        if isinstance(found, Thing) and found.cls == _PARAMETER:
-            args = found.args
-            found = args[0] if isinstance(args, tuple) and args else None
-        if not isinstance(found, Thing) or found.cls != _REBUILD:
-            cls = found.cls if isinstance(found, Thing) else None
-            shown = cls if isinstance(cls, Name) else f"a {type(found).__name__}"
-            raise DataError(f"is {shown}, expected a tensor ({_REBUILD})")
-        args = found.args
-        if not isinstance(args, tuple) or len(args) < 4 or not isinstance(args[0], Stored):
-            raise DataError(f"calls {_REBUILD} with something else than a storage, size and stride")
+        if isinstance(record, CallRecord) and record.cls == _PARAMETER:
+            args = record.args
+            record = args[0] if isinstance(args, tuple) and args else None
+        if not isinstance(record, CallRecord) or record.cls != _REBUILD:
+            raise DataError(f"is {describe(record)}, expected a tensor ({_REBUILD})")
+        args = record.args
+        if not (
+            isinstance(args, tuple) and len(args) > 3 and isinstance(args[0], StorageReference)
+        ):
+            raise DataError(f"calls {_REBUILD} without a storage, a size and strides")
         offset, size, stride = args[1:4]
         if not (_is_count(offset) and _are_counts(size) and _are_counts(stride)):
-            raise DataError("has an offset, size or stride that is not of whole numbers from 0")
+            raise DataError("has an offset, size or stride that is not a whole number from 0")
         if len(size) != len(stride) or len(size) > _MOST_AXES:
             raise DataError(f"has {len(size)} sizes and {len(stride)} strides")
         values = self._values(args[0].pid)
@@ -95,13 +96,13 @@ class Storages(ABC):
         kind, key, count = storage_of(pid)
         itemsize, dtype = _TYPES[kind]
         if dtype is None:
-            raise DataError(f"is kept as {kind}, expected numbers such as FloatStorage")
+            raise DataError(f"is stored as {kind}, expected numbers such as FloatStorage")
         if key not in self._read:
             self._spend(itemsize * count)
             self._read[key] = np.frombuffer(self._bytes(key, count, itemsize), dtype)
         values = self._read[key]
         if values.dtype != dtype or len(values) != count:
-            raise DataError(f"its storage {key} is mentioned with two types or sizes")
+            raise DataError(f"its storage {key} is given two types or sizes")
         return values
 
     def _spend(self, count: int) -> None:
@@ -121,7 +122,7 @@ class _Guarded(BufferedReader):
         return super().read(size)
 
 
-class Zipped(Storages):
+class ZippedStorages(Storages):
     """Storages in a zip archive: ``STEM/data/KEY`` beside ``STEM/data.pkl``."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
@@ -135,15 +136,17 @@ class Zipped(Storages):
             raise DataError("has several entries of one name")
         pickles = [name for name in self._entries if name.split("/")[1:] == ["data.pkl"]]
         if len(pickles) != 1:
-            raise DataError(f"has {len(pickles)} entries NAME/data.pkl, expected one: torch.save's")
+            raise DataError(
+                f"has {len(pickles)} entries NAME/data.pkl, expected one, as torch.save writes it"
+            )
         self._stem = pickles[0].split("/")[0]
         order = f"{self._stem}/byteorder"
         if order in self._entries and self._whole(order, 16).strip() != b"little":
-            raise DataError("was written in another byte order than little-endian")
+            raise DataError("was not written in little-endian byte order")
 
     def top(self) -> Any:
         """Read the pickle: its top object."""
-        return Machine().run(BytesIO(self._whole(f"{self._stem}/data.pkl", MAX_PICKLE_BYTES)))
+        return PickleReader().run(BytesIO(self._whole(f"{self._stem}/data.pkl", MAX_PICKLE_BYTES)))
 
     def _bytes(self, key: str, count: int, itemsize: int) -> bytes:
         name = f"{self._stem}/data/{key}"
@@ -165,33 +168,33 @@ class Zipped(Storages):
         return self._archive.read(entry)
 
 
-class InARow(Storages):
-    """Storages behind the pickles of the older format: each its number of elements, and they."""
+class SequentialStorages(Storages):
+    """Storages behind the pickles of the older format: of each, its length and its elements."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
         self._file = file
-        magic, protocol, system = (Machine().run(file) for _ in range(3))
+        magic, protocol, system = (PickleReader().run(file) for _ in range(3))
         if type(magic) is not int or magic != _MAGIC or protocol != _PROTOCOL:
             raise DataError("was not written by torch.save: another magic number or protocol")
         if not isinstance(system, dict) or system.get("little_endian") is not True:
-            raise DataError("was written in another byte order than little-endian")
-        machine = Machine()
-        self._top = machine.run(file)
-        keys = Machine().run(file)
+            raise DataError("was not written in little-endian byte order")
+        reader = PickleReader()
+        self._top = reader.run(file)
+        keys = PickleReader().run(file)
         if not isinstance(keys, list) or any(type(key) is not str for key in keys):
             raise DataError("has no list of its storages")
         sizes = {}
-        for one in machine.stored:
-            kind, key, count = storage_of(one.pid)
+        for reference in reader.references:
+            kind, key, count = storage_of(reference.pid)
             sizes[key] = (_TYPES[kind][0], count)
         self._places: dict[str, int] = {}
         for key in keys:
             itemsize, count = sizes.get(key, (0, 0))
-            found = int.from_bytes(file.read(8), "little")
-            if not itemsize or found != count:
+            length = int.from_bytes(file.read(8), "little")
+            if not itemsize or length != count:
                 shown = printable(key)
-                raise DataError(f"has {found} elements in its storage {shown}, expected {count}")
+                raise DataError(f"has {length} elements in its storage {shown}, expected {count}")
             self._places[key] = file.tell()
             file.seek(itemsize * count, 1)
         end = file.tell()
@@ -213,7 +216,7 @@ class InARow(Storages):
 
 
 @contextmanager
-def open_saved(path: Path) -> Iterator[Zipped | InARow]:
+def open_saved(path: Path) -> Iterator[ZippedStorages | SequentialStorages]:
     """Open what ``torch.save`` has written; DataErrors that are raised inside name the file.
 
     Raises DataError where it cannot be read, or is larger than ``MAX_BYTES``.
@@ -229,10 +232,10 @@ def open_saved(path: Path) -> Iterator[Zipped | InARow]:
                     file.most = _LIST_BYTES
                     with zipfile.ZipFile(file) as archive:
                         file.most = MAX_BYTES
-                        yield Zipped(archive)
+                        yield ZippedStorages(archive)
                 else:
                     file.seek(0)
-                    yield InARow(file)
+                    yield SequentialStorages(file)
         except OSError as error:
             raise DataError(f"cannot be read: {error.strerror or error}") from error
         except _DAMAGED as error:
@@ -242,15 +245,16 @@ def open_saved(path: Path) -> Iterator[Zipped | InARow]:
 def storage_of(pid: object) -> tuple[str, str, int]:
     """Read a reference to a storage: its type, its key, its number of elements."""
     if not isinstance(pid, tuple) or len(pid) not in (5, 6) or pid[0] != "storage":
-        raise DataError("refers to something beside its pickle that is no storage")
+        raise DataError("refers to something outside its pickle that is not a storage")
     _, kind, key, _, count = pid[:5]
-    if not isinstance(kind, Name) or kind.module != "torch" or kind.name not in _TYPES:
-        shown = kind if isinstance(kind, Name) else type(kind).__name__
-        raise DataError(f"has a storage of type {shown}, which is not understood")
+    if not isinstance(kind, GlobalName) or kind.module != "torch" or kind.name not in _TYPES:
+        raise DataError(f"has a storage of type {describe(kind)}, which models do not need")
     if len(pid) == 6 and pid[5] is not None:
-        raise DataError("has a storage that is part of another, which is not understood")
+        raise DataError("has a storage that is part of another, which models do not need")
     if type(key) is not str or not key.isascii() or not key.isdigit() or not _is_count(count):
-        raise DataError("has a storage without a number for a key, or of no whole size")
+        raise DataError(
+            "has a storage whose key is not a number or whose size is not a whole number"
+        )
     return kind.name, key, count
 
 

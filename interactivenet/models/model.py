@@ -24,11 +24,17 @@ CHOICE_VERSION = 1
 
 @dataclass(frozen=True)
 class Model:
-    """All that :class:`~interactivenet.inference.Predictor` needs.
+    """A trained model: all that :class:`~interactivenet.inference.predictor.Predictor` needs.
 
-    weights: one file per fold; folds: their numbers.  checkpoint: 'best' or 'last'.
-    postprocessing: of each object's mask.  calibrations: 'mirrored' and 'single' (without
-    mirroring) -> what agreements are worth.  name: how it is called where a choice is reported.
+    Attributes:
+        plan: What the networks are, and how scans are brought to them.
+        weights: One file per fold.
+        folds: Their numbers.
+        checkpoint: Which weights of each fold they are, 'best' or 'last'.
+        postprocessing: Of each object's mask.
+        calibrations: 'mirrored' and 'single' (without mirroring) -> what Dice an agreement of the
+            predictions lets expect.
+        name: What the model is called in messages.
     """
 
     plan: Plan

@@ -18,13 +18,13 @@ _METRICS = {
 _NOT_FOR = """\
 ## What it must not be used for
 
-- **It is no medical device.** No diagnosis, no treatment and no plan of one may rest on its
-  outlines alone; a qualified person checks every one of them.
+- **It is not a medical device.** No diagnosis, treatment or treatment plan may rest on its
+  outlines alone; a qualified person must check every one of them.
 - Not for other modalities, sequences, body regions, objects or age groups than it was trained on.
-  It will answer there as well, and nothing warns that the answer is worthless.
+  It will give an answer there, too, and nothing warns that it is worthless.
 - Not without points: it segments what six interior margin points enclose, whether or not that is
   what is meant. Points of another object give that object, wrong points a wrong outline.
-- The figures above are of scans from where it was trained. Elsewhere they are to be measured
+- The figures above come from scans like those it was trained on. Elsewhere they must be measured
   again before anything depends on them.
 """
 
@@ -60,7 +60,7 @@ def render_card(bundle: Mapping[str, Any]) -> str:
 
 def _training(training: Mapping[str, Any] | None) -> str:
     if not training:
-        return "Not known to this program: the model was not trained by it."
+        return "Unknown: the model was not trained by this program."
     rows = [
         ("cases", str(training["cases"])),
         ("objects", str(training["objects"])),
@@ -73,34 +73,34 @@ def _training(training: Mapping[str, Any] | None) -> str:
         "volume_ml": "object, ml",
     }
     for key, name in names.items():
-        found = training[key]
-        low, middle, high = (_numbers(found[which]) for which in ("min", "median", "max"))
+        spread = training[key]
+        low, middle, high = (_numbers(spread[part]) for part in ("min", "median", "max"))
         rows.append((name, low if low == high else f"{low} to {high}, median {middle}"))
     return _table(("", ""), rows)
 
 
-def _validation(found: Mapping[str, Any] | None) -> str:
-    if not found:
-        return "Not known: no cross-validation came with the model."
-    groups = [("all", found), *found["labels"].items(), *found["subtypes"].items()]
+def _validation(summary: Mapping[str, Any] | None) -> str:
+    if not summary:
+        return "Unknown: no cross-validation came with the model."
+    groups = [("all", summary), *summary["labels"].items(), *summary["subtypes"].items()]
     rows = []
     for name, group in groups:
         for metric, title in _METRICS.items():
-            one = group["metrics"].get(metric)
-            if one:
+            statistics = group["metrics"].get(metric)
+            if statistics:
                 mean, deviation, median, low, high = (
-                    METRIC[metric].text(one[key], missing="")
+                    METRIC[metric].text(statistics[key], missing="")
                     for key in ("mean", "std", "median", "low", "high")
                 )
                 values = (mean, deviation, median, f"{low} to {high}" if low else "")
-                rows.append((name, title, str(one["n"]), *values))
+                rows.append((name, title, str(statistics["n"]), *values))
     head = ("objects", "metric", "n", "mean", "SD", "median", "95 % interval of the mean")
-    missed = f"{found['missed']} of {found['objects']} objects were missed altogether."
-    what = (
+    missed = f"{summary['missed']} of {summary['objects']} objects were missed altogether."
+    measured = (
         "Each object was segmented by a network that had not seen its case, from simulated or given"
         " points, and compared on the scan's own grid with the outline that it was trained on."
     )
-    return f"{what} {missed}\n\n{_table(head, rows)}"
+    return f"{measured} {missed}\n\n{_table(head, rows)}"
 
 
 def _axes(plan: Mapping[str, Any]) -> str:
@@ -133,7 +133,7 @@ def _numbers(values: Any) -> str:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---" for _ in head], *rows]
-    return "\n".join("| " + " | ".join(_cell(one) for one in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(_cell(text) for text in line) + " |" for line in lines)
 
 
 def _cell(text: str) -> str:

@@ -101,9 +101,10 @@ class _Convolution(nn.Sequential):
         self, channels: int, features: int, kernel: Ints, stride: Ints, *, bias: bool = False
     ) -> None:
         super().__init__()
-        padding = tuple(int((k - s + 1) / 2) for k, s in zip(kernel, stride, strict=True))
-        if min(k - s + 1 for k, s in zip(kernel, stride, strict=True)) < 0:
+        x, y, z = (size - step + 1 for size, step in zip(kernel, stride, strict=True))
+        if min(x, y, z) < 0:
             raise ValueError(f"kernel {kernel} with stride {stride}: voxels would be left out")
+        padding = x // 2, y // 2, z // 2
         self.conv = nn.Conv3d(channels, features, kernel, stride, padding, bias=bias)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,8 +81,9 @@ def check_dataset(
         modalities = modalities or before.modalities
         names = names if names.names else before.labels
         subtypes = subtypes or any(case.subtype is not None for case in before.training)
-    if len(set(modalities)) < len(modalities):
-        raise RequestError(field="modalities", value=tuple(modalities), expected="each name once")
+    twice = [name for name, count in Counter(modalities).items() if count > 1]
+    if twice:
+        raise RequestError(f"'{twice[0]}' is given twice", field="modalities")
     return _check(folder, modalities, names, jobs, reporter, subtypes=subtypes)
 
 
@@ -188,10 +190,9 @@ def _check_names(source: Source, modalities: Sequence[str], names: LabelNames) -
     if len(modalities) != len(source.modalities):
         count = counted(len(source.modalities), "modality", "modalities")
         raise RequestError(
-            f"{source.folder} has {count}",
+            f"{source.folder} has {count}, {counted(len(modalities), 'name')} were given:"
+            f" {', '.join(modalities)}",
             field="modalities",
-            value=tuple(modalities),
-            expected="a name for each",
         )
     if not names.names:
         raise RequestError(

@@ -1,8 +1,8 @@
 """The demo: every stage, one after the other, on a small task that a CPU can train.
 
-Each stage is the function that its command calls; the command is shown as one would type it in
-the demo's folder, where the default folders (``data/raw``, ``data/processed``, ``results``) are
-its own.
+Each stage is the function that its command calls. What is called is shown with paths in the
+demo's folder, where the default folders (``data/raw``, ``data/processed``, ``results``) are its
+own.
 """
 
 from __future__ import annotations
@@ -94,12 +94,11 @@ def demo(
     steps = demo_steps(options)
     begin(output, options)
     roots = demo_roots(output)
-    reporter.say(f"$ cd {output}")
     failures: dict[str, str] = {}
     signals = Signals()
 
     def take(step: Step, number: int) -> None:
-        reporter.say(f"\n[{number}/{len(steps)}] {step.purpose}\n$ {step.command}")
+        reporter.say(f"\n[{number}/{len(steps)}] {step.purpose}\n>>> {step.call}")
         if step.made and (output / step.made).exists():
             reporter.say(f"{step.made} is there already")
             return
@@ -110,7 +109,7 @@ def demo(
     with signals.noted():
         for number, step in enumerate(steps, start=1):
             take(step, number)
-            if step.words[0] == "plan" and (again := coarser_plan(options, roots)):
+            if step.function == "plan" and (again := coarser_plan(options, roots)):
                 take(again, number)
     return DemoResult(output, read_dice(output), failures)
 
@@ -167,7 +166,8 @@ def as_found() -> Iterator[None]:
     try:
         yield
     finally:
-        os.environ.clear()
+        for name in set(os.environ) - set(environment):
+            del os.environ[name]
         os.environ.update(environment)
         if "torch" in sys.modules:
             import torch

@@ -1,9 +1,8 @@
-"""The steps of the demo: what each does, how its command is typed, and what it calls."""
+"""The steps of the demo: what each is for, and what it calls."""
 
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,20 +56,22 @@ class DemoOptions:
 class Step:
     """A stage of the demo.
 
-    purpose: what it is for.  words: of its command, as typed in the demo's folder.  run: does the
-    same; returns case -> why it could not be used.  made: a path in the demo's folder that is
-    there when the step needs no repeating.
+    purpose: what it is for.  function, arguments: of the stage, as messages name them, with paths
+    in the demo's folder.  run: calls it; returns case -> why it could not be used.  made: a path
+    in the demo's folder that is there when the step needs no repeating.
     """
 
     purpose: str
-    words: tuple[str, ...]
+    function: str
+    arguments: Mapping[str, Any]
     run: Callable[[Roots, Reporter], Failures]
     made: str = ""
 
     @property
-    def command(self) -> str:
-        """The command as one would type it."""
-        return shlex.join(["interactivenet", *self.words])
+    def call(self) -> str:
+        """The call, as messages name stages."""
+        given = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
+        return f"`{self.function}({given})`"
 
 
 def demo_steps(options: DemoOptions) -> list[Step]:
@@ -95,16 +96,16 @@ def demo_steps(options: DemoOptions) -> list[Step]:
     return [
         first,
         _simulate_step("place six interior margin points in every object", TASK),
-        Step("check images, labels and points", ("dataset", "-t", TASK), _check),
+        Step("check images, labels and points", "check_dataset", {"task": TASK}, _check),
         _plan_step("measure, plan and preprocess", options),
         _train_step(options),
         Step(
             "choose the postprocessing, segment the test cases, write the report",
-            ("test", "-t", TASK), _test,
+            "test", {"task": TASK}, _test,
         ),
         Step(
             "deploy: one folder that holds all that a user needs",
-            ("deploy", "-t", TASK, "--zip"), _deploy,
+            "deploy", {"task": TASK, "zip": True}, _deploy,
         ),
         *last,
         _infer_step(infer_purpose, new, subset),
@@ -126,17 +127,17 @@ def coarser_plan(options: DemoOptions, roots: Roots) -> Step | None:
         middle = (finest + coarsest) / 2
         many = np.prod(extent / np.maximum(spacing, middle)) > _VOXELS * _MARGIN
         finest, coarsest = (middle, coarsest) if many else (finest, middle)
-    typed = [f"{mm:.3g}" for mm in np.maximum(spacing, coarsest).tolist()]
-    purpose = f"plan again, with voxels of {' x '.join(typed)} mm: a demo for the CPU, not for use"
-    return _plan_step(purpose, options, typed)
+    right, anterior, superior = (float(f"{mm:.3g}") for mm in np.maximum(spacing, coarsest))
+    voxels = f"{right:g} x {anterior:g} x {superior:g} mm"
+    purpose = f"plan again, with voxels of {voxels}: a demo for the CPU, not for use"
+    return _plan_step(purpose, options, (right, anterior, superior))
 
 
 def _phantom_step(purpose: str, task: str, cases: int, test_cases: int, *, seed: int = 0) -> Step:
-    words = [
-        "dataset", "phantom", "-t", task, "--cases", str(cases), "--test-cases", str(test_cases),
-        "-m", _MODALITY, "--shape", *map(str, _SHAPE), "--spacing", *(f"{mm:g}" for mm in _SPACING),
-        *(("--seed", str(seed)) if seed else ()),
-    ]  # fmt: skip
+    shown = {
+        "task": task, "cases": cases, "test_cases": test_cases, "modalities": [_MODALITY],
+        "shape": _SHAPE, "spacing": _SPACING,
+    } | ({"seed": seed} if seed else {})  # fmt: skip
 
     def run(roots: Roots, reporter: Reporter) -> Failures:
         from interactivenet.pipeline.datasets import make_phantoms
@@ -147,7 +148,7 @@ def _phantom_step(purpose: str, task: str, cases: int, test_cases: int, *, seed:
         )  # fmt: skip
         return make_phantoms(task, settings, roots=roots, reporter=reporter).failures
 
-    return Step(purpose, tuple(words), run, made=f"data/raw/{task}")
+    return Step(purpose, "make_phantoms", shown, run, made=f"data/raw/{task}")
 
 
 def _simulate_step(purpose: str, task: str) -> Step:
@@ -156,7 +157,7 @@ def _simulate_step(purpose: str, task: str) -> Step:
 
         return simulate(task, roots=roots, reporter=reporter).failures
 
-    return Step(purpose, ("simulate", "-t", task), run)
+    return Step(purpose, "simulate", {"task": task}, run)
 
 
 def _check(roots: Roots, reporter: Reporter) -> Failures:
@@ -165,25 +166,26 @@ def _check(roots: Roots, reporter: Reporter) -> Failures:
     return check_dataset(TASK, roots=roots, reporter=reporter).failures
 
 
-def _plan_step(purpose: str, options: DemoOptions, spacing: list[str] | None = None) -> Step:
-    """spacing: of the voxels, mm, as it is typed."""
-    words = ["plan", "-t", TASK, "--preset", options.preset, "-f", str(options.folds)]
-    words += ["--spacing", *spacing] if spacing else []
+def _plan_step(purpose: str, options: DemoOptions, spacing: Numbers | None = None) -> Step:
+    """spacing: of the voxels, mm; None for what suits the data."""
+    shown: dict[str, Any] = {"task": TASK, "preset": options.preset, "folds": options.folds}
+    if spacing:
+        shown["spacing"] = spacing
 
     def run(roots: Roots, reporter: Reporter) -> Failures:
         from interactivenet.pipeline.plan import plan
         from interactivenet.planning.rules import PlanningOptions
 
-        voxels: Any = tuple(map(float, spacing)) if spacing else None
-        planning = PlanningOptions(preset=options.preset, spacing=voxels)
+        planning = PlanningOptions(preset=options.preset, spacing=spacing)
         return plan(TASK, planning, folds=options.folds, roots=roots, reporter=reporter).failures
 
-    return Step(purpose, tuple(words), run)
+    return Step(purpose, "plan", shown, run)
 
 
 def _train_step(options: DemoOptions) -> Step:
-    words = ["train", "-t", TASK, "-f", "all", "-e", str(options.epochs)]
-    words += ["--deterministic"] * options.deterministic
+    shown: dict[str, Any] = {"task": TASK, "fold": "all", "epochs": options.epochs}
+    if options.deterministic:
+        shown["deterministic"] = True
 
     def run(roots: Roots, reporter: Reporter) -> Failures:
         from interactivenet.pipeline.train import train
@@ -195,7 +197,7 @@ def _train_step(options: DemoOptions) -> Step:
             failures.update(fold.failures)
         return failures
 
-    return Step("train and validate every fold", tuple(words), run)
+    return Step("train and validate every fold", "train", shown, run)
 
 
 def _test(roots: Roots, reporter: Reporter) -> Failures:
@@ -214,8 +216,10 @@ def _infer_step(purpose: str, task: str, subset: str) -> Step:
     kinds = ("images", "interactions", "labels")
     images, points, labels = (f"data/raw/{task}/{kind}{subset}" for kind in kinds)
     output = "new_segmentations"
-    words = ["infer", "-t", TASK, "-i", images, "-in", points, "-l", labels, "-o", output,
-             "--model", "deployed"]  # fmt: skip
+    shown = {
+        "task": TASK, "images": [images], "interactions": points, "labels": labels,
+        "output": output, "model": "deployed",
+    }  # fmt: skip
 
     def run(roots: Roots, reporter: Reporter) -> Failures:
         from interactivenet.pipeline.infer import infer
@@ -226,7 +230,7 @@ def _infer_step(purpose: str, task: str, subset: str) -> Step:
             model="deployed", roots=roots, reporter=reporter,
         ).failures  # fmt: skip
 
-    return Step(purpose, tuple(words), run)
+    return Step(purpose, "infer", shown, run)
 
 
 def _import_step(options: DemoOptions) -> Step:
@@ -250,12 +254,14 @@ def _import_step(options: DemoOptions) -> Step:
             assert case.label is not None
             values |= set(np.unique(read_label(case.label).array).tolist())
         labels = tuple(f"{value}=label_{value}" for value in sorted(values - {0}))
-    words = ["dataset", "convert", str(folder), "-t", TASK, "--cases", str(options.cases),
-             "--test-cases", str(options.test_cases)]  # fmt: skip
-    for option, names in (("-m", modalities), ("-l", labels)):
-        words += [word for name in names for word in (option, name)]
+    shown: dict[str, Any] = {"source": str(folder), "task": TASK, "cases": options.cases,
+                             "test_cases": options.test_cases}  # fmt: skip
+    if modalities:
+        shown["modalities"] = list(modalities)
+    if labels:
+        shown["labels"] = list(labels)
     if options.merge_labels:
-        words += ["--merge-labels", options.merge_labels]
+        shown["merge_labels"] = options.merge_labels
 
     def run(roots: Roots, reporter: Reporter) -> Failures:
         from interactivenet.pipeline.datasets import convert_dataset
@@ -268,4 +274,4 @@ def _import_step(options: DemoOptions) -> Step:
         ).failures  # fmt: skip
 
     purpose = "take some scans with labels as a task, and check them"
-    return Step(purpose, tuple(words), run)
+    return Step(purpose, "convert_dataset", shown, run)

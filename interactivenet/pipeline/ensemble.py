@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from interactivenet.datasets.task import Roots, predictions_folder, read_test_set
@@ -65,7 +65,7 @@ def ensemble(
     output = Output(predictions_folder(roots, task, None), averaged, nifti, probabilities)
     arguments = {
         "task": task, "folds": folds and list(folds), "nifti": nifti,
-        "probabilities": probabilities, "mlflow": mlflow, "overwrite": overwrite, **asdict(roots),
+        "probabilities": probabilities, "mlflow": mlflow, "overwrite": overwrite, "roots": roots,
     }  # fmt: skip
     with (
         running_stage("ensemble", output.folder, arguments, seed=model.plan.seed) as stage,

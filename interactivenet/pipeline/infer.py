@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -79,7 +79,7 @@ def infer(
         "task": task, "images": images, "interactions": interactions, "output": output,
         "labels": labels, "mlflow": mlflow, "model": model, "format": format,
         "probabilities": probabilities, "any_points": any_points, "overwrite": overwrite,
-        **asdict(options), "processed": roots.processed, "results": roots.results,
+        "options": options, "processed": roots.processed, "results": roots.results,
     }  # fmt: skip
     parameters = {"model": trained.name, "folds": list(trained.folds), **settings}
     evaluation: Evaluation | None = None

@@ -138,8 +138,8 @@ def convert_model(
     Raises RequestError where a model of that name is there, DataError for whatever is not
     understood.
     """
-    from interactivenet.legacy.converting import convert_model as convert
-    from interactivenet.legacy.published import task_name
+    from interactivenet.legacy import convert_model as convert
+    from interactivenet.legacy import task_name
 
     name = task_name(source, task)
     target = models_folder(roots) / name

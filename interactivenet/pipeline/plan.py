@@ -17,7 +17,7 @@ from interactivenet.planning.fingerprint import Fingerprint
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PLANS, PlannedTask
 from interactivenet.planning.rules import PlanningOptions, lone_margins, make_plan
-from interactivenet.preprocessing.storage import Preparation, remove_stale
+from interactivenet.preprocessing.preparation import Preparation, remove_stale
 from interactivenet.system.files import remove
 from interactivenet.system.parallel import Workers, available_cores
 

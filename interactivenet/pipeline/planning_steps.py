@@ -23,7 +23,7 @@ from interactivenet.planning.fingerprint import (
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.planning.rules import is_ct
 from interactivenet.plotting.snapshots import save_snapshot, snapshot_made_from
-from interactivenet.preprocessing.storage import (
+from interactivenet.preprocessing.preparation import (
     Preparation,
     PreparedCase,
     Snapshots,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from interactivenet.datasets.task import Roots, predictions_folder, read_test_set
@@ -65,7 +65,7 @@ def predict(
     failures: dict[str, str] = {}
     arguments = {
         "task": task, "folds": folds and list(folds), "nifti": nifti,
-        "probabilities": probabilities, "overwrite": overwrite, **asdict(options), **asdict(roots),
+        "probabilities": probabilities, "overwrite": overwrite, "options": options, "roots": roots,
     }  # fmt: skip
     for number in model.folds:
         folder = folders[number] = predictions_folder(roots, task, number)

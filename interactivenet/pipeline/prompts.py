@@ -62,7 +62,7 @@ def convert_prompts(
     if unnamed and not suffix_of(target, TEXT_SUFFIXES):
         raise RequestError(
             f"{source} names '{unnamed[0]}': which label value is that in {target}?",
-            remedy="`task` or `labels` says what names mean",
+            remedy="`task` or `labels` say what the names mean",
         )
     notes = write_prompts(target, prompts, image=grid[1] if grid else None, voxels=voxels_out)
     for note in notes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import statistics
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ def robustness(
     total = sum(len(cases) for _, cases in groups)
     arguments = {
         "task": task, "output": output, "repeats": repeats, "overwrite": overwrite,
-        **asdict(options), **asdict(roots),
+        "options": options, "roots": roots,
     }  # fmt: skip
     with running_stage("robustness", folder, arguments, seed=seed) as stage:
         stage.run.note(**options.as_json(), repeats=repeats)

@@ -97,8 +97,7 @@ def select(
     roots = roots or Roots.choose()
     roots.processed_task(task)
     folder = roots.results / task / FOLDER
-    arguments = {"task": task, "folds": folds and list(folds), "processed": roots.processed,
-                 "results": roots.results}  # fmt: skip
+    arguments = {"task": task, "folds": folds and list(folds), "roots": roots}
     with running_stage("postprocess", folder, arguments) as stage:
         selection = make_selection(roots, task, folds, reporter)
         stage.run.note(
@@ -187,16 +186,11 @@ def _report(selection: Selection, reporter: Reporter) -> None:
     """Tell the whole table, the chosen row marked, and what expected Dice is worth."""
     chosen = (selection.checkpoint, selection.postprocessing.name)
     rows = tuple(
-        (
-            "*" if (row["checkpoint"], row["name"]) == chosen else "",
-            row["name"],
-            row["checkpoint"],
-            str(row["objects"]),
-            str(row["missed"]),
-            *(METRIC[metric].text(row[metric]) for metric in SHOWN),
-        )
+        ("*" if (row["checkpoint"], row["name"]) == chosen else "", row["name"], row["checkpoint"],
+         str(row["objects"]), str(row["missed"]),
+         *(METRIC[metric].text(row[metric]) for metric in SHOWN))
         for row in selection.table
-    )
+    )  # fmt: skip
     headings = (METRIC[metric].heading for metric in SHOWN)
     columns = ("", "postprocessing", "checkpoint", "n", "missed", *headings)
     reporter.table(Table(columns, rows, left=3))

@@ -122,7 +122,7 @@ def simulate(
             for note in case.notes
         ]
         + [
-            Finding("note", case.name, "has prompts that were not simulated here: these are kept"
+            Finding("note", case.name, "has prompts that were not simulated here, and keeps them"
                     " (`overwrite=True` replaces them)")
             for case in result.cases
             if case.status == "kept"
@@ -153,7 +153,8 @@ def simulate_task(
         subset, name, paths = item
         try:
             if len(paths) > 1:
-                raise DataError(f"has {len(paths)} label files: {', '.join(p.name for p in paths)}")
+                files = ", ".join(path.name for path in paths)
+                raise DataError(f"has {len(paths)} label files, expected one: {files}")
             return _simulate_case(subset, name, paths[0], options, labels, journal, overwrite)
         except Exception as error:  # one odd file must not end the others
             return SimulatedCase(subset, name, "failed", notes=(describe_failure(error),))
@@ -234,7 +235,9 @@ def labelled_cases(folder: Path) -> list[tuple[str, str, list[Path]]]:
         for name, paths in sorted(stems(folder / f"labels{subset}", READABLE).items())
     ]
     if not work:
-        raise RequestError(f"{folder / 'labelsTr'} holds no label maps: nothing to simulate from")
+        raise RequestError(
+            f"{folder / 'labelsTr'} holds no label maps", expected="some to simulate prompts from"
+        )
     return work
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from interactivenet.datasets.task import (
@@ -78,7 +78,7 @@ def test(
     arguments = {
         "task": task, "folds": folds and list(folds), "nifti": nifti,
         "probabilities": probabilities, "mlflow": mlflow, "overwrite": overwrite,
-        **asdict(options), **asdict(roots),
+        "options": options, "roots": roots,
     }  # fmt: skip
     settings = options.as_json()
     with (

@@ -87,8 +87,8 @@ def validate(
     trained = [results for results in folds if results.is_finished]
     if len(trained) < len(folds) and (fold != "all" or not trained):
         raise RequestError(
-            f"{folds[0].folder}: no fold is trained to its end there",
-            remedy=f"`train(task={task!r}, fold={fold!r})`",
+            f"{folds[0].folder}: its training is not finished",
+            remedy=f"`train(task={task!r}, fold={fold!r})` first",
         )
     arguments = {
         "task": task, "fold": fold, "device": device, "precision": precision, "roots": roots,

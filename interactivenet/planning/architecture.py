@@ -130,10 +130,10 @@ def fit(
             if needed <= memory_gb:
                 batch = least_batch
                 while batch < preset.batch:
-                    more = training_gb(network, sample, channels, batch + 1)
-                    if more > memory_gb:
+                    larger = training_gb(network, sample, channels, batch + 1)
+                    if larger > memory_gb:
                         break
-                    batch, needed = batch + 1, more
+                    batch, needed = batch + 1, larger
                 return network, sample, batch, needed
             shorter = _shortened(np.array(sample), np.array(network.divisor), spacing)
             if shorter is None:

@@ -18,14 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from interactivenet.errors import DataError, RequestError
+from interactivenet.planning.plan_file import SCHEMA_VERSION, read_plans
 from interactivenet.planning.ranges import check_positive, check_ranges
 from interactivenet.prompts.prompt import LabelNames
-from interactivenet.system.files import read_json
 from interactivenet.system.schema import parse_json_as
-
-SCHEMA_VERSION = 2
-#: what a plans.json may hold beside its schema version
-_SECTIONS = ("plan", "splits", "coverage", "fingerprint")
 
 Ints = tuple[int, int, int]
 Floats = tuple[float, float, float]
@@ -283,29 +279,3 @@ class Plan:
             raise DataError(f"{path}: {error}") from error
         assert isinstance(plan, Plan)
         return plan
-
-
-def read_plans(path: Path) -> dict[str, Any]:
-    """Read a plans.json as plain data: 'plan', and perhaps more of ``_SECTIONS``.
-
-    Raises RequestError where there is no such file, DataError where it is of another version.
-    """
-    if not path.exists():
-        raise RequestError(
-            f"{path} does not exist", remedy=f"run `plan(task={path.parent.name!r})` first"
-        )
-    content = read_json(path)
-    if not isinstance(content, dict) or "schema_version" not in content:
-        raise DataError(f"{path}: is not an InteractiveNet plan: it has no field schema_version")
-    if content["schema_version"] != SCHEMA_VERSION:
-        raise DataError(
-            f"{path}: schema_version is {content['schema_version']}, this version of"
-            f" InteractiveNet reads {SCHEMA_VERSION}",
-            remedy="plan the task again, or use the version that wrote it",
-        )
-    for name in content:
-        if name != "schema_version" and name not in _SECTIONS:
-            raise DataError(f"{path}: field {name} is unknown")
-    if "plan" not in content:
-        raise DataError(f"{path}: field plan is missing")
-    return content

@@ -9,7 +9,8 @@ from typing import Any
 
 from interactivenet.datasets.splits import Split
 from interactivenet.errors import DataError, RequestError
-from interactivenet.planning.plan import Plan, read_plans
+from interactivenet.planning.plan import Plan
+from interactivenet.planning.plan_file import read_plans
 from interactivenet.system.files import write_json
 
 PLANS = "plans.json"

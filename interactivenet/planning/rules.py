@@ -38,14 +38,16 @@ _CT = {"ct", "cta", "cbct"}
 class PlanningOptions:
     """What the user asks of a plan.
 
-    seed: of the splits and of everything random in training, 0 or more.
-    relax: at least this fraction of the points' box is added on every side.
-    memory_gb: bound for one training step, GB.
-    preset: size of the network: 'tiny', 'small', 'default' or 'large'.
-    spacing: of the target grid, mm along R, A, S; None for what suits the data.
-    encoding: how points become maps, see :func:`encoding_named`.
+    Args:
+        seed: Of the splits and of everything random in training; 0 or more.
+        relax: At least this fraction of the points' box is added on every side.
+        memory_gb: Bound for one training step, GB.
+        preset: Size of the network: 'tiny', 'small', 'default' or 'large'.
+        spacing: Of the target grid, mm along R, A, S; None for what suits the data.
+        encoding: How points become maps, see :func:`encoding_named`.
 
-    Raises RequestError, naming the field, where a value is out of its range.
+    Raises:
+        RequestError: A value is out of its range.
     """
 
     seed: int = 0
@@ -192,7 +194,7 @@ def lone_margins(fingerprint: Fingerprint, spacing: Floats) -> list[tuple[str, s
     Those whose object reaches more than twice as far beyond its points as any other's.
     """
     names = [(case.name, prompt.label) for case in fingerprint.cases for prompt in case.prompts]
-    found: dict[tuple[str, int], float] = {}
+    reaches: dict[tuple[str, int], float] = {}
     for axis, side in np.ndindex(3, 2):
         overhang = fingerprint.overhangs[:, axis, side]
         if len(overhang) < 3:
@@ -200,14 +202,14 @@ def lone_margins(fingerprint: Fingerprint, spacing: Floats) -> list[tuple[str, s
         second, first = np.sort(overhang)[-2:].tolist()
         if first > 2 * second + 3 * spacing[axis]:
             name = names[int(overhang.argmax())]
-            found[name] = max(found.get(name, 0.0), first)
+            reaches[name] = max(reaches.get(name, 0.0), first)
     return [
         (
             case,
             f"label {label}: the object reaches {far:.0f} mm beyond its points, more than twice as"
             " far as any other, and makes every cut larger: are its points right?",
         )
-        for (case, label), far in found.items()
+        for (case, label), far in reaches.items()
     ]
 
 

@@ -101,7 +101,7 @@ def draw_placement(
 
 def rotation(axis: int, angle: float) -> NDArray[np.float64]:
     """Return the matrix (3, 3) that turns by an angle (radians) about an axis."""
-    first, second = (other for other in range(3) if other != axis)
+    first, second = (index for index in range(3) if index != axis)
     matrix = np.eye(3)
     matrix[first, first] = matrix[second, second] = math.cos(angle)
     matrix[first, second], matrix[second, first] = -math.sin(angle), math.sin(angle)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
@@ -17,10 +14,9 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Trainer
 from torch.utils.data import DataLoader, Subset
 
-from interactivenet.errors import DataError, RequestError
+from interactivenet.errors import RequestError
 from interactivenet.models import device as devices
 from interactivenet.models.fold_results import VALIDATION
-from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.folds import Fold
 from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import remove
@@ -44,6 +40,7 @@ from interactivenet.training.dataset import (
     ValidationDataset,
     settle_worker,
 )
+from interactivenet.training.lightning_messages import named_errors, quiet_lightning
 from interactivenet.training.lightning_module import Segmenter
 
 #: what reading a damaged checkpoint raises
@@ -170,7 +167,8 @@ def train_fold(
         callback.restore(state, module)
     if resumed < settings.epochs:
         loaders = _loaders(fold, settings, batches, workers, device)
-        with signals.noted(), _quiet(settings), _named_errors(fold.plan):
+        quiet = quiet_lightning(deterministic=settings.deterministic)
+        with signals.noted(), quiet, named_errors(fold.plan):
             trainer = _trainer(settings, device, folder, callback)
             path = folder / CHECKPOINT if earlier else None
             trainer.fit(module, *loaders, ckpt_path=path, weights_only=True)
@@ -271,40 +269,3 @@ def _loaders(
         DataLoader(PatchDataset(patches(fold.training)), batch_sampler=batches, **options(workers)),
         DataLoader(Subset(validation, share), batch_size=size, **options(min(workers, 2))),
     )
-
-
-@contextmanager
-def _named_errors(plan: Plan) -> Iterator[None]:
-    """Turn what Lightning and the loader's workers raise into our one line, where it is known."""
-    try:
-        yield
-    except DataError as error:
-        lines = str(error).strip().splitlines()
-        if len(lines) == 1:
-            raise
-        # from a worker process: its whole traceback, the message at its end
-        raise DataError(lines[-1].partition(": ")[2]) from error
-    except torch.OutOfMemoryError as error:
-        smaller = f"`plan(task={plan.task!r}, memory_gb={plan.memory_gb / 2:g})`"
-        raise RequestError(
-            "the graphics card's memory does not suffice",
-            remedy=f"{smaller} makes smaller samples and batches",
-        ) from error
-
-
-@contextmanager
-def _quiet(settings: TrainingOptions) -> Iterator[None]:
-    """Keep Lightning's remarks on things that are as they should be out of the log."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
-            if settings.deterministic:
-                torch.use_deterministic_algorithms(False)

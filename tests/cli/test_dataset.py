@@ -279,7 +279,7 @@ REQUESTS = {
     "no label": (["-t", NAME, "-m", "MR"], f"-l / --label: RAW/{NAME} has no dataset.json"),
     "a modality twice": (
         ["-t", NAME, "-m", "MR", "-m", "MR", "-l", "a"],
-        "-m / --modality MR MR: expected each name once",
+        "-m / --modality: 'MR' is given twice",
     ),
     "a label twice": (["-t", NAME, "-m", "MR", "-l", "a", "-l", "a"], "'a' is given twice"),
 }

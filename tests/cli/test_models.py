@@ -196,7 +196,7 @@ REQUESTS = {
     ("download", "a", "-t", "b"): "not both",
     ("download", "Task999_NO"): "no published model is called 'Task999_NO'",
     ("download", "file:///etc/passwd"): "begins with https",
-    ("download", "https://a.b/c.zip", "--checksum", "x"): "checksum 'x': expected sha256:",
+    ("download", "https://a.b/c.zip", "--checksum", "x"): "--checksum x: expected sha256:",
     ("install", "none.zip"): "does not exist",
     ("show", "Task001_A"): "has no model 'Task001_A'; installed: none",
     ("remove", "Task001_A", "-y"): "has no model 'Task001_A'; installed: none",

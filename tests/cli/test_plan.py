@@ -13,7 +13,8 @@ from interactivenet.errors import DataError
 from interactivenet.imaging.io import read_image, read_label, write_label, write_volume
 from interactivenet.imaging.resampling import resampled_geometry
 from interactivenet.planning.plan import Plan
-from interactivenet.preprocessing.storage import Snapshots, load_region, region_names
+from interactivenet.preprocessing.preparation import Snapshots
+from interactivenet.preprocessing.storage import load_region, region_names
 from interactivenet.prompts.simulation import SimulationOptions
 from interactivenet.system.files import write_json
 from tests.cli.plan_command import NAME, digests, plan, run
@@ -128,17 +129,17 @@ def test_scans_of_one_slice(task, tmp_path):
 
 
 def test_a_region_that_cannot_be_written_is_in_no_split(task, monkeypatch):
-    from interactivenet.preprocessing import storage
+    from interactivenet.preprocessing import preparation
 
     case = Task.load(task).training[2].name
-    real = storage.save_region
+    real = preparation.save_region
 
     def fails(folder, name, *rest):
         if name.startswith(case):
             raise DataError(f"{name}.npz: cannot be written: No space left on device")
         real(folder, name, *rest)
 
-    monkeypatch.setattr(storage, "save_region", fails)
+    monkeypatch.setattr(preparation, "save_region", fails)
     result = run(task)
     assert result.exit_code == 1 and "No space left on device" in result.output
     folder = task.parent.parent / "processed" / NAME
@@ -151,7 +152,10 @@ def test_reasons_are_shown_when_too_few_cases_are_left(task):
     for case in Task.load(task).training[:4]:
         case.images[0].write_bytes(b"broken")
     result = run(task)
-    assert result.exit_code == 2 and "there are 2 cases" in result.output
+    assert (
+        result.exit_code == 2
+        and "--folds 3: expected at most 2, the number of cases" in result.output
+    )
     assert result.output.count("6 bytes, a header has 348") == 4
 
 
@@ -206,7 +210,10 @@ def test_subtypes_and_groups(task):
         assert len({names[0], names[1]} & set(split["validation"])) in (0, 2)
         assert len({names[2], names[3]} & set(split["validation"])) in (0, 2)
     result = run(task, "-f", "5")
-    assert result.exit_code == 2 and "there are 4 patients" in result.output
+    assert (
+        result.exit_code == 2
+        and "--folds 5: expected at most 4, the number of patients" in result.output
+    )
 
 
 def test_one_case_alone(task):

@@ -1,4 +1,4 @@
-"""Trained folds are used: postprocess, predict, ensemble, test, evaluate --robustness."""
+"""Trained folds are used: postprocess, predict, ensemble, test, robustness."""
 
 import json
 import shutil
@@ -62,7 +62,9 @@ def test_single_stages_give_the_same_voxels(trained, tested, tmp_path):
     ):  # fmt: skip
         done = run(trained, *words, "-t", NAME, results=other, raw=words[0] != "postprocess")
         assert done.exit_code == 0, done.output
-    for path in sorted((results / NAME / "predictions").rglob("*.nii.gz")):
+    written = sorted((results / NAME / "predictions").rglob("*.nii.gz"))
+    assert len(written) == 3 * 2
+    for path in written:
         same = other / path.relative_to(results)
         assert same.read_bytes() == path.read_bytes()
     for path in sorted((results / NAME / "predictions" / "ensemble").glob("phantom*.json")):
@@ -198,7 +200,7 @@ def test_interrupted_it_keeps_what_is_done(trained, tmp_path):
 def test_robustness(trained, tested, tmp_path):
     _, results = tested
     out = tmp_path / "robust"
-    words = ["evaluate", "--robustness", "-t", NAME, "-o", out, "--repeats", "2", "--no-tta", *CPU]
+    words = ["robustness", "-t", NAME, "-o", out, "--repeats", "2", "--no-tta", *CPU]
     done = run(trained, *words, results=results)
     assert done.exit_code == 0, done.output
     assert "as placed" in done.output and "moved 5 mm" in done.output
@@ -208,25 +210,39 @@ def test_robustness(trained, tested, tmp_path):
     placed = {row["case"]: row["dice"] for row in rows if row["disturbance"] == "as placed"}
     assert len(placed) == 2
     table = {row["disturbance"]: row for row in content["summary"]}
+    assert len(table) == 6
     for name, row in table.items():
-        mine = [one for one in rows if one["disturbance"] == name]
-        mean = np.mean([np.mean([one["dice"] for one in mine if one["case"] == case])
+        disturbed = [one for one in rows if one["disturbance"] == name]
+        mean = np.mean([np.mean([one["dice"] for one in disturbed if one["case"] == case])
                         for case in placed])  # fmt: skip
         assert row["mean"] == pytest.approx(mean)
         assert row["cost"] == pytest.approx(np.mean(list(placed.values())) - mean)
     before = (out / "robustness.json").read_bytes()
-    assert run(trained, *words, results=results).exit_code == 0
+    again = run(trained, "evaluate", "--robustness", *words[1:], results=results)
+    assert again.exit_code == 0, again.output
     assert (out / "robustness.json").read_bytes() == before
+    assert again.output.splitlines()[0] == (
+        "note: 'evaluate --robustness' is the old spelling of 'interactivenet robustness'"
+    )
+    assert "old spelling" not in done.output
+
+
+def test_the_options_of_the_old_spelling_are_not_offered(trained):
+    help_text = run(trained, "evaluate", "-h").output
+    assert "--predictions" in help_text and "--repeats" not in help_text
+    assert "--tta" not in help_text and "--raw" not in help_text
 
 
 def test_other_commands_say_what_is_missing(trained, tmp_path):
     done = run(trained, "evaluate", "-p", tmp_path)
     assert done.exit_code == 2 and "Missing option '-l / --labels'" in done.output
+    done = run(trained, "robustness")
+    assert done.exit_code == 2 and "Missing option '-t / --task'" in done.output
     done = run(trained, "evaluate", "--robustness")
     assert done.exit_code == 2 and "Missing option '-t / --task'" in done.output
     done = run(trained, "predict", "-t", NAME, "--no-nifti")
     assert done.exit_code == 2 and "nothing would be written" in done.output
     done = run(trained, "test", "-t", NAME, "--folds", "x")
-    assert done.exit_code == 2 and "expected all, or numbers" in done.output
+    assert done.exit_code == 2 and "--folds x: expected 'all', or numbers" in done.output
     done = run(trained, "test", "-t", NAME, results=tmp_path / "none")
     assert done.exit_code == 2 and "has no trained fold" in done.output

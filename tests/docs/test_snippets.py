@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 import interactivenet
-from tests.docs.pages import PAGES, blocks
+from tests.docs.pages import PAGES, REPOSITORY, blocks
 from tests.docs.test_commands import invocations
 from tests.docs.workspace import TASK, make_workspace, run
 
@@ -71,6 +71,17 @@ def test_examples_of_docstrings_run(name, workspace):
         text = (inspect.getdoc(value) or "").replace("# doctest: +SKIP", "")
         if ">>>" in text:
             run_example(title, text)
+
+
+def test_every_promised_name_is_in_the_reference():
+    pages = [page for page in PAGES if page.startswith("docs/reference/api/")]
+    named = {
+        line.removeprefix("::: interactivenet.").strip()
+        for page in pages
+        for line in (REPOSITORY / page).read_text(encoding="utf-8").splitlines()
+        if line.startswith("::: ")
+    }
+    assert set(PROMISED) <= named
 
 
 def test_an_example_that_fails_is_noticed(workspace):

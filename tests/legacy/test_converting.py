@@ -151,7 +151,7 @@ def test_faults_in_a_zip_are_named_as_in_the_zip(published, tmp_path):
     folder, _ = published()
     (folder / "model/1/data/model.pth").write_bytes(b"x")
     path = zipped(folder, tmp_path / f"{NAME}.zip", "inside/")
-    with pytest.raises(DataError, match=rf"^{path}/inside/model/1/data/model\.pth: is no sound"):
+    with pytest.raises(DataError, match=rf"^{path}/inside/model/1/data/model\.pth: is not a valid"):
         convert_model(path, tmp_path / "bundle")
 
 
@@ -167,7 +167,9 @@ def test_zips(published, tmp_path, inside):
 def test_the_name_is_the_sources_or_given(published, tmp_path):
     folder, _ = published()
     other = folder.rename(tmp_path / "downloads")
-    with pytest.raises(RequestError, match=r"downloads: names no task: .*give one with -t"):
+    with pytest.raises(
+        RequestError, match=r"downloads: its name is not a task's: .*give one: `task`"
+    ):
         convert_model(other, tmp_path / "bundle")
     with pytest.raises(RequestError, match="task name 'x'"):
         convert_model(other, tmp_path / "bundle", name="x")
@@ -206,7 +208,7 @@ SPOILED = [
     (plan_with("Fingerprint", "CT", 1), r"field Fingerprint\.CT cannot be used"),
     (plan_with("Fingerprint", "CT", True), "CT is True, but Clipping is"),
     (plan_with("Fingerprint", "Resampling", "Mean"), r"field Fingerprint\.Resampling cannot"),
-    (plan_with("Plans", "kernels", [[3, 3, 3]] * 2), "kernels and strides must be of 3 to 10"),
+    (plan_with("Plans", "kernels", [[3, 3, 3]] * 2), "kernels and strides must have 3 to 10"),
     (plan_with("Plans", "divisible by", [8, 8, 8]), r"divisible by \(8, 8, 8\), but its strides"),
     (plan_with("Plans", "deep supervision", 3), "deep supervision is 3"),
     (plan_with("Plans", "padding", [0.1] * 3), r"field Plans\.padding cannot be used"),
@@ -215,7 +217,7 @@ SPOILED = [
     (plan_with("Plans", "\x1b[31m", 1), r"field Plans\.\?\[31m is unknown"),
     (plan_with("Plans", "kernels", [[3, 3, 3]] * 4), "has shape"),
     (spoil_json("plans.json", "Plans", drop=True), "field Plans is missing"),
-    (spoil_json("postprocessings.json", "1", drop=True), "is of the folds 0, but .* holds 0, 1"),
+    (spoil_json("postprocessings.json", "1", drop=True), "lists the folds 0, but .* holds 0, 1"),
     (spoil_json("postprocessings.json", "one", value={}), r"one\.using_checkpoint is missing"),
     (spoil_json("postprocessings.json", "1", "postprocessing", value="erode"), "cannot be used"),
     (spoil_json("postprocessings.json", "1", "postprocessing", value=None), "cannot be used"),
@@ -227,7 +229,7 @@ SPOILED = [
     (lambda folder: shutil.rmtree(folder / "model"), "holds no fold"),
     (lambda folder: (folder / "model" / "x").mkdir(), "holds 'x', expected a fold's number"),
     (lambda folder: (folder / "model/1/data/model.pth").unlink(), r"model\.pth: cannot be read"),
-    (lambda folder: (folder / "model/1/data/model.pth").write_bytes(b"x"), "no sound pickle"),
+    (lambda folder: (folder / "model/1/data/model.pth").write_bytes(b"x"), "not a valid pickle"),
 ]  # fmt: skip
 
 
@@ -285,7 +287,7 @@ def test_the_command(published, tmp_path):
     done = run("-l", "lesion", "-m", "T1", "--grow")
     assert done.exit_code == 0, done.output
     bundle = tmp_path / "models" / NAME
-    assert str(bundle) in done.output and "without uncertainty" in done.output
+    assert str(bundle) in done.output and "no estimates of uncertainty" in done.output
     plan = read_bundle(bundle).plan
     assert plan.modalities == ("T1",) and dict(plan.labels) == {1: "lesion"} and plan.legacy.grow
     again = run()

@@ -79,26 +79,26 @@ def test_no_state_is_set(tmp_path):
         ({"size": (2**40, 2**40)}, "parameter w: has 1208925819614629174706176 elements"),
         ({"size": (2, 3)}, "6 elements up to the 5th of a storage of 4"),
         ({"offset": 1}, "4 elements up to the 5th of a storage of 4"),
-        ({"offset": -1}, "not of whole numbers"),
-        ({"stride": (-2, 1)}, "not of whole numbers"),
+        ({"offset": -1}, "not a whole number"),
+        ({"stride": (-2, 1)}, "not a whole number"),
         ({"stride": (2**47, 1)}, "elements up to the"),
         ({"stride": (0, 0), "size": (4000, 4000)}, "16000000 elements"),
         ({"size": (0, 2)}, "has 0 elements"),
-        ({"size": [2, 2]}, "not of whole numbers"),
-        ({"size": (True, 2)}, "not of whole numbers"),
-        ({"size": (2.0, 2)}, "not of whole numbers"),
+        ({"size": [2, 2]}, "not a whole number"),
+        ({"size": (True, 2)}, "not a whole number"),
+        ({"size": (2.0, 2)}, "not a whole number"),
         ({"stride": (1,)}, "2 sizes and 1 strides"),
         ({"size": (1,) * 9, "stride": (1,) * 9}, "9 sizes"),
         ({"call": "_rebuild_tensor"}, r"is torch\._utils\._rebuild_tensor, expected"),
         ({"of": storage(count=5)}, r"has 16 bytes in m/data/0, expected 5 x 4"),
         ({"of": storage(count=2**45)}, "its tensors take more than 512 MiB"),
-        ({"of": storage(count=-1)}, "of no whole size"),
-        ({"of": storage(key="../../0")}, "without a number for a key"),
+        ({"of": storage(count=-1)}, "key or size is not a whole|whose size is not"),
+        ({"of": storage(key="../../0")}, "whose key is not a number"),
         ({"of": storage(key="7")}, "has no entry m/data/7"),
-        ({"of": storage(kind=("torch", "ByteStorage"), count=16)}, "is kept as ByteStorage"),
+        ({"of": storage(kind=("torch", "ByteStorage"), count=16)}, "is stored as ByteStorage"),
         ({"of": storage(kind=("os", "system"))}, r"storage of type os\.system"),
-        ({"of": storage(tag="module")}, "that is no storage"),
-        ({"of": (1, 2)}, "something else than a storage"),
+        ({"of": storage(tag="module")}, "that is not a storage"),
+        ({"of": (1, 2)}, "without a storage"),
     ],
 )  # fmt: skip
 def test_tensors_never_reach_beyond(refused, changes, message):
@@ -151,20 +151,20 @@ def test_a_cycle_is_refused(refused):
         (b"\x97", "opcode NEXT_BUFFER"),
         (b"I1\n", "opcode INT"),
         (b"Pabc\n", "opcode PERSID"),
-        (b"R", "is no sound pickle: stops after REDUCE"),
-        (b"h\x07", "is no sound pickle: stops after BINGET"),
-        (b"u", "is no sound pickle"),
-        (b"0", "is no sound pickle"),
-        (b"\x85", "is no sound pickle"),
-        (b"}(" + text("a") + b"u", "is no sound pickle"),
-        (b"\xfe", "is no sound pickle"),
-        (b"X\xff\xff\xff\x7fabc", "is no sound pickle"),
-        (b"\x8e\xff\xff\xff\xff\xff\xff\xff\x7f", "is no sound pickle"),
-        (b"\x80\x09", "protocol 9, expected up to 5"),
+        (b"R", "is not a valid pickle: stops after REDUCE"),
+        (b"h\x07", "is not a valid pickle: stops after BINGET"),
+        (b"u", "is not a valid pickle"),
+        (b"0", "is not a valid pickle"),
+        (b"\x85", "is not a valid pickle"),
+        (b"}(" + text("a") + b"u", "is not a valid pickle"),
+        (b"\xfe", "is not a valid pickle"),
+        (b"X\xff\xff\xff\x7fabc", "is not a valid pickle"),
+        (b"\x8e\xff\xff\xff\xff\xff\xff\xff\x7f", "is not a valid pickle"),
+        (b"\x80\x09", "protocol 9, expected at most 5"),
         (b"N", "the model is a NoneType, expected interactivenet.training.run.Net"),
         (b"(" * 300_000 + b"N", "the model is a NoneType"),
         (b"]" + b"\x85" * 1_000_000, "the model is a tuple"),
-        (b"ca\nb\n" + b")R" * 500_000, "the model is a Thing"),
+        (b"ca\nb\n" + b")R" * 500_000, "the model is an unnamed call"),
         (b"r\xff\xff\xff\x7f".join([b"N", b""]), "the model is a NoneType"),
         (b"cos\x1b\nsystem\n)R", r"the model is os\?\.system"),
     ],
@@ -183,7 +183,7 @@ def test_nested_tuples_are_never_hashed(tmp_path):
 
 def test_sizes_are_bounded(refused, monkeypatch):
     monkeypatch.setattr(pickle_reader, "MAX_OPCODES", 1000)
-    refused(b"N0" * 600 + net(dynunet(parameters=GOOD)), "longer than 1000 opcodes")
+    refused(b"N0" * 600 + net(dynunet(parameters=GOOD)), "too long: expected up to 1000 opcodes")
     monkeypatch.setattr(torch_storage, "MAX_PICKLE_BYTES", 200)
     refused(net(dynunet(parameters=GOOD)), r"bytes in m/data\.pkl, expected up to 200")
     monkeypatch.setattr(torch_storage, "MAX_PICKLE_BYTES", 1 << 20)
@@ -194,7 +194,7 @@ def test_sizes_are_bounded(refused, monkeypatch):
 def test_many_parameters_of_one_storage_are_bounded(refused, monkeypatch):
     monkeypatch.setattr(weights, "MAX_MEMBERS", 100)
     many = {f"w{i}": tensor() for i in range(101)}
-    refused(net(dynunet(parameters=many)), "no table _parameters, or one of more than 100")
+    refused(net(dynunet(parameters=many)), "no table _parameters, or one with more than 100")
 
 
 def test_every_listed_opcode_is_one():

@@ -138,7 +138,8 @@ def test_resampling_is_scipys(shape, spacing):
 
 
 def test_resampling_is_scikit_images():
-    transform = pytest.importorskip("skimage.transform")
+    from skimage import transform
+
     image = np.random.default_rng(0).normal(100, 50, (30, 26, 11)).astype(np.float32)
     options = {"mode": "edge", "clip": True, "anti_aliasing": False, "cval": 0}
     expected = transform.resize(image, (41, 20, 13), order=3, **options)

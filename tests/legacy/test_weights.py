@@ -70,7 +70,7 @@ def test_what_is_written_by_hand_is_read(tmp_path):
     ("more", "message"),
     [
         ({"stored": zipfile.ZIP_DEFLATED}, r"compressed entry m/data\.pkl"),
-        ({"extra": [("m/byteorder", "big")]}, "another byte order"),
+        ({"extra": [("m/byteorder", "big")]}, "not written in little-endian"),
         ({"extra": [("n/data.pkl", "")]}, "2 entries NAME/data.pkl"),
         ({"data": {"0": bytes(12)}}, "has 12 bytes in m/data/0, expected 4 x 4"),
         ({"data": {"1": bytes(16)}}, "has no entry m/data/0"),
@@ -121,7 +121,7 @@ def test_the_older_format_needs_its_magic_number_and_order(tmp_path, monkeypatch
         read_weights(path)
     parts = [pickle.dumps(one, 2) for one in (0x1950A86A20F9469CFC6C, 1001, {})]
     path.write_bytes(b"".join(parts))
-    with pytest.raises(DataError, match="another byte order"):
+    with pytest.raises(DataError, match="not written in little-endian"):
         read_weights(path)
 
 

@@ -134,7 +134,7 @@ def test_what_is_known_is_on_the_card(model, tmp_path):
     assert read_description(tmp_path / "bundle")["description"] == "Scans of phantoms | CC0"
     card = (tmp_path / "bundle" / "MODEL_CARD.md").read_text()
     for part in ("# Task001_A", "Scans of phantoms | CC0", "a (1)", "1 x 1 x 1.5",
-                 "fill holes, touched component", "no medical device", "Not known"):  # fmt: skip
+                 "fill holes, touched component", "not a medical device", "Unknown"):  # fmt: skip
         assert part in card
     assert "patient" not in card
 

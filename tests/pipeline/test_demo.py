@@ -2,20 +2,24 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli import main
+from interactivenet.cli.demo import typed
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import write_label, write_volume
 from interactivenet.pipeline import demo
+from interactivenet.pipeline.demo_steps import DemoOptions, coarser_plan, demo_steps
 from interactivenet.system.files import write_json
 from tests.raw_task import GRID, image_array, label_array
 from tests.sample_cases import make_plan
@@ -23,48 +27,82 @@ from tests.sample_cases import make_plan
 SMALL = ["--cases", "4", "--test-cases", "1", "-e", "1"]
 
 
-def commands(settings):
-    return [step.words[0] for step in demo.steps(settings)]
-
-
 def test_every_stage_is_there():
-    stages = ["dataset", "simulate", "dataset", "plan", "train", "test", "deploy"]
-    assert commands(demo.DemoOptions()) == [*stages, "dataset", "simulate", "infer"]
+    stages = ["make_phantoms", "simulate", "check_dataset", "plan", "train", "test", "deploy"]
+    functions = [step.function for step in demo_steps(DemoOptions())]
+    assert functions == [*stages, "make_phantoms", "simulate", "infer"]
+
+
+def command(step):
+    with click.Context(main):
+        return typed(step.call)
+
+
+def parsed(step):
+    """Parse a step's command as the command line does."""
+    _, *words = shlex.split(command(step))
+    found = main
+    while isinstance(found, click.Group) and (named := found.get_command(None, words[0])):
+        found, words = named, words[1:]
+    return found.make_context("demo", words, resilient_parsing=True).params
+
+
+def test_what_is_printed_can_be_typed():
+    """Every command is parsed by the command line, to the options that the stage is called with."""
+    for options in (DemoOptions(), DemoOptions(deterministic=True, epochs=7)):
+        steps = demo_steps(options)
+        for step in steps:
+            assert command(step).startswith("interactivenet ")
+            assert parsed(step)["task"] == step.arguments["task"]
+        train = parsed(steps[4])
+        assert train["fold"] == "all" and train["epochs"] == options.epochs
+        assert train["deterministic"] == options.deterministic
+    phantom = parsed(demo_steps(DemoOptions(cases=5))[0])
+    assert phantom["cases"] == 5 and phantom["modalities"] == ("CT",)
+    assert phantom["shape"] == (64, 64, 32) and phantom["spacing"] == (1.0, 1.0, 2.0)
+    infer = parsed(demo_steps(DemoOptions())[-1])
+    assert infer["model"] == "deployed" and [path.name for path in infer["images"]] == ["imagesTr"]
 
 
 def test_own_scans_are_imported_with_the_labels_that_they_have(tmp_path):
     for number in range(4):
         write_volume(tmp_path / "images" / f"c{number}.nii.gz", image_array(0), GRID)
         write_label(tmp_path / "labels" / f"c{number}.nii.gz", 3 * label_array(), GRID)
-    settings = demo.DemoOptions(data=str(tmp_path), cases=2, test_cases=1)
-    first = demo.typed(demo.steps(settings)[0])
+    options = DemoOptions(data=str(tmp_path), cases=2, test_cases=1)
+    first = command(demo_steps(options)[0])
     values = sorted({3 * int(value) for value in set(label_array().ravel().tolist())} - {0})
     assert first == (
         f"interactivenet dataset convert {tmp_path} -t Task999_DEMO --cases 2 --test-cases 1"
         f" -m image {' '.join(f'-l {value}=label_{value}' for value in values)}"
     )
-    named = replace(settings, modalities=("CT",), merge_labels="tumour")
-    assert demo.typed(demo.steps(named)[0]).endswith("-m CT --merge-labels tumour")
+    named = replace(options, modalities=("CT",), merge_labels="tumour")
+    assert command(demo_steps(named)[0]).endswith("-m CT --merge-labels tumour")
     with pytest.raises(RequestError, match="has 4 cases with a label, 9 were asked for"):
-        demo.steps(replace(settings, cases=8))
+        demo_steps(replace(options, cases=8))
 
 
 def test_another_folder_is_left_alone(tmp_path):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "file").touch()
-    done = CliRunner().invoke(main, ["demo", "-o", str(tmp_path / "mine")])
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").touch()
+    done = CliRunner().invoke(main, ["demo", "-o", str(tmp_path / "other")])
     assert done.exit_code == 2 and "exists and is no demo" in done.output
-    demo.begin(tmp_path / "demo", demo.DemoOptions())
-    demo.begin(tmp_path / "demo", demo.DemoOptions())
-    with pytest.raises(RequestError, match="begun with other settings"):
-        demo.begin(tmp_path / "demo", demo.DemoOptions(epochs=3))
+    assert "choose a new folder with -o / --output" in done.output
+    demo.begin(tmp_path / "demo", DemoOptions())
+    demo.begin(tmp_path / "demo", DemoOptions())
+    for other in (DemoOptions(epochs=3), DemoOptions(deterministic=True)):
+        with pytest.raises(RequestError, match="begun with other settings"):
+            demo.begin(tmp_path / "demo", other)
 
 
 def test_the_whole_of_it(tmp_path):
     """Whatever folders the environment names; started again, everything is kept."""
     words = [sys.executable, "-m", "interactivenet", "demo", *SMALL]
     env = os.environ | {"interactivenet_raw": "/nowhere", "interactivenet_results": "/nowhere"}
-    done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True)
+
+    def run():
+        return subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True)
+
+    done = run()
     assert done.returncode == 0, done.stdout + done.stderr
     results = tmp_path / "demo" / "results"
     content = json.loads((results / "Task999_DEMO" / "evaluation" / "metrics.json").read_text())
@@ -73,11 +111,47 @@ def test_the_whole_of_it(tmp_path):
     for path in ("Task999_DEMO/evaluation/report.html", "models/Task999_DEMO/bundle.json",
                  "models/Task999_DEMO.zip"):  # fmt: skip
         assert (results / path).is_file()
-    assert (tmp_path / "demo" / "new_segmentations" / "phantom_000.nii.gz").is_file()
+    segmentation = tmp_path / "demo" / "new_segmentations" / "phantom_000.nii.gz"
+    weights = results / "Task999_DEMO" / "fold_1" / "model_last.safetensors"
+    before = {path: path.stat().st_mtime_ns for path in (segmentation, weights)}
     assert "$ interactivenet train -t Task999_DEMO -f all -e 1\n" in done.stdout
+    again = run()
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert "data/raw/Task999_DEMO is there already" in again.stdout
+    # messages of a stage name the options of its command
+    assert "1 case done before" in again.stdout and "(--overwrite does them again)" in again.stdout
+    assert "`" not in again.stdout
 
 
-def test_a_signal_reaches_the_stage_that_runs(tmp_path):
+def test_a_stage_leaves_the_process_as_it_was(monkeypatch):
+    import torch
+
+    monkeypatch.setenv("INTERACTIVENET_PROBE", "before")
+    with demo.as_found():
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = True
+        os.environ["INTERACTIVENET_PROBE"] = "after"
+        os.environ["INTERACTIVENET_OTHER"] = "new"
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert not torch.backends.cudnn.benchmark
+    assert os.environ["INTERACTIVENET_PROBE"] == "before"
+    assert "INTERACTIVENET_OTHER" not in os.environ
+
+
+def test_what_a_stage_refuses_ends_it(tmp_path, monkeypatch):
+    """In the words of the command line, whichever command it was."""
+
+    def refuse(*_, **__):
+        raise RequestError("nothing there", remedy="`overwrite=True` would help")
+
+    monkeypatch.setattr("interactivenet.pipeline.simulate.simulate", refuse)
+    done = CliRunner().invoke(main, ["demo", *SMALL, "-o", str(tmp_path / "demo")])
+    assert done.exit_code == 2
+    assert "the demo ends here: nothing there: --overwrite would help" in done.output
+
+
+def test_a_signal_ends_the_stage_that_runs(tmp_path):
     words = [sys.executable, "-u", "-m", "interactivenet", "demo", *SMALL[:4], "-e", "500"]
     with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -90,23 +164,26 @@ def test_a_signal_reaches_the_stage_that_runs(tmp_path):
         start = time.monotonic()
         said += process.stdout.readlines()
     assert process.returncode == 143, "".join(said)
-    assert "the same command goes on" in said[-1] and time.monotonic() - start < 60
+    assert "SIGTERM" in said[-1] and time.monotonic() - start < 60
     fold = tmp_path / "demo" / "results" / "Task999_DEMO" / "fold_0"
     assert (fold / "checkpoint.ckpt").exists()
 
 
 def test_large_samples_are_planned_with_larger_voxels(tmp_path):
     folder = tmp_path / "data" / "processed" / "Task999_DEMO"
+    steps = []
     for shape, spacing, again in (
         ((144, 120, 72), (0.9766, 0.9766, 3.27), True),
         ((40, 40, 40), (1.0, 1.0, 1.0), False),
     ):
         plan = make_plan(spacing, sample_shape=shape)
         write_json(folder / "plans.json", plan.as_json())
-        step = demo.coarser(demo.DemoOptions(), tmp_path)
+        step = coarser_plan(DemoOptions(), demo.demo_roots(tmp_path))
         assert (step is not None) == again
-        if step:
-            found = np.array([float(word) for word in step.words[-3:]])
-            voxels = np.prod(np.array(shape) * spacing / found)
-            assert (found >= spacing).all() and 30_000 < voxels < 80_000
-            assert step.words[:3] == ("plan", "-t", "Task999_DEMO")
+        steps.append(step)
+    coarser, _ = steps
+    assert coarser.function == "plan" and coarser.arguments["task"] == "Task999_DEMO"
+    voxels = np.array(coarser.arguments["spacing"])
+    assert parsed(coarser)["spacing"] == coarser.arguments["spacing"]
+    shape, spacing = np.array((144, 120, 72)), np.array((0.9766, 0.9766, 3.27))
+    assert (voxels >= spacing).all() and 30_000 < np.prod(shape * spacing / voxels) < 80_000

@@ -37,7 +37,7 @@ def test_what_it_returns_and_reports(roots, capsys):
         ("Ts", "good_2", "written"),
     ]  # fmt: skip
     assert result.counts == {"written": 2, "unchanged": 0, "kept": 1, "failed": 1}
-    assert result.failures == {"void": "the label map is empty: no object to point at"}
+    assert result.failures == {"void": "the label map is empty: there is no object to point at"}
     assert read(result.folder / "failures.json")["simulate"] == result.failures
     for case in (result.cases[0], result.cases[3]):
         (prompt,) = read_prompts(result.folder / case.file)

@@ -194,14 +194,14 @@ def test_the_stage_validates_what_is_trained(trained, tmp_path, oracle, capsys):
     assert reporter.tracked == ["validated best", "validated last"]
     (table,) = reporter.tables
     assert table.columns[:3] == ("", "n", "missed")
-    assert table.rows[0] == ("best checkpoint, epoch 7, mean", "4", "0", "1.000", "1.000", "0.000")
+    assert table.rows[0] == ("best checkpoint, epoch 7, mean", "4", "0", "1.000", "1.000", "0.00")
     assert [row[0].split(":")[0] for row in table.rows[2:]] == ["best", "median", "worst"]
     record = json.loads((results.validation / "run.json").read_text())
     assert record["stage"] == "validate" and record["status"] == "done" and record["fold"] == 0
     assert record["arguments"]["task"] == NAME and record["arguments"]["raw"] == str(roots.raw)
     (again,) = validate(NAME, 0, roots=roots, reporter=reporter)
     assert again.checkpoints == validated.checkpoints and len(reporter.tracked) == 2
-    with pytest.raises(RequestError, match=rf"`train\(task='{NAME}', fold=1\)`"):
+    with pytest.raises(RequestError, match=rf"`train\(task='{NAME}', fold=1\)` first"):
         validate(NAME, 1, roots=roots)
     with pytest.raises(RequestError, match=r"`fold=2`: expected all or one of 0, 1"):
         validate(NAME, 2, roots=roots)

@@ -66,7 +66,7 @@ def test_folds_that_do_not_exist(planned_task):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"deep": True},
+        {},
         {"precision": "bf16"},
         {"workers": 1},
     ],
@@ -74,8 +74,7 @@ def test_folds_that_do_not_exist(planned_task):
 )
 def test_other_ways_to_train(planned_task, tmp_path, changes):
     fold = first_fold(planned_task)
-    if changes.pop("deep", False):
-        fold = replace(fold, plan=replace(fold.plan, batch_size=1))
+    fold = replace(fold, plan=replace(fold.plan, batch_size=1))
     trained = train_fold(fold, tmp_path, replace(QUICK, epochs=1, **changes))
     assert np.isfinite(trained.history[0]["loss"])
 

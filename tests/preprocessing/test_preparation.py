@@ -1,4 +1,4 @@
-"""Regions on disk: what they are made from, and when they are made again."""
+"""Regions of a case: what they are made from, and when they are made again."""
 
 import hashlib
 import json
@@ -8,13 +8,8 @@ import pytest
 from interactivenet.datasets.task import Case, Task
 from interactivenet.errors import DataError
 from interactivenet.planning.plan import Encoding
-from interactivenet.preprocessing.storage import (
-    Preparation,
-    Snapshots,
-    load_region,
-    prepare_case,
-    region_names,
-)
+from interactivenet.preprocessing.preparation import Preparation, Snapshots, prepare_case
+from interactivenet.preprocessing.storage import load_region, region_names
 from interactivenet.prompts.prompt import LabelNames
 from tests.raw_task import read, write_case
 from tests.sample_cases import make_plan

@@ -1,0 +1,213 @@
+"""A task's cases made into regions, by worker processes; what is unchanged is not made again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from interactivenet.datasets.case import Scan, read_scan
+from interactivenet.datasets.task import Case, Task, simulated_files
+from interactivenet.errors import DataError, describe_failure, one_line
+from interactivenet.planning.plan import Plan
+from interactivenet.preprocessing.region import Region, make_region
+from interactivenet.preprocessing.storage import (
+    REGIONS,
+    SNAPSHOTS,
+    region_names,
+    region_settings,
+    save_region,
+    simulation_of,
+)
+from interactivenet.system.cache_key import MADE_FROM, CacheKey
+from interactivenet.system.files import read_object, remove, sha256
+
+#: regions of another version are made again
+_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """How pictures of regions are drawn: both functions must be picklable.
+
+    save: (path, scan, region, plan, made from): draws one, and keeps in it what it was made from.
+    made_from: reads that back, '' where there is no picture.
+    """
+
+    save: Callable[[Path, Scan, Region, Plan, str], None]
+    made_from: Callable[[Path], str]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What a worker needs to prepare cases.
+
+    folder: of the processed task.  snapshots: draws pictures of the regions; None for none.
+    overwrite: make again what is unchanged.
+    """
+
+    task: Task
+    plan: Plan
+    folder: Path
+    snapshots: Snapshots | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class PreparedCase:
+    """What became of one case: 'written', 'unchanged' or 'failed' (error says why).
+
+    regions: names of its regions.  coverage: of each, the fraction of its object's voxels that
+    the planned cut holds.  notes: what went less well.
+    """
+
+    name: str
+    status: str
+    regions: tuple[str, ...] = ()
+    coverage: Mapping[str, float] = field(default_factory=dict)
+    error: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def file_hashes(task: Task, case: Case) -> dict[str, str]:
+    """SHA-256 of all files of a case by their path in the task; of each slice of a series."""
+    paths = [*case.images, *(p for p in (case.label, case.interaction) if p)]
+    files = [
+        file
+        for path in paths
+        for file in (sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path])
+    ]
+    return {file.relative_to(task.folder).as_posix(): sha256(file) for file in files}
+
+
+def prepare_case(work: tuple[Preparation, Case, Mapping[str, str]]) -> PreparedCase:
+    """Make and write the regions of one case, unless they are there and unchanged.
+
+    work: the preparation, the case, and its files' hashes. Never raises for a fault of the case.
+    """
+    preparation, case, hashes = work
+    try:
+        return _prepare(preparation, case, hashes)
+    except Exception as error:  # one odd case must not end the others
+        return PreparedCase(case.name, "failed", error=describe_failure(error))
+
+
+def _prepare(preparation: Preparation, case: Case, hashes: Mapping[str, str]) -> PreparedCase:
+    task, plan, snapshots = preparation.task, preparation.plan, preparation.snapshots
+    key = CacheKey(
+        {
+            "version": _VERSION,
+            "settings": region_settings(plan),
+            "simulation": simulation_settings(task, case, hashes),
+            **case_inputs(task, case, hashes),
+        }
+    )
+    picture = _picture_digest(key, plan) if snapshots else ""
+    if not preparation.overwrite:
+        unchanged = _unchanged(preparation, case.name, key, picture)
+        if unchanged is not None:
+            return PreparedCase(case.name, "unchanged", tuple(unchanged), unchanged)
+    scan = read_scan(case, len(plan.modalities), task.labels)
+    names = region_names(case.name, [prompt.label for prompt in scan.prompts])
+    coverage, notes = {}, []
+    for name, prompt in zip(names, scan.prompts, strict=True):
+        region = replace(make_region(scan, prompt, plan), simulation=simulation_of(key.content))
+        coverage[name] = region.coverage
+        save_region(preparation.folder / REGIONS, name, region, _key_of_region(key, names))
+        path = preparation.folder / SNAPSHOTS / f"{name}.png"
+        remove(path)
+        if snapshots:
+            try:
+                snapshots.save(path, scan, region, plan, picture)
+            except Exception as error:  # no picture is no reason to do without the region
+                notes.append(f"{path.name} could not be drawn: {one_line(error)}")
+    return PreparedCase(case.name, "written", tuple(names), coverage, notes=tuple(notes))
+
+
+def _key_of_region(key: CacheKey, names: Iterable[str]) -> CacheKey:
+    """Return what one region is made from: its case, of which there are these regions."""
+    return CacheKey({**key.content, "regions": list(names)})
+
+
+def _picture_digest(key: CacheKey, plan: Plan) -> str:
+    """Identify what the pictures of a case are drawn from: its regions and the encoding."""
+    content = [key.content, asdict(plan.encoding)]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def case_inputs(task: Task, case: Case, hashes: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a case is made of, as JSON data: its files, which is which, what they mean."""
+
+    def relative(path: Path | None) -> str | None:
+        return path.relative_to(task.folder).as_posix() if path else None
+
+    return {
+        "images": [relative(path) for path in case.images],
+        "label": relative(case.label),
+        "interaction": relative(case.interaction),
+        "files": dict(hashes),
+        "modalities": list(task.modalities),
+        "labels": {str(value): name for value, name in task.labels.names.items()},
+    }
+
+
+def simulation_settings(task: Task, case: Case, hashes: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return the settings that a case's prompts were simulated with; None for a person's."""
+    if case.interaction is None:
+        return None
+    subset = case.interaction.parent.name.removeprefix("interactions")
+    record = simulated_files(task.folder).get(f"{subset}/{case.name}", {})
+    file = case.interaction.relative_to(task.folder).as_posix()
+    if record.get("file") != file or record.get("prompt") != hashes.get(file):
+        return None  # not simulated, or edited since
+    settings = record.get("settings")
+    return dict(settings) if isinstance(settings, dict) else None
+
+
+def remove_stale(folder: Path, regions: Iterable[str]) -> int:
+    """Remove regions, and pictures of them, that no case of the task has; returns how many."""
+    kept = set(regions)
+    files = [*(folder / REGIONS).glob("*.npz"), *(folder / REGIONS).glob("*.json"),
+             *(folder / SNAPSHOTS).glob("*.png")]  # fmt: skip
+    stale = [path for path in files if path.stem not in kept]
+    for path in stale:
+        remove(path)
+    return len({path.stem for path in stale})
+
+
+def _unchanged(
+    preparation: Preparation, case: str, key: CacheKey, picture: str
+) -> dict[str, float] | None:
+    """Coverage by region of a finished case that was made from the same; None if it was not.
+
+    picture: what its snapshots must have been made from; '' where none are wanted.
+    """
+    folder, snapshots = preparation.folder / REGIONS, preparation.snapshots
+    first = next((name for name in region_names(case, preparation.plan.labels)
+                  if (folder / f"{name}.json").exists()), None)  # fmt: skip
+    if first is None:
+        return None
+    names = _record(folder / f"{first}.json").get(MADE_FROM, {}).get("regions", [])
+    coverage = {}
+    for name in names:
+        record = _record(folder / f"{name}.json")
+        arrays = folder / f"{name}.npz"
+        if not _key_of_region(key, names).matches(record):
+            return None
+        if not arrays.exists() or arrays.stat().st_size != record.get("bytes"):
+            return None
+        drawn = preparation.folder / SNAPSHOTS / f"{name}.png"
+        if snapshots and snapshots.made_from(drawn) != picture:
+            return None
+        coverage[name] = float(record["coverage"])
+    return coverage or None
+
+
+def _record(path: Path) -> dict[str, Any]:
+    try:
+        return read_object(path)
+    except DataError:  # damaged: made again
+        return {}

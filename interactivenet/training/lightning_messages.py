@@ -1,0 +1,53 @@
+"""What Lightning and its workers say and raise, made fit for a user."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from interactivenet.errors import DataError, RequestError
+from interactivenet.planning.plan import Plan
+
+
+@contextmanager
+def named_errors(plan: Plan) -> Iterator[None]:
+    """Turn what Lightning and the loader's workers raise into our one line, where it is known."""
+    try:
+        yield
+    except DataError as error:
+        lines = str(error).strip().splitlines()
+        if len(lines) == 1:
+            raise
+        # from a worker process: its whole traceback, the message at its end
+        raise DataError(lines[-1].partition(": ")[2]) from error
+    except torch.OutOfMemoryError as error:
+        smaller = f"`plan(task={plan.task!r}, memory_gb={plan.memory_gb / 2:g})`"
+        raise RequestError(
+            "the graphics card's memory does not suffice",
+            remedy=f"{smaller} makes smaller samples and batches",
+        ) from error
+
+
+@contextmanager
+def quiet_lightning(*, deterministic: bool) -> Iterator[None]:
+    """Keep Lightning's remarks on things that are as they should be out of the log.
+
+    deterministic: what it then sets for the whole process is taken back.
+    """
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+            if deterministic:
+                torch.use_deterministic_algorithms(False)

@@ -269,7 +269,7 @@ def test_preempted_then_cancelled(planned, slurm, submit, jobs, until, tmp_path)
     kept = epochs(results, 0)
     assert kept == list(range(1, len(kept) + 1))
     log = (results / f"slurm/train-{chain['train']}_0.out").read_text()
-    assert log.count("ended by SIGTERM: saved") == 2
+    assert log.count("ended by SIGTERM: what is done is kept") == 2
     time.sleep(3)  # it is not put back into the queue
     assert (jobs(fold)["JobState"], jobs(fold)["Restarts"]) == ("CANCELLED", "1")
 

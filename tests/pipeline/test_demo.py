@@ -100,7 +100,9 @@ def test_the_whole_of_it(tmp_path):
     env = os.environ | {"interactivenet_raw": "/nowhere", "interactivenet_results": "/nowhere"}
 
     def run():
-        return subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True)
+        return subprocess.run(
+            words, cwd=tmp_path, env=env, capture_output=True, encoding="utf-8"
+        )  # fmt: skip
 
     done = run()
     assert done.returncode == 0, done.stdout + done.stderr
@@ -153,7 +155,9 @@ def test_what_a_stage_refuses_ends_it(tmp_path, monkeypatch):
 
 def test_a_signal_ends_the_stage_that_runs(tmp_path):
     words = [sys.executable, "-u", "-m", "interactivenet", "demo", *SMALL[:4], "-e", "500"]
-    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        words, cwd=tmp_path, stdout=subprocess.PIPE, encoding="utf-8"
+    ) as process:  # fmt: skip
         assert process.stdout is not None
         said = []
         for line in process.stdout:

@@ -140,7 +140,7 @@ def remove(name: str, yes: bool, results: Path | None) -> None:
     if not yes:
         if not _can_ask():
             raise RequestError(
-                f"{local.folder}: there is no terminal to confirm this: --yes removes it without asking"
+                f"{local.folder}: there is no terminal to confirm this: --yes removes it"
             )
         if not click.confirm(f"Remove {local.folder} ({in_words(local.size)})?"):
             say(f"{local.folder}: kept")

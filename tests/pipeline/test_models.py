@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
+from interactivenet import legacy
 from interactivenet.datasets.task import Roots
 from interactivenet.errors import RequestError
-from interactivenet.legacy import converting
 from interactivenet.models import registry
 from interactivenet.models.bundle import read_bundle
 from interactivenet.pipeline.models import convert_model, download_model, install_model
@@ -63,7 +63,7 @@ def test_converting(bundle, roots, tmp_path, monkeypatch):
         calls.append((source.name, names))
         shutil.copytree(bundle, target, dirs_exist_ok=True)
 
-    monkeypatch.setattr(converting, "convert_model", convert)
+    monkeypatch.setattr(legacy, "convert_model", convert)
     source = tmp_path / "Task004_D"
     source.mkdir()
     model = convert_model(source, label="lesion", roots=roots)

@@ -45,15 +45,17 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
 @click.command("evaluate", cls=Command)
 @click.option("-p", "--predictions", type=DataPath(_access_to_predictions),
               help="Folder of label maps, or one.")  # fmt: skip
-@click.option("-l", "--labels", type=_READ, help="Folder of true ones, or one.")
+@click.option("-l", "--labels", type=_READ, help="Folder of the true label maps, or one.")
 @click.option("-i", "--images", type=_READ, help="Folder of CASE_0000 ... or CASE: for pictures.")
-@click.option("-in", "--interactions", type=_READ, help="Folder of points: for pictures, objects.")
+@click.option(
+    "-in", "--interactions", type=_READ, help="Folder of points: for pictures and objects."
+)
 @click.option("-o", "--output", type=DataPath("writes"),
-              help="Where to.  [default: PREDICTIONS/evaluation]")  # fmt: skip
+              help="Folder to write to.  [default: PREDICTIONS/evaluation]")  # fmt: skip
 @click.option("--subtypes", type=_READ, help='JSON: {"CASE": "subtype", ...}.')
 @click.option("--name", "names", multiple=True, metavar="VALUE=NAME", help="Name of a label.")
 @click.option("--tolerance-mm", default=2.0, show_default=True, type=click.FloatRange(min=0),
-              help="Surfaces this near agree, for the NSD.")  # fmt: skip
+              help="Distance within which surfaces agree, for the NSD.")  # fmt: skip
 @click.option("--pictures/--no-pictures", default=True, show_default=True,
               help="Draw every case's worst object, where there are images.")  # fmt: skip
 @jobs_option

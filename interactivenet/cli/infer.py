@@ -45,12 +45,12 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
 @click.option("--model", metavar="deployed|own|FOLDER",
               help="Which model, where there are several.")  # fmt: skip
 @click.option("--format", type=click.Choice(["nii.gz", "mha", "nrrd"]),
-              default="nii.gz", show_default=True, help="Of the label maps.")  # fmt: skip
+              default="nii.gz", show_default=True, help="Format of the label maps.")  # fmt: skip
 @click.option("-w", "--probabilities", is_flag=True, help="Write CASE.npz: probabilities.")
 @click.option("--any-points", is_flag=True,
               help="Take any number of points, not six margin points.")  # fmt: skip
 @network_options
-@click.option("--overwrite", is_flag=True, help="Do again what is done.")
+@click.option("--overwrite", is_flag=True, help="Redo what is done already.")
 @processed_option.with_access("ignores")  # a deployed model needs nothing of its task
 @results_option.with_access(_access_to_results)
 @click.pass_context

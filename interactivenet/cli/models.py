@@ -33,7 +33,9 @@ _STEP = 0.1
 _name = click.option(
     "--name", metavar="TaskXXX_NAME", help="Install it under another name than its task's."
 )
-_overwrite = click.option("--overwrite", is_flag=True, help="Replace a model that is there.")
+_overwrite = click.option(
+    "--overwrite", is_flag=True, help="Replace an installed model of that name."
+)
 
 
 @click.group("models", cls=LazyGroup, commands_at=_COMMANDS)
@@ -59,7 +61,9 @@ def list_models(as_json: bool, results: Path | None) -> None:
 @click.command("download", cls=Command)
 @click.argument("model", metavar="NAME|URL", required=False)
 @click.option("-t", "--task", metavar="NAME", help="The same as the argument.")
-@click.option("--checksum", metavar="sha256:HEX", help="That the zip must have; md5: as well.")
+@click.option(
+    "--checksum", metavar="sha256:HEX", help="Checksum that the zip must have; md5:HEX works, too."
+)
 @_name
 @_overwrite
 @results_option
@@ -121,7 +125,7 @@ def show(name: str, results: Path | None) -> None:
 
 @click.command("remove", cls=Command)
 @click.argument("name")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @results_option
 def remove(name: str, yes: bool, results: Path | None) -> None:
     """Remove an installed model."""
@@ -135,7 +139,9 @@ def remove(name: str, yes: bool, results: Path | None) -> None:
     local = find_local(folder, name)
     if not yes:
         if not _can_ask():
-            raise RequestError(f"{local.folder}: asking is not possible here: --yes removes it")
+            raise RequestError(
+                f"{local.folder}: there is no terminal to confirm this: --yes removes it"
+            )
         if not click.confirm(f"Remove {local.folder} ({in_words(local.size)})?"):
             say(f"{local.folder}: kept")
             return

@@ -15,7 +15,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def roots_options(function: Function) -> Function:
     """Add ``-t``, ``--raw``, ``--processed``, ``--results`` and ``--overwrite``."""
-    overwrite = click.option("--overwrite", is_flag=True, help="Do again what is done.")
+    overwrite = click.option("--overwrite", is_flag=True, help="Redo what is done already.")
     for option in (overwrite, results_option, processed_option, raw_option, task_option):
         function = option(function)
     return function

@@ -30,16 +30,16 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
 
 @click.command("robustness", cls=Command)
 @click.option("-o", "--output", type=DataPath("writes"), metavar="FOLDER",
-              help="Where to.  [default: TASK/robustness of the results]")  # fmt: skip
+              help="Folder to write to.  [default: TASK/robustness of the results]")  # fmt: skip
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1),
-              help="Of each disturbance.")  # fmt: skip
+              help="How often each disturbance is drawn.")  # fmt: skip
 @click.option("-s", "--seed", default=0, show_default=True, type=click.IntRange(min=0),
-              help="Of the disturbances.")  # fmt: skip
+              help="Seed of the disturbances.")  # fmt: skip
 @task_option
 @raw_option
 @processed_option
 @results_option.with_access(_access_to_results)
-@click.option("--overwrite", is_flag=True, help="Do again what is done.")
+@click.option("--overwrite", is_flag=True, help="Redo what is done already.")
 @network_options
 @click.pass_context
 def robustness(

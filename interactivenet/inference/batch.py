@@ -28,6 +28,16 @@ if TYPE_CHECKING:
     from interactivenet.inference.predictor import NetworkOutput, Predictor, PreparedScan
 
 
+def load_predictor(model: Model, options: InferenceOptions) -> Predictor:
+    """Load a model's weights, to be used as the options say."""
+    from interactivenet.inference.predictor import Predictor
+
+    return Predictor(
+        model, mirrored=options.mirrored, device=options.device, precision=options.precision,
+        restore=options.restore,
+    )  # fmt: skip
+
+
 def predict_cases(
     cases: Sequence[Case],
     model: Model,
@@ -124,7 +134,7 @@ class _Batch:
         if not work.open or work.prepared is not None:
             return work
         if load and self.predictor is None:
-            self.predictor = self.options.load(self.model)
+            self.predictor = load_predictor(self.model, self.options)
         if self.predictor is None:
             return work
         try:

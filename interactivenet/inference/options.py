@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from interactivenet.errors import RequestError
 
-if TYPE_CHECKING:
-    from interactivenet.inference.predictor import Predictor
-    from interactivenet.models.model import Model
-
+#: how results get back to the grid of the scan: the probability linearly, or the nearest label
 Restore = Literal["probability", "label"]
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -65,12 +62,3 @@ class InferenceOptions:
             "restore": self.restore,
             "precision": self.chosen_precision,
         }
-
-    def load(self, model: Model) -> Predictor:
-        """Load a model's weights, to be used so."""
-        from interactivenet.inference.predictor import Predictor
-
-        return Predictor(
-            model, mirrored=self.mirrored, device=self.device, precision=self.precision,
-            restore=self.restore,
-        )  # fmt: skip

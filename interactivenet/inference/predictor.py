@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,7 +21,8 @@ from torch import Tensor
 from interactivenet.datasets.case import Scan, read_scan
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
-from interactivenet.inference.sampling import rules_for
+from interactivenet.inference.options import Restore
+from interactivenet.inference.rules import rules_for
 from interactivenet.inference.session import Session
 from interactivenet.inference.windows import blend_windows
 from interactivenet.models.bundle import read_bundle
@@ -42,8 +43,6 @@ __all__ = ["NetworkOutput", "Predictor", "PreparedScan", "Restore", "Segmentatio
 #: share of the graphics card's free memory that a batch may take
 _SHARE = 0.7
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
-#: how results get back to the scan's grid: the probability linearly, or the label
-Restore = Literal["probability", "label"]
 
 
 @dataclass(frozen=True, eq=False)

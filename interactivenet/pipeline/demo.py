@@ -100,7 +100,7 @@ def demo(
     def take(step: Step, number: int) -> None:
         reporter.say(f"\n[{number}/{len(steps)}] {step.purpose}\n>>> {step.call}")
         if step.made and (output / step.made).exists():
-            reporter.say(f"{step.made} is there already")
+            reporter.say(f"{step.made} exists already")
             return
         with during(step), as_found():
             failures.update(step.run(roots, reporter))
@@ -140,12 +140,12 @@ def begin(folder: Path, options: DemoOptions) -> None:
     if not path.exists():
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise RequestError(
-                f"{folder}: exists and is no demo", remedy="choose a new folder with `output`"
+                f"{folder}: exists and is not a demo", remedy="choose a new folder with `output`"
             )
         write_json(path, content)
     elif read_object(path) != content:
         raise RequestError(
-            f"{folder}: is a demo that was begun with other settings",
+            f"{folder}: holds a demo that was started with other settings",
             remedy="remove it, or choose another folder with `output`",
         )
 

@@ -99,14 +99,16 @@ def deploy(
     except RequestError:
         if not (folder / BUNDLE).exists() or folds is not None or description:
             raise
-        reporter.say(f"{folder}: deployed before, and the task has no trained fold: left as it is")
+        reporter.say(
+            f"{folder}: was deployed before, and the task has no trained fold: left as it is"
+        )
         deployment = Deployment(folder, read_bundle(folder).folds, False)
     else:
         deployment = _deploy_own(roots, task, folds, folder, description, reporter)
         if deployment.changed and archive.exists() and not zip:
             remove(archive)
             reporter.say(
-                f"{archive}: was of the model before, and is removed (`zip=True` writes it)"
+                f"{archive}: belonged to the previous model, and was removed (`zip=True` writes it)"
             )
     if not zip:
         return deployment
@@ -134,8 +136,8 @@ def _deploy_own(
         about = describe(roots, model, description)
         deployment = replace_bundle(model, folder, about, place / BEFORE)
     for path in deployment.aside:
-        reporter.say(f"{path}: was in the bundle before, and is not in the new one")
-    outcome = "written" if deployment.changed else "holds just this already: kept"
+        reporter.say(f"{path}: kept from the previous bundle; the new one does not contain it")
+    outcome = "written" if deployment.changed else "already up to date"
     reporter.say(
         f"{folder}: {counted(len(model.folds), 'fold')}, {outcome}; read and complete its {CARD}"
     )

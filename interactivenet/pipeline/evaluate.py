@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.task import Case
 from interactivenet.evaluation.evaluate import Evaluation, evaluate_cases
 from interactivenet.evaluation.matching import Pair, build_pairs, case_name, read_subtypes
@@ -153,7 +153,7 @@ def labelled_pairs(cases: Sequence[Case], output: Output) -> list[Pair]:
 
 
 def report_evaluation(evaluation: Evaluation, reporter: Reporter) -> None:
-    """Tell the metrics, what was missed, and where the report is."""
+    """Report the metrics, what was missed, and where the report is."""
     everything = evaluation.summary["all"]
     metrics: Mapping[str, Mapping[str, Any]] = everything["metrics"]
     if metrics:

@@ -84,7 +84,9 @@ def download_model(
     if name is not None:
         check_task_name(name)
         if (folder / name).exists() and not overwrite:
-            reporter.say(f"{folder / name}: is there already: `overwrite=True` downloads it again")
+            reporter.say(
+                f"{folder / name}: is installed already: `overwrite=True` downloads it again"
+            )
             return InstalledModel(name, folder / name, KEPT)
     path = registry.download(model, folder / DOWNLOADS, checksum=checksum, progress=progress)
     try:
@@ -95,7 +97,7 @@ def download_model(
         reporter.say(f"{path}: was downloaded, and is kept")
         raise
     remove(path)
-    return _told(InstalledModel(installed, folder / installed, outcome), reporter)
+    return _reported(InstalledModel(installed, folder / installed, outcome), reporter)
 
 
 def install_model(
@@ -114,7 +116,7 @@ def install_model(
     """
     folder = models_folder(roots)
     installed, outcome = registry.install(file, folder, overwrite=overwrite, name=name)
-    return _told(InstalledModel(installed, folder / installed, outcome), reporter)
+    return _reported(InstalledModel(installed, folder / installed, outcome), reporter)
 
 
 def convert_model(
@@ -149,10 +151,10 @@ def convert_model(
             remedy="`overwrite=True` replaces it; or choose another name with `task`",
         )
     convert(source, target, name=name, label=label, modality=modality, grow=grow, note=reporter.say)
-    return _told(InstalledModel(name, target, "converted"), reporter)
+    return _reported(InstalledModel(name, target, "converted"), reporter)
 
 
-def _told(model: InstalledModel, reporter: Reporter) -> InstalledModel:
+def _reported(model: InstalledModel, reporter: Reporter) -> InstalledModel:
     reporter.say(f"{model.folder}: {model.outcome}; `infer(task={model.name!r})` uses it")
     return model
 

@@ -20,6 +20,7 @@ from interactivenet.datasets.case import Scan
 from interactivenet.datasets.task import Case, Roots, Task
 from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.evaluation.metrics import dice_score
+from interactivenet.inference.batch import load_predictor
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import input_hashes
 from interactivenet.inference.predictor import Predictor
@@ -110,7 +111,7 @@ def _groups(
     test = [case for case in dataset.test if case.label and case.interaction]
     if test:
         reporter.say(counted(len(test), "labelled test case"))
-        return [(options.load(model), test)]
+        return [(load_predictor(model, options), test)]
     reporter.say("no labelled test cases: each fold's validation cases, with that fold alone")
     cases = {case.name: case for case in dataset.training if case.interaction}
     splits = PlannedTask.load(roots.processed_task(task)).splits
@@ -118,7 +119,7 @@ def _groups(
     for number in model.folds:
         unseen = [cases[name] for name in splits[number].validation if name in cases]
         if unseen:
-            groups.append((options.load(model.fold(number)), unseen))
+            groups.append((load_predictor(model.fold(number), options), unseen))
     if not groups:
         raise RequestError(f"{dataset.folder}: no labelled case has points")
     return groups

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.task import record_failures
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult
@@ -62,7 +62,7 @@ def follow_cases(
     if to_review:
         more = " ..." if len(to_review) > _NAMED else ""
         named = ", ".join(to_review[:_NAMED])
-        reporter.say(f"to be reviewed first: {counted(len(to_review), 'case')}: {named}{more}")
+        reporter.say(f"review first: {named}{more} ({counted(len(to_review), 'case')})")
     return failures
 
 

@@ -20,7 +20,7 @@ from interactivenet.models.fold_results import WEIGHTS, FoldResults
 from interactivenet.models.model import CHOICE, CHOICE_VERSION
 from interactivenet.pipeline.reporting import SILENT, Reporter, Table, counted
 from interactivenet.pipeline.stage import running_stage
-from interactivenet.pipeline.validated import MEASURES_VERSION, SHOWN
+from interactivenet.pipeline.validation_results import MEASURES_VERSION, SHOWN
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.calibration import Calibration, calibrate, left_out
 from interactivenet.postprocessing.components import CANDIDATES, Postprocessing
@@ -183,7 +183,7 @@ def is_current(roots: Roots, task: str, folds: Sequence[int] | None = None) -> b
 
 
 def _report(selection: Selection, reporter: Reporter) -> None:
-    """Tell the whole table, the chosen row marked, and what expected Dice is worth."""
+    """Report the whole table, the chosen row marked, and what expected Dice is worth."""
     chosen = (selection.checkpoint, selection.postprocessing.name)
     rows = tuple(
         ("*" if (row["checkpoint"], row["name"]) == chosen else "", row["name"], row["checkpoint"],
@@ -222,7 +222,7 @@ def _validations(
     finished = [number for number in range(count) if FoldResults(results, number).is_finished]
     missing = [number for number in numbers if number not in finished]
     if missing:
-        some = f"; or `folds={finished}` does without" if finished else ""
+        some = f", or use the finished ones alone: `folds={finished}`" if finished else ""
         raise RequestError(
             f"{results}: fold {', '.join(map(str, missing))} of {count} is not trained to its end",
             remedy=f"run `train(task={planned.name!r}, fold={missing[0]})` first{some}",

@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from subprocess import Popen
 from types import FrameType
 from typing import Any
 
@@ -62,25 +61,6 @@ class Signals:
             signal.raise_signal(number)
         if not self.received:
             self.received, self._at = number, time.monotonic()
-
-
-@contextmanager
-def passed_on() -> Iterator[list[Popen[bytes]]]:
-    """Pass both signals on to the processes in the list; inside, the caller waits for their end."""
-    running: list[Popen[bytes]] = []
-
-    def pass_on(number: int, _: FrameType | None) -> None:
-        for process in running:
-            process.send_signal(number)
-
-    previous = {number: signal.getsignal(number) for number in _NUMBERS}
-    for number in _NUMBERS:
-        _handle(number, pass_on)
-    try:
-        yield running
-    finally:
-        for number, handler in previous.items():
-            _handle(number, handler)
 
 
 def ignore() -> None:

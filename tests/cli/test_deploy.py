@@ -69,7 +69,7 @@ def test_again_keeps_it_and_a_change_replaces_it(root, tmp_path):
         shutil.copytree(root / part, tmp_path / part)
     before = (bundle_of(tmp_path) / BUNDLE).stat().st_mtime_ns
     done = deploy(tmp_path, "--description", "Phantoms, CC0")
-    assert done.exit_code == 0 and "just this already" in done.output
+    assert done.exit_code == 0 and "already up to date" in done.output
     assert (bundle_of(tmp_path) / BUNDLE).stat().st_mtime_ns == before
     assert deploy(tmp_path, "--description", "other").exit_code == 0
     assert "other" in (bundle_of(tmp_path) / CARD).read_text()
@@ -87,15 +87,15 @@ def test_what_a_person_has_written_is_not_lost(root, tmp_path):
     card = (folder / CARD).read_text()
     (folder / CARD).write_text(card + "\nAsk the radiologists.\n")
     (folder / "LICENSE").write_text("mine")
-    assert "just this already" in deploy(tmp_path, "--zip").output
+    assert "already up to date" in deploy(tmp_path, "--zip").output
     with zipfile.ZipFile(archive) as found:
         assert f"{NAME}/LICENSE" not in found.namelist()
     done = deploy(tmp_path, "--description", "another")
     assert done.exit_code == 0, done.output
     before = tmp_path / "results" / NAME / "deploy" / "before"
     assert "radiologists" in (before / CARD).read_text()
-    assert (before / "LICENSE").read_text() == "mine" and "LICENSE: was in" in done.output
-    assert not archive.exists() and "is removed" in done.output
+    assert (before / "LICENSE").read_text() == "mine" and "LICENSE: kept from" in done.output
+    assert not archive.exists() and "was removed" in done.output
     assert deploy(tmp_path).exit_code == 0  # the description stays
     assert "another" in (folder / CARD).read_text()
 

@@ -125,7 +125,7 @@ def test_a_published_model_is_converted(run, site, folder, tmp_path, converted, 
     assert sorted(one.name for one in folder.iterdir()) == [".downloads", NAME]
     assert [one.name for one in (folder / ".downloads").iterdir() if one.name != ".lock"] == []
     asked = len(site.asked)
-    assert "is there already: --overwrite downloads it again" in run("download", *how)
+    assert "is installed already: --overwrite downloads it again" in run("download", *how)
     assert len(site.asked) == asked
     assert "the same is there" in run("download", *how, "--overwrite")
 

@@ -208,7 +208,7 @@ def test_cuda_where_there_is_none(root, tmp_path):
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA")
     done = train(root, tmp_path, "--device", "cuda")
-    assert done.exit_code == 2 and "--device cuda: this machine" in done.output
+    assert done.exit_code == 2 and "--device cuda: there is no CUDA device" in done.output
 
 
 def test_two_at_once_are_refused(root, tmp_path):

@@ -1,5 +1,6 @@
 """What the tests of conversion share."""
 
+import encodings.cp437  # noqa: F401  zipfile loads it with the first name that it reads
 import sys
 import time
 
@@ -16,10 +17,10 @@ def refused(tmp_path):
 
     def check(code, message, **more):
         path = write(tmp_path / "model.pth", code, **more)
-        before, start = dict(sys.modules), time.perf_counter()
+        before, start = dict(sys.modules), time.process_time()
         with pytest.raises(DataError, match=message) as error:
             read_weights(path)
-        assert time.perf_counter() - start < 5
+        assert time.process_time() - start < 5
         assert sys.modules == before
         assert str(error.value).startswith(f"{path}: ") and len(str(error.value)) < 400
         assert str(error.value).isprintable()

@@ -85,12 +85,12 @@ def test_another_folder_is_left_alone(tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").touch()
     done = CliRunner().invoke(main, ["demo", "-o", str(tmp_path / "other")])
-    assert done.exit_code == 2 and "exists and is no demo" in done.output
+    assert done.exit_code == 2 and "exists and is not a demo" in done.output
     assert "choose a new folder with -o / --output" in done.output
     demo.begin(tmp_path / "demo", DemoOptions())
     demo.begin(tmp_path / "demo", DemoOptions())
     for other in (DemoOptions(epochs=3), DemoOptions(deterministic=True)):
-        with pytest.raises(RequestError, match="begun with other settings"):
+        with pytest.raises(RequestError, match="started with other settings"):
             demo.begin(tmp_path / "demo", other)
 
 
@@ -118,7 +118,7 @@ def test_the_whole_of_it(tmp_path):
     again = run()
     assert again.returncode == 0, again.stdout + again.stderr
     assert before == {path: path.stat().st_mtime_ns for path in before}
-    assert "data/raw/Task999_DEMO is there already" in again.stdout
+    assert "data/raw/Task999_DEMO exists already" in again.stdout
     # messages of a stage name the options of its command
     assert "1 case done before" in again.stdout and "(--overwrite does them again)" in again.stdout
     assert "`" not in again.stdout

@@ -24,7 +24,7 @@ from scipy import ndimage
 
 from benchmarks.report import machine, print_table, write_result
 from interactivenet.encoding.geodesic import geodesic_distance
-from interactivenet.encoding.metric import StepCost, step_lengths
+from interactivenet.encoding.step_cost import StepCost, step_lengths
 from interactivenet.encoding.sweeps import geodesic_sweeps
 
 SHAPES = ((64, 64, 64), (128, 128, 64), (256, 256, 128))

@@ -28,7 +28,7 @@ from interactivenet.datasets.case import Scan, read_scan
 from interactivenet.datasets.task import Task
 from interactivenet.imaging.io import read_image, read_label
 from interactivenet.imaging.resampling import new_shape, resample
-from interactivenet.inference.sampling import make_sample
+from interactivenet.inference.rules import make_sample
 from interactivenet.planning.plan import Plan
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.prompts.simulation import find_objects, margin_points

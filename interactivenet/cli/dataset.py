@@ -46,7 +46,7 @@ def dataset(
         return
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
-    from interactivenet.pipeline.datasets import check_dataset
+    from interactivenet.pipeline.dataset import check_dataset
     from interactivenet.prompts.prompt import LabelNames
 
     checked = check_dataset(
@@ -97,7 +97,7 @@ def convert(
     """
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
-    from interactivenet.pipeline.datasets import convert_dataset
+    from interactivenet.pipeline.dataset import convert_dataset
     from interactivenet.prompts.prompt import LabelNames
 
     checked = convert_dataset(
@@ -147,7 +147,7 @@ def phantom(
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.phantom import PhantomSettings
     from interactivenet.datasets.task import Roots
-    from interactivenet.pipeline.datasets import make_phantoms
+    from interactivenet.pipeline.dataset import make_phantoms
 
     checked = make_phantoms(
         required(task, "-t / --task"),

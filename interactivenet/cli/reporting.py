@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from interactivenet.cli.wording import translate
-from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.findings import Finding
 from interactivenet.pipeline import reporting
 from interactivenet.pipeline.reporting import counted
 

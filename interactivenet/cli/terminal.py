@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from interactivenet.cli.progress import EpochProgress
 from interactivenet.cli.reporting import say, show_findings, show_table, track
-from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.findings import Finding
 from interactivenet.pipeline import reporting
 
 Item = TypeVar("Item")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.task import Case
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import READABLE, suffix_of
@@ -17,15 +18,6 @@ from interactivenet.prompts.io import PROMPT_SUFFIXES
 SUFFIXED = re.compile(r"(.+)_(\d{4})")
 #: in place of a modality: the name has no number, or nobody can tell whether it is one
 _NO_SUFFIX, _UNCLEAR = -1, -2
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that a check noticed. Errors cost the case; warnings do not."""
-
-    level: str  # "error", "warning" or "note"
-    case: str
-    message: str
 
 
 @dataclass

@@ -12,9 +12,9 @@ from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.io import READABLE, suffix_of
 from interactivenet.prompts.checks import check_prompt
-from interactivenet.prompts.components import PromptObjects
 from interactivenet.prompts.io import PROMPT_SUFFIXES
 from interactivenet.prompts.prompt import MARGIN_POINTS
+from interactivenet.prompts.prompt_objects import PromptObjects
 
 
 def find_new_cases(

@@ -9,16 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from interactivenet.datasets.file_matching import Finding, find_cases
+from interactivenet.datasets.file_matching import find_cases
+from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.task import Case, Task, simulated_files
 from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.imaging.components import label_counts
 from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.imaging.io import check_same_lattice, read_image, read_label
 from interactivenet.prompts.checks import Add, check_prompt
-from interactivenet.prompts.components import PromptObjects
 from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.prompt import LabelNames
+from interactivenet.prompts.prompt_objects import PromptObjects
 from interactivenet.system.files import read_json, sha256
 from interactivenet.system.parallel import map_cases
 

@@ -11,7 +11,7 @@ from torch.nn.functional import conv3d, leaky_relu
 
 from interactivenet.doctor.checks import Check
 from interactivenet.encoding.geodesic import geodesic_distance
-from interactivenet.encoding.metric import StepCost
+from interactivenet.encoding.step_cost import StepCost
 from interactivenet.encoding.sweeps import geodesic_sweeps
 from interactivenet.errors import one_line
 

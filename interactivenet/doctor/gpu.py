@@ -109,7 +109,7 @@ def judge_driver(facts: GpuFacts) -> Check | None:
         if facts.driver_cuda[0] < major:
             return Check("driver", "problem", f"{found}: {too_old}", remedy)
         return Check("driver", "ok", f"{found}; torch was built for CUDA {facts.torch_cuda}")
-    # without the driver's library nothing uses a card here, so that this is no problem yet
+    # without the driver's library nothing uses a card here, so that this is not a problem yet
     if least and facts.driver and _numbers(facts.driver) < _numbers(least):
         return Check("driver", "note", f"{found}: {too_old}", remedy)
     return Check("driver", "ok", f"{found}; torch was built for CUDA {facts.torch_cuda}")

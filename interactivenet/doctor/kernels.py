@@ -63,7 +63,7 @@ def judge_kernels(facts: KernelFacts) -> Check:
     found = f"geodesic distances are right ({facts.seconds:.1f} s)"
     if facts.folder is None:
         return Check("kernels", "note", f"{found}; compiled at each start, for some seconds,"
-                     " since there is no folder to keep them", "NUMBA_CACHE_DIR, of this user"
+                     " because there is no folder to keep them", "NUMBA_CACHE_DIR, of this user"
                      " alone, or a writable /tmp")  # fmt: skip
     state = "compiled now" if facts.compiled else "found compiled"
     return Check("kernels", "ok", f"{found}; {state}, kept in {facts.folder}")

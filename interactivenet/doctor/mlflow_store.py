@@ -1,4 +1,4 @@
-"""Can MLflow record runs? Whatever is wrong with it, a training goes on: notes, no problems."""
+"""Can MLflow record runs? Trainings run without it, so that its faults are notes, not problems."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet.encoding.layout import FAR, SEGMENT, Layout, in_best_order, in_given_order
-from interactivenet.encoding.metric import StepCost, step_lengths
+from interactivenet.encoding.step_cost import StepCost, step_lengths
 from interactivenet.errors import DataError, RequestError
 from interactivenet.planning.plan import Kernel, MetricName
 

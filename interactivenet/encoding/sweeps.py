@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from interactivenet.encoding.layout import FAR
-from interactivenet.encoding.metric import StepCost, step_lengths
+from interactivenet.encoding.step_cost import StepCost, step_lengths
 
 #: a round that lowers no distance by more than this was the last one
 TOLERANCE = 1e-6

@@ -20,9 +20,9 @@ from interactivenet.imaging.components import bounding_box
 from interactivenet.imaging.geometry import Volume
 from interactivenet.imaging.io import check_same_lattice, read_label
 from interactivenet.metric_names import TOLERANCE_MM
-from interactivenet.prompts.components import PromptObjects
 from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt
+from interactivenet.prompts.prompt_objects import PromptObjects
 from interactivenet.system.files import read_object
 
 Row = Mapping[str, Any]

@@ -22,7 +22,7 @@ from interactivenet.datasets.case import Scan, read_scan
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
 from interactivenet.inference.options import Restore
-from interactivenet.inference.sampling import rules_for
+from interactivenet.inference.rules import rules_for
 from interactivenet.inference.session import Session
 from interactivenet.inference.windows import blend_windows
 from interactivenet.models.bundle import read_bundle

@@ -22,7 +22,7 @@ from interactivenet.imaging.resampling import resample, resample_labels, resampl
 from interactivenet.planning.plan import Legacy, Normalisation, Plan
 from interactivenet.preprocessing.region import check_size
 from interactivenet.preprocessing.sample import Sample
-from interactivenet.prompts.margins import DEPTH_COARSE, DEPTH_FINE
+from interactivenet.prompts.margin_points import DEPTH_COARSE, DEPTH_FINE
 from interactivenet.prompts.prompt import Prompt
 
 Floats = NDArray[np.float64]

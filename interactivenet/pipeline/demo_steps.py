@@ -140,7 +140,7 @@ def _phantom_step(purpose: str, task: str, cases: int, test_cases: int, *, seed:
     } | ({"seed": seed} if seed else {})  # fmt: skip
 
     def run(roots: Roots, reporter: Reporter) -> Failures:
-        from interactivenet.pipeline.datasets import make_phantoms
+        from interactivenet.pipeline.dataset import make_phantoms
 
         settings = PhantomSettings(
             cases=cases, test_cases=test_cases, modalities=(_MODALITY,), shape=_SHAPE,
@@ -161,7 +161,7 @@ def _simulate_step(purpose: str, task: str) -> Step:
 
 
 def _check(roots: Roots, reporter: Reporter) -> Failures:
-    from interactivenet.pipeline.datasets import check_dataset
+    from interactivenet.pipeline.dataset import check_dataset
 
     return check_dataset(TASK, roots=roots, reporter=reporter).failures
 
@@ -264,7 +264,7 @@ def _import_step(options: DemoOptions) -> Step:
         shown["merge_labels"] = options.merge_labels
 
     def run(roots: Roots, reporter: Reporter) -> Failures:
-        from interactivenet.pipeline.datasets import convert_dataset
+        from interactivenet.pipeline.dataset import convert_dataset
 
         return convert_dataset(
             folder, TASK, modalities=modalities,

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.task import Case
 from interactivenet.evaluation.evaluate import Evaluation, evaluate_cases
 from interactivenet.evaluation.matching import Pair, build_pairs, case_name, read_subtypes

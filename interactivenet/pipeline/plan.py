@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.splits import Split, leave_one_out, make_splits, read_groups
 from interactivenet.datasets.task import Roots, Task, record_failures
 from interactivenet.errors import DataError, RequestError

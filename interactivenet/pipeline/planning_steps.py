@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from interactivenet.datasets.case import read_scan
-from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.splits import GROUPS
 from interactivenet.datasets.task import Case, Task
 from interactivenet.errors import DataError, describe_failure

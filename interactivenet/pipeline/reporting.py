@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.findings import Finding
 
 Item = TypeVar("Item")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.task import record_failures
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult

@@ -20,7 +20,7 @@ from interactivenet.models.fold_results import WEIGHTS, FoldResults
 from interactivenet.models.model import CHOICE, CHOICE_VERSION
 from interactivenet.pipeline.reporting import SILENT, Reporter, Table, counted
 from interactivenet.pipeline.stage import running_stage
-from interactivenet.pipeline.validated import MEASURES_VERSION, SHOWN
+from interactivenet.pipeline.validation_results import MEASURES_VERSION, SHOWN
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.calibration import Calibration, calibrate, left_out
 from interactivenet.postprocessing.components import CANDIDATES, Postprocessing

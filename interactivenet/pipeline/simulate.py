@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from interactivenet.datasets.file_matching import Finding, stems
+from interactivenet.datasets.file_matching import stems
+from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.task import (
     SIMULATION,
     Roots,

@@ -15,7 +15,7 @@ from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.stage import Stage, running_stage, tracked_run
 from interactivenet.pipeline.tracking import Epochs, Tracker
 from interactivenet.pipeline.validate import fold_numbers, validate_fold
-from interactivenet.pipeline.validated import SHOWN, Validated, ValidatedFold
+from interactivenet.pipeline.validation_results import SHOWN, Validated, ValidatedFold
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.folds import Fold, read_fold
 from interactivenet.system.files import sha256

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet.datasets.case import Scan, read_scan
-from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.task import Case, Roots, Task, record_failures
 from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.evaluation import evaluate_masks
@@ -26,7 +26,7 @@ from interactivenet.models.fold_results import VALIDATION_METRICS, WEIGHTS, Fold
 from interactivenet.models.model import Model
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.stage import running_stage
-from interactivenet.pipeline.validated import (
+from interactivenet.pipeline.validation_results import (
     MEASURES_VERSION,
     Validated,
     ValidatedFold,

@@ -1,7 +1,7 @@
 """Fingerprint: what is measured on a dataset before anything is decided.
 
 Each case is measured on its own and its facts are kept as one small JSON file, so that memory
-does not grow with the dataset, and a run that was stopped goes on where it was.
+does not grow with the dataset, and a run that was stopped continues where it was.
 """
 
 from __future__ import annotations

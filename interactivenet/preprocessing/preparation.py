@@ -122,7 +122,7 @@ def _prepare(preparation: Preparation, case: Case, hashes: Mapping[str, str]) ->
         if snapshots:
             try:
                 snapshots.save(path, scan, region, plan, picture)
-            except Exception as error:  # no picture is no reason to do without the region
+            except Exception as error:  # a region is of use without a picture, too
                 notes.append(f"{path.name} could not be drawn: {one_line(error)}")
     return PreparedCase(case.name, "written", tuple(names), coverage, notes=tuple(notes))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.prompts.components import PromptObjects
 from interactivenet.prompts.prompt import (
     MARGIN_POINTS,
     Prompt,
@@ -15,6 +14,7 @@ from interactivenet.prompts.prompt import (
     spans_no_box,
     thickness,
 )
+from interactivenet.prompts.prompt_objects import PromptObjects
 
 #: takes a level ("error", "warning" or "note") and a message
 Add = Callable[[str, str], None]

@@ -18,7 +18,7 @@ from scipy import ndimage
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.components import bounding_box, label_components, label_counts
 from interactivenet.imaging.geometry import Volume
-from interactivenet.prompts.margins import (
+from interactivenet.prompts.margin_points import (
     Indices,
     draw_margin_points,
     nearest_free_voxel,
@@ -224,7 +224,7 @@ def margin_points(
 ) -> Indices:
     """Place the six interior margin points of an object.
 
-    spacing: mm.  depth_mm: below the extremes, see :func:`~interactivenet.prompts.margins.
+    spacing: mm.  depth_mm: below the extremes, see :func:`~interactivenet.prompts.margin_points.
     margin_depths`. Returns (N, 3) different voxels of the object, N = 6, or all of them where it
     has fewer. Points that happen to share one plane are drawn again, a few times.
     """

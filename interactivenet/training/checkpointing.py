@@ -34,7 +34,7 @@ Row = Mapping[str, Any]
 
 
 class Observer(Protocol):
-    """Is told how a training goes on."""
+    """Is told the progress of a training."""
 
     def step(self, epoch: int, batch: int, batches: int) -> None:
         """Batch ``batch`` of ``batches`` of an epoch, both from 1, was trained."""
@@ -102,7 +102,7 @@ class CheckpointCallback(Callback):
         self._trained, self._before, self._since = 0, 0.0, time.monotonic()
         self._batches.epoch = len(self.history)
         self._save(trainer)
-        # whoever is killed from here on completes this when the training goes on
+        # a run that is killed from here on is completed when the training continues
         if trainer.is_global_zero:
             self._write(pl_module)
         ended = self._ended(trainer)

@@ -1,5 +1,5 @@
 from interactivenet.cli.reporting import show_findings
-from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.findings import Finding
 
 
 def test_equal_findings_of_several_cases_are_one_row(capsys):

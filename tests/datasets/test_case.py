@@ -8,7 +8,7 @@ from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_label, write_volume
-from interactivenet.inference.sampling import make_sample
+from interactivenet.inference.rules import make_sample
 from interactivenet.prompts.io import write_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt
 from tests.raw_task import GRID, POINTS, image_array, label_array, write_case

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interactivenet.encoding import Encoding, encode_prompts, geodesic_distance
-from interactivenet.encoding.metric import StepCost
+from interactivenet.encoding.step_cost import StepCost
 from interactivenet.errors import DataError
 from tests.encoding.cases import spacings, volumes
 

@@ -10,7 +10,7 @@ from interactivenet.cli import main
 from interactivenet.datasets.case import Scan, read_scan
 from interactivenet.datasets.task import Task
 from interactivenet.imaging.io import read_image, read_label
-from interactivenet.inference.sampling import make_sample
+from interactivenet.inference.rules import make_sample
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.region import make_region
 from interactivenet.preprocessing.sample import crop_sample, restore

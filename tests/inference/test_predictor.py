@@ -9,7 +9,7 @@ import torch
 from interactivenet.datasets.case import Scan
 from interactivenet.errors import DataError
 from interactivenet.inference.predictor import NetworkOutput, Predictor
-from interactivenet.inference.sampling import make_sample
+from interactivenet.inference.rules import make_sample
 from interactivenet.models.network import build_network, save_weights
 from interactivenet.prompts.prompt import Prompt
 from tests.inference.predictors import knowing, predictor, random_weights

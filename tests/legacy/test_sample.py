@@ -13,7 +13,7 @@ from interactivenet.datasets.case import Scan
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Geometry, Volume
 from interactivenet.imaging.io import read_channels
-from interactivenet.inference.sampling import make_sample
+from interactivenet.inference.rules import make_sample
 from interactivenet.legacy.sample import make_legacy_sample, resample_whole, stored_spacing
 from interactivenet.planning.plan import Encoding, Legacy, Network, Normalisation, Plan
 from interactivenet.preprocessing.sample import restore, restored_part

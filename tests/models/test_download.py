@@ -44,11 +44,11 @@ def refused(kind, message, site, folder, **more):
 
 def test_a_published_model(site, tmp_path):
     site.publish(**{NAME: DATA, "Task801_WORC_CT": b"other"})
-    told = []
-    path = get(site, tmp_path, NAME, progress=lambda *now: told.append(now))
+    seen = []
+    path = get(site, tmp_path, NAME, progress=lambda *now: seen.append(now))
     assert path == tmp_path / f"{NAME}.zip" and path.read_bytes() == DATA
     assert left(tmp_path) == [path.name]
-    assert told[-1] == (len(DATA), len(DATA)) and told == sorted(told)
+    assert seen[-1] == (len(DATA), len(DATA)) and seen == sorted(seen)
     assert get(site, tmp_path, NAME) == path
     assert [path for path, *_ in site.asked].count(RECORD) == 2 and len(site.asked) == 3
 

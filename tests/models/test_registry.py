@@ -76,21 +76,21 @@ def source(bundles, tmp_path):
     return shutil.copytree(bundles / "a/Task001_A", tmp_path / "source")
 
 
-def spoil(folder, how):
-    if how == "weights":
+def spoil(folder, damage):
+    if damage == "weights":
         data = bytearray((folder / "fold_2.safetensors").read_bytes())
         data[-1] ^= 1
         (folder / "fold_2.safetensors").write_bytes(data)
-    elif how == "missing":
+    elif damage == "missing":
         (folder / "fold_2.safetensors").unlink()
-    elif how == "more":
+    elif damage == "more":
         (folder / "model.pt").write_text("x")
-    elif how == "folder":
+    elif damage == "folder":
         (folder / "inner").mkdir()
         (folder / "inner/x").write_text("x")
-    elif how == "no bundle":
+    elif damage == "no bundle":
         (folder / "bundle.json").unlink()
-    elif how == "task":
+    elif damage == "task":
         path = folder / "bundle.json"
         content = json.loads(path.read_text().replace("Task001_A", "../../x"))
         path.write_text(json.dumps(content | {"digest": _digest(content)}))
@@ -106,14 +106,14 @@ SPOILED = {
 }
 
 
-@pytest.mark.parametrize("how", SPOILED)
+@pytest.mark.parametrize("damage", SPOILED)
 @pytest.mark.parametrize("packed", [False, True])
-def test_what_is_not_whole_is_not_installed(source, models, how, packed):
-    spoil(source, how)
+def test_what_is_not_whole_is_not_installed(source, models, damage, packed):
+    spoil(source, damage)
     path = make_zip(source, source.with_name("a.zip")) if packed else source
-    if packed and how == "folder":
+    if packed and damage == "folder":
         assert zipfile.ZipFile(path).namelist()[-1] == "source/inner/x"
-    with pytest.raises(DataError, match=SPOILED[how]) as caught:
+    with pytest.raises(DataError, match=SPOILED[damage]) as caught:
         install(path, models, overwrite=True)
     assert str(caught.value).startswith(f"{path}: ") and list(models.iterdir()) == []
     assert not (models.parent / "x").exists()

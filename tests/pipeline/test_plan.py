@@ -9,7 +9,7 @@ from interactivenet.datasets.phantom import PhantomSettings
 from interactivenet.datasets.task import Roots, Task
 from interactivenet.errors import RequestError
 from interactivenet.pipeline import planning_steps
-from interactivenet.pipeline.datasets import make_phantoms
+from interactivenet.pipeline.dataset import make_phantoms
 from interactivenet.pipeline.plan import FoldOptions, plan
 from interactivenet.pipeline.simulate import simulate
 from interactivenet.planning.planned_task import PlannedTask
@@ -94,7 +94,7 @@ def test_without_prompts_it_says_what_makes_them(roots):
     folder = roots.raw / NAME
     for path in (folder / "interactionsTr").iterdir():
         path.unlink()
-    from interactivenet.pipeline.datasets import check_dataset
+    from interactivenet.pipeline.dataset import check_dataset
 
     checked = check_dataset(NAME, roots=roots)
     assert all(case.interaction is None for case in checked.task.training)

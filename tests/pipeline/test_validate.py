@@ -17,7 +17,7 @@ from interactivenet.imaging.io import read_label
 from interactivenet.inference.predictor import NetworkOutput, PreparedScan
 from interactivenet.models.fold_results import FoldResults
 from interactivenet.pipeline.validate import validate, validate_fold
-from interactivenet.pipeline.validated import Validated
+from interactivenet.pipeline.validation_results import Validated
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.merging import PromptProbability
 from interactivenet.preprocessing.folds import read_fold

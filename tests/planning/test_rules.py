@@ -92,7 +92,7 @@ def test_ct_is_clipped_and_others_are_not():
     histograms = {"CT": Histogram.of(np.arange(-1000.0, 1001.0))}
     fingerprint = Fingerprint(("MR", "CT"), (case_facts(channels=2),), histograms)
     plan = make_plan("Task001_A", LabelNames({1: "a"}), fingerprint, PlanningOptions())
-    assert [one.kind for one in plan.normalisation] == ["zscore", "ct"]
+    assert [normalisation.kind for normalisation in plan.normalisation] == ["zscore", "ct"]
     assert (plan.normalisation[1].low, plan.normalisation[1].high) == (-990.0, 990.0)
     assert (plan.normalisation[1].mean, plan.normalisation[1].std) == (50.0, 3.0)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from interactivenet.datasets.case import Scan
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Volume, box
-from interactivenet.inference.sampling import make_sample
+from interactivenet.inference.rules import make_sample
 from interactivenet.planning.plan import CropMargins, Encoding, Normalisation
 from interactivenet.planning.rules import plan_cut
 from interactivenet.preprocessing.region import covered, make_region, normalise

@@ -137,9 +137,9 @@ def test_values_change_in_the_image_alone(planned_task):
     draws = PatchDataset(patches(planned_task, values))
     changed = 0
     for number in range(12):
-        one, same = draws[0, number, 0][0], PatchDataset(patches(planned_task))[0, number, 0][0]
-        assert torch.equal(one[1:], same[1:])
-        changed += not torch.equal(one[:1], same[:1])
+        varied, plain = draws[0, number, 0][0], PatchDataset(patches(planned_task))[0, number, 0][0]
+        assert torch.equal(varied[1:], plain[1:])
+        changed += not torch.equal(varied[:1], plain[:1])
     assert changed > 3
 
 
@@ -194,7 +194,7 @@ def test_validation_shows_the_stored_points_and_of_large_samples_the_middle(plan
 def test_epochs(regions, size, batches):
     sampler = EpochBatches(regions, size, 0)
     keys = list(sampler)
-    assert len(sampler) == len(keys) == batches and all(len(one) == size for one in keys)
+    assert len(sampler) == len(keys) == batches and all(len(batch) == size for batch in keys)
     flat = [key for batch in keys for key in batch]
     assert {key[2] for key in flat} == set(range(regions))  # every region, every epoch
     counts = np.bincount([key[2] for key in flat])

@@ -53,8 +53,8 @@ def test_a_signal_saves_and_the_same_command_goes_on(
     trained = train_fold(fold, tmp_path, settings)
     assert trained.resumed == after // 10 and len(trained.history) == 3
     assert same(weights(tmp_path), weights(uninterrupted))
-    for one, other in zip(rows(tmp_path), rows(uninterrupted), strict=True):
-        assert all(one[name] == other[name] for name in one if name != "seconds")
+    for row, expected in zip(rows(tmp_path), rows(uninterrupted), strict=True):
+        assert all(row[name] == expected[name] for name in row if name != "seconds")
     assert (tmp_path / "model_best.safetensors").read_bytes() == (
         uninterrupted / "model_best.safetensors"
     ).read_bytes()

@@ -47,6 +47,6 @@ def weights(folder, which="last"):
     return load_file(folder / f"model_{which}.safetensors")
 
 
-def same(one, other):
-    assert one.keys() == other.keys()
-    return all(torch.equal(one[name], other[name]) for name in one)
+def same(first, second):
+    assert first.keys() == second.keys()
+    return all(torch.equal(first[name], second[name]) for name in first)

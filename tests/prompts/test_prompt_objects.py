@@ -3,8 +3,8 @@
 import numpy as np
 
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.prompts.components import PromptObjects
 from interactivenet.prompts.prompt import Prompt
+from interactivenet.prompts.prompt_objects import PromptObjects
 
 GRID = Geometry((20, 10, 6), np.diag([1.0, 2.0, 3.0, 1.0]))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from interactivenet.datasets.conversion import RECORD, import_cases
-from interactivenet.datasets.file_matching import Finding
+from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.formats import Source, find_source, some_of
 from interactivenet.datasets.integrity import TaskCheck
 from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from interactivenet.prompts.margins import margin_depths, nearest_free_voxel
+from interactivenet.prompts.margin_points import margin_depths, nearest_free_voxel
 
 ONE = (1.0, 1.0, 1.0)
 

@@ -8,7 +8,7 @@ from interactivenet.datasets.task import Roots, Task
 from interactivenet.errors import RequestError
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_label, write_volume
-from interactivenet.pipeline.datasets import check_dataset, convert_dataset, make_phantoms
+from interactivenet.pipeline.dataset import check_dataset, convert_dataset, make_phantoms
 from interactivenet.prompts.prompt import LabelNames
 from tests.pipeline.recording_reporter import RecordingReporter
 from tests.raw_task import GRID, SHAPE, image_array, label_array, read, write_case

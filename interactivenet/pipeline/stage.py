@@ -75,6 +75,7 @@ def running_stage(
         opened.enter_context(signals.noted())
         try:
             yield Stage(run, signals)
+            signals.check()  # what comes next must not begin
         except Interrupted as interruption:
             run.note(ended=str(interruption))
             raise

@@ -1,5 +1,7 @@
 """What all stages share: their record, and how they end."""
 
+import os
+import signal
 from dataclasses import dataclass
 
 import pytest
@@ -51,6 +53,15 @@ def test_workers_that_a_signal_killed_are_an_interruption(tmp_path, received):
     expected = Interrupted if received else RequestError
     with pytest.raises(expected), running_stage("look", tmp_path, {}) as stage:
         assert list(stage.interruptible(killed(stage.signals)))
+
+
+def test_a_signal_counts_even_where_a_stage_never_asks(tmp_path):
+    with (
+        pytest.raises(Interrupted),
+        running_stage("deploy", tmp_path, {}),
+    ):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert read(tmp_path / "run.json")["ended"] == "ended by SIGTERM"
 
 
 def test_all_folders_are_locked(tmp_path):

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from interactivenet.encoding.maps import encode_prompts
     from interactivenet.errors import DataError, InteractiveNetError, RequestError
     from interactivenet.evaluation.metrics import evaluate_masks
-    from interactivenet.imaging.geometry import Geometry, Volume
+    from interactivenet.imaging.geometry import Geometry
     from interactivenet.imaging.io import read_image, read_label, write_label
+    from interactivenet.imaging.volume import Volume
     from interactivenet.inference.predictor import Predictor
     from interactivenet.inference.session import Session
     from interactivenet.models.bundle import load_model
@@ -51,8 +52,9 @@ _NAMES_OF = {
     "encoding.maps": ("encode_prompts",),
     "errors": ("DataError", "InteractiveNetError", "RequestError"),
     "evaluation.metrics": ("evaluate_masks",),
-    "imaging.geometry": ("Geometry", "Volume"),
+    "imaging.geometry": ("Geometry",),
     "imaging.io": ("read_image", "read_label", "write_label"),
+    "imaging.volume": ("Volume",),
     "inference.predictor": ("Predictor",),
     "inference.session": ("Session",),
     "models.bundle": ("load_model",),

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from interactivenet.datasets.case import Scan
-from interactivenet.imaging.geometry import Geometry, Volume
+from interactivenet.imaging.geometry import Geometry
+from interactivenet.imaging.volume import Volume
 from interactivenet.planning.plan import CropMargins, Encoding, Network, Normalisation, Plan
 from interactivenet.prompts.prompt import Prompt
 

@@ -7,8 +7,8 @@ from functools import cached_property
 
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
-from interactivenet.imaging.geometry import Volume
 from interactivenet.imaging.io import check_same_lattice, read_channels, read_label
+from interactivenet.imaging.volume import Volume
 from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt, points_outside
 from interactivenet.prompts.prompt_objects import PromptObjects

@@ -17,8 +17,8 @@ from interactivenet.evaluation.diameters import largest_diameters
 from interactivenet.evaluation.matching import Pair
 from interactivenet.evaluation.metrics import Mask, evaluate_masks
 from interactivenet.imaging.components import bounding_box
-from interactivenet.imaging.geometry import Volume
 from interactivenet.imaging.io import check_same_lattice, read_label
+from interactivenet.imaging.volume import Volume
 from interactivenet.metric_names import TOLERANCE_MM
 from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt

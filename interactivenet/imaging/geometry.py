@@ -1,4 +1,4 @@
-"""Volumes: voxels with their place in the patient.
+"""Voxel grids: where voxels are in the patient.
 
 Two words that are kept apart everywhere: the *stored grid* is the grid as the file has it, in
 any orientation; the *RAS grid* is the same lattice with its axes permuted and flipped so that
@@ -9,7 +9,6 @@ World coordinates are RAS+ millimetres, as in nibabel.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import permutations
@@ -227,127 +226,6 @@ class Geometry:
         )
 
 
-@dataclass(frozen=True, eq=False, init=False)
-class Volume:
-    """Channels of voxels with their place in the patient.
-
-    An array alone does not say along which axes it runs, and a mirrored one looks as plausible as
-    the right one. So there are two ways to make a volume, each of which says it:
-    :meth:`from_stored`, of an array as a file holds it, and :meth:`from_ras`.
-
-    Attributes:
-        array: Voxels (C, X, Y, Z), axes along RAS+, in the type of the file.
-        source: Stored grid of the file; results are written back on it.
-        notes: What the reader noticed about the file and a user should know.
-
-    Examples:
-        >>> import nibabel
-        >>> image = nibabel.load("scan.nii.gz")  # doctest: +SKIP
-        >>> volume = Volume.from_stored(image.get_fdata(), image.affine)  # doctest: +SKIP
-    """
-
-    array: Array
-    source: Geometry
-    notes: tuple[str, ...]
-
-    def __init__(self, *_: object, **__: object) -> None:
-        raise TypeError(
-            "a Volume is made by `Volume.from_stored(array, affine)`, of an array in the axis order"
-            " of its file, or by `Volume.from_ras(array, affine)`, of one along RAS+"
-        )
-
-    @classmethod
-    def from_stored(
-        cls, array: Array, affine: ArrayLike | Geometry, *, notes: Sequence[str] = ()
-    ) -> Volume:
-        """Make a volume of voxels in the axis order of their file.
-
-        Args:
-            array: Voxels (X, Y, Z), or (C, X, Y, Z) of several channels. The axes run as the
-                affine says: any order, mirrored or oblique. The data are not copied.
-            affine: (4, 4), index of a voxel in the array -> RAS+ mm, as in nibabel; or the grid.
-            notes: What a user should know about the file.
-
-        Returns:
-            The volume, its array turned so that its axes run along RAS+.
-
-        Raises:
-            DataError: The affine is not finite, singular or sheared.
-            ValueError: The array has another number of axes, or another shape than the grid.
-        """
-        channels = _channels(array)
-        source = affine if isinstance(affine, Geometry) else _grid(channels, affine)
-        if channels.shape[1:] != source.shape:
-            x, y, z = source.shape
-            raise ValueError(f"array must have shape (C, {x}, {y}, {z}), got {array.shape}")
-        volume = object.__new__(cls)
-        object.__setattr__(volume, "array", source.to_ras(channels))
-        object.__setattr__(volume, "source", source)
-        object.__setattr__(volume, "notes", tuple(notes))
-        return volume
-
-    @classmethod
-    def from_ras(
-        cls, array: Array, affine: ArrayLike | Geometry, *, notes: Sequence[str] = ()
-    ) -> Volume:
-        """Make a volume of voxels whose axes already run along RAS+.
-
-        Args:
-            array: Voxels (X, Y, Z), or (C, X, Y, Z) of several channels: to the patient's right,
-                anterior and superior side, or the closest such axes. The data are not copied.
-            affine: (4, 4), index of a voxel in the array -> RAS+ mm; or the grid.
-            notes: What a user should know about the voxels.
-
-        Returns:
-            The volume; its stored grid is the given one, too.
-
-        Raises:
-            DataError: The affine's axes run another way, or it is not finite, singular or sheared.
-            ValueError: The array has another number of axes, or another shape than the grid.
-        """
-        channels = _channels(array)
-        grid = affine if isinstance(affine, Geometry) else _grid(channels, affine)
-        if grid.ras is not grid:
-            raise DataError(
-                f"the affine's axes run along {grid.orientation}, expected RAS: use"
-                " `Volume.from_stored` for an array in the axis order of its file"
-            )
-        return cls.from_stored(channels, grid, notes=notes)
-
-    @property
-    def stored(self) -> Array:
-        """The voxels (C, X, Y, Z) in the axis order of the file."""
-        return self.source.from_ras(self.array)
-
-    @property
-    def grid(self) -> Geometry:
-        """The RAS grid that the array lies on."""
-        return self.source.ras
-
-    @property
-    def affine(self) -> NDArray[np.float64]:
-        """(4, 4), index of a voxel in the array -> RAS+ mm."""
-        return self.grid.affine
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Voxels along the R, A and S axes."""
-        return self.grid.shape
-
-    @property
-    def spacing(self) -> tuple[float, float, float]:
-        """Spacing along the R, A and S axes, mm."""
-        return self.grid.spacing
-
-    def voxel_to_world(self, voxels: ArrayLike) -> NDArray[np.float64]:
-        """Turn indices (N, 3) of the array into RAS+ mm (N, 3)."""
-        return self.grid.voxel_to_world(voxels)
-
-    def world_to_voxel(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Turn RAS+ mm (N, 3) into continuous indices (N, 3) of the array."""
-        return self.grid.world_to_voxel(points)
-
-
 def coarse_axes(spacing: ArrayLike) -> NDArray[np.bool_]:
     """Tell which axes (3,) are coarse: at least ``ANISOTROPY`` times the finest spacing (mm)."""
     spacing = np.asarray(spacing, dtype=np.float64)
@@ -370,19 +248,6 @@ def box(start: ArrayLike, stop: ArrayLike) -> Box:
 def _flipped(array: Array, flipped: tuple[bool, bool, bool]) -> Array:
     x, y, z = (slice(None, None, -1 if flip else 1) for flip in flipped)
     return np.asarray(array[..., x, y, z])
-
-
-def _channels(array: Array) -> Array:
-    """View an array (X, Y, Z) or (C, X, Y, Z) as the latter."""
-    if array.ndim not in (3, 4):
-        raise ValueError(f"array must have shape (X, Y, Z) or (C, X, Y, Z), got {array.shape}")
-    return array[None] if array.ndim == 3 else array
-
-
-def _grid(channels: Array, affine: ArrayLike) -> Geometry:
-    """Return the grid of an array (C, X, Y, Z) with an affine."""
-    x, y, z = channels.shape[1:]
-    return Geometry((x, y, z), np.asarray(affine, dtype=np.float64))
 
 
 def _rows(points: ArrayLike, name: str) -> NDArray[np.float64]:

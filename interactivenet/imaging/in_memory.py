@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from interactivenet.errors import DataError, RequestError
-from interactivenet.imaging.geometry import Array, Geometry, Volume
+from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.imaging.io import check_finite, label_type
+from interactivenet.imaging.volume import Volume
 
 if TYPE_CHECKING:
     import SimpleITK

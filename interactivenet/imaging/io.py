@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from interactivenet.errors import DataError, naming
-from interactivenet.imaging.geometry import Array, Geometry, Volume
+from interactivenet.imaging.geometry import Array, Geometry
+from interactivenet.imaging.volume import Volume
 
 READABLE = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")
 #: label maps are 32-bit at most

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nibabel.spatialimages import SpatialImage
     from numpy.typing import ArrayLike
 
-    from interactivenet.imaging.geometry import Volume
+    from interactivenet.imaging.volume import Volume
     from interactivenet.inference.predictor import Predictor
 
     OneImage: TypeAlias = "str | PathLike[str] | Volume | SpatialImage | SimpleITK.Image"

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from interactivenet.datasets.case import Scan
 from interactivenet.encoding import encode_prompts
-from interactivenet.imaging.geometry import Geometry, Volume, box, coarse_axes
+from interactivenet.imaging.geometry import Geometry, box, coarse_axes
 from interactivenet.imaging.resampling import resample, resample_labels, resampled_geometry
+from interactivenet.imaging.volume import Volume
 from interactivenet.planning.plan import Legacy, Normalisation, Plan
 from interactivenet.preprocessing.region import check_size
 from interactivenet.preprocessing.sample import Sample

@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.components import bounding_box, label_components, label_counts
-from interactivenet.imaging.geometry import Volume
+from interactivenet.imaging.volume import Volume
 from interactivenet.prompts.margin_points import (
     Indices,
     draw_margin_points,

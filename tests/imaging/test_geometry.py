@@ -8,7 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from interactivenet.errors import DataError
-from interactivenet.imaging.geometry import Geometry, Volume, coarse_axes
+from interactivenet.imaging.geometry import Geometry, coarse_axes
+from interactivenet.imaging.volume import Volume
 
 EYE = np.eye(4)
 

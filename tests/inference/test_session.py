@@ -11,8 +11,8 @@ from interactivenet.datasets import case as case_module
 from interactivenet.datasets.case import Scan
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError
-from interactivenet.imaging.geometry import Volume
 from interactivenet.imaging.io import write_volume
+from interactivenet.imaging.volume import Volume
 from interactivenet.inference import session as session_module
 from interactivenet.planning.plan import Legacy, Normalisation
 from interactivenet.postprocessing.merging import average

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from interactivenet.datasets.case import Scan
 from interactivenet.errors import DataError
-from interactivenet.imaging.geometry import Geometry, Volume
+from interactivenet.imaging.geometry import Geometry
+from interactivenet.imaging.volume import Volume
 from interactivenet.planning.fingerprint import Fingerprint, Histogram, measure_case
 from interactivenet.prompts.prompt import Prompt
 

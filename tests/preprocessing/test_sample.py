@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from interactivenet.datasets.case import Scan
 from interactivenet.errors import DataError
-from interactivenet.imaging.geometry import Volume, box
+from interactivenet.imaging.geometry import box
+from interactivenet.imaging.volume import Volume
 from interactivenet.inference.rules import make_sample
 from interactivenet.planning.plan import CropMargins, Encoding, Normalisation
 from interactivenet.planning.rules import plan_cut

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from interactivenet.errors import DataError, RequestError
-from interactivenet.imaging.geometry import Geometry, Volume
+from interactivenet.imaging.geometry import Geometry
+from interactivenet.imaging.volume import Volume
 from interactivenet.prompts import simulation
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.prompts.simulation import (

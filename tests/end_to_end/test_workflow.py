@@ -116,7 +116,7 @@ def test_from_scans_to_a_model_in_spite_of_an_interruption(folder):
     assert due(folder, target) == ["train"]
     snakemake(folder, target)
     log = (results / "logs/train_1.log").read_text()
-    assert f"was trained for {EPOCHS} epochs already" in log
+    assert f"already trained for {EPOCHS} epochs" in log
     assert segmented == {path: path.stat().st_mtime_ns for path in segmented} and table.exists()
 
 

@@ -73,9 +73,9 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
 @click.option("--robustness", is_flag=True,
               help="The old spelling of 'interactivenet robustness'.")  # fmt: skip
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1),
-              help="Number of times each disturbance is drawn.")  # fmt: skip
+              help="Number of times each perturbation is drawn.")  # fmt: skip
 @click.option("-s", "--seed", default=0, show_default=True, type=click.IntRange(min=0),
-              help="Seed of the disturbances.")  # fmt: skip
+              help="Seed of the perturbations.")  # fmt: skip
 @task_option
 @raw_option.with_access(only_with("robustness"))
 @processed_option.with_access(only_with("robustness"))

@@ -120,8 +120,8 @@ def _is_there(path: Path, mounts: Sequence[Mount]) -> bool:
     """Whether something can be read: it is mounted, or was put into the image."""
     mount = nearest(path, mounts)
     # not Path.exists, which fails in a folder that may not be looked into
-    there = os.path.exists(path)  # noqa: PTH110
-    return lasts(path, mounts) or (there and mount is not None and not mount.is_anonymous)
+    exists = os.path.exists(path)  # noqa: PTH110
+    return lasts(path, mounts) or (exists and mount is not None and not mount.is_anonymous)
 
 
 def _why_unwritable(path: Path) -> str | None:

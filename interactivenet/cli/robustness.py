@@ -33,9 +33,9 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
               help="Folder to write to.  [default: robustness/ in the task's results"
               " folder]")  # fmt: skip
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1),
-              help="Number of times each disturbance is drawn.")  # fmt: skip
+              help="Number of times each perturbation is drawn.")  # fmt: skip
 @click.option("-s", "--seed", default=0, show_default=True, type=click.IntRange(min=0),
-              help="Seed of the disturbances.")  # fmt: skip
+              help="Seed of the perturbations.")  # fmt: skip
 @task_option
 @raw_option
 @processed_option
@@ -58,7 +58,7 @@ def robustness(
 ) -> None:
     """Measure how much a task's results depend on the exact placement of the points.
 
-    Its labelled test cases are segmented again from disturbed points: moved by a few millimetres,
+    Its labelled test cases are segmented again from perturbed points: moved by a few millimetres,
     with one missing, or all simulated again. Without labelled test cases, its training cases are
     used, each with the fold that never saw it.
     Writes robustness.json, robustness.csv, robustness.png and run.json.

@@ -227,7 +227,7 @@ class Predictor:
             agreed.append(agreement(rules.probability(scores[number]), THRESHOLD))
         if not np.isfinite(scores).all():
             raise DataError(
-                f"{sample.case}: the network's answer is not finite: the scan's values are far from"
+                f"{sample.case}: the network's output is not finite: the scan's values are far from"
                 f" those that it was trained on, or too large for `precision={self.precision!r}`"
             )
         return NetworkOutput(rules.probability(rules.combine(scores)), tuple(agreed), tuple(single))
@@ -248,7 +248,7 @@ class Predictor:
             except torch.OutOfMemoryError as error:
                 if self._batch == 1:
                     raise DataError(
-                        "the graphics card's memory does not suffice for this object, even for"
+                        "the graphics card does not have enough memory for this object, even for"
                         " one part at a time",
                         remedy="use `device='cpu'`, or a plan with a smaller `memory_gb`",
                     ) from error

@@ -141,7 +141,7 @@ def convert_dataset(
     reporter.say(f"{dataset.kind} dataset, {counted(len(dataset.cases), 'case')} -> {folder}")
     imported = import_cases(dataset, folder, copy=copy, merge_labels=merge_labels is not None)
     if not sum(1 for _ in reporter.track(imported, len(dataset.cases), "imported")):
-        reporter.say(f"{folder} was imported before: it is only checked again")
+        reporter.say(f"{folder} is already imported: it is only checked again")
     left_out = read_object(folder / RECORD).get("left_out", {})
     reporter.findings([Finding("error", case, reason) for case, reason in left_out.items()])
     record_failures(folder, "convert", left_out)
@@ -232,8 +232,10 @@ def _check(
         )
     else:
         if path.exists():
-            reporter.say(f"the dataset.json of an earlier check is now {set_aside(path).name}")
-        reporter.say(f"{path} is not written: no training case can be used")
+            reporter.say(
+                f"the dataset.json of an earlier check was renamed to {set_aside(path).name}"
+            )
+        reporter.say(f"{path} was not written: no training case can be used")
     failures = {**(left_out or {}), **failures}
     if failures:
         reporter.say(f"{counted(len(failures), 'case')} left out, see {recorded}")

@@ -99,21 +99,19 @@ def deploy(
     except RequestError:
         if not (folder / BUNDLE).exists() or folds is not None or description:
             raise
-        reporter.say(
-            f"{folder}: was deployed before, and the task has no trained fold: left as it is"
-        )
+        reporter.say(f"{folder}: already deployed, and left as it is: the task has no trained fold")
         deployment = Deployment(folder, read_bundle(folder).folds, False)
     else:
         deployment = _deploy_own(roots, task, folds, folder, description, reporter)
         if deployment.changed and archive.exists() and not zip:
             remove(archive)
             reporter.say(
-                f"{archive}: belonged to the previous model, and was removed (`zip=True` writes it)"
+                f"{archive}: belonged to the previous model and was removed (`zip=True` writes it)"
             )
     if not zip:
         return deployment
     zip_folder(folder, archive, task, bundle_files(folder))
-    reporter.say(f"{archive}: `install_model(file={archive.name!r})` elsewhere")
+    reporter.say(f"{archive}: install it elsewhere with `install_model(file={archive.name!r})`")
     return replace(deployment, archive=archive)
 
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 #: what is counted of objects beside the metrics, in words
 _COUNTS = (
     ("missed", "missed"),
-    ("false", "found where there is none"),
-    ("both_empty", "empty in both, and in no mean"),
+    ("false", "predicted where there is no label"),
+    ("both_empty", "empty in both label and prediction (not counted in the means)"),
 )
 
 

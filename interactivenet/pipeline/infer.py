@@ -117,6 +117,6 @@ def infer(
                 )  # fmt: skip
             failures |= evaluation.failures
         elif labels is not None:
-            reporter.say(f"{labels}: holds no label map of any of the cases: nothing to evaluate")
+            reporter.say(f"{labels}: holds no label map for any of the cases: nothing to evaluate")
     reporter.say(f"{output}: {counted(total - len(failures), 'case')}")
     return Inference(output, total, evaluation, failures)

@@ -155,8 +155,7 @@ def _check(task: Task, division: FoldOptions, seed: int) -> None:
     if not any(case.interaction for case in task.training):
         raise RequestError(
             f"{task.folder}: no training case has prompts",
-            remedy=f"`simulate(task={task.name!r})` makes them, then"
-            f" `check_dataset(task={task.name!r})` lists them",
+            remedy=f"run `simulate(task={task.name!r})`, then `check_dataset(task={task.name!r})`",
         )
     _divide(task, [case.name for case in task.training], division, seed)
 

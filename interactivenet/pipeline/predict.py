@@ -55,7 +55,7 @@ def predict(
     if not (nifti or probabilities):
         raise RequestError(
             "`nifti=False` without `probabilities`: nothing would be written",
-            expected="at least one of both",
+            expected="at least one of the two",
         )
     cases = read_test_set(roots, task)
     model = own_model(roots, task, folds)

@@ -112,7 +112,7 @@ def _groups(
     if test:
         reporter.say(counted(len(test), "labelled test case"))
         return [(load_predictor(model, options), test)]
-    reporter.say("no labelled test cases: each fold's validation cases, with that fold alone")
+    reporter.say("no labelled test cases: using each fold's validation cases, with that fold alone")
     cases = {case.name: case for case in dataset.training if case.interaction}
     splits = PlannedTask.load(roots.processed_task(task)).splits
     groups = []

@@ -123,7 +123,7 @@ def simulate(
             for note in case.notes
         ]
         + [
-            Finding("note", case.name, "has prompts that were not simulated here, and keeps them"
+            Finding("note", case.name, "has prompts that were not simulated here; they are kept"
                     " (`overwrite=True` replaces them)")
             for case in result.cases
             if case.status == "kept"
@@ -237,7 +237,8 @@ def labelled_cases(folder: Path) -> list[tuple[str, str, list[Path]]]:
     ]
     if not work:
         raise RequestError(
-            f"{folder / 'labelsTr'} holds no label maps", expected="some to simulate prompts from"
+            f"{folder / 'labelsTr'} holds no label maps",
+            expected="files such as CASE.nii.gz to simulate prompts from",
         )
     return work
 

@@ -81,8 +81,8 @@ def train(
     roots = roots or Roots.choose()
     if fold == "all" and options.devices > 1:
         raise RequestError(
-            field="devices", value=options.devices, expected="1 for `fold='all'`: with several"
-            " devices, one fold is trained at a time",
+            field="devices", value=options.devices, expected="1 with `fold='all'`, as several"
+            " devices can only train a single fold",
         )  # fmt: skip
     planned = PlannedTask.load(roots.processed_task(task))
     numbers = fold_numbers(planned, fold)
@@ -151,7 +151,7 @@ def _train(
     if trained.resumed >= options.epochs:
         reporter.say(
             f"{folder}: already trained for {counted(trained.resumed, 'epoch')}"
-            " (`overwrite=True` starts anew)"
+            " (`overwrite=True` starts over)"
         )
     reporter.say(
         f"best epoch {best['epoch']} of {epochs}: Dice {best['dice']:.3f}, moving average"

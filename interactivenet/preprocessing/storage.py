@@ -94,7 +94,7 @@ def load_region(folder: Path, name: str, plan: Plan) -> Region:
     try:
         if content[MADE_FROM]["settings"] != region_settings(plan):
             raise DataError(
-                f"{path}: was made with other settings than the plan's",
+                f"{path}: was made with settings other than the plan's",
                 remedy=f"run `plan(task={plan.task!r})` again",
             )
         with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:

@@ -350,5 +350,6 @@ def test_a_fault_of_the_program_is_one_line_and_never_status_one(task, monkeypat
     result = dataset(task)
     assert result.exit_code == 2
     assert (
-        "unexpected RuntimeError: surprise (please report it; --debug shows where" in result.stderr
+        "unexpected RuntimeError: surprise (please report it; --debug shows the traceback"
+        in result.stderr
     )

@@ -122,7 +122,7 @@ def test_missing_folds_are_named(trained, tmp_path):
     (results / NAME / "fold_1" / "model_last.safetensors").unlink()
     done = run(trained, "postprocess", "-t", NAME, results=results, raw=False)
     assert done.exit_code == 2
-    assert "fold 1 of 2 is not trained to its end" in done.output and "--folds 0" in done.output
+    assert "fold 1 of 2 is not fully trained" in done.output and "--folds 0" in done.output
     done = run(trained, "postprocess", "-t", NAME, "--folds", "0", results=results, raw=False)
     assert done.exit_code == 0, done.output
     choice = json.loads((results / NAME / "postprocessing.json").read_text())

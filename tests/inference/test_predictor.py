@@ -110,7 +110,7 @@ def test_too_little_memory_makes_smaller_batches(tmp_path, monkeypatch):
     np.testing.assert_allclose(made.probability(sample), expected, atol=1e-6)
     assert sizes == [8, 4, 2, 2, 2, 2]
     limit = 0
-    with pytest.raises(DataError, match="memory does not suffice for this object"):
+    with pytest.raises(DataError, match="not have enough memory for this object"):
         made.probability(sample)
 
 

@@ -148,7 +148,7 @@ def test_what_a_stage_refuses_ends_it(tmp_path, monkeypatch):
     monkeypatch.setattr("interactivenet.pipeline.simulate.simulate", refuse)
     done = CliRunner().invoke(main, ["demo", *SMALL, "-o", str(tmp_path / "demo")])
     assert done.exit_code == 2
-    assert "the demo ends here: nothing there: --overwrite would help" in done.output
+    assert "the demo stopped: nothing there: --overwrite would help" in done.output
 
 
 def test_a_signal_ends_the_stage_that_runs(tmp_path):

@@ -17,7 +17,7 @@ from interactivenet.cli.base import Command, processed_option, raw_option, requi
     "--seed",
     default=0,
     show_default=True,
-    help="Seed of the splits; it is stored in the plan.",
+    help="Seed of the splits and the training; it is stored in the plan.",
 )
 @click.option(
     "-f", "--folds", default=5, show_default=True, help="Number of cross-validation folds."

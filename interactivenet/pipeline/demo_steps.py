@@ -88,7 +88,7 @@ def demo_steps(options: DemoOptions) -> list[Step]:
             "Tr",
         )
         infer_purpose = "segment it with the deployed model"
-        purpose = "make one more scan, for the deployed model"
+        purpose = "make one more scan for the deployed model"
         last = [
             _phantom_step(purpose, NEW, 1, 0, seed=1),
             _simulate_step("simulate its points, as a clinician would click them", NEW),

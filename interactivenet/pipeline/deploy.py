@@ -77,11 +77,11 @@ def deploy(
     Args:
         task: Name of the task.
         folds: Numbers of the folds to deploy; None for those that are trained.
-        zip: Write ``models/TASK.zip``, too, to hand on.
+        zip: Also write ``models/TASK.zip``, to share.
         description: First paragraph of the model card: data, makers, licence. Empty to keep that
             of the bundle before.
-        roots: Folders of the tasks; None for ``Roots.choose()``.
-        reporter: Is told what happens.
+        roots: Folders of the tasks; by default those of the environment variables.
+        reporter: Receives the messages and the progress.
 
     Returns:
         Where the bundle is, and what became of the one before.

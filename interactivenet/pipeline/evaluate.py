@@ -62,7 +62,7 @@ def evaluate(
         tolerance_mm: Surfaces within this distance, mm, agree for the NSD.
         pictures: Draw the worst object of every case that has an image.
         jobs: Threads and processes; None for the available cores.
-        reporter: Is told what happens.
+        reporter: Receives the messages and the progress.
 
     Returns:
         A row per object, the summary, and case -> why it could not be compared.

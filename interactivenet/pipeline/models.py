@@ -55,15 +55,15 @@ def download_model(
 ) -> InstalledModel:
     """Download a published model, or the zip at an address, check it, and install it.
 
-    A download that broke off is continued. Models of the original program are converted.
+    An interrupted download is continued. Models of the original program are converted.
 
     Args:
         model: Name of a published model, or an address that begins with ``https://``.
         checksum: That the zip must have, ``"sha256:..."`` or ``"md5:..."``.
         name: ``TaskXXX_NAME`` to install it as, in place of its task's.
         overwrite: Replace a model of that name.
-        roots: Folders of the tasks; None for ``Roots.choose()``.
-        reporter: Is told what happens.
+        roots: Folders of the tasks; by default those of the environment variables.
+        reporter: Receives the messages and the progress.
         progress: Is called with the bytes done and the bytes in all, None where that is unknown.
 
     Returns:

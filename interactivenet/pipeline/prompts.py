@@ -36,8 +36,8 @@ def convert_prompts(
         voxels_in: The source (.json) has voxel indices of the image as stored, not LPS mm.
         voxels_out: Write voxel indices of the image as stored to the target (.json).
         overwrite: Replace the target where it exists.
-        roots: Where tasks are; by default as the environment says.
-        reporter: Is told what was written.
+        roots: Folders of the tasks; by default those of the environment variables.
+        reporter: Receives what was written.
 
     Returns:
         The prompts, points in RAS+ mm.

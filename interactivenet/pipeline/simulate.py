@@ -100,10 +100,10 @@ def simulate(
     Args:
         task: Name of the task, such as 'Task101_LIVER'.
         options: How the points are drawn.
-        roots: Where tasks are; by default as the environment says.
+        roots: Folders of the tasks; by default those of the environment variables.
         jobs: Threads; by default one for each available core.
         overwrite: Replace prompt files that another program or a person wrote, too.
-        reporter: Is told the progress and what was noticed.
+        reporter: Receives the progress and the findings.
 
     Returns:
         What became of every case.

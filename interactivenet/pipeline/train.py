@@ -64,17 +64,17 @@ def train(
         options: How it is trained. With ``devices`` above 1, Lightning starts the running script
             once more for every further device; what is called there returns nothing.
         validate: Segment and measure the fold's validation cases afterwards.
-        overwrite: Start anew instead of continuing.
+        overwrite: Start over instead of continuing.
         mlflow: Record the training in MLflow.
-        roots: Where tasks are; by default as the environment says.
-        reporter: Is told the progress and the metrics.
+        roots: Folders of the tasks; by default those of the environment variables.
+        reporter: Receives the progress and the metrics.
 
     Returns:
         What became of each fold.
 
     Raises:
         RequestError: There is no such task or fold, the results hold the training of something
-            else, or the device's memory does not suffice.
+            else, or the device does not have enough memory.
         DataError: A region cannot be read.
         Interrupted: A signal came: the training is saved, and continued when it is called again.
     """

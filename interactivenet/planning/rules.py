@@ -41,9 +41,9 @@ class PlanningOptions:
     Args:
         seed: Of the splits and of everything random in training; 0 or more.
         relax: At least this fraction of the points' box is added on every side.
-        memory_gb: Bound for one training step, GB.
+        memory_gb: Memory that one training step may take, GB.
         preset: Size of the network: 'tiny', 'small', 'default' or 'large'.
-        spacing: Of the target grid, mm along R, A, S; None for what suits the data.
+        spacing: Of the target grid, mm along R, A, S; None to choose it from the data.
         encoding: How points become maps, see :func:`encoding_named`.
 
     Raises:

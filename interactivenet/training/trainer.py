@@ -56,13 +56,13 @@ class TrainingOptions:
     """How a fold is trained.
 
     Args:
-        epochs: Of the whole training, over which the learning rate falls; 1 or more.
+        epochs: Number of epochs of the whole training, over which the learning rate falls.
         device: 'cuda', 'cpu', or 'auto': CUDA where there is a device.
         devices: How many graphics cards, or CPU processes, train the fold together.
         precision: 'bf16', 'fp16' (CUDA only), 'fp32', or 'auto': bf16 where the device multiplies
             in it.
-        workers: Processes that draw samples; None for what suits the machine.
-        deterministic: The same weights, bit by bit, every time; slower.
+        workers: Number of processes that draw samples; None for what suits the machine.
+        deterministic: Train reproducibly: the same weights, bit by bit, but slower.
         augmentation: How samples are varied.
 
     Raises:

@@ -272,7 +272,7 @@ def test_no_usable_case_writes_no_dataset_json(task):
 
 
 REQUESTS = {
-    "no such task": (["-t", "Task999_NONE"], f"does not exist in RAW (there are {NAME})"),
+    "no such task": (["-t", "Task999_NONE"], f"does not exist in RAW (tasks there: {NAME})"),
     "a bad name": (["-t", "liver"], "task name 'liver': expected TaskXXX_NAME"),
     "no task": ([], "Missing option '-t / --task'"),
     "no modality": (["-t", NAME, "-l", "a"], f"-m / --modality: RAW/{NAME} has no dataset.json"),

@@ -199,7 +199,7 @@ def test_one_fold_at_a_time_on_several_devices(root, tmp_path):
 def test_a_task_that_is_not_planned(root, tmp_path):
     words = ["train", "-t", "Task777_NONE", "-f", "0", "--no-validate"]
     done = CliRunner().invoke(main, [*words, "--processed", str(root / "processed")])
-    assert done.exit_code == 2 and f"there are {NAME}" in done.output
+    assert done.exit_code == 2 and f"tasks there: {NAME}" in done.output
     assert "interactivenet plan -t Task777_NONE" in done.output
     assert CliRunner().invoke(main, ["train", "-f", "0"]).exit_code == 2
 

@@ -88,14 +88,14 @@ def test_what_is_done_is_kept_and_what_changed_is_not(trained, tested, tmp_path,
         patched.setattr("interactivenet.inference.predictor.Predictor.__init__", never)
         done = run(mine, *again)
     assert done.exit_code == 0, done.output
-    assert "2 cases done before" in done.output and "checkpoint, epoch" not in done.output
+    assert "2 cases already done" in done.output and "checkpoint, epoch" not in done.output
     case = case_of(mine)
     image = read_image(case.images[0])
     write_volume(case.images[0], image.array[0][::-1] + 1, image.source)
     path = mine / "results" / NAME / "predictions" / "ensemble" / f"{case.name}.nii.gz"
     before = path.read_bytes()
     done = run(mine, *again)
-    assert done.exit_code == 0 and "1 case done before" in done.output
+    assert done.exit_code == 0 and "1 case already done" in done.output
     assert path.read_bytes() != before
 
 

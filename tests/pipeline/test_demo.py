@@ -120,7 +120,7 @@ def test_the_whole_of_it(tmp_path):
     assert before == {path: path.stat().st_mtime_ns for path in before}
     assert "data/raw/Task999_DEMO exists already" in again.stdout
     # messages of a stage name the options of its command
-    assert "1 case done before" in again.stdout and "(--overwrite does them again)" in again.stdout
+    assert "1 case already done" in again.stdout and "(--overwrite redoes them)" in again.stdout
     assert "`" not in again.stdout
 
 

@@ -158,7 +158,7 @@ BAD = {
     ),
     "fractional label": (
         lambda t: save(t / LABEL, np.full(SHAPE, 0.5, np.float32)),
-        f"{LABEL}: holds label values that are not whole, such as 0.5",
+        f"{LABEL}: holds label values that are not whole numbers, such as 0.5",
     ),
     "negative label": (
         lambda t: save(t / LABEL, np.full(SHAPE, -1, np.int16)),

@@ -193,7 +193,7 @@ def test_wrong_requests(root, tmp_path, options, message):
 def test_one_fold_at_a_time_on_several_devices(root, tmp_path):
     done = train(root, tmp_path, "--devices", "2", fold="all")
     assert done.exit_code == 2
-    assert "--devices 2: expected 1 for -f / --fold all: with several" in done.output
+    assert "--devices 2: expected 1 with -f / --fold all, as several" in done.output
 
 
 def test_a_task_that_is_not_planned(root, tmp_path):

@@ -151,7 +151,7 @@ def test_ensembles_need_probabilities_of_what_is_there(trained, tmp_path):
     image = read_image(case.images[0])
     write_volume(case.images[0], image.array[0] + 1, image.source)
     done = run(mine, "ensemble", "-t", NAME, "--no-mlflow")
-    assert done.exit_code == 1 and "was predicted with other inputs" in done.output
+    assert done.exit_code == 1 and "is out of date: inputs changed" in done.output
     assert len(list((folder / "ensemble").glob("*.nii.gz"))) == 1
     failures = json.loads((folder / "ensemble" / "failures.json").read_text())
     assert list(failures["ensemble"]) == [case.name]

@@ -170,7 +170,7 @@ def test_weights_trained_with_another_plan_are_refused(tmp_path):
     save_weights(path, network, {"epoch": 1, "plan": plan.digest})
     predictor(plan, path)
     with pytest.raises(
-        DataError, match=r"w\.safetensors: these weights were trained with another plan"
+        DataError, match=r"w\.safetensors: these weights were trained with a different plan"
     ):
         predictor(replace(plan, spacing=(1.0, 1.0, 2.0)), path)
 

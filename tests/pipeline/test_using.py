@@ -150,5 +150,5 @@ def test_refusals_speak_python(roots):
     with pytest.raises(RequestError) as refused:
         select(NAME, roots=roots)
     assert refused.value.remedy == (
-        f"run `train(task='{NAME}', fold=1)` first, or use the finished ones alone: `folds=[0]`"
+        f"run `train(task='{NAME}', fold=1)` first, or use only the finished ones: `folds=[0]`"
     )

@@ -77,7 +77,7 @@ def test_own_scans_are_imported_with_the_labels_that_they_have(tmp_path):
     )
     named = replace(options, modalities=("CT",), merge_labels="tumour")
     assert command(demo_steps(named)[0]).endswith("-m CT --merge-labels tumour")
-    with pytest.raises(RequestError, match="has 4 cases with a label, 9 were asked for"):
+    with pytest.raises(RequestError, match="has 4 labelled cases, but 9 were asked for"):
         demo_steps(replace(options, cases=8))
 
 

@@ -1,9 +1,9 @@
 """InteractiveNet: minimally interactive 3D medical image segmentation.
 
-Six points at the edge of an object, and a network that has learned what they mean, give the object.
+Given six points at the edge of an object, a trained network segments the object.
 
-What is imported from here is promised to stay; everything below is the program's own business.
-Importing it costs nothing: each name is loaded when it is first used.
+The names of this module are the stable interface; modules below it may change at any time. Each
+name is loaded when it is first used, so that importing the package is fast.
 
 Example:
     >>> from interactivenet import Predictor  # doctest: +SKIP

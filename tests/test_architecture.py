@@ -119,7 +119,7 @@ def words_of_the_outside(text):
     ("text", "words"),
     [
         ("give --raw or --no-mlflow", ["--raw", "--no-mlflow"]),
-        ("'--overwrite' starts anew", ["--overwrite"]),
+        ("'--overwrite' starts over", ["--overwrite"]),
         ("run 'interactivenet plan -t Task101_X' first", ["'interactivenet plan", "-t"]),
         ("``interactivenet plan``: a command", ["`interactivenet plan"]),
         ("the option -in", ["-in"]),

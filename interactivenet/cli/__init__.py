@@ -9,13 +9,16 @@ from interactivenet.cli.base import LazyGroup
 
 _COMMANDS = {
     "demo": ("interactivenet.cli.demo:demo", "Run every stage on a small task, within minutes."),
-    "dataset": ("interactivenet.cli.dataset:dataset", "Check a raw task; import or make one."),
+    "dataset": (
+        "interactivenet.cli.dataset:dataset",
+        "Check a raw task; import one, or make a synthetic one.",
+    ),
     "simulate": ("interactivenet.cli.simulate:simulate", "Simulate margin points from labels."),
     "plan": ("interactivenet.cli.plan:plan", "Measure a task, plan its training, preprocess."),
     "train": ("interactivenet.cli.train:train", "Train the folds of a planned task."),
     "postprocess": (
         "interactivenet.cli.postprocess:postprocess",
-        "Choose checkpoint and postprocessing by cross-validation.",
+        "Choose the checkpoint and postprocessing by cross-validation.",
     ),
     "predict": ("interactivenet.cli.predict:predict", "Segment the test cases with each fold."),
     "ensemble": ("interactivenet.cli.ensemble:ensemble", "Average the folds' predictions."),
@@ -23,9 +26,9 @@ _COMMANDS = {
     "evaluate": ("interactivenet.cli.evaluate:evaluate", "Compare predictions with labels."),
     "robustness": (
         "interactivenet.cli.robustness:robustness",
-        "Segment with disturbed points, and compare.",
+        "Measure how results depend on the exact placement of the points.",
     ),
-    "deploy": ("interactivenet.cli.deploy:deploy", "Write a trained task as a model to hand on."),
+    "deploy": ("interactivenet.cli.deploy:deploy", "Package a trained task as a model to share."),
     "infer": ("interactivenet.cli.infer:infer", "Segment new cases."),
     "models": (
         "interactivenet.cli.models:models",

@@ -60,14 +60,16 @@ class _Reporting(click.Command):
                 traceback.print_exc()
             raise Refusal(translate(one_line(error), ctx)) from error
         except Interrupted as signal:
-            click.echo(f"{signal}: what is done is kept; run the same command again to continue")
+            click.echo(f"{signal}: finished work is kept; run the same command again to continue")
             ctx.exit(128 + signal.number)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:  # a fault of the program: not to be taken for "1, some failed"
             if ctx.meta.get(_DEBUG):
                 traceback.print_exc()
-            raise Refusal(f"{describe_failure(error)[:-1]}; --debug shows where)") from error
+            raise Refusal(
+                f"{describe_failure(error)[:-1]}; --debug shows the traceback)"
+            ) from error
 
 
 class Command(_Reporting):
@@ -137,7 +139,7 @@ def _after_check(callback: Callable[..., Any]) -> Callable[..., Any]:
 
 def task_option(function: Function) -> Function:
     """Add ``-t/--task``."""
-    return click.option("-t", "--task", metavar="TaskXXX_NAME", help="The task.")(function)
+    return click.option("-t", "--task", metavar="TaskXXX_NAME", help="Name of the task.")(function)
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,8 @@ class RootOption:
         """Add the option."""
         return click.option(
             f"--{self.name}", type=DataPath(self.access),
-            help=f"Folder of {self.content}.  [interactivenet_{self.name}, or {self.default}]",
+            help=f"Folder of {self.content}.  [default: $interactivenet_{self.name}, or"
+            f" {self.default}]",
         )(function)  # fmt: skip
 
     def with_access(self, access: Access | Rule) -> RootOption:
@@ -172,7 +175,9 @@ results_option = RootOption("results", "results", "results", "writes")
 def jobs_option(function: Function) -> Function:
     """Add ``--jobs``."""
     return click.option(
-        "--jobs", type=click.IntRange(min=1), help="Threads.  [default: the available cores]"
+        "--jobs",
+        type=click.IntRange(min=1),
+        help="Number of threads.  [default: all available cores]",
     )(function)
 
 

@@ -11,7 +11,8 @@ from interactivenet.cli.base import Group, jobs_option, raw_option, required, ta
 from interactivenet.cli.folders import DataPath
 
 _LABEL_HELP = (
-    "A label's name, numbered from 1 in the order given, or VALUE=NAME. Repeat for several."
+    "Name of a label, numbered from 1 in the order given, or VALUE=NAME. Repeat the option for"
+    " several labels."
 )
 
 
@@ -19,7 +20,8 @@ _LABEL_HELP = (
 @task_option
 @click.option(
     "-m", "--modality", "modalities", multiple=True, metavar="NAME",
-    help="A modality, such as MR or CT, in the order _0000, _0001 ... Repeat for several.",
+    help="Name of a modality, such as MR or CT. Repeat the option for several, in the order _0000,"
+    " _0001 ...",
 )  # fmt: skip
 @click.option("-l", "--label", "labels", multiple=True, metavar="NAME", help=_LABEL_HELP)
 @click.option("--subtypes", is_flag=True, help="Read each case's subtype from subtypes.json.")
@@ -39,8 +41,8 @@ def dataset(
     """Check a raw task, print what is found, and write its dataset.json.
 
     Every image, label map and prompt file is read. A case with an error is left out of
-    dataset.json and named in failures.json; warnings and notes cost nothing. Without -m and -l,
-    a task that has a dataset.json is checked again with what that says.
+    dataset.json and named in failures.json; a case with only warnings or notes stays in. Without
+    -m and -l, the modalities and labels are those of the task's existing dataset.json.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -67,16 +69,17 @@ def dataset(
 @task_option
 @click.option(
     "-m", "--modality", "modalities", multiple=True, metavar="NAME",
-    help="A modality, where the source does not name them. Repeat for several.",
+    help="Name of a modality, if SOURCE does not name them. Repeat the option for several.",
 )  # fmt: skip
 @click.option("-l", "--label", "labels", multiple=True, metavar="NAME", help=_LABEL_HELP)
-@click.option("--merge-labels", metavar="NAME", help="Make all labels one, of this name.")
+@click.option("--merge-labels", metavar="NAME", help="Merge all labels into one with this name.")
 @click.option("--copy", is_flag=True, help="Copy files instead of hard-linking them.")
 @click.option("--cases", type=click.IntRange(min=1),
-              help="Take so many of the cases with a label, drawn by --seed.")  # fmt: skip
+              help="Number of labelled cases to take, drawn at random.  [default: all"
+              " cases]")  # fmt: skip
 @click.option("--test-cases", default=0, type=click.IntRange(min=0),
-              help="And so many others of them as test cases.")  # fmt: skip
-@click.option("--seed", default=0, show_default=True)
+              help="Number of further labelled cases to take as test cases.")  # fmt: skip
+@click.option("--seed", default=0, show_default=True, help="Seed of the random draw of cases.")
 @raw_option.with_access("writes")
 @jobs_option
 @click.pass_context
@@ -114,24 +117,42 @@ def convert(
 
 @dataset.command("phantom")
 @task_option
-@click.option("--cases", default=10, show_default=True, help="Training cases.")
-@click.option("--test-cases", default=2, show_default=True, help="Test cases.")
+@click.option("--cases", default=10, show_default=True, help="Number of training cases.")
+@click.option("--test-cases", default=2, show_default=True, help="Number of test cases.")
 @click.option(
     "-m", "--modality", "modalities", multiple=True, default=("MR",), show_default=True,
-    metavar="NAME", help="A modality; CT has Hounsfield units. Repeat for several.",
+    metavar="NAME",
+    help="Name of a modality; CT is in Hounsfield units. Repeat the option for several.",
 )  # fmt: skip
 @click.option(
     "-l", "--label", "labels", multiple=True, default=("tumour",), show_default=True,
-    metavar="NAME", help="A label. Repeat for several.",
+    metavar="NAME", help="Name of a label. Repeat the option for several.",
 )  # fmt: skip
-@click.option("--objects", default=1, show_default=True, help="Objects per label and case.")
-@click.option("--shape", type=(int, int, int), default=(64, 64, 32), show_default=True)
 @click.option(
-    "--spacing", type=(float, float, float), default=(1.0, 1.0, 2.0), show_default=True, help="mm."
+    "--objects", default=1, show_default=True, help="Number of objects per label and case."
 )
-@click.option("--oblique", default=0.0, show_default=True, help="Degrees that the grid is tilted.")
-@click.option("--orientation", default="LPS", show_default=True, help="Axes as stored.")
-@click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--shape",
+    type=(int, int, int),
+    default=(64, 64, 32),
+    show_default=True,
+    help="Voxels along each axis.",
+)
+@click.option(
+    "--spacing",
+    type=(float, float, float),
+    default=(1.0, 1.0, 2.0),
+    show_default=True,
+    help="Voxel spacing, in mm.",
+)
+@click.option("--oblique", default=0.0, show_default=True, help="Tilt of the grid, in degrees.")
+@click.option(
+    "--orientation",
+    default="LPS",
+    show_default=True,
+    help="Orientation in which the axes are stored.",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of the synthetic scans.")
 @raw_option.with_access("writes")
 @jobs_option
 @click.pass_context
@@ -143,7 +164,7 @@ def phantom(
     jobs: int | None,
     **settings: Any,
 ) -> None:
-    """Make a task of synthetic scans with lobulated tumours, to try things on."""
+    """Make a task of synthetic scans with lobulated tumours, to try the program on."""
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.phantom import PhantomSettings
     from interactivenet.datasets.task import Roots

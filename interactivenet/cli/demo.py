@@ -24,20 +24,40 @@ if TYPE_CHECKING:
 @click.command("demo", cls=Command)
 @click.option("-o", "--output", default="demo", show_default=True, metavar="FOLDER",
               type=DataPath("writes", file_okay=False),
-              help="Where everything goes.")  # fmt: skip
+              help="Folder for everything that the demo writes.")  # fmt: skip
 @click.option("--data", type=DataPath("reads"), metavar="FOLDER",
-              help="Your own scans (images/ and labels/, a Decathlon or nnU-Net dataset); some of"
-              " them are taken, and none is altered.  [default: synthetic scans]")  # fmt: skip
+              help="Your own scans (images/ and labels/, or a Decathlon or nnU-Net dataset). The"
+              " demo uses some of them and alters none.  [default: synthetic scans]")  # fmt: skip
 @click.option("-m", "--modality", "modalities", multiple=True, metavar="NAME",
-              help="Of --data: CT, where it is CT; for each modality.")  # fmt: skip
+              help="Name of a modality of --data; use CT for a CT scan. Repeat the option for"
+              " several.")  # fmt: skip
 @click.option("-l", "--label", "labels", multiple=True, metavar="NAME",
-              help="Of --data: a label, as for 'dataset convert'.")  # fmt: skip
-@click.option("--merge-labels", default="", metavar="NAME", help="Of --data: make all labels one.")
+              help="Name of a label of --data, as for 'dataset convert'. Repeat the option for"
+              " several.")  # fmt: skip
+@click.option(
+    "--merge-labels",
+    default="",
+    metavar="NAME",
+    help="Merge all labels of --data into one with this name.",
+)
 @click.option("--cases", type=click.IntRange(min=2),
-              help="To train with.  [default: 24, of --data 20]")  # fmt: skip
-@click.option("--test-cases", type=click.IntRange(min=1), help="[default: 6, of --data 4]")
-@click.option("-e", "--epochs", type=click.IntRange(min=1), help="[default: 50, of --data 30]")
-@click.option("--deterministic", is_flag=True, help="The same weights every time; slower.")
+              help="Number of training cases.  [default: 24, or 20 with --data]")  # fmt: skip
+@click.option(
+    "--test-cases",
+    type=click.IntRange(min=1),
+    help="Number of test cases.  [default: 6, or 4 with --data]",
+)
+@click.option(
+    "-e",
+    "--epochs",
+    type=click.IntRange(min=1),
+    help="Number of training epochs.  [default: 50, or 30 with --data]",
+)
+@click.option(
+    "--deterministic",
+    is_flag=True,
+    help="Train reproducibly: the same weights every time, but slower.",
+)
 @click.pass_context
 def demo(
     ctx: click.Context,
@@ -53,14 +73,14 @@ def demo(
 ) -> None:
     """Run every stage on a small task: make or import it, train, test, deploy, infer.
 
-    Each command is printed as one would type it in the demo's folder. Started again, the demo
-    continues where it was.
+    Each command is printed as you would type it in the demo's folder. Run again, the demo
+    continues where it stopped.
     """
     from interactivenet.cli.reporting import say
     from interactivenet.pipeline.demo import demo as run_demo
 
     if data is None and (modalities or labels or merge_labels):
-        raise click.UsageError("-m, -l and --merge-labels belong to --data.")
+        raise click.UsageError("-m, -l and --merge-labels can only be used with --data.")
     result = run_demo(
         output,
         data=data,
@@ -79,11 +99,11 @@ def demo(
     if dice:
         between = f" ({dice['min']:.3f} to {dice['max']:.3f})" if dice["n"] > 1 else ""
         say(f"Dice of the test cases: {dice['mean']:.3f}{between}, n = {dice['n']}")
-    say(f"the report, to be opened in a browser: {result.report}")
+    say(f"the report (open it in a browser): {result.report}")
     say(f"the deployed model and its card: {result.model}")
     say(f"segmentations of new scans: {result.segmentations}")
-    say("next: your own scans, interactivenet demo --data FOLDER -o FOLDER; then step by step, with"
-        " more epochs and without --preset tiny: docs/tutorials/your-own-data.md")  # fmt: skip
+    say("next: your own scans, with interactivenet demo --data FOLDER -o FOLDER; then step by step,"
+        " with more epochs and without --preset tiny: docs/tutorials/your-own-data.md")  # fmt: skip
     if result.failures:
         ctx.exit(1)
 
@@ -124,5 +144,5 @@ def _in_words_of_its_command(ctx: click.Context, step: Step) -> Iterator[None]:
         try:
             yield
         except InteractiveNetError as error:
-            message = f"the demo ends here: {translate(one_line(error), inner)}"
+            message = f"the demo stopped: {translate(one_line(error), inner)}"
             raise RequestError(message) from error

@@ -19,14 +19,16 @@ from interactivenet.cli.folders import DataPath
 @click.command("deploy", cls=Command)
 @task_option
 @click.option("--folds", default="all", show_default=True, metavar="K,K|all",
-              help="Which folds to deploy.")  # fmt: skip
-@click.option("--zip", is_flag=True, help="Write models/TASK.zip, too, to hand on.")
+              help="Folds to deploy; all: every trained fold.")  # fmt: skip
+@click.option("--zip", is_flag=True, help="Also write models/TASK.zip, to share.")
 @click.option("--grand-challenge", type=DataPath("writes"), metavar="FOLDER",
-              help="Write what a grand-challenge algorithm is built from.")  # fmt: skip
+              help="Also write the files from which a grand-challenge algorithm is built, into this"
+              " folder.")  # fmt: skip
 @click.option("--settings", type=DataPath("reads"), metavar="FILE",
-              help="JSON: the algorithm's interfaces (docs/how-to/deploying.md).")  # fmt: skip
+              help="JSON file with the algorithm's interfaces (see"
+              " docs/how-to/deploying.md).")  # fmt: skip
 @click.option("--image", default="interactivenet", show_default=True,
-              help="The container image that the algorithm is built on.")  # fmt: skip
+              help="Container image that the algorithm is built on.")  # fmt: skip
 @click.option("--description", default="", metavar="TEXT",
               help="First paragraph of the model card: data, makers, licence.")  # fmt: skip
 @processed_option.with_access("ignores")  # a deployed model needs nothing of its task
@@ -42,11 +44,11 @@ def deploy(
     processed: Path | None,
     results: Path | None,
 ) -> None:
-    """Write a trained task as a bundle: weights, plan, postprocessing, checksums, model card.
+    """Package a trained task as a bundle: weights, plan, postprocessing, checksums, model card.
 
-    The bundle goes to models/TASK of the results, where infer finds it; it can be moved anywhere,
-    and holds no patient's name. With --grand-challenge a model that is deployed already (or was
-    installed) needs nothing of its task.
+    The bundle is written to models/TASK in the results folder, where 'infer' finds it; it can be
+    moved anywhere, and contains no patient's name. With --grand-challenge, a model that is already
+    deployed or installed can be used without the data of its task.
     """
     from interactivenet.cli.reporting import say
     from interactivenet.cli.terminal import Terminal
@@ -56,9 +58,9 @@ def deploy(
 
     name = required(task, "-t / --task")
     if not image.strip():
-        raise click.UsageError("--image is empty: expected the name of an image.")
+        raise click.UsageError("--image is empty: expected the name of a container image.")
     if settings is not None and grand_challenge is None:
-        raise click.UsageError("--settings belongs to --grand-challenge.")
+        raise click.UsageError("--settings can only be used with --grand-challenge.")
     if grand_challenge is not None:  # refused before anything is written
         from interactivenet.grand_challenge.folder import check_target
         from interactivenet.grand_challenge.settings import AlgorithmSettings
@@ -78,6 +80,6 @@ def deploy(
 
         write_algorithm(deployment.folder, grand_challenge, chosen, image)
         say(
-            f"{grand_challenge}: do_build.sh, do_test_run.sh, do_save.sh; README.md names the"
+            f"{grand_challenge}: do_build.sh, do_test_run.sh, do_save.sh; README.md lists the"
             " interfaces"
         )

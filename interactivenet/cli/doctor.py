@@ -18,7 +18,7 @@ _STYLES = {"problem": "bold red", "note": "yellow", "ok": "green"}
 
 
 @click.command("doctor", cls=Command)
-@click.option("--require-gpu", is_flag=True, help="Count it as a problem if no GPU can be used.")
+@click.option("--require-gpu", is_flag=True, help="Report a problem if no GPU can be used.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @raw_option.with_access("ignores")
 @processed_option.with_access("ignores")
@@ -34,8 +34,8 @@ def doctor(
 ) -> None:
     """Check this installation, machine or container, and say how to fix what will fail.
 
-    Versions, GPU and driver, processor, memory, folders, the MLflow store, in 10 to 30 seconds.
-    Exit status 1 where a command will fail, 0 where none will, though some may be slow.
+    Checks versions, GPU and driver, processor, memory, folders and the MLflow store, in 10 to 30
+    seconds. Exit status: 1 if a command will fail, 0 if none will, though some may be slow.
     """
     from interactivenet.doctor import examine
 

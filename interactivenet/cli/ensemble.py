@@ -13,7 +13,7 @@ from interactivenet.cli.network_options import mlflow_option, output_options, ro
 @click.command("ensemble", cls=Command)
 @roots_options
 @click.option("-f", "--folds", metavar="0,1,2|all", default="all", show_default=True,
-              help="The folds; all: those whose probabilities were kept.")  # fmt: skip
+              help="Folds to average; all: every fold with probabilities.")  # fmt: skip
 @output_options
 @mlflow_option
 @click.pass_context
@@ -29,9 +29,9 @@ def ensemble(
     processed: Path | None,
     results: Path | None,
 ) -> None:
-    """Average the probabilities that 'predict -w' kept of each fold, however many there are.
+    """Average the probabilities that 'predict -w' wrote for each fold, however many there are.
 
-    Writes predictions/ensemble/CASE.nii.gz into TASK of the results; no network is needed.
+    Writes predictions/ensemble/CASE.nii.gz into the task's results folder; no network is run.
     """
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots

@@ -44,32 +44,43 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
 
 @click.command("evaluate", cls=Command)
 @click.option("-p", "--predictions", type=DataPath(_access_to_predictions),
-              help="Folder of label maps, or one.")  # fmt: skip
-@click.option("-l", "--labels", type=_READ, help="Folder of the true label maps, or one.")
-@click.option("-i", "--images", type=_READ, help="Folder of CASE_0000 ... or CASE: for pictures.")
+              help="Folder of predicted label maps, or a single one.")  # fmt: skip
+@click.option("-l", "--labels", type=_READ, help="Folder of true label maps, or a single one.")
 @click.option(
-    "-in", "--interactions", type=_READ, help="Folder of points: for pictures and objects."
+    "-i", "--images", type=_READ, help="Folder of images (CASE_0000 ... or CASE), for pictures."
+)
+@click.option(
+    "-in",
+    "--interactions",
+    type=_READ,
+    help="Folder of points, for pictures and to tell objects of one label apart.",
 )
 @click.option("-o", "--output", type=DataPath("writes"),
               help="Folder to write to.  [default: PREDICTIONS/evaluation]")  # fmt: skip
-@click.option("--subtypes", type=_READ, help='JSON: {"CASE": "subtype", ...}.')
-@click.option("--name", "names", multiple=True, metavar="VALUE=NAME", help="Name of a label.")
+@click.option("--subtypes", type=_READ, help='JSON file of subtypes: {"CASE": "subtype", ...}.')
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="VALUE=NAME",
+    help="Name of a label value. Repeat the option for several.",
+)
 @click.option("--tolerance-mm", default=2.0, show_default=True, type=click.FloatRange(min=0),
-              help="Distance within which surfaces agree, for the NSD.")  # fmt: skip
+              help="Distance within which surfaces agree, in mm, for the NSD.")  # fmt: skip
 @click.option("--pictures/--no-pictures", default=True, show_default=True,
-              help="Draw every case's worst object, where there are images.")  # fmt: skip
+              help="Draw the worst object of every case that has an image.")  # fmt: skip
 @jobs_option
 @click.option("--robustness", is_flag=True,
               help="The old spelling of 'interactivenet robustness'.")  # fmt: skip
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1),
-              help="Of each disturbance.")  # fmt: skip
+              help="Number of times each perturbation is drawn.")  # fmt: skip
 @click.option("-s", "--seed", default=0, show_default=True, type=click.IntRange(min=0),
-              help="Of the disturbances.")  # fmt: skip
+              help="Seed of the perturbations.")  # fmt: skip
 @task_option
 @raw_option.with_access(only_with("robustness"))
 @processed_option.with_access(only_with("robustness"))
 @results_option.with_access(_access_to_results)
-@click.option("--overwrite", is_flag=True, help="Do again what is done.")
+@click.option("--overwrite", is_flag=True, help="Redo finished work.")
 @network_options
 @click.pass_context
 def evaluate(
@@ -95,10 +106,10 @@ def evaluate(
     results: Path | None,
     options: InferenceOptions,
 ) -> None:
-    """Compare predictions, of this or any other program, with labels of the same name.
+    """Compare predictions, from this or any other program, with labels of the same name.
 
-    Writes metrics.json, metrics.csv, report.html, figures/ and run.json. Beside the predictions,
-    CASE.json and objects/ are used where 'predict' wrote them.
+    Writes metrics.json, metrics.csv, report.html, figures/ and run.json. Also uses CASE.json and
+    objects/ beside the predictions, if 'predict' wrote them.
     """
     from interactivenet.cli.reporting import say
     from interactivenet.cli.terminal import Terminal

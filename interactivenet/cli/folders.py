@@ -120,8 +120,8 @@ def _is_there(path: Path, mounts: Sequence[Mount]) -> bool:
     """Whether something can be read: it is mounted, or was put into the image."""
     mount = nearest(path, mounts)
     # not Path.exists, which fails in a folder that may not be looked into
-    there = os.path.exists(path)  # noqa: PTH110
-    return lasts(path, mounts) or (there and mount is not None and not mount.is_anonymous)
+    exists = os.path.exists(path)  # noqa: PTH110
+    return lasts(path, mounts) or (exists and mount is not None and not mount.is_anonymous)
 
 
 def _why_unwritable(path: Path) -> str | None:
@@ -131,17 +131,17 @@ def _why_unwritable(path: Path) -> str | None:
     if os.access(folder, os.W_OK | os.X_OK):
         return None
     if _is_read_only(folder):
-        return "it is mounted read-only, to be mounted without :ro"
+        return "it is mounted read-only: mount it without :ro"
     owner, user = folder.stat(), os.getuid()
     if owner.st_uid == user:
         return (
-            f"{folder} may not be written to by its owner, mode {owner.st_mode & 0o7777:o} (or"
-            " SELinux forbids it: docker run -v FOLDER:...:z)"
+            f"{folder} is not writable by its owner, mode {owner.st_mode & 0o7777:o}: run chmod u+w"
+            " FOLDER; or, if SELinux forbids writing, docker run -v FOLDER:...:z"
         )
     return (
-        f"{folder} belongs to user {owner.st_uid}, and this is {user}: run the container as who"
-        ' may write there (docker run --user "$(id -u):$(id -g)", podman run --userns keep-id), or'
-        f" change its owner (chown -R {user}:{os.getgid()} FOLDER)"
+        f"{folder} belongs to user {owner.st_uid}, but the container runs as user {user}: run it as"
+        ' a user who may write there (docker run --user "$(id -u):$(id -g)", podman run --userns'
+        f" keep-id), or change the folder's owner (chown -R {user}:{os.getgid()} FOLDER)"
     )
 
 
@@ -153,10 +153,10 @@ def _how_to_mount(command: str, need: _Need) -> str:
     inside = (volume for volume in _VOLUMES if need.path.is_relative_to(volume))
     volume = next(inside, need.folder)
     if need.written:
-        reason = "what is written there is lost with the container"
+        reason = "nothing is mounted there, so that its output would be lost with the container"
     else:
-        reason = "it is read there"
+        reason = "nothing is mounted there"
     return (
-        f"{command} needs {volume} ({need.name}), where nothing is mounted, and {reason}:"
+        f"{command} needs {volume} ({need.name}), but {reason}: use"
         f" docker run -v FOLDER:{volume}, or apptainer run -B FOLDER:{volume}"
     )

@@ -33,24 +33,24 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
 @click.command("infer", cls=Command)
 @task_option
 @click.option("-i", "--images", multiple=True, type=DataPath("reads"), metavar="PATH",
-              help="Folder of images, a file, or a DICOM folder; once per modality of a single"
-              " case.")  # fmt: skip
+              help="Folder of images; or, for a single case, an image file or DICOM folder, once"
+              " per modality.")  # fmt: skip
 @click.option("-in", "--interactions", type=DataPath("reads"), metavar="PATH",
-              help="Folder of points, named as the cases, or a file.")  # fmt: skip
+              help="Folder of points files named like the cases, or a single file.")  # fmt: skip
 @click.option("-o", "--output", type=DataPath("writes"), metavar="FOLDER",
-              help="Where the label maps go.")  # fmt: skip
+              help="Folder for the label maps.")  # fmt: skip
 @click.option("-l", "--labels", type=DataPath("reads"), metavar="PATH",
               help="Label maps to compare with.")  # fmt: skip
-@click.option("-m", "--mlflow", is_flag=True, help="Record it in MLflow.")
+@click.option("-m", "--mlflow", is_flag=True, help="Record the run in MLflow.")
 @click.option("--model", metavar="deployed|own|FOLDER",
-              help="Which model, where there are several.")  # fmt: skip
+              help="Model to use, if the task has several.")  # fmt: skip
 @click.option("--format", type=click.Choice(["nii.gz", "mha", "nrrd"]),
               default="nii.gz", show_default=True, help="Format of the label maps.")  # fmt: skip
-@click.option("-w", "--probabilities", is_flag=True, help="Write CASE.npz: probabilities.")
+@click.option("-w", "--probabilities", is_flag=True, help="Also write probabilities (CASE.npz).")
 @click.option("--any-points", is_flag=True,
-              help="Take any number of points, not six margin points.")  # fmt: skip
+              help="Accept any number of points, not only six margin points.")  # fmt: skip
 @network_options
-@click.option("--overwrite", is_flag=True, help="Redo what is done already.")
+@click.option("--overwrite", is_flag=True, help="Redo finished work.")
 @processed_option.with_access("ignores")  # a deployed model needs nothing of its task
 @results_option.with_access(_access_to_results)
 @click.pass_context
@@ -72,9 +72,9 @@ def infer(
     results: Path | None,
     options: InferenceOptions,
 ) -> None:
-    """Segment new cases with a trained model, and compare them with labels where given.
+    """Segment new cases with a trained model, and compare them with labels if given.
 
-    Each case gives OUTPUT/CASE.nii.gz on the grid of its image, and CASE.json with what was found.
+    Writes OUTPUT/CASE.nii.gz, on the grid of the case's image, and CASE.json, with its objects.
     """
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots

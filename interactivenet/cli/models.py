@@ -18,29 +18,29 @@ if TYPE_CHECKING:
 
 _HERE = "interactivenet.cli.models:"
 _COMMANDS = {
-    "list": (f"{_HERE}list_models", "What is installed, and what can be downloaded."),
-    "download": (f"{_HERE}download", "Download a published model, and install it."),
-    "install": (f"{_HERE}install", "Install a model that 'deploy' made, a zip or a folder."),
-    "show": (f"{_HERE}show", "Show what is known of a model."),
+    "list": (f"{_HERE}list_models", "List installed models, and those that can be downloaded."),
+    "download": (f"{_HERE}download", "Download and install a published model."),
+    "install": (f"{_HERE}install", "Install a model that 'deploy' wrote, from its zip or folder."),
+    "show": (f"{_HERE}show", "Show the details and the card of a model."),
     "remove": (f"{_HERE}remove", "Remove an installed model."),
     "convert": (
         "interactivenet.cli.models_convert:convert",
-        "Make a bundle of a model of the original program.",
+        "Convert a model of the original program (0.2.x).",
     ),
 }
 #: of a download, between two lines of a log
 _STEP = 0.1
 _name = click.option(
-    "--name", metavar="TaskXXX_NAME", help="Install it under another name than its task's."
+    "--name", metavar="TaskXXX_NAME", help="Name to install the model under, instead of its task's."
 )
 _overwrite = click.option(
-    "--overwrite", is_flag=True, help="Replace an installed model of that name."
+    "--overwrite", is_flag=True, help="Replace an installed model of the same name."
 )
 
 
 @click.group("models", cls=LazyGroup, commands_at=_COMMANDS)
 def models() -> None:
-    """Pretrained models, which 'interactivenet infer -t NAME' then uses."""
+    """Manage pretrained models, which 'interactivenet infer -t NAME' uses."""
 
 
 @click.command("list", cls=Command)
@@ -60,9 +60,9 @@ def list_models(as_json: bool, results: Path | None) -> None:
 
 @click.command("download", cls=Command)
 @click.argument("model", metavar="NAME|URL", required=False)
-@click.option("-t", "--task", metavar="NAME", help="The same as the argument.")
+@click.option("-t", "--task", metavar="NAME", help="Same as the argument NAME|URL.")
 @click.option(
-    "--checksum", metavar="sha256:HEX", help="Checksum that the zip must have; md5:HEX works, too."
+    "--checksum", metavar="sha256:HEX", help="Checksum that the zip must have; md5:HEX also works."
 )
 @_name
 @_overwrite
@@ -77,7 +77,7 @@ def download(
 ) -> None:
     """Download a published model, or the zip at an address, check it, and install it.
 
-    A download that broke off is continued when the command is run again. Models of the original
+    An interrupted download continues when the command is run again. Models of the original
     program are converted.
     """
     from interactivenet.cli.terminal import Terminal
@@ -102,7 +102,7 @@ def download(
 @_overwrite
 @results_option
 def install(file: Path, name: str | None, overwrite: bool, results: Path | None) -> None:
-    """Check a model, FILE.zip or a folder, and install it as models/TASK of the results."""
+    """Check a model, a zip or a folder, and install it as models/TASK in the results folder."""
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots
     from interactivenet.pipeline.models import install_model
@@ -117,7 +117,7 @@ def install(file: Path, name: str | None, overwrite: bool, results: Path | None)
 @click.argument("name")
 @results_option.with_access("reads")
 def show(name: str, results: Path | None) -> None:
-    """Show what is known of a model, with its model card."""
+    """Show the details of a model, and its model card."""
     from interactivenet.cli.models_shown import show_model
 
     show_model(_folder(results), name)
@@ -140,7 +140,7 @@ def remove(name: str, yes: bool, results: Path | None) -> None:
     if not yes:
         if not _can_ask():
             raise RequestError(
-                f"{local.folder}: there is no terminal to confirm this: --yes removes it"
+                f"{local.folder}: cannot ask for confirmation here: add --yes to remove it"
             )
         if not click.confirm(f"Remove {local.folder} ({in_words(local.size)})?"):
             say(f"{local.folder}: kept")

@@ -14,14 +14,14 @@ from interactivenet.cli.folders import DataPath
 @click.argument("source", type=DataPath("reads", exists=True))
 @task_option
 @click.option("-l", "--label", default="tumour", show_default=True, metavar="NAME",
-              help="Name of its label.")  # fmt: skip
+              help="Name of the model's label.")  # fmt: skip
 @click.option("-m", "--modality", metavar="NAME",
-              help="Name of its image.  [default: CT or MR]")  # fmt: skip
+              help="Name of the model's modality.  [default: CT or MR, by its plans]")  # fmt: skip
 @click.option("--grow", is_flag=True,
-              help="Let the points' box first grow by the depth of margin points, so that cuts are"
-              " as large as those that the model was trained on.")  # fmt: skip
+              help="Grow the box around the points by the depth of margin points, so that the"
+              " regions cut out are as large as those that the model was trained on.")  # fmt: skip
 @results_option
-@click.option("--overwrite", is_flag=True, help="Replace a model that is there.")
+@click.option("--overwrite", is_flag=True, help="Replace an installed model of the same name.")
 def convert(
     source: Path,
     task: str | None,
@@ -31,11 +31,11 @@ def convert(
     results: Path | None,
     overwrite: bool,
 ) -> None:
-    """Turn SOURCE, a model published by InteractiveNet 0.2.x, into a model of this version.
+    """Convert SOURCE, a model published by InteractiveNet 0.2.x, into a model of this version.
 
     SOURCE is its folder or zip: plans.json, postprocessings.json and model/FOLD/data/model.pth.
-    Nothing of it is executed. Inference then follows the rules of the original program. Without
-    -t, the task has the name of SOURCE.
+    No code in it is executed. Inference with the model follows the rules of the original program.
+    Without -t, the model is named after SOURCE.
     """
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots

@@ -58,7 +58,7 @@ def show_list(models: Path) -> None:
     else:
         say(f"{models}: no model is installed")
     names = {local.name for local in installed}
-    table = _table("published", "what for", "how to get it")
+    table = _table("published", "purpose", "command")
     for name, model in PUBLISHED.items():
         status = "installed" if name in names else _command(name)
         table.add_row(Text(name), Text(model.about), Text(status))
@@ -71,7 +71,7 @@ def show_model(models: Path, name: str) -> None:
         model = PUBLISHED[name]
         images = ", ".join(model.modalities)
         say(f"{name}: {model.about}; segments: {model.label}; images: {images}")
-        say(f"not installed: '{_command(name)}'")
+        say(f"not installed: run '{_command(name)}'")
         return
     local = find_local(models, name)
     say(f"{name}: in {local.folder}, {in_words(local.size)}")

@@ -15,7 +15,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def roots_options(function: Function) -> Function:
     """Add ``-t``, ``--raw``, ``--processed``, ``--results`` and ``--overwrite``."""
-    overwrite = click.option("--overwrite", is_flag=True, help="Redo what is done already.")
+    overwrite = click.option("--overwrite", is_flag=True, help="Redo finished work.")
     for option in (overwrite, results_option, processed_option, raw_option, task_option):
         function = option(function)
     return function
@@ -36,13 +36,16 @@ def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--restore", type=click.Choice(["probability", "label"]),
                      default="probability", show_default=True,
-                     help="What goes back to the scan's grid; label: faster, stepped."),
+                     help="What is resampled to the scan's grid; label: faster, but with stepped"
+                     " surfaces."),
         click.option("--precision", type=click.Choice(["auto", "bf16", "fp16", "fp32"]),
-                     default="auto", show_default=True, help="As for train."),
+                     default="auto", show_default=True,
+                     help="Precision of the network; auto: bf16 if the GPU or CPU multiplies in it,"
+                     " otherwise fp32."),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
-                     show_default=True, help="What to segment on."),
+                     show_default=True, help="Device to segment on; auto: a GPU if available."),
         click.option("--tta/--no-tta", "mirrored", default=True, show_default=True,
-                     help="Average over the mirrored axes: 8 times the work, better."),
+                     help="Average over mirrored copies of the image: better, 8 times the work."),
     ):  # fmt: skip
         collected = option(collected)
     return collected
@@ -52,9 +55,9 @@ def output_options(function: Function) -> Function:
     """Add ``-n`` and ``-w``."""
     for option in (
         click.option("-w", "--probabilities", is_flag=True,
-                     help="Write CASE.npz: probabilities, float16, as ensemble needs them."),
+                     help="Write probabilities (CASE.npz, float16), which 'ensemble' needs."),
         click.option("-n", "--nifti/--no-nifti", default=True, show_default=True,
-                     help="Write CASE.nii.gz: label maps."),
+                     help="Write label maps (CASE.nii.gz)."),
     ):  # fmt: skip
         function = option(function)
     return function
@@ -63,4 +66,4 @@ def output_options(function: Function) -> Function:
 def mlflow_option(function: Function) -> Function:
     """Add ``--mlflow``."""
     return click.option("--mlflow/--no-mlflow", default=True, show_default=True,
-                        help="Record the stage in MLflow.")(function)  # fmt: skip
+                        help="Record the run in MLflow.")(function)  # fmt: skip

@@ -12,22 +12,38 @@ from interactivenet.cli.base import Command, processed_option, raw_option, requi
 
 @click.command("plan", cls=Command)
 @task_option
-@click.option("-s", "--seed", default=0, show_default=True, help="Of the splits; stored.")
-@click.option("-f", "--folds", default=5, show_default=True, help="Cross-validation folds.")
-@click.option("--leave-one-out", is_flag=True, help="One fold per subtype instead.")
+@click.option(
+    "-s",
+    "--seed",
+    default=0,
+    show_default=True,
+    help="Seed of the splits and the training; it is stored in the plan.",
+)
+@click.option(
+    "-f", "--folds", default=5, show_default=True, help="Number of cross-validation folds."
+)
+@click.option(
+    "--leave-one-out", is_flag=True, help="Make one fold per subtype, instead of --folds."
+)
 @click.option(
     "--stratified/--no-stratified", default=True, show_default=True,
-    help="Whether each fold gets its share of every subtype.",
+    help="Whether to give each fold its share of every subtype.",
 )  # fmt: skip
 @click.option(
     "--relax", default=0.1, show_default=True,
-    help="Least margin around the points' box, as a fraction of it.",
+    help="Smallest margin around the points' box, as a fraction of its size.",
 )  # fmt: skip
 @click.option(
     "--spacing", type=(float, float, float), metavar="R A S",
-    help="Voxels of the target grid, mm; coarser ones train faster.  [default: by the data]",
+    help="Voxel spacing of the target grid, in mm; larger voxels train faster.  [default: chosen"
+    " from the data]",
 )  # fmt: skip
-@click.option("--memory-gb", default=8.0, show_default=True, help="Bound for a training step.")
+@click.option(
+    "--memory-gb",
+    default=8.0,
+    show_default=True,
+    help="Memory that a training step may take, in GB.",
+)
 @click.option(
     "--preset", type=click.Choice(["tiny", "small", "default", "large"]), default="default",
     show_default=True, help="Size of the network.",
@@ -35,18 +51,29 @@ from interactivenet.cli.base import Command, processed_option, raw_option, requi
 @click.option(
     "--encoding",
     type=click.Choice(["exact", "scan", "geodistk", "gradient", "euclidean", "gaussian", "none"]),
-    default="gradient", show_default=True, help="How points become a map.",
+    default="gradient", show_default=True,
+    help="How the points are encoded as a map for the network.",
 )  # fmt: skip
 @click.option(
     "--extent/--no-extent", default=True, show_default=True,
-    help="A second map: the ellipsoid through the points' extent.",
+    help="Whether to add a second map: the ellipsoid through the points' extent.",
 )  # fmt: skip
-@click.option("-v", "--verbose", "snapshots", is_flag=True, help="Draw prompts into snapshots/.")
-@click.option("--overwrite", is_flag=True, help="Redo what is finished and unchanged, too.")
+@click.option(
+    "-v",
+    "--verbose",
+    "snapshots",
+    is_flag=True,
+    help="Draw a picture of every prompt into snapshots/.",
+)
+@click.option(
+    "--overwrite", is_flag=True, help="Redo finished work, even if its files are unchanged."
+)
 @raw_option
 @processed_option.with_access("writes")
 @click.option(
-    "--jobs", type=click.IntRange(min=1), help="Processes.  [default: the available cores]"
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Number of processes.  [default: all available cores]",
 )
 @click.pass_context
 def plan(
@@ -67,8 +94,8 @@ def plan(
 ) -> None:
     """Measure a checked task, decide how it is trained, and preprocess it.
 
-    Writes plans.json, regions/, run.json and, with -v, snapshots/ into the processed task. What
-    is finished and unchanged is skipped.
+    Writes plans.json, regions/, run.json and, with -v, snapshots/ into the processed task. Work
+    that is finished and whose files are unchanged is skipped.
     """
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots

@@ -18,7 +18,7 @@ from interactivenet.cli.base import (
 @click.command("postprocess", cls=Command)
 @task_option
 @click.option("--folds", metavar="0,1,2|all", default="all", show_default=True,
-              help="The folds to pool.")  # fmt: skip
+              help="Folds to pool; all: every fold of the plan.")  # fmt: skip
 @processed_option
 @results_option
 @click.pass_context
@@ -29,10 +29,10 @@ def postprocess(
     processed: Path | None,
     results: Path | None,
 ) -> None:
-    """Choose checkpoint and postprocessing on the cross-validation predictions of all folds.
+    """Choose the checkpoint and postprocessing on the cross-validation predictions of all folds.
 
-    Writes postprocessing.json into TASK of the results: the whole table, the choice, and what the
-    agreement of predictions says of their quality. Prediction and inference use it.
+    Writes postprocessing.json into the task's results folder: the whole table, the choice, and
+    what the agreement of predictions says about their quality. Prediction and inference use it.
     """
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command("predict", cls=Command)
 @roots_options
 @click.option("-f", "--folds", metavar="0,1,2|all", default="all", show_default=True,
-              help="The folds, one after the other; all: those that are trained.")  # fmt: skip
+              help="Folds to segment with, in turn; all: every trained fold.")  # fmt: skip
 @output_options
 @network_options
 @click.pass_context
@@ -36,8 +36,8 @@ def predict(
 ) -> None:
     """Segment the test cases of a task with each of its folds.
 
-    Writes predictions/fold_K/CASE.nii.gz (and CASE.npz with -w, which 'ensemble' needs) into TASK
-    of the results.
+    Writes predictions/fold_K/CASE.nii.gz (and CASE.npz with -w, which 'ensemble' needs) into
+    the task's results folder.
     """
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots

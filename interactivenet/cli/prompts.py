@@ -22,15 +22,16 @@ def prompts() -> None:
 @task_option
 @click.option(
     "-l", "--label", "labels", multiple=True, metavar="NAME",
-    help="A label's name, numbered from 1, or VALUE=NAME: what names in SOURCE mean.",
+    help="Label that a name in SOURCE stands for: NAME, numbered from 1 in the order given, or"
+    " VALUE=NAME. Repeat the option for several.",
 )  # fmt: skip
 @click.option(
     "--image", type=DataPath("reads"),
-    help="The case's image; needed to write a mask, and for voxel indices.",
+    help="Image of the case; needed to write a mask, and for voxel indices.",
 )  # fmt: skip
-@click.option("--voxels-in", is_flag=True, help="SOURCE (.json) has voxel indices, not LPS mm.")
+@click.option("--voxels-in", is_flag=True, help="SOURCE (.json) holds voxel indices, not LPS mm.")
 @click.option("--voxels-out", is_flag=True, help="Write voxel indices to TARGET (.json).")
-@click.option("--overwrite", is_flag=True, help="Replace TARGET where it exists.")
+@click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
 @raw_option.with_access(only_with("task"))
 def convert(
     source: Path,
@@ -41,9 +42,9 @@ def convert(
 ) -> None:
     """Convert the prompts of one case from SOURCE to TARGET.
 
-    Formats follow the names: .nii.gz .nii .mha .nrrd (mask: voxel value = label), .json
+    Formats follow the file names: .nii.gz .nii .mha .nrrd (mask: voxel value = label), .json
     (grand-challenge "Multiple points", LPS mm), .mrk.json and .fcsv (3D Slicer), .csv (columns
-    name,x,y,z,system). Nothing is lost but the rounding to voxels of a mask.
+    name,x,y,z,system). Only a mask loses precision: its points are voxels.
     """
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots

@@ -30,16 +30,17 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
 
 @click.command("robustness", cls=Command)
 @click.option("-o", "--output", type=DataPath("writes"), metavar="FOLDER",
-              help="Folder to write to.  [default: TASK/robustness of the results]")  # fmt: skip
+              help="Folder to write to.  [default: robustness/ in the task's results"
+              " folder]")  # fmt: skip
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1),
-              help="How often each disturbance is drawn.")  # fmt: skip
+              help="Number of times each perturbation is drawn.")  # fmt: skip
 @click.option("-s", "--seed", default=0, show_default=True, type=click.IntRange(min=0),
-              help="Seed of the disturbances.")  # fmt: skip
+              help="Seed of the perturbations.")  # fmt: skip
 @task_option
 @raw_option
 @processed_option
 @results_option.with_access(_access_to_results)
-@click.option("--overwrite", is_flag=True, help="Redo what is done already.")
+@click.option("--overwrite", is_flag=True, help="Redo finished work.")
 @network_options
 @click.pass_context
 def robustness(
@@ -55,10 +56,11 @@ def robustness(
     results: Path | None,
     options: InferenceOptions,
 ) -> None:
-    """Segment a task's labelled test cases again from disturbed points, and compare.
+    """Measure how much a task's results depend on the exact placement of the points.
 
-    Points are moved by some millimetres, one is missing, or all are simulated anew. Without
-    labelled test cases, its training cases are taken, each with the fold that never saw it.
+    Its labelled test cases are segmented again from perturbed points: moved by a few millimetres,
+    with one missing, or all simulated again. Without labelled test cases, its training cases are
+    used, each with the fold that never saw it.
     Writes robustness.json, robustness.csv, robustness.png and run.json.
     """
     run_robustness(

@@ -12,23 +12,47 @@ from interactivenet.cli.base import Command, jobs_option, raw_option, required, 
 
 @click.command("simulate", cls=Command)
 @task_option
-@click.option("-s", "--seed", default=0, show_default=True, help="The same seed, the same files.")
-@click.option("--depth-mm", type=float, help="Depth below the extremes.  [5 voxels; 1 if coarse]")
-@click.option("--random", type=int, default=0, help="N random points instead of margin points.")
-@click.option("--centre", is_flag=True, help="The centre point instead of margin points.")
-@click.option("--jitter-mm", default=0.0, show_default=True, help="Noise on each coordinate.")
 @click.option(
-    "--per-component/--per-label", default=False, help="What is one object.  [default: per-label]"
+    "-s",
+    "--seed",
+    default=0,
+    show_default=True,
+    help="Seed of the points; the same seed gives the same files.",
+)
+@click.option(
+    "--depth-mm",
+    type=float,
+    help="Depth of the points below the object's extremes, in mm."
+    "  [default: 5 voxels; 1 along coarse axes]",
+)
+@click.option(
+    "--random", type=int, default=0, help="Write this many random points instead of margin points."
+)
+@click.option("--centre", is_flag=True, help="Write the centre point instead of margin points.")
+@click.option(
+    "--jitter-mm",
+    default=0.0,
+    show_default=True,
+    help="Standard deviation of noise on each coordinate, in mm.",
+)
+@click.option(
+    "--per-component/--per-label",
+    default=False,
+    help="What counts as one object: each connected component, or each label."
+    "  [default: per-label]",
 )
 @click.option(
     "--largest-component/--all-components", default=True, show_default=True,
-    help="Whether stray components of a label are left out.",
+    help="Use only the largest component of each label, or all of them.",
 )  # fmt: skip
 @click.option(
     "--format", type=click.Choice(["nii.gz", "json"]), default="nii.gz",
-    show_default=True, help="json is chosen where two objects of a case share a label.",
+    show_default=True,
+    help="Format of the prompt files; json is used anyway if two objects of a case share a label.",
 )  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="Replace prompts placed by others, too.")
+@click.option(
+    "--overwrite", is_flag=True, help="Also replace prompts that were not simulated here."
+)
 @raw_option.with_access("writes")
 @jobs_option
 @click.pass_context

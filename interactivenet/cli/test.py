@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.command("test", cls=Command)
 @roots_options
 @click.option("--folds", metavar="0,1,2|all", default="all", show_default=True,
-              help="The folds to use; all: those of the plan.")  # fmt: skip
+              help="Folds to use; all: every fold of the plan.")  # fmt: skip
 @output_options
 @network_options
 @mlflow_option
@@ -41,11 +41,11 @@ def test(
     results: Path | None,
     options: InferenceOptions,
 ) -> None:
-    """Choose the postprocessing, segment the test cases with each fold and all of them, evaluate.
+    """Choose the postprocessing, segment the test cases with each and all folds, and evaluate.
 
-    The same as 'postprocess', 'predict', 'ensemble' and 'evaluate', one after the other, and the
-    same voxels; what is done is kept. --no-nifti leaves out the label maps of single folds.
-    Writes predictions/ and evaluation/ into TASK of the results.
+    Does the same as 'postprocess', 'predict', 'ensemble' and 'evaluate', one after the other, with
+    identical results; finished work is kept. --no-nifti skips the label maps of single folds.
+    Writes predictions/ and evaluation/ into the task's results folder.
     """
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots

@@ -20,23 +20,35 @@ from interactivenet.cli.folders import only_with
 
 @click.command("train", cls=Command)
 @task_option
-@click.option("-f", "--fold", metavar="FOLD|all", help="Number of the fold, or all, in turn.")
+@click.option(
+    "-f",
+    "--fold",
+    metavar="FOLD|all",
+    help="Number of the fold to train, or all to train every fold in turn.",
+)
 @click.option("-e", "--epochs", default=500, show_default=True, type=click.IntRange(min=1),
-              help="Of the whole training, over which the learning rate falls.")  # fmt: skip
+              help="Number of epochs of the whole training, over which the learning rate"
+              " falls.")  # fmt: skip
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
-              show_default=True, help="What to train on.")  # fmt: skip
+              show_default=True, help="Device to train on; auto: a GPU if available.")  # fmt: skip
 @click.option("--devices", default=1, show_default=True, type=click.IntRange(min=1),
-              help="Graphics cards (or CPU processes) for one fold.")  # fmt: skip
+              help="Number of GPUs (or CPU processes) to train one fold on.")  # fmt: skip
 @click.option(
     "--precision", type=click.Choice(["auto", "bf16", "fp16", "fp32"]), default="auto",
-    show_default=True, help="auto: bf16 where the GPU or CPU multiplies in it, fp32 elsewhere.",
+    show_default=True,
+    help="Precision of the network; auto: bf16 if the GPU or CPU multiplies in it, otherwise fp32.",
 )  # fmt: skip
 @click.option("--workers", type=click.IntRange(min=0),
-              help="Processes that draw samples.  [default: by the machine]")  # fmt: skip
-@click.option("--deterministic", is_flag=True, help="The same weights every time; slower.")
-@click.option("--overwrite", is_flag=True, help="Start anew instead of continuing.")
+              help="Number of processes that draw samples.  [default: depends on the"
+              " machine]")  # fmt: skip
+@click.option(
+    "--deterministic",
+    is_flag=True,
+    help="Train reproducibly: the same weights every time, but slower.",
+)
+@click.option("--overwrite", is_flag=True, help="Start over instead of continuing.")
 @click.option("--validate/--no-validate", default=True, show_default=True,
-              help="Segment the fold's validation cases afterwards.")  # fmt: skip
+              help="Segment the fold's validation cases after the training.")  # fmt: skip
 @click.option("--mlflow/--no-mlflow", default=True, show_default=True,
               help="Record the training in MLflow.")  # fmt: skip
 @raw_option.with_access(only_with("validate"))
@@ -56,11 +68,11 @@ def train(
     results: Path | None,
     **options: Any,
 ) -> None:
-    """Train one fold of a planned task, or all of them, and validate it.
+    """Train and validate one fold of a planned task, or all of them.
 
     Writes weights, checkpoint, metrics.csv, curves.png, run.json and validation/ into
-    TASK/fold_FOLD of the results. A training that was interrupted (Ctrl-C, SIGTERM, or worse) is
-    continued by the same command.
+    TASK/fold_FOLD in the results folder. An interrupted training (Ctrl-C, SIGTERM, or worse)
+    continues when the same command is run again.
     """
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots

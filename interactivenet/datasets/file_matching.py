@@ -141,7 +141,8 @@ def _problem(
 ) -> str:
     if _UNCLEAR in by_modality:
         return (
-            f"{by_modality[_UNCLEAR][0].name}: cannot tell whether its last digits are a modality"
+            f"{by_modality[_UNCLEAR][0].name}: cannot tell whether its last digits are a modality:"
+            " rename it"
         )
     if _NO_SUFFIX in by_modality:
         name, last = by_modality[_NO_SUFFIX][0].name, len(modalities) - 1

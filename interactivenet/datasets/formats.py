@@ -60,7 +60,7 @@ def find_source(folder: Path, labels: LabelNames | None = None) -> Source:
             source = _decathlon(folder, content, labels)
         else:
             raise RequestError(
-                f"{path}: is a dataset of neither the Decathlon (keys 'modality', 'training') nor"
+                f"{path}: is neither a Decathlon dataset (keys 'modality', 'training') nor"
                 " nnU-Net v2 (key 'channel_names')"
             )
     elif (folder / "images").is_dir():
@@ -95,7 +95,7 @@ def some_of(source: Source, cases: int | None, test_cases: int, seed: int) -> So
     wanted = test_cases + (1 if cases is None else cases)
     if len(labelled) < wanted:
         raise RequestError(
-            f"{source.folder}: has {len(labelled)} cases with a label, {wanted} were asked for"
+            f"{source.folder}: has {len(labelled)} labelled cases, but {wanted} were asked for"
         )
     order = random.Random(seed).sample(labelled, len(labelled))
     test, training = order[:test_cases], order[test_cases:][:cases]

@@ -55,7 +55,7 @@ def find_new_cases(
             cases.append(case)
     if not cases and not failures:
         raise RequestError(
-            f"{images[0]}: holds no images: expected CASE_0000.nii.gz or the like, or one DICOM"
+            f"{images[0]}: holds no images: expected files such as CASE_0000.nii.gz, or one DICOM"
             " series"
         )
     return cases, failures

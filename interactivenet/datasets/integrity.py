@@ -69,7 +69,8 @@ class TaskCheck:
         ]
         if not self.cases and not self.findings:
             raise RequestError(
-                f"{self.folder / 'imagesTr'} holds no images: expected CASE_0000.nii.gz or the like"
+                f"{self.folder / 'imagesTr'} holds no images: expected files such as"
+                " CASE_0000.nii.gz"
             )
         if self.use_subtypes:
             self._add_subtypes()

@@ -109,7 +109,7 @@ def leave_one_out(
             if missing
             else f"'{kinds[0]}' is the only subtype",
             field="leave_one_out",
-            expected="two subtypes or more, and one for every case",
+            expected="at least two subtypes, and a subtype for every case",
             remedy="`check_dataset(task=..., subtypes=True)` records them",
         )
     splits = []

@@ -61,14 +61,16 @@ class Roots:
     def raw_task(self, name: str) -> Path:
         """Return the raw folder of a task; raises RequestError naming the tasks that exist."""
         return _existing(
-            self.raw, name, "`raw` or the variable interactivenet_raw says where tasks are"
+            self.raw,
+            name,
+            "set `raw` or the variable interactivenet_raw to the folder of raw tasks",
         )
 
     def processed_task(self, name: str) -> Path:
         """Return the processed folder of a task; raises RequestError naming those that exist."""
         advice = (
-            f"`plan(task={name!r})` makes it; `processed` or the variable interactivenet_processed"
-            " says where planned tasks are"
+            f"run `plan(task={name!r})` first, or set `processed` or the variable"
+            " interactivenet_processed to the folder of planned tasks"
         )
         return _existing(self.processed, name, advice)
 
@@ -78,7 +80,7 @@ def _existing(root: Path, name: str, advice: str) -> Path:
     folder = root / name
     if not folder.is_dir():
         names = sorted(path.name for path in root.glob("Task*") if path.is_dir())
-        tasks = f"there are {', '.join(names)}" if names else "there are none"
+        tasks = f"tasks there: {', '.join(names)}" if names else "no tasks there"
         raise RequestError(f"task {name} does not exist in {root} ({tasks}); {advice}")
     return folder
 
@@ -220,9 +222,7 @@ def simulated_files(folder: Path) -> dict[str, dict[str, Any]]:
     if not isinstance(cases, dict) or not all(
         isinstance(record, dict) for record in cases.values()
     ):
-        raise DataError(
-            f"{folder / SIMULATION}: is not in the form that this program writes: remove it"
-        )
+        raise DataError(f"{folder / SIMULATION}: was not written by this program: remove it")
     return cases
 
 
@@ -271,13 +271,13 @@ def read_test_set(roots: Roots, task: str) -> tuple[Case, ...]:
         raise RequestError(
             f"{dataset.folder}: dataset.json lists no test cases",
             expected="images in imagesTs",
-            remedy=f"`check_dataset(task={task!r})` lists them, `infer()` takes any folder",
+            remedy=f"`check_dataset(task={task!r})` lists them, `infer()` takes other folders",
         )
     if not any(case.interaction for case in dataset.test):
         raise RequestError(
             f"{dataset.folder}: no test case has points",
-            expected="them in interactionsTs",
-            remedy=f"`simulate(task={task!r})` makes them where there are labels",
+            expected="points in interactionsTs",
+            remedy=f"`simulate(task={task!r})` makes them, if there are labels",
         )
     return dataset.test
 

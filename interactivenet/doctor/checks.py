@@ -16,7 +16,7 @@ class Check:
     """What was found on a subject, in one line.
 
     status: 'problem' where a command will fail, 'note' where it will be slow, or do less.
-    remedy: what to do about it; '' where there is nothing to do.
+    remedy: what to do about it; '' for nothing.
     """
 
     subject: str
@@ -26,7 +26,7 @@ class Check:
 
 
 def isolated(subject: str, checks: Callable[[], list[Check]]) -> list[Check]:
-    """Return the checks; if they cannot be made, that is a problem, but of no other check."""
+    """Return the checks; if they fail, that is one problem, and other checks go on."""
     try:
         return checks()
     except Exception as error:

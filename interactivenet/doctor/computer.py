@@ -1,4 +1,4 @@
-"""Processor, memory, shared memory: what a container or batch system leaves of the machine's."""
+"""Processor, memory, shared memory: how much of the machine a container or batch job may use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LEAST_MEMORY, _GOOD_MEMORY = 2 * 10**9, 8 * 10**9
 #: bytes, of batches on their way from the processes that draw samples
 _GOOD_SHARED = 10**9
 _SHARED = Path("/dev/shm")
-_MORE_MEMORY = "give it more: docker run --memory, sbatch --mem"
+_MORE_MEMORY = "allow more memory: docker run --memory, sbatch --mem"
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,16 @@ def judge_processor(facts: ProcessorFacts) -> Check:
     x86 = facts.machine in ("x86_64", "AMD64")
     count = f"{facts.available} of {facts.cores} cores"
     if facts.quota is not None:
-        count += f" (CPU time of {facts.quota:g}, {facts.allowed} allowed)"
+        count += f" (limited to the CPU time of {facts.quota:g}, {facts.allowed} allowed)"
     names = {"avx2": "AVX2", "avx512f": "AVX-512", "amx_tile": "AMX", "sve": "SVE"}
     vectors = [name for flag, name in names.items() if flag in facts.features]
-    found = ", ".join([facts.model, count, *vectors, "bf16" if facts.bf16 else "no bf16: fp32"])
+    finding = ", ".join(
+        [facts.model, count, *vectors, "bf16" if facts.bf16 else "no bf16: fp32 is used"]
+    )
     if x86 and facts.features and "avx2" not in facts.features:
-        return Check("cpu", "note", f"{found}; without AVX2, training and maps are several times"
-                     " slower", "a processor since 2013, or a GPU")  # fmt: skip
-    return Check("cpu", "ok", found)
+        return Check("cpu", "note", f"{finding}; without AVX2, training and maps are several times"
+                     " slower", "use a processor made since 2013, or a GPU")  # fmt: skip
+    return Check("cpu", "ok", finding)
 
 
 def read_memory() -> MemoryFacts:
@@ -93,31 +95,31 @@ def read_memory() -> MemoryFacts:
 
 
 def judge_memory(facts: MemoryFacts) -> Check:
-    """Judge what there is in all, the limit of a container included, and what of it is free."""
+    """Judge the total memory, or the limit of a container, and how much of it is free."""
     limit = facts.limits.memory
     sizes = [size for size in (facts.total, limit) if size is not None]
     if not sizes:
         return Check("memory", "note", "unknown on this system")
     size, free = min(sizes), facts.available
-    found = f"{gigabytes(size)}"
+    finding = f"{gigabytes(size)}"
     if limit is not None and size == limit:
-        found += " is the limit of this container or job"
+        finding += " is the limit of this container or job"
         left = limit - (facts.limits.used or 0)
         free = left if free is None else min(free, left)
     if free is not None:
-        found += f", {gigabytes(free)} free"
+        finding += f", {gigabytes(free)} free"
     if size < _LEAST_MEMORY:
         least = gigabytes(_LEAST_MEMORY)
         return Check(
-            "memory", "problem", f"{found}: even a tiny network needs {least}", _MORE_MEMORY
+            "memory", "problem", f"{finding}: even a tiny network needs {least}", _MORE_MEMORY
         )
     if size < _GOOD_MEMORY:
         return Check(
-            "memory", "note", f"{found}: large scans or networks may not fit", _MORE_MEMORY
+            "memory", "note", f"{finding}: large scans or networks may not fit", _MORE_MEMORY
         )
     if free is not None and free < _LEAST_MEMORY:
-        return Check("memory", "note", f"{found}: little is left", "end other programs")
-    return Check("memory", "ok", found)
+        return Check("memory", "note", f"{finding}: little is free", "close other programs")
+    return Check("memory", "ok", finding)
 
 
 def read_shared_memory() -> int | None:
@@ -126,16 +128,16 @@ def read_shared_memory() -> int | None:
 
 
 def judge_shared_memory(free: int | None, cuda: bool) -> Check:
-    """Judge what batches pass through; without CUDA, nothing does.
+    """Judge the shared memory that batches pass through; without CUDA, none do.
 
     free: bytes; None where there is no folder for it.
     """
     if free is None:
         return Check("shared memory", "ok", f"no {_SHARED} on this system")
-    found = f"{gigabytes(free)} free in {_SHARED}"
+    finding = f"{gigabytes(free)} free in {_SHARED}"
     if not cuda or free >= _GOOD_SHARED:
-        return Check("shared memory", "ok", found)
+        return Check("shared memory", "ok", finding)
     return Check(
-        "shared memory", "note", f"{found}: samples may be drawn in the training process itself,"
-        " which is slower", "docker run --shm-size 2g, or --ipc=host",
+        "shared memory", "note", f"{finding}: samples may be drawn in the training process itself,"
+        " which is slower", "use docker run --shm-size 2g, or --ipc=host",
     )  # fmt: skip

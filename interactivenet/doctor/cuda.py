@@ -1,4 +1,4 @@
-"""Does a card compute, and the same as the processor?"""
+"""Does a graphics card compute, with the same results as the processor?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from interactivenet.errors import one_line
 
 #: largest difference, relative to the largest value
 _TOLERANCE = 1e-3
-_REMEDY = "another card, driver or CUDA build (docs/how-to/containers.md); --device cpu works"
+_REMEDY = "use another card, driver or CUDA build (docs/how-to/containers.md), or --device cpu"
 
 
 def check_card(number: int) -> list[Check]:
@@ -32,7 +32,7 @@ def check_device(subject: str, device: torch.device) -> Check:
         step = difference(network_step(torch.device("cpu")), network_step(device))
         distance = geodesic_difference(device)
     except RuntimeError as error:  # out of memory, no kernel image, a library that is missing
-        return Check(subject, "problem", f"computing fails: {one_line(error)}", _REMEDY)
+        return Check(subject, "problem", f"computing on it fails: {one_line(error)}", _REMEDY)
     return judge_differences(subject, step, distance, time.monotonic() - start)
 
 
@@ -40,10 +40,10 @@ def judge_differences(subject: str, step: float, distance: float, seconds: float
     """Judge the largest relative differences between a device and the processor."""
     for result, error in (("a network's step", step), ("a geodesic distance", distance)):
         if not error <= _TOLERANCE:  # NaN, too
-            found = f"{result} differs from the processor's by {error:.2g}, relatively"
-            return Check(subject, "problem", found, _REMEDY)
+            finding = f"{result} differs from the processor's by {error:.2g} (relative error)"
+            return Check(subject, "problem", finding, _REMEDY)
     return Check(
-        subject, "ok", f"a network's step and a geodesic distance equal the processor's"
+        subject, "ok", f"a network's step and a geodesic distance agree with the processor's"
         f" (within {max(step, distance):.1g}; {seconds:.1f} s)",
     )  # fmt: skip
 

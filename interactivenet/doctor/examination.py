@@ -19,7 +19,7 @@ def examine(choose_roots: Callable[[], Roots], *, require_gpu: bool = False) -> 
     """Check everything. Leaves nothing behind but compiled kernels, as every command does.
 
     choose_roots: gives the folders of tasks; is not called where even NumPy cannot be imported.
-    require_gpu: that there is no CUDA device is a problem.
+    require_gpu: whether it is a problem that there is no CUDA device.
     """
     from interactivenet.doctor import versions
 
@@ -28,7 +28,13 @@ def examine(choose_roots: Callable[[], Roots], *, require_gpu: bool = False) -> 
     checks += imports
     # what cannot be imported, or would end this process, is not imported here
     if any(check.subject in _NEEDED and check.status == "problem" for check in imports):
-        checks.append(Check("gpu", "problem" if require_gpu else "note", "not looked for"))
+        checks.append(
+            Check(
+                "gpu",
+                "problem" if require_gpu else "note",
+                "not checked, as libraries cannot be imported",
+            )
+        )
     else:
         checks += isolated("computing", lambda: _computing(require_gpu))
     if not any(check.subject == "numpy" and check.status == "problem" for check in imports):

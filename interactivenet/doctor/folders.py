@@ -1,4 +1,4 @@
-"""Can the folders be read and written, and do the things work there that the commands need?"""
+"""Can the folders be read and written, and do the file operations work that commands need?"""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 
 #: bytes: less is not enough for a checkpoint; less than the second is soon used up
 _LEAST_FREE, _GOOD_FREE = 10**8, 5 * 10**9
+_FREE_TEMPORARY = "free some space, or set TMPDIR to another folder"
 #: what need not be writable, and for what that is enough
-_READ_ONLY = {"raw": "all but making a task", "processed": "all but planning"}
+_READ_ONLY = {"raw": "anything but making a task", "processed": "anything but planning"}
 
 
 @dataclass(frozen=True)
 class FolderFacts:
-    """What can be done in a folder; '' for what can be done, else why not.
+    """What can be done in a folder: '' for each thing that can, otherwise why it cannot.
 
-    kind: 'missing', then the rest is of the nearest folder above it that is there.  locks: 'no'
-    where the file system has none, which the commands bear.  free: bytes.
+    kind: for 'missing', the rest describes the nearest existing folder above it.  locks: 'no' where
+    the file system has none, which the commands tolerate.  free: bytes.
     """
 
     path: Path
@@ -59,7 +60,7 @@ def check_folders(roots: Roots) -> list[Check]:
 
 
 def read_folder(path: Path) -> FolderFacts:
-    """Try in a folder what the commands do there; leaves nothing behind."""
+    """Try what the commands do in a folder; leaves nothing behind."""
     place = path.absolute()
     while not _exists(place) and place != place.parent:
         place = place.parent
@@ -88,65 +89,72 @@ def judge_folder(
 ) -> Check:
     """Judge one of the folders of tasks.
 
-    name: as its option, and its environment variable, have it.  container: whether this is one.
-    lost: whether nothing is mounted there, so that what is written goes with the container.
+    name: of its option.  container: whether this is one.  lost: whether nothing is mounted there,
+    so that what is written is lost with the container.
     """
     path = facts.path
-    another = f"another folder by --{name} or interactivenet_{name}"
-    remedy = f"make it writable for this user, or {another}"
+    elsewhere = f"choose another folder with --{name} or the variable interactivenet_{name}"
+    remedy = f"make it writable for this user, or {elsewhere}"
     if container:
         # raw and processed stand together in the image, in /data
         top = path.absolute().parent if path.name == name != "results" else path.absolute()
         mount = f"docker run -v FOLDER:{top} --user $(id -u):$(id -g)"
-        remedy = f"mount one that this user may write to ({mount}), or {another}"
+        remedy = f"mount a folder that this user may write to ({mount}), or {elsewhere}"
     unwritable: Status = "note" if name in _READ_ONLY else "problem"
     if facts.kind == "other":
-        return Check(name, "problem", f"{facts.place} is not a folder", another)
+        return Check(name, "problem", f"{facts.place} is not a folder", elsewhere)
     if facts.kind == "missing":
         if facts.write:
-            fault = f"{path} does not exist and cannot be made: {facts.place}: {facts.write}"
+            fault = f"{path} does not exist and cannot be created: {facts.place}: {facts.write}"
             return Check(name, unwritable, fault, remedy)
-        found = f"{path} does not exist yet: it will be made"
+        finding = f"{path} does not exist yet: it will be created"
     elif facts.read:
         return Check(name, "problem", f"{path} cannot be read: {facts.read}", remedy)
     elif facts.write:
         fault = f"{path} cannot be written: {facts.write}"
         if name in _READ_ONLY:
-            return Check(name, "note", f"{fault}; that is enough for {_READ_ONLY[name]}")
+            return Check(name, "note", f"{fault}; reading is enough for {_READ_ONLY[name]}")
         return Check(name, "problem", fault, remedy)
     else:
-        found = str(path)
+        finding = str(path)
     if lost:
-        fault = f"{path}: nothing is mounted there, and commands that need it will say so"
+        fault = f"{path}: nothing is mounted there, and commands that need it will refuse to run"
         return Check(name, "note", fault, remedy)
-    found = f"{found}, {gigabytes(facts.free)} free"
+    finding = f"{finding}, {gigabytes(facts.free)} free"
     if facts.rename:
-        fault = f"{found}: files cannot be renamed there: {facts.rename}"
-        return Check(name, "problem", fault, another)
-    return _judge_room(name, _judge_locks(name, found, facts.locks, another), facts.free, another)
+        fault = f"{finding}: files in it cannot be renamed: {facts.rename}"
+        return Check(name, "problem", fault, elsewhere)
+    return _judge_room(
+        name, _judge_locks(name, finding, facts.locks, elsewhere), facts.free, elsewhere
+    )
 
 
-def _judge_locks(name: str, found: str, locks: str, remedy: str) -> Check:
+def _judge_locks(name: str, finding: str, locks: str, remedy: str) -> Check:
     if locks == "no":
-        fault = f"{found}; the file system has no locks: two runs at once are not noticed, and"
-        return Check(name, "note", f"{fault} MLflow's database may break", f"{remedy}; --no-mlflow")
+        fault = f"{finding}; the file system has no locks: two runs at once go unnoticed, and"
+        fault += " may damage MLflow's database"
+        return Check(name, "note", fault, f"{remedy}, or use --no-mlflow")
     if locks:
-        return Check(name, "problem", f"{found}: files cannot be locked there: {locks}", remedy)
-    return Check(name, "ok", found)
+        return Check(name, "problem", f"{finding}: files in it cannot be locked: {locks}", remedy)
+    return Check(name, "ok", finding)
 
 
 def _judge_room(name: str, check: Check, free: int, remedy: str) -> Check:
     if check.status == "problem" or free >= _GOOD_FREE or name == "raw":
         return check
     if free < _LEAST_FREE:
-        return Check(name, "problem", f"{check.found}: the disk is full", f"make room, or {remedy}")
+        return Check(
+            name, "problem", f"{check.found}: the disk is full", f"free some space, or {remedy}"
+        )
     if check.status == "ok":
-        return Check(name, "note", f"{check.found}: soon full", f"make room, or {remedy}")
+        return Check(
+            name, "note", f"{check.found}: it will soon be full", f"free some space, or {remedy}"
+        )
     return check
 
 
 def _exists(path: Path) -> bool:
-    """Whether something is there; what may not be looked at is taken for missing."""
+    """Whether a path exists; one that may not be looked at counts as missing."""
     try:
         return path.exists() or path.is_symlink()
     except OSError:
@@ -154,12 +162,12 @@ def _exists(path: Path) -> bool:
 
 
 def _try_rename(folder: Path) -> str:
-    """Put a file in the place of another one, as every result gets its name."""
+    """Replace a file by another one, as is done for every result."""
     try:
         (folder / "old").write_bytes(b"old")
         (folder / "new").write_bytes(b"new")
         (folder / "new").replace(folder / "old")
-        return "" if (folder / "old").read_bytes() == b"new" else "the old file stays"
+        return "" if (folder / "old").read_bytes() == b"new" else "the old file is still there"
     except OSError as error:
         return _reason(error)
 
@@ -167,7 +175,7 @@ def _try_rename(folder: Path) -> str:
 def _try_locks(folder: Path) -> str:
     """Lock a file as filelock does, and see that it cannot be locked again meanwhile.
 
-    Not by filelock itself, which makes do with another kind of lock where this one is missing.
+    Not by filelock itself, which falls back on another kind of lock where this one is missing.
     """
     try:
         import fcntl
@@ -191,13 +199,13 @@ def _temporary() -> Check:
     try:
         folder = Path(tempfile.gettempdir())
     except FileNotFoundError as error:
-        remedy = "TMPDIR, or docker run --tmpfs /tmp"
+        remedy = "set TMPDIR to a writable folder, or use docker run --tmpfs /tmp"
         return Check("temporary files", "problem", _reason(error), remedy)
     free = shutil.disk_usage(folder).free
-    found = f"{folder}, {gigabytes(free)} free"
+    finding = f"{folder}, {gigabytes(free)} free"
     if free < _LEAST_FREE:
-        return Check("temporary files", "note", f"{found}: nearly full", "make room, or TMPDIR")
-    return Check("temporary files", "ok", found)
+        return Check("temporary files", "note", f"{finding}: nearly full", _FREE_TEMPORARY)
+    return Check("temporary files", "ok", finding)
 
 
 def _home() -> Check:
@@ -205,7 +213,7 @@ def _home() -> Check:
         home = Path.home()
     except RuntimeError:  # a user without a passwd entry and HOME
         fault = "this user has no home folder, without which MLflow cannot be imported"
-        return Check("home", "note", fault, "docker run -e HOME=/tmp")
+        return Check("home", "note", fault, "use docker run -e HOME=/tmp")
     facts = read_folder(home)
     if facts.kind == "folder" and not facts.write:
         return Check("home", "ok", str(home))

@@ -1,4 +1,4 @@
-"""Graphics cards: what is there, and whether the driver, torch and the cards fit each other."""
+"""Graphics cards: which there are, and whether the driver, torch and the cards work together."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from interactivenet.errors import one_line
 #: lowest driver on Linux for any CUDA of a major version: docs.nvidia.com/deploy/
 #: cuda-compatibility/minor-version-compatibility.html, and the toolkit's release notes, table 2
 MINIMUM_DRIVERS = {11: "450.80.02", 12: "525.60.13", 13: "580"}
-_HAND_OVER = "docker run --gpus all, apptainer exec --nv"
-_OTHER_BUILD = "an image built with another CUDA build of torch (docs/how-to/containers.md)"
-_GET_ONE = f"a machine with an NVIDIA driver, {_HAND_OVER}, and a CUDA build of torch"
-_SLOW = "the CPU is used, on which training is slow"
+_PASS_GPU = "docker run --gpus all, apptainer exec --nv"
+_OTHER_BUILD = "use an image with another CUDA build of torch (docs/how-to/containers.md)"
+_GET_GPU = f"use a machine with an NVIDIA driver, {_PASS_GPU}, and a CUDA build of torch"
+_SLOW = "the CPU will be used, on which training is slow"
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,11 @@ class Card:
 class GpuFacts:
     """What is known of CUDA on a machine, or in a container.
 
-    torch_cuda: version that torch was built for; None for a build without.  archs: as torch names
-    them.  driver: of the machine's kernel, which a container sees without any card.  driver_cuda:
-    newest CUDA that the driver's library takes; None without that library.  nodes: device files.
-    hidden: CUDA_VISIBLE_DEVICES where it leaves none.  reason: torch's, why it uses none.
+    torch_cuda: version that torch was built for; None for a build without CUDA.  archs: as torch
+    names them.  driver: of the machine's kernel, which a container sees even without a card.
+    driver_cuda: newest CUDA that the driver's library supports; None without that library.  nodes:
+    number of device files.  hidden: whether CUDA_VISIBLE_DEVICES hides all cards.  reason: torch's,
+    for using none.
     """
 
     torch_cuda: str | None = None
@@ -82,7 +83,7 @@ def read_gpu() -> GpuFacts:
 def judge_gpu(facts: GpuFacts, *, required: bool) -> list[Check]:
     """Judge the driver, then each card, or that there is none.
 
-    required: that none can be used is a problem.
+    required: whether it is a problem that none can be used.
     """
     driver = judge_driver(facts)
     checks = [driver] if driver else []
@@ -90,69 +91,75 @@ def judge_gpu(facts: GpuFacts, *, required: bool) -> list[Check]:
         return [*checks, *(judge_card(i, card, facts) for i, card in enumerate(facts.cards))]
     none = judge_absence(facts)
     if required:
-        none = replace(none, status="problem", remedy=none.remedy or _GET_ONE)
+        none = replace(none, status="problem", remedy=none.remedy or _GET_GPU)
     return [*checks, none]
 
 
 def judge_driver(facts: GpuFacts) -> Check | None:
-    """Judge whether the driver takes the CUDA of torch; None where there is nothing to judge."""
+    """Judge whether the driver supports the CUDA of torch; None where there is nothing to judge."""
     if facts.torch_cuda is None or (facts.driver is None and facts.driver_cuda is None):
         return None
     major = int(facts.torch_cuda.partition(".")[0])
     least = MINIMUM_DRIVERS.get(major)
-    found = f"NVIDIA driver {facts.driver or 'of unknown version'}"
-    remedy = f"driver >= {least}, or {_OTHER_BUILD}" if least else _OTHER_BUILD
+    finding = f"NVIDIA driver {facts.driver or 'of unknown version'}"
+    remedy = f"install driver >= {least}, or {_OTHER_BUILD}" if least else _OTHER_BUILD
     too_old = f"too old for torch's CUDA {facts.torch_cuda}"
     if facts.driver_cuda is not None:
-        takes = ".".join(map(str, facts.driver_cuda))
-        found += f", for CUDA up to {takes}"
+        newest = ".".join(map(str, facts.driver_cuda))
+        finding += f", for CUDA up to {newest}"
         if facts.driver_cuda[0] < major:
-            return Check("driver", "problem", f"{found}: {too_old}", remedy)
-        return Check("driver", "ok", f"{found}; torch was built for CUDA {facts.torch_cuda}")
-    # without the driver's library nothing uses a card here, so that this is not a problem yet
+            return Check("driver", "problem", f"{finding}: {too_old}", remedy)
+        return Check("driver", "ok", f"{finding}; torch was built for CUDA {facts.torch_cuda}")
+    # without the driver's library nothing uses a card here, so that this is no problem yet
     if least and facts.driver and _numbers(facts.driver) < _numbers(least):
-        return Check("driver", "note", f"{found}: {too_old}", remedy)
-    return Check("driver", "ok", f"{found}; torch was built for CUDA {facts.torch_cuda}")
+        return Check("driver", "note", f"{finding}: {too_old}", remedy)
+    return Check("driver", "ok", f"{finding}; torch was built for CUDA {facts.torch_cuda}")
 
 
 def judge_absence(facts: GpuFacts) -> Check:
     """Say why no card can be used, where the machine says so."""
     if facts.torch_cuda is None:
         if facts.nodes:
-            found = "a card is there, but torch is a build without CUDA"
+            finding = "there is a graphics card, but torch is a build without CUDA"
             return Check(
-                "gpu", "note", f"{found}: {_SLOW}", f"a CUDA build of torch, or {_OTHER_BUILD}"
+                "gpu",
+                "note",
+                f"{finding}: {_SLOW}",
+                f"install a CUDA build of torch, or {_OTHER_BUILD}",
             )
         return Check("gpu", "note", f"torch is a build without CUDA: {_SLOW}")
     if facts.hidden:
-        found = f"CUDA_VISIBLE_DEVICES hides all cards: {_SLOW}"
-        return Check("gpu", "note", found, "unset CUDA_VISIBLE_DEVICES")
+        finding = f"CUDA_VISIBLE_DEVICES hides all cards: {_SLOW}"
+        return Check("gpu", "note", finding, "unset CUDA_VISIBLE_DEVICES")
     if facts.driver is None and facts.driver_cuda is None and not facts.nodes:
         return Check("gpu", "note", f"no NVIDIA driver: {_SLOW}")
     if not facts.nodes and facts.driver:
-        found = f"the machine has an NVIDIA driver, but no card is visible here: {_SLOW}"
-        return Check("gpu", "note", found, _HAND_OVER)
+        finding = f"the machine has an NVIDIA driver, but no card is visible here: {_SLOW}"
+        return Check("gpu", "note", finding, f"pass the card on: {_PASS_GPU}")
     if facts.driver_cuda is None:
-        found = f"the driver's library libcuda.so.1 is missing: {_SLOW}"
+        finding = f"the driver's library libcuda.so.1 is missing: {_SLOW}"
         return Check(
-            "gpu", "note", found, f"{_HAND_OVER}; NVIDIA_DRIVER_CAPABILITIES=compute,utility"
+            "gpu",
+            "note",
+            finding,
+            f"pass it on: {_PASS_GPU}; with NVIDIA_DRIVER_CAPABILITIES=compute,utility",
         )
-    found = f"torch cannot use the card: {facts.reason or 'it does not say why'}"
-    return Check("gpu", "problem", found, "nvidia-smi may know more; see the driver's line")
+    finding = f"torch cannot use the card: {facts.reason or 'it gives no reason'}"
+    return Check("gpu", "problem", finding, "see the line of the driver, and what nvidia-smi says")
 
 
 def judge_card(number: int, card: Card, facts: GpuFacts) -> Check:
     """Judge whether torch was built for a card."""
     capability = ".".join(map(str, card.capability))
-    found = (
+    finding = (
         f"{card.name}, {gigabytes(card.memory)}, compute capability {capability},"
         f" {'bf16' if card.bf16 else 'no bf16: fp32 is used'}"
     )
     subject = f"gpu {number}"
     if not covers(card.capability, facts.archs):
-        fault = f"{found}: torch was built for {' '.join(facts.archs)}"
+        fault = f"{finding}: torch was built for {' '.join(facts.archs)}"
         return Check(subject, "problem", fault, _OTHER_BUILD)
-    return Check(subject, "ok", found)
+    return Check(subject, "ok", finding)
 
 
 def covers(capability: tuple[int, int], archs: tuple[str, ...]) -> bool:
@@ -204,7 +211,7 @@ def _driver() -> str | None:
 
 
 def _driver_cuda() -> tuple[int, int] | None:
-    """Return the newest CUDA that the driver's library takes."""
+    """Return the newest CUDA that the driver's library supports."""
     version = ctypes.c_int()
     try:
         if ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(version)) or not version:

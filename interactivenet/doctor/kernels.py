@@ -20,13 +20,13 @@ _KERNELS: tuple[Kernel, ...] = ("exact", "scan")
 
 @dataclass(frozen=True)
 class KernelFacts:
-    """How the kernels fared.
+    """What came of running the kernels.
 
-    wrong: the largest difference from known distances.  compiled, loaded: kernels that had to be
+    error: the largest difference from known distances.  compiled, loaded: kernels that had to be
     compiled by this process, and those that were found compiled.  folder: where they are kept.
     """
 
-    wrong: float
+    error: float
     compiled: int
     loaded: int
     folder: Path | None
@@ -39,7 +39,7 @@ def check_kernels() -> list[Check]:
     from interactivenet.encoding.compiling import cache_folder
 
     start = time.monotonic()
-    wrong = max(
+    error = max(
         float(np.abs(computed - expected).max())
         for kernel in _KERNELS for computed, expected in (_flat(kernel), _ramp(kernel))
     )  # fmt: skip
@@ -51,22 +51,23 @@ def check_kernels() -> list[Check]:
     ]  # fmt: skip
     compiled = sum(sum(stats.cache_misses.values()) for stats in kept)
     loaded = sum(sum(stats.cache_hits.values()) for stats in kept)
-    return [judge_kernels(KernelFacts(wrong, compiled, loaded, cache_folder(), seconds))]
+    return [judge_kernels(KernelFacts(error, compiled, loaded, cache_folder(), seconds))]
 
 
 def judge_kernels(facts: KernelFacts) -> Check:
-    """Judge distances and what it takes until the kernels run."""
-    if not facts.wrong <= _TOLERANCE:
-        fault = f"a geodesic distance is wrong by {facts.wrong:.2g}"
-        remedy = "remove the folder of compiled kernels"
-        return Check("kernels", "problem", f"{fault}; kept in {facts.folder}", remedy)
-    found = f"geodesic distances are right ({facts.seconds:.1f} s)"
+    """Judge the distances, and whether the kernels are kept compiled."""
+    if not facts.error <= _TOLERANCE:
+        fault = f"a geodesic distance is wrong by {facts.error:.2g}"
+        remedy = "remove that folder, so that the kernels are compiled again"
+        finding = f"{fault}; compiled kernels are kept in {facts.folder}"
+        return Check("kernels", "problem", finding, remedy)
+    finding = f"geodesic distances are right ({facts.seconds:.1f} s)"
     if facts.folder is None:
-        return Check("kernels", "note", f"{found}; compiled at each start, for some seconds,"
-                     " because there is no folder to keep them", "NUMBA_CACHE_DIR, of this user"
-                     " alone, or a writable /tmp")  # fmt: skip
-    state = "compiled now" if facts.compiled else "found compiled"
-    return Check("kernels", "ok", f"{found}; {state}, kept in {facts.folder}")
+        return Check("kernels", "note", f"{finding}; every start takes some seconds longer, since"
+                     " there is no folder to keep the compiled kernels in", "set NUMBA_CACHE_DIR to"
+                     " a folder of this user alone, or make /tmp writable")  # fmt: skip
+    state = "compiled now" if facts.compiled else "already compiled"
+    return Check("kernels", "ok", f"{finding}; {state}, kept in {facts.folder}")
 
 
 def _flat(kernel: Kernel) -> tuple[NDArray[np.float32], NDArray[np.float64]]:

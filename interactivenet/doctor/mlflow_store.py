@@ -1,4 +1,4 @@
-"""Can MLflow record runs? Trainings run without it, so that its faults are notes, not problems."""
+"""Can MLflow record runs? Training works without it: faults are notes, not problems."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from interactivenet.pipeline.tracking import DATABASE, database_of, short_messag
 _PATIENCE = 3
 #: bytes up to which a database is checked through, which takes below a second
 _SMALL = 2 * 10**8
-_REMEDY = "repair it, or set MLFLOW_TRACKING_URI, or --no-mlflow"
+_REMEDY = "repair it, set MLFLOW_TRACKING_URI to another store, or use --no-mlflow"
 
 
 def check_store(results: Path) -> list[Check]:
@@ -26,26 +26,26 @@ def check_store(results: Path) -> list[Check]:
     address = address or f"sqlite:///{(results / DATABASE).absolute().as_posix()}"
     database = database_of(address)
     if database is not None:
-        return [judge_store(address, _database_fault(database), made=database.exists())]
+        return [judge_store(address, _database_fault(database), exists=database.exists())]
     if re.match(r"https?://", address):
         return [judge_store(address, _server_fault(address))]
     if re.match(r"file:|/|\.", address):
         folder = Path(re.sub(r"^file:(//)?", "", address))
         facts = read_folder(folder)
         fault = "is not a folder" if facts.kind == "other" else facts.read or facts.write
-        return [judge_store(address, fault, made=facts.kind == "folder")]
+        return [judge_store(address, fault, exists=facts.kind == "folder")]
     return [Check("mlflow", "ok", f"{without_password(address)}: not tried")]
 
 
-def judge_store(address: str, fault: str, *, made: bool = True) -> Check:
+def judge_store(address: str, fault: str, *, exists: bool = True) -> Check:
     """Say whether runs can be recorded at an address, without its password.
 
-    fault: why not; '' where they can.  made: whether the store is there already.
+    fault: why they cannot; '' where they can.  exists: whether the store exists already.
     """
-    found = without_password(address)
+    finding = without_password(address)
     if fault:
-        return Check("mlflow", "note", f"{found}: {fault}; trainings run without it", _REMEDY)
-    return Check("mlflow", "ok", found if made else f"{found}: will be made")
+        return Check("mlflow", "note", f"{finding}: {fault}; training works without it", _REMEDY)
+    return Check("mlflow", "ok", finding if exists else f"{finding}: will be created")
 
 
 def _database_fault(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Are the libraries there, new enough, and do they start?"""
+"""Are the libraries installed and new enough, and can they be imported?"""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ for name in {names!r}:
         fault = " ".join(f"{{type(error).__name__}}: {{error}}".split())
     print("imported", name, fault, sep="\\t", flush=True)
 """
-_INSTALL = "install again with pip install -c constraints.txt, or use another image"
+_INSTALL = "reinstall with pip install -c constraints.txt, or use another image"
 
 
 @dataclass(frozen=True)
 class Imports:
-    """How a process fared that imported ``wanted``, one after the other.
+    """What came of a process that imported ``wanted``, one after the other.
 
-    faults: '' for each that it could import, else why not; those that it did not get to are not
-    in it.  code: its exit status, negative for a signal; None where it was given up.
+    faults: '' for each that it could import, otherwise why not; those that it did not reach are
+    left out.  code: its exit status, negative for a signal; None where it took too long.
     """
 
     wanted: tuple[str, ...]
@@ -61,8 +61,8 @@ def check_versions() -> list[Check]:
         wanted = requires(DISTRIBUTION) or []
     except PackageNotFoundError:
         return [
-            Check("interactivenet", "note", f"{__version__}, not installed but run from a folder:"
-                  " which versions of libraries it needs is unknown", "pip install it")
+            Check("interactivenet", "note", f"{__version__}, run from a folder without installing:"
+                  " the versions of libraries that it needs are unknown", "pip install it")
         ]  # fmt: skip
     python = Check("interactivenet", "ok", f"{__version__}, Python {platform.python_version()}")
     return [python, *judge_versions(wanted, libraries()), judge_geodistk(_importable("GeodisTK"))]
@@ -78,17 +78,17 @@ def judge_versions(wanted: Sequence[str], installed: Mapping[str, str]) -> list[
         if version is None:
             checks.append(Check(requirement.name, "problem", "is not installed", _INSTALL))
         elif not requirement.specifier.contains(version, prereleases=True):
-            found = f"{version}, expected {requirement.specifier}"
-            checks.append(Check(requirement.name, "problem", found, _INSTALL))
+            finding = f"{version}, expected {requirement.specifier}"
+            checks.append(Check(requirement.name, "problem", finding, _INSTALL))
     shown = ", ".join(f"{name} {installed[name]}" for name in _SHOWN if installed.get(name))
     return [Check("libraries", "ok", shown), *checks]
 
 
 def judge_geodistk(installed: bool) -> Check:
-    """Say whether the original's own kernel can be asked for; nothing needs it."""
+    """Say whether the kernel of the original program is available; nothing needs it."""
     if installed:
-        return Check("GeodisTK", "ok", "installed: kernel geodistk")
-    return Check("GeodisTK", "note", "not installed: kernel geodistk not available")
+        return Check("GeodisTK", "ok", "installed: the kernel geodistk is available")
+    return Check("GeodisTK", "note", "not installed: the kernel geodistk is not available")
 
 
 def check_imports() -> list[Check]:
@@ -96,10 +96,10 @@ def check_imports() -> list[Check]:
     command = [sys.executable, "-c", _PROGRAM.format(path=sys.path, names=_IMPORTED)]
     code: int | None = None
     try:
-        with _apart() as places:
+        with _temporary_folders() as variables:
             ended = subprocess.run(
                 command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=_PATIENCE,
-                env={**os.environ, **places},
+                env={**os.environ, **variables},
             )  # fmt: skip
             printed, code = ended.stdout, ended.returncode
     except subprocess.TimeoutExpired as error:
@@ -110,14 +110,14 @@ def check_imports() -> list[Check]:
 
 
 @contextmanager
-def _apart() -> Iterator[dict[str, str]]:
-    """Give environment variables under which libraries write into a folder that is then removed."""
+def _temporary_folders() -> Iterator[dict[str, str]]:
+    """Yield environment variables that let libraries write into a folder that is then removed."""
     with ExitStack() as after:
-        places = {}
+        variables = {}
         with suppress(OSError):  # nowhere to write: nothing will be left
             folder = after.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-            places = dict.fromkeys(("TMPDIR", "MPLCONFIGDIR", "NUMBA_CACHE_DIR"), folder)
-        yield places
+            variables = dict.fromkeys(("TMPDIR", "MPLCONFIGDIR", "NUMBA_CACHE_DIR"), folder)
+        yield variables
 
 
 def judge_imports(facts: Imports) -> list[Check]:
@@ -135,24 +135,26 @@ def _judge_import(name: str, fault: str) -> Check:
         remedy = "give the user a name: docker run -e USER=me"
     elif "home directory" in fault:
         remedy = "give the user a home folder: docker run -e HOME=/tmp"
-    found = f"cannot be imported: {one_line(fault)}"
+    finding = f"cannot be imported: {one_line(fault)}"
     if name == "mlflow":
-        return Check(name, "note", f"{found}; trainings run without it", remedy)
-    return Check(name, "problem", found, remedy)
+        return Check(name, "note", f"{finding}; training works without it", remedy)
+    return Check(name, "problem", finding, remedy)
 
 
 def _judge_end(name: str, code: int | None) -> Check:
     """Judge what the process was importing when it ended."""
     if code is None:
-        found = f"was not imported within {_PATIENCE} s"
-        remedy = "a slow file system: copy the installation or image to a local disk"
-        return Check(name, "problem", found, remedy)
+        finding = f"importing it takes more than {_PATIENCE} s"
+        remedy = "if the file system is slow, copy the installation or image to a local disk"
+        return Check(name, "problem", finding, remedy)
     ended = signal.Signals(-code).name if code < 0 else f"exit status {code}"
     remedy = {
-        "SIGILL": "this processor lacks instructions that it needs: use another machine",
-        "SIGKILL": "give it more memory: docker run --memory, sbatch --mem",
+        "SIGILL": "use another machine: this processor lacks instructions that the library needs",
+        "SIGKILL": "allow more memory: docker run --memory, sbatch --mem",
     }.get(ended, _INSTALL)
-    return Check(name, "problem", f"cannot be imported: it ends the process ({ended})", remedy)
+    return Check(
+        name, "problem", f"cannot be imported: importing it ends the process ({ended})", remedy
+    )
 
 
 def _importable(name: str) -> bool:

@@ -45,7 +45,7 @@ _CAPTIONS = {
     "distributions_subtype": "The same by subtype.",
     "volumes": "Difference of predicted and label volume, with the 95 % limits of agreement.",
     "dice_volume": "Dice against the volume of the label.",
-    "reliability": "Dice as expected without the label, against Dice as measured.",
+    "reliability": "Expected Dice, estimated without the label, against measured Dice.",
 }
 #: base64 characters that all pictures together may take, and a single one at most
 _PICTURES, _PICTURE = 12_000_000, 260_000

@@ -91,9 +91,9 @@ def _write_texts(folder: Path, plan: Plan, settings: AlgorithmSettings, image: s
 def _about_points(plan: Plan, settings: AlgorithmSettings) -> str:
     names = ", ".join(plan.labels.values())
     number = "Any number of points" if settings.any_points else "Six interior margin points"
-    which = "" if len(plan.labels) == 1 else f" Their names say which label is meant: {names}."
-    second = "a second object of the same label has '#2' after its points' name."
-    return f"{number} are expected of each object; {second}{which}"
+    which = "" if len(plan.labels) == 1 else f" They are named after their label: {names}."
+    second = "the names of a second object's points end in '#2'."
+    return f"{number} are expected for each object; {second}{which}"
 
 
 def _write_model(path: Path, bundle: Path, settings: AlgorithmSettings) -> None:

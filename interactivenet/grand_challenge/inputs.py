@@ -47,13 +47,13 @@ def find_inputs(folder: Path, modalities: tuple[str, ...], settings: AlgorithmSe
             raise RequestError(
                 f"{folder}: {_number(fitting)} image for modality {modality}: expected"
                 f" {' or '.join(slugs)}, found {_names(images)}",
-                remedy="'images' of the settings says which",
+                remedy="name it under 'images' in the settings",
             )
         chosen.append(_one_file(images[fitting[0]]))
     if len({path.resolve() for path in chosen}) < len(chosen):
         raise RequestError(
-            f"{folder}: one image for several of the modalities {', '.join(modalities)}",
-            remedy="'images' of the settings says which is which",
+            f"{folder}: the same image fits several of the modalities {', '.join(modalities)}",
+            remedy="name one for each under 'images' in the settings",
         )
     wanted = settings.points or POINTS
     fitting = [wanted] if wanted in values else []
@@ -61,9 +61,9 @@ def find_inputs(folder: Path, modalities: tuple[str, ...], settings: AlgorithmSe
         fitting = list(values)
     if len(fitting) != 1:
         raise RequestError(
-            f"{folder}: {_number(fitting)} value for the points: expected {wanted}, found"
+            f"{folder}: {_number(fitting)} input of points: expected {wanted}, found"
             f" {_names(values)}",
-            remedy="'points' of the settings says which",
+            remedy="name it under 'points' in the settings",
         )
     return Inputs(tuple(chosen), values[fitting[0]])
 
@@ -117,4 +117,4 @@ def _names(inputs: Mapping[str, Any]) -> str:
 
 
 def _number(slugs: list[str]) -> str:
-    return f"{len(slugs)} inputs can be the" if slugs else "there is no"
+    return f"{len(slugs)} inputs could be the" if slugs else "there is no"

@@ -54,21 +54,25 @@ class AlgorithmSettings:
         slugs = [*self.images.values(), *self.outputs.values()]
         for slug in (*slugs, self.points, self.output):
             if slug and not _SLUG.fullmatch(slug):
-                raise ValueError(f"'{slug}' is not a slug: expected small letters, digits and '-'")
+                raise ValueError(
+                    f"'{slug}' is not a slug: expected lower-case letters, digits and '-'"
+                )
         if self.output and self.outputs:
-            raise ValueError("output and outputs exclude each other")
+            raise ValueError("output and outputs cannot both be set")
         for name in ("images", "outputs"):
             if "" in getattr(self, name).values():
                 raise ValueError(f"{name}: a slug is empty")
         for new in self.names.values():
             if "#" in new:
-                raise ValueError(f"names: '{new}': the number of an object is not renamed")
+                raise ValueError(f"names: '{new}' has a '#': leave out the number of the object")
 
     @staticmethod
     def load(path: Path) -> AlgorithmSettings:
         """Read settings; raises RequestError where there are none, DataError naming the field."""
         if not path.is_file():
-            raise RequestError(f"{path}: does not exist", expected="the algorithm's settings, JSON")
+            raise RequestError(
+                f"{path}: does not exist", expected="a JSON file of the algorithm's settings"
+            )
         content = read_json(path)
         try:
             settings = parse_json_as(AlgorithmSettings, content, "settings")
@@ -104,7 +108,7 @@ class AlgorithmSettings:
             if twice := [slug for slug in slugs if slugs.count(slug) > 1]:
                 raise RequestError(
                     f"settings of the algorithm: {group} have the slug '{twice[0]}' twice",
-                    remedy="'images', 'points' and 'outputs' give each a slug of its own",
+                    remedy="give each its own slug under 'images', 'points' or 'outputs'",
                 )
         if self.outputs and set(self.outputs) != labels:
             missing = ", ".join(sorted(labels - set(self.outputs)))

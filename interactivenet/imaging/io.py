@@ -90,7 +90,9 @@ def read_label(path: Path | str) -> Volume:
             whole = np.rint(array)
             if not np.array_equal(whole, array):
                 fraction = array[whole != array].ravel()[0]
-                raise DataError(f"holds label values that are not whole, such as {fraction:g}")
+                raise DataError(
+                    f"holds label values that are not whole numbers, such as {fraction:g}"
+                )
             notes = (*notes, f"labels are stored as {array.dtype}, read as whole numbers")
             array = whole
         if array.size and array.min() < 0:

@@ -37,8 +37,8 @@ class Volume:
 
     def __init__(self, *_: object, **__: object) -> None:
         raise TypeError(
-            "a Volume is made by `Volume.from_stored(array, affine)`, of an array in the axis order"
-            " of its file, or by `Volume.from_ras(array, affine)`, of one along RAS+"
+            "make a Volume with `Volume.from_stored(array, affine)`, from an array in the axis"
+            " order of its file, or with `Volume.from_ras(array, affine)`, from one along RAS+"
         )
 
     @classmethod

@@ -55,8 +55,8 @@ def _ensemble_case(
         differences = case_key(hashes, model, fold.folds, options).differences(record[MADE_FROM])
         if differences:
             raise DataError(
-                f"{fold.record(case.name)}: was predicted with other {differences[0]} than there"
-                " are now",
+                f"{fold.record(case.name)}: is out of date: {differences[0]} changed since it was"
+                " predicted",
                 remedy=f"run {_predict_again(model.plan.task)} again",
             )
     key = case_key(hashes, model, output.folds, options)

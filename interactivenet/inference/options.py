@@ -18,14 +18,14 @@ class InferenceOptions:
     """How a trained model is used.
 
     Args:
-        mirrored: Average over all mirrored copies of a sample: eight times the work, better.
-        restore: What goes back to the grid of the scan: the ``"probability"``, interpolated, or
-            the ``"label"`` of the nearest voxel: faster, and stepped.
-        precision: Of the network's arithmetic; ``"auto"`` for what the device is fast in.
-        device: What the network runs on; ``"auto"`` for a graphics card where there is one.
+        mirrored: Average over all mirrored copies of a sample: better, but eight times the work.
+        restore: What is resampled to the grid of the scan: the ``"probability"``, interpolated, or
+            the ``"label"`` of the nearest voxel: faster, but with stepped surfaces.
+        precision: Of the network's arithmetic; ``"auto"`` for the one that the device is fast in.
+        device: Device that the network runs on; ``"auto"`` for a graphics card if there is one.
 
     Raises:
-        RequestError: Where a value is none of those.
+        RequestError: A value is none of these.
     """
 
     mirrored: bool = True

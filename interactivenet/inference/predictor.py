@@ -67,26 +67,26 @@ class NetworkOutput:
 
 
 class Predictor:
-    """Segments the objects that points mark: the model is loaded once and asked many times.
+    """Segments the objects that points mark: the model is loaded once and used many times.
 
     Args:
         model: Folder of a deployed model, or a :class:`Model` (:func:`load_model` gives one).
-        device: 'auto', 'cpu' or 'cuda'; 'auto' takes a graphics card where there is one.
+        device: 'auto', 'cpu' or 'cuda'; 'auto' takes a graphics card if there is one.
         mirrored: Whether each sample is also segmented mirrored along every combination of axes, as
-            in nnU-Net: eight times the work, and a little better.
+            in nnU-Net: a little better, but eight times the work.
         precision: 'auto', 'bf16', 'fp16' or 'fp32'.
         restore: 'probability' interpolates the probability on the image's grid; 'label' gives each
-            voxel the nearest one's label: faster, and stepped where the network's grid is coarser.
-        batch: Mirrored copies or windows at once; None for what the memory holds.
+            voxel the nearest one's label: faster, but stepped where the network's grid is coarser.
+        batch: Mirrored copies or windows to compute at once; None for as many as fit the memory.
 
     Attributes:
         model: The model.
         plan: Its plan: labels, modalities, spacing and all else that was decided before training.
-        facts: What stands in each file of weights.
+        facts: What each file of weights says about itself.
 
     Raises:
         DataError: Weights cannot be read, or are of another network or plan.
-        RequestError: The device or the precision is not to be had on this machine.
+        RequestError: The device or the precision is not available on this machine.
 
     Examples:
         >>> predictor = Predictor("results/models/Task101_SARCOMA")  # doctest: +SKIP
@@ -227,7 +227,7 @@ class Predictor:
             agreed.append(agreement(rules.probability(scores[number]), THRESHOLD))
         if not np.isfinite(scores).all():
             raise DataError(
-                f"{sample.case}: the network's answer is not finite: the scan's values are far from"
+                f"{sample.case}: the network's output is not finite: the scan's values are far from"
                 f" those that it was trained on, or too large for `precision={self.precision!r}`"
             )
         return NetworkOutput(rules.probability(rules.combine(scores)), tuple(agreed), tuple(single))
@@ -248,7 +248,7 @@ class Predictor:
             except torch.OutOfMemoryError as error:
                 if self._batch == 1:
                     raise DataError(
-                        "the graphics card's memory does not suffice for this object, even for"
+                        "the graphics card does not have enough memory for this object, even for"
                         " one part at a time",
                         remedy="use `device='cpu'`, or a plan with a smaller `memory_gb`",
                     ) from error

@@ -148,7 +148,7 @@ def as_prompts(points: PointsLike, plan: Plan, scan: Scan, path: Path) -> tuple[
     if len(plan.labels) != 1:
         raise RequestError(
             f"the model has several labels ({labels})", field="points",
-            remedy="say which is meant: `Prompt(label, points)`",
+            remedy="give the label of the points: `Prompt(label, points)`",
         )  # fmt: skip
     ((label, name),) = plan.labels.items()
     return (Prompt(label, positions, name),)

@@ -81,7 +81,7 @@ def convert_model(
     if source.resolve().is_relative_to(target.resolve()) or target.resolve().is_relative_to(
         source.resolve()
     ):
-        raise RequestError(f"{target}: would replace {source}: move that elsewhere first")
+        raise RequestError(f"{target}: would replace {source}: move the latter elsewhere first")
     report = note or (lambda _: None)
     with published_folder(source) as folder, tempfile.TemporaryDirectory() as made:
         original = read_published(folder)
@@ -116,11 +116,13 @@ def convert_model(
         )
         if not grow:
             report(
-                "the boxes of points are the original's, tighter than those that it trained on:"
-                " `grow=True` makes them alike"
+                "the boxes around points are as in the original program, tighter than those that"
+                " the model was trained on: `grow=True` makes them as large"
             )
-        extent = "grown by the margin points' depth" if grow else "as the original's"
-        description = f"Converted from a model of InteractiveNet 0.2.x; boxes of points {extent}."
+        extent = "grown by the margin points' depth" if grow else "as in the original program"
+        description = (
+            f"Converted from a model of InteractiveNet 0.2.x; boxes around points {extent}."
+        )
         with replacing_folder(target) as folder:
             write_bundle(model, folder, {"description": description})
     return target

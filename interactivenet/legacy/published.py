@@ -122,7 +122,8 @@ def task_name(source: Path, name: str | None = None) -> str:
             check_task_name(name)
         except RequestError as error:
             raise RequestError(
-                f"{source}: its name is not a task's: {error}", remedy="give one: `task`"
+                f"{source}: its name cannot be used as a task name: {error}",
+                remedy="give another name with `task`",
             ) from error
     check_task_name(name)
     return name

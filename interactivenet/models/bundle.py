@@ -91,7 +91,7 @@ def read_description(folder: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("schema_version") != BUNDLE_VERSION:
         version = content.get("schema_version") if isinstance(content, dict) else None
         raise DataError(
-            f"{path}: schema_version is {version}, this version of InteractiveNet reads"
+            f"{path}: schema_version is {version}, but this version of InteractiveNet reads"
             f" {BUNDLE_VERSION}"
         )
     if differing := set(content) ^ _FIELDS:
@@ -216,8 +216,8 @@ def find_model(roots: Roots, task: str, model: str | None = None) -> Model:
         return deployed
     if (own.digests, own.choices()) != (deployed.digests, deployed.choices()):
         raise RequestError(
-            f"{task} has a deployed model in {folder} and other folds of its own in"
+            f"{task} has both a deployed model in {folder} and different trained folds in"
             f" {roots.results / task}",
-            remedy="`model='deployed'` or `model='own'` says which is meant",
+            remedy="choose one with `model='deployed'` or `model='own'`",
         )
     return deployed

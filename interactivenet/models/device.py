@@ -31,7 +31,7 @@ def choose_device(device: str) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise RequestError(
             "there is no CUDA device that torch can use", field="device", value=device,
-            remedy="`doctor()` says why",
+            remedy="run `doctor()` to see why",
         )  # fmt: skip
     return device
 
@@ -48,7 +48,7 @@ def check_devices(devices: int, device: str) -> None:
     if device == "cuda" and devices > torch.cuda.device_count():
         count = torch.cuda.device_count()
         raise RequestError(
-            field="devices", value=devices, expected=f"at most {count}, the CUDA devices there are"
+            field="devices", value=devices, expected=f"at most {count}, the number of CUDA devices"
         )
 
 
@@ -94,8 +94,8 @@ def choose_workers(workers: int | None, device: str, plan: Plan) -> tuple[int, s
         return workers, ""
     return 0, (
         f"{_SHARED_MEMORY} has {free / 1e6:.0f} MB, {workers} workers need {needed / 1e6:.0f} MB:"
-        " samples are drawn in the training process itself, which is slower; `doctor()` says how"
-        " to get more"
+        " samples are drawn in the training process itself, which is slower; run `doctor()` to"
+        " see how to get more"
     )
 
 

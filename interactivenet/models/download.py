@@ -172,18 +172,18 @@ class _Attempt:
     def _store(self, response: requests.Response, start: int) -> None:
         headers = response.headers
         if headers.get("Content-Encoding", "identity") != "identity":
-            raise RequestError(f"{self.remote.shown}: is sent compressed, which was not asked for")
+            raise RequestError(f"{self.remote.shown}: was sent compressed, which was not asked for")
         length = headers.get("Content-Length", "")
         total = int(length) if length.isascii() and length.isdigit() else None
         if response.status_code == 206:
             sent = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))
             if not sent or int(sent[1]) != start:
                 self.forget()
-                raise Broken("sends another range than was asked for")
+                raise Broken("the server sent a different part of the file than was asked for")
             total = int(sent[2]) if sent[2] != "*" else start + total if total else None
         elif response.status_code == 416:
             self.forget()
-            raise Broken("has another length than before")
+            raise Broken("the length of the file has changed since the download began")
         else:  # the whole: a server without ranges, or another file than before
             self.forget()
             start = 0

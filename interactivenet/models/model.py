@@ -90,7 +90,7 @@ def own_model(
         )
     if missing := sorted(set(folds or ()) - set(finished)):
         raise RequestError(
-            f"{results}: fold {', '.join(map(str, missing))} has not been trained to its end;"
+            f"{results}: fold {', '.join(map(str, missing))} is not fully trained;"
             f" finished: {', '.join(map(str, finished)) or 'none'}",
             remedy=f"run `train(task={task!r}, fold={missing[0]})` first",
         )
@@ -119,8 +119,8 @@ def read_choice(path: Path) -> dict[str, Any]:
     content = read_object(path)
     if content.get("schema_version") != CHOICE_VERSION:
         raise DataError(
-            f"{path}: schema_version is {content.get('schema_version')}, this version of"
-            f" InteractiveNet reads {CHOICE_VERSION}",
+            f"{path}: schema_version is {content.get('schema_version')}, but this version"
+            f" of InteractiveNet reads {CHOICE_VERSION}",
             remedy="run `select()` again",
         )
     missing = {name for name in ("plan", "checkpoint", "folds") if name not in content}

@@ -20,12 +20,13 @@ _NOT_FOR = """\
 
 - **It is not a medical device.** No diagnosis, treatment or treatment plan may rest on its
   outlines alone; a qualified person must check every one of them.
-- Not for other modalities, sequences, body regions, objects or age groups than it was trained on.
-  It will give an answer there, too, and nothing warns that it is worthless.
-- Not without points: it segments what six interior margin points enclose, whether or not that is
-  what is meant. Points of another object give that object, wrong points a wrong outline.
-- The figures above come from scans like those it was trained on. Elsewhere they must be measured
-  again before anything depends on them.
+- Not for modalities, sequences, body regions, objects or age groups other than those that it was
+  trained on. It returns an outline for these, too, and does not warn that it may be worthless.
+- Not without points: it segments whatever six interior margin points enclose, whether or not that
+  is the intended object. Points on another object give that object; misplaced points give a wrong
+  outline.
+- The results above come from scans like those it was trained on. For other scans, measure them
+  again before relying on them.
 """
 
 
@@ -42,8 +43,8 @@ def render_card(bundle: Mapping[str, Any]) -> str:
             [
                 ("segments", f"{labels}: one object for each six interior margin points"),
                 ("images", ", ".join(bundle["modalities"]) + ", in this order, on one grid"),
-                ("networks", f"{len(bundle['weights'])}, of one fold each; their mean counts"),
-                ("points become", _encoding(bundle["encoding"])),
+                ("networks", f"{len(bundle['weights'])}, one for each fold; their mean is used"),
+                ("points are encoded as", _encoding(bundle["encoding"])),
                 (f"voxels, mm ({_axes(plan)})", _numbers(plan["spacing"])),
                 ("postprocessing", _postprocessing(bundle["postprocessing"])),
                 ("made with", f"InteractiveNet {bundle['version']}, preset {plan['preset']}"),
@@ -95,10 +96,10 @@ def _validation(summary: Mapping[str, Any] | None) -> str:
                 values = (mean, deviation, median, f"{low} to {high}" if low else "")
                 rows.append((name, title, str(statistics["n"]), *values))
     head = ("objects", "metric", "n", "mean", "SD", "median", "95 % interval of the mean")
-    missed = f"{summary['missed']} of {summary['objects']} objects were missed altogether."
+    missed = f"{summary['missed']} of {summary['objects']} objects were missed completely."
     measured = (
         "Each object was segmented by a network that had not seen its case, from simulated or given"
-        " points, and compared on the scan's own grid with the outline that it was trained on."
+        " points, and compared with its reference outline on the scan's own grid."
     )
     return f"{measured} {missed}\n\n{_table(head, rows)}"
 
@@ -112,7 +113,7 @@ def _encoding(encoding: Mapping[str, Any]) -> str:
     if kind == "geodesic":
         kind = f"a geodesic map ({encoding['kernel']} kernel, {encoding['metric']} metric)"
     elif kind == "none":
-        return "nothing but the box that is cut"
+        return "no map: they only place the box that is cut out"
     else:
         kind = f"a {kind} map, sigma {encoding['sigma_mm']:g} mm"
     return kind + (", and an ellipsoid of their extent" if encoding["extent"] else "")

@@ -60,7 +60,7 @@ def load_network(path: Path, plan: Plan) -> tuple[UNet, dict[str, Any]]:
         raise DataError(f"{path}: the plan's network cannot be built: {one_line(error)}") from error
     facts = load_weights(path, network, assign=True)
     if facts.get("plan", plan.digest) != plan.digest:
-        raise DataError(f"{path}: these weights were trained with another plan than the one given")
+        raise DataError(f"{path}: these weights were trained with a different plan")
     return network, facts
 
 

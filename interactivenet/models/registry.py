@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ZENODO = "https://zenodo.org"
 #: in the folder of models, what is not yet installed
 DOWNLOADS = ".downloads"
-INSTALLED, SAME = "installed", "the same is there"
+INSTALLED, SAME = "installed", "already installed"
 #: makes a bundle of a model of the original program: (its folder, the bundle's folder)
 Convert = Callable[[Path, Path], object]
 
@@ -104,14 +104,14 @@ def find_remote(
         file = files[name]
         url = str(file.get("links", {}).get("self") or f"{address}/files/{quote(name)}/content")
         if not url.startswith(f"{urlsplit(address).scheme}://"):
-            raise DataError(f"{address}: leads to {url}, expected the same kind of address")
+            raise DataError(f"{address}: links to {url}, expected an address of the same kind")
         return Remote(
             url, name, expected or parse_checksum(str(file["checksum"])), int(file["size"])
         )  # fmt: skip
     except (
         KeyError, TypeError, ValueError, OverflowError, AttributeError, RequestError
     ) as error:  # fmt: skip
-        raise DataError(f"{address}: answers with something unexpected: {error!r}") from error
+        raise DataError(f"{address}: the answer is not as expected: {error!r}") from error
 
 
 def download(
@@ -178,7 +178,7 @@ def install(
                 return task, SAME
             if not overwrite:
                 raise RequestError(
-                    f"{target} is another model", remedy="`overwrite=True` replaces it"
+                    f"{target} is a different model", remedy="`overwrite=True` replaces it"
                 )
         with replacing_folder(target) as temporary:
             for file in files:

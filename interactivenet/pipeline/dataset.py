@@ -48,7 +48,7 @@ def check_dataset(
     """Check a raw task and write its ``dataset.json``.
 
     Every image, label map and prompt file is read. A case with an error is left out of
-    ``dataset.json`` and named in ``failures.json``; warnings and notes cost nothing.
+    ``dataset.json`` and named in ``failures.json``; a case with only warnings or notes stays in.
 
     Args:
         task: Name of the task, such as 'Task101_LIVER'.
@@ -57,9 +57,9 @@ def check_dataset(
         labels: Names of the label values; by default as for the modalities.
         subtypes: Read each case's subtype from ``subtypes.json``, as is done where the
             ``dataset.json`` that is there already has subtypes.
-        roots: Where tasks are; by default as the environment says.
+        roots: Folders of the tasks; by default those of the environment variables.
         jobs: Threads; by default one for each available core.
-        reporter: Is told the progress and what was noticed.
+        reporter: Receives the progress and the findings.
 
     Returns:
         The task, what was noticed, and which cases are left out.
@@ -112,14 +112,14 @@ def convert_dataset(
         task: Name of the task to make, such as 'Task101_LIVER'.
         modalities: Their names, where the source does not name them.
         labels: Names of the label values, instead of the source's own.
-        merge_labels: Make all labels one, of this name.
+        merge_labels: Merge all labels into one with this name.
         copy: Copy files instead of hard-linking them where the disk allows it.
-        cases: Take so many of the cases with a label; by default all.
-        test_cases: Take so many others of them as test cases.
-        seed: Draws these cases.
-        roots: Where tasks are; by default as the environment says.
+        cases: Number of labelled cases to take; by default all cases.
+        test_cases: Number of further labelled cases to take as test cases.
+        seed: Of the random draw of these cases.
+        roots: Folders of the tasks; by default those of the environment variables.
         jobs: Threads; by default one for each available core.
-        reporter: Is told the progress and what was noticed.
+        reporter: Receives the progress and the findings.
 
     Returns:
         The task, what was noticed, and which cases are left out.
@@ -141,7 +141,7 @@ def convert_dataset(
     reporter.say(f"{dataset.kind} dataset, {counted(len(dataset.cases), 'case')} -> {folder}")
     imported = import_cases(dataset, folder, copy=copy, merge_labels=merge_labels is not None)
     if not sum(1 for _ in reporter.track(imported, len(dataset.cases), "imported")):
-        reporter.say(f"{folder} was imported before: it is only checked again")
+        reporter.say(f"{folder} is already imported: it is only checked again")
     left_out = read_object(folder / RECORD).get("left_out", {})
     reporter.findings([Finding("error", case, reason) for case, reason in left_out.items()])
     record_failures(folder, "convert", left_out)
@@ -161,9 +161,9 @@ def make_phantoms(
     Args:
         task: Name of the task to make, such as 'Task101_PHANTOM'.
         settings: What the scans look like.
-        roots: Where tasks are; by default as the environment says.
+        roots: Folders of the tasks; by default those of the environment variables.
         jobs: Threads of the check; by default one for each available core.
-        reporter: Is told the progress and what was noticed.
+        reporter: Receives the progress and the findings.
 
     Returns:
         The task, and what was noticed.
@@ -232,8 +232,10 @@ def _check(
         )
     else:
         if path.exists():
-            reporter.say(f"the dataset.json of an earlier check is now {set_aside(path).name}")
-        reporter.say(f"{path} is not written: no training case can be used")
+            reporter.say(
+                f"the dataset.json of an earlier check was renamed to {set_aside(path).name}"
+            )
+        reporter.say(f"{path} was not written: no training case can be used")
     failures = {**(left_out or {}), **failures}
     if failures:
         reporter.say(f"{counted(len(failures), 'case')} left out, see {recorded}")

@@ -83,7 +83,7 @@ def demo(
     Interrupted where a signal ended it.
     """
     if data is None and (modalities or labels or merge_labels):
-        raise RequestError("`modalities`, `labels` and `merge_labels` belong to `data`")
+        raise RequestError("`modalities`, `labels` and `merge_labels` can only be used with `data`")
     count, test_count = choose_counts(data) if data else (24, 6)
     options = DemoOptions(
         data="" if data is None else str(data.resolve()), modalities=tuple(modalities),

@@ -88,10 +88,10 @@ def demo_steps(options: DemoOptions) -> list[Step]:
             "Tr",
         )
         infer_purpose = "segment it with the deployed model"
-        purpose = "make one more scan, for the deployed model"
+        purpose = "make one more scan for the deployed model"
         last = [
             _phantom_step(purpose, NEW, 1, 0, seed=1),
-            _simulate_step("and its points, as a clinician would click them", NEW),
+            _simulate_step("simulate its points, as a clinician would click them", NEW),
         ]
     return [
         first,
@@ -100,11 +100,11 @@ def demo_steps(options: DemoOptions) -> list[Step]:
         _plan_step("measure, plan and preprocess", options),
         _train_step(options),
         Step(
-            "choose the postprocessing, segment the test cases, write the report",
+            "choose the postprocessing, segment the test cases and write the report",
             "test", {"task": TASK}, _test,
         ),
         Step(
-            "deploy: one folder that holds all that a user needs",
+            "deploy: write one folder with everything that a user needs",
             "deploy", {"task": TASK, "zip": True}, _deploy,
         ),
         *last,
@@ -129,7 +129,7 @@ def coarser_plan(options: DemoOptions, roots: Roots) -> Step | None:
         finest, coarsest = (middle, coarsest) if many else (finest, middle)
     right, anterior, superior = (float(f"{mm:.3g}") for mm in np.maximum(spacing, coarsest))
     voxels = f"{right:g} x {anterior:g} x {superior:g} mm"
-    purpose = f"plan again, with voxels of {voxels}: a demo for the CPU, not for use"
+    purpose = f"plan again with voxels of {voxels}, for a demo on the CPU, not for use"
     return _plan_step(purpose, options, (right, anterior, superior))
 
 
@@ -240,9 +240,7 @@ def _import_step(options: DemoOptions) -> Step:
     try:
         source = some_of(source, options.cases, options.test_cases, 0)
     except RequestError as error:
-        raise RequestError(
-            str(error), remedy="`cases` and `test_cases` say how many to take"
-        ) from error
+        raise RequestError(str(error), remedy="take fewer with `cases` and `test_cases`") from error
     modalities = options.modalities
     if not modalities and not all(source.modalities):
         count = len(source.modalities)

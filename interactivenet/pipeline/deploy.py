@@ -77,11 +77,11 @@ def deploy(
     Args:
         task: Name of the task.
         folds: Numbers of the folds to deploy; None for those that are trained.
-        zip: Write ``models/TASK.zip``, too, to hand on.
+        zip: Also write ``models/TASK.zip``, to share.
         description: First paragraph of the model card: data, makers, licence. Empty to keep that
             of the bundle before.
-        roots: Folders of the tasks; None for ``Roots.choose()``.
-        reporter: Is told what happens.
+        roots: Folders of the tasks; by default those of the environment variables.
+        reporter: Receives the messages and the progress.
 
     Returns:
         Where the bundle is, and what became of the one before.
@@ -99,21 +99,19 @@ def deploy(
     except RequestError:
         if not (folder / BUNDLE).exists() or folds is not None or description:
             raise
-        reporter.say(
-            f"{folder}: was deployed before, and the task has no trained fold: left as it is"
-        )
+        reporter.say(f"{folder}: already deployed, and left as it is: the task has no trained fold")
         deployment = Deployment(folder, read_bundle(folder).folds, False)
     else:
         deployment = _deploy_own(roots, task, folds, folder, description, reporter)
         if deployment.changed and archive.exists() and not zip:
             remove(archive)
             reporter.say(
-                f"{archive}: belonged to the previous model, and was removed (`zip=True` writes it)"
+                f"{archive}: belonged to the previous model and was removed (`zip=True` writes it)"
             )
     if not zip:
         return deployment
     zip_folder(folder, archive, task, bundle_files(folder))
-    reporter.say(f"{archive}: `install_model(file={archive.name!r})` elsewhere")
+    reporter.say(f"{archive}: install it elsewhere with `install_model(file={archive.name!r})`")
     return replace(deployment, archive=archive)
 
 

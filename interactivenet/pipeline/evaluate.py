@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 #: what is counted of objects beside the metrics, in words
 _COUNTS = (
     ("missed", "missed"),
-    ("false", "found where there is none"),
-    ("both_empty", "empty in both, and in no mean"),
+    ("false", "predicted where there is no label"),
+    ("both_empty", "empty in both label and prediction (not counted in the means)"),
 )
 
 
@@ -62,7 +62,7 @@ def evaluate(
         tolerance_mm: Surfaces within this distance, mm, agree for the NSD.
         pictures: Draw the worst object of every case that has an image.
         jobs: Threads and processes; None for the available cores.
-        reporter: Is told what happens.
+        reporter: Receives the messages and the progress.
 
     Returns:
         A row per object, the summary, and case -> why it could not be compared.

@@ -52,7 +52,7 @@ def infer(
     roots: Roots | None = None,
     reporter: Reporter = SILENT,
 ) -> Inference:
-    """Segment new cases with a trained model, and compare them with labels where given.
+    """Segment new cases with a trained model, and compare them with labels if given.
 
     Each case gives ``CASE.nii.gz`` on the grid of its image, and ``CASE.json`` with what was found.
 
@@ -62,7 +62,7 @@ def infer(
     model: 'deployed', 'own', or the folder of a model; None where there is just one.
     format: of the label maps.  probabilities: whether ``CASE.npz`` is written, too.
     any_points: take any number of points, not six margin points.  options: how networks are used.
-    overwrite: do again what is done.
+    overwrite: redo finished work.
 
     Raises RequestError where what is given does not fit together, or no single model is meant.
     """
@@ -117,6 +117,6 @@ def infer(
                 )  # fmt: skip
             failures |= evaluation.failures
         elif labels is not None:
-            reporter.say(f"{labels}: holds no label map of any of the cases: nothing to evaluate")
+            reporter.say(f"{labels}: holds no label map for any of the cases: nothing to evaluate")
     reporter.say(f"{output}: {counted(total - len(failures), 'case')}")
     return Inference(output, total, evaluation, failures)

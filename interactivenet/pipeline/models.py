@@ -29,7 +29,7 @@ class InstalledModel:
     Attributes:
         name: By which ``infer`` finds it.
         folder: Of the bundle; ``Predictor(folder)`` loads it.
-        outcome: 'installed', 'the same is there', 'converted', or 'kept' where nothing was done
+        outcome: 'installed', 'already installed', 'converted', or 'kept' where nothing was done
             because a model of that name is there.
     """
 
@@ -55,15 +55,15 @@ def download_model(
 ) -> InstalledModel:
     """Download a published model, or the zip at an address, check it, and install it.
 
-    A download that broke off is continued. Models of the original program are converted.
+    An interrupted download is continued. Models of the original program are converted.
 
     Args:
         model: Name of a published model, or an address that begins with ``https://``.
         checksum: That the zip must have, ``"sha256:..."`` or ``"md5:..."``.
         name: ``TaskXXX_NAME`` to install it as, in place of its task's.
         overwrite: Replace a model of that name.
-        roots: Folders of the tasks; None for ``Roots.choose()``.
-        reporter: Is told what happens.
+        roots: Folders of the tasks; by default those of the environment variables.
+        reporter: Receives the messages and the progress.
         progress: Is called with the bytes done and the bytes in all, None where that is unknown.
 
     Returns:
@@ -79,7 +79,8 @@ def download_model(
         name = name or model
     elif "://" in model and not checksum:
         reporter.say(
-            "no `checksum` was given: only the checksums inside the bundle guard the download"
+            "no `checksum` was given: the download is checked against the bundle's own checksums"
+            " only"
         )
     if name is not None:
         check_task_name(name)
@@ -94,7 +95,7 @@ def download_model(
             path, folder, overwrite=overwrite, name=name, convert=_converter(model, name, reporter)
         )
     except InteractiveNetError:
-        reporter.say(f"{path}: was downloaded, and is kept")
+        reporter.say(f"{path}: the download is kept")
         raise
     remove(path)
     return _reported(InstalledModel(installed, folder / installed, outcome), reporter)
@@ -169,8 +170,10 @@ def _converter(model: str, name: str | None, reporter: Reporter) -> Convert:
         try:
             check_task_name(task)
         except RequestError as error:
-            raise RequestError(f"{model}: {error}", remedy="give it one with `name`") from error
-        reporter.say(f"{model}: is a model of the original program: it is converted")
+            raise RequestError(
+                f"{model}: {error}", remedy="give it another name with `name`"
+            ) from error
+        reporter.say(f"{model}: is a model of the original program: converting it")
         published = PUBLISHED.get(model)
         convert_model(
             source, target, name=task, label=published.label if published else LABEL,

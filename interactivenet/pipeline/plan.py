@@ -75,9 +75,9 @@ def plan(
         folds: How the cases are divided for cross-validation; a number means so many folds.
         snapshots: Draw a picture of every prompt, too.
         overwrite: Measure and preprocess again what is finished and unchanged, too.
-        roots: Where tasks are; by default as the environment says.
+        roots: Folders of the tasks; by default those of the environment variables.
         jobs: Processes; by default one for each available core.
-        reporter: Is told the progress, what was noticed, and what was decided.
+        reporter: Receives the progress, the findings, and what was decided.
 
     Returns:
         The planned task, and what became of every case.
@@ -155,8 +155,7 @@ def _check(task: Task, division: FoldOptions, seed: int) -> None:
     if not any(case.interaction for case in task.training):
         raise RequestError(
             f"{task.folder}: no training case has prompts",
-            remedy=f"`simulate(task={task.name!r})` makes them, then"
-            f" `check_dataset(task={task.name!r})` lists them",
+            remedy=f"run `simulate(task={task.name!r})`, then `check_dataset(task={task.name!r})`",
         )
     _divide(task, [case.name for case in task.training], division, seed)
 

@@ -44,10 +44,10 @@ def predict(
     """Segment the test cases of a task with each of its folds.
 
     Writes ``predictions/fold_K/CASE.nii.gz`` into the task's results, and ``CASE.npz`` of
-    probabilities, which the stage ``ensemble`` needs. What is done is kept.
+    probabilities, which the stage ``ensemble`` needs. Finished work is kept.
 
     folds: None for those that are trained.  nifti: whether label maps are written, probabilities:
-    whether those are.  options: how networks are used.  overwrite: do again what is done.
+    whether those are.  options: how networks are used.  overwrite: redo finished work.
 
     Raises RequestError where the task has no test cases with points, or a fold is not trained.
     """
@@ -55,7 +55,7 @@ def predict(
     if not (nifti or probabilities):
         raise RequestError(
             "`nifti=False` without `probabilities`: nothing would be written",
-            expected="at least one of both",
+            expected="at least one of the two",
         )
     cases = read_test_set(roots, task)
     model = own_model(roots, task, folds)

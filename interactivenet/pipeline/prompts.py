@@ -36,8 +36,8 @@ def convert_prompts(
         voxels_in: The source (.json) has voxel indices of the image as stored, not LPS mm.
         voxels_out: Write voxel indices of the image as stored to the target (.json).
         overwrite: Replace the target where it exists.
-        roots: Where tasks are; by default as the environment says.
-        reporter: Is told what was written.
+        roots: Folders of the tasks; by default those of the environment variables.
+        reporter: Receives what was written.
 
     Returns:
         The prompts, points in RAS+ mm.
@@ -48,7 +48,7 @@ def convert_prompts(
     """
     if task and labels:
         raise RequestError(
-            "cannot be combined with `labels`: each says what the labels are", field="task"
+            "cannot be combined with `labels`: either of them defines the labels", field="task"
         )
     if task:
         labels = Task.load((roots or Roots.choose()).raw_task(task)).labels
@@ -62,7 +62,7 @@ def convert_prompts(
     if unnamed and not suffix_of(target, TEXT_SUFFIXES):
         raise RequestError(
             f"{source} names '{unnamed[0]}': which label value is that in {target}?",
-            remedy="`task` or `labels` say what the names mean",
+            remedy="give the label values with `task` or `labels`",
         )
     notes = write_prompts(target, prompts, image=grid[1] if grid else None, voxels=voxels_out)
     for note in notes:

@@ -1,6 +1,6 @@
 """How much the result depends on where exactly the points are.
 
-Every case is segmented again with disturbed points: moved by some millimetres in any direction,
+Every case is segmented again with perturbed points: moved by some millimetres in any direction,
 out of the object if it so happens; one of them missing; simulated anew. What is measured is the
 Dice of every object, on the grid of its scan.
 """
@@ -64,7 +64,7 @@ def robustness(
     roots: Roots | None = None,
     reporter: Reporter = SILENT,
 ) -> Robustness:
-    """Segment a task's labelled cases again with disturbed points, and compare.
+    """Segment a task's labelled cases again with perturbed points, and compare.
 
     Its labelled test cases, with all folds; without any, its training cases, each with the fold
     that never saw it. Writes ``robustness.json``, ``.csv`` and ``.png``.
@@ -112,7 +112,7 @@ def _groups(
     if test:
         reporter.say(counted(len(test), "labelled test case"))
         return [(load_predictor(model, options), test)]
-    reporter.say("no labelled test cases: each fold's validation cases, with that fold alone")
+    reporter.say("no labelled test cases: using each fold's validation cases, with that fold alone")
     cases = {case.name: case for case in dataset.training if case.interaction}
     splits = PlannedTask.load(roots.processed_task(task)).splits
     groups = []

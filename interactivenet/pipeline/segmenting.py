@@ -56,8 +56,8 @@ def follow_cases(
     report_failures(folder, name, failures, reporter)
     if kept:
         reporter.say(
-            f"{counted(kept, 'case')} done before, from the same files and settings: kept"
-            " (`overwrite=True` does them again)"
+            f"{counted(kept, 'case')} already done from the same files and settings: kept"
+            " (`overwrite=True` redoes them)"
         )
     if to_review:
         more = " ..." if len(to_review) > _NAMED else ""

@@ -119,7 +119,7 @@ def make_selection(
         results / FOLDER / "reliability.png",
         [row["expected_dice"] for row in selection.objects],
         [row["dice"] for row in selection.objects],
-        f"{task}: cross-validation, each object by the others' calibration",
+        f"{task}: cross-validation, calibrated on the other cases",
     )
     path = results / CHOICE
     write_json(path, selection.as_json())
@@ -198,16 +198,16 @@ def _report(selection: Selection, reporter: Reporter) -> None:
     if calibration is not None:
         reporter.say(
             f"expected Dice ({calibration.kind}): off by {calibration.error:.3f} on average, on"
-            f" cases left out; {calibration.error_constant:.3f} if the mean were expected of each"
+            f" cases left out; the mean Dice would be off by {calibration.error_constant:.3f}"
         )
         if calibration.hit_rate is not None and calibration.sensitivity is not None:
             reporter.say(
-                f"flagged for review: {calibration.hit_rate:.0%} of them are among the worst fifth"
+                f"flagged for review: {calibration.hit_rate:.0%} of those are among the worst fifth"
                 f" (Dice below {calibration.poor_below:.3f}; {calibration.chance:.0%} by chance),"
                 f" {calibration.sensitivity:.0%} of the worst fifth are flagged"
             )
     for case, reason in selection.failures.items():
-        reporter.say(f"warning: {case} is ignored, it could not be segmented: {reason}")
+        reporter.say(f"warning: {case} is ignored, since it could not be segmented: {reason}")
 
 
 def _validations(
@@ -222,9 +222,9 @@ def _validations(
     finished = [number for number in range(count) if FoldResults(results, number).is_finished]
     missing = [number for number in numbers if number not in finished]
     if missing:
-        some = f", or use the finished ones alone: `folds={finished}`" if finished else ""
+        some = f", or use only the finished ones: `folds={finished}`" if finished else ""
         raise RequestError(
-            f"{results}: fold {', '.join(map(str, missing))} of {count} is not trained to its end",
+            f"{results}: fold {', '.join(map(str, missing))} of {count} is not fully trained",
             remedy=f"run `train(task={planned.name!r}, fold={missing[0]})` first{some}",
         )
     return {number: _validation(planned, FoldResults(results, number)) for number in numbers}

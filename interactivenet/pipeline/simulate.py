@@ -100,10 +100,10 @@ def simulate(
     Args:
         task: Name of the task, such as 'Task101_LIVER'.
         options: How the points are drawn.
-        roots: Where tasks are; by default as the environment says.
+        roots: Folders of the tasks; by default those of the environment variables.
         jobs: Threads; by default one for each available core.
         overwrite: Replace prompt files that another program or a person wrote, too.
-        reporter: Is told the progress and what was noticed.
+        reporter: Receives the progress and the findings.
 
     Returns:
         What became of every case.
@@ -123,7 +123,7 @@ def simulate(
             for note in case.notes
         ]
         + [
-            Finding("note", case.name, "has prompts that were not simulated here, and keeps them"
+            Finding("note", case.name, "has prompts that were not simulated here; they are kept"
                     " (`overwrite=True` replaces them)")
             for case in result.cases
             if case.status == "kept"
@@ -237,7 +237,8 @@ def labelled_cases(folder: Path) -> list[tuple[str, str, list[Path]]]:
     ]
     if not work:
         raise RequestError(
-            f"{folder / 'labelsTr'} holds no label maps", expected="some to simulate prompts from"
+            f"{folder / 'labelsTr'} holds no label maps",
+            expected="files such as CASE.nii.gz to simulate prompts from",
         )
     return work
 

@@ -54,12 +54,12 @@ def test(
     """Choose the postprocessing, segment the test cases with each fold and all of them, evaluate.
 
     The same as the stages ``select``, ``predict``, ``ensemble`` and ``evaluate``, one after the
-    other, and the same voxels; what is done is kept. Writes ``predictions/`` and ``evaluation/``
+    other, and the same voxels; finished work is kept. Writes ``predictions/`` and ``evaluation/``
     into the task's results.
 
     folds: None for those of the plan.  nifti: whether the label maps of single folds are written.
     probabilities: whether all probabilities are.  options: how networks are used.
-    mlflow: record it in MLflow.  overwrite: do again what is done.
+    mlflow: record it in MLflow.  overwrite: redo finished work.
 
     Raises RequestError where the task has no test cases with points, or a fold is not trained.
     """

@@ -64,25 +64,25 @@ def train(
         options: How it is trained. With ``devices`` above 1, Lightning starts the running script
             once more for every further device; what is called there returns nothing.
         validate: Segment and measure the fold's validation cases afterwards.
-        overwrite: Start anew instead of continuing.
+        overwrite: Start over instead of continuing.
         mlflow: Record the training in MLflow.
-        roots: Where tasks are; by default as the environment says.
-        reporter: Is told the progress and the metrics.
+        roots: Folders of the tasks; by default those of the environment variables.
+        reporter: Receives the progress and the metrics.
 
     Returns:
         What became of each fold.
 
     Raises:
         RequestError: There is no such task or fold, the results hold the training of something
-            else, or the device's memory does not suffice.
+            else, or the device does not have enough memory.
         DataError: A region cannot be read.
         Interrupted: A signal came: the training is saved, and continued when it is called again.
     """
     roots = roots or Roots.choose()
     if fold == "all" and options.devices > 1:
         raise RequestError(
-            field="devices", value=options.devices, expected="1 for `fold='all'`: with several"
-            " devices, one fold is trained at a time",
+            field="devices", value=options.devices, expected="1 with `fold='all'`, as several"
+            " devices can only train a single fold",
         )  # fmt: skip
     planned = PlannedTask.load(roots.processed_task(task))
     numbers = fold_numbers(planned, fold)
@@ -151,7 +151,7 @@ def _train(
     if trained.resumed >= options.epochs:
         reporter.say(
             f"{folder}: already trained for {counted(trained.resumed, 'epoch')}"
-            " (`overwrite=True` starts anew)"
+            " (`overwrite=True` starts over)"
         )
     reporter.say(
         f"best epoch {best['epoch']} of {epochs}: Dice {best['dice']:.3f}, moving average"

@@ -69,8 +69,8 @@ def validate(
         fold: Number of the fold; 'all' for those that are trained to their end.
         device: 'auto', 'cpu' or 'cuda'.
         precision: 'auto', 'bf16', 'fp16' or 'fp32'.
-        roots: Where tasks are; by default as the environment says.
-        reporter: Is told the progress and the metrics.
+        roots: Folders of the tasks; by default those of the environment variables.
+        reporter: Receives the progress and the metrics.
 
     Returns:
         The metrics of each fold.

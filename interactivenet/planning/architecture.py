@@ -143,7 +143,7 @@ def fit(
     voxels = "x".join(map(str, sample))
     raise RequestError(
         f"is too little: the smallest sample, {voxels} voxels, takes about {least:.1f} GB to train",
-        field="memory_gb", value=memory_gb, remedy="a smaller `preset` takes less",
+        field="memory_gb", value=memory_gb, remedy="choose a smaller `preset`",
     )  # fmt: skip
 
 

@@ -148,7 +148,7 @@ class Network:
             raise ValueError("kernels, strides and features need one entry for each of >= 3 stages")
         # far beyond what planning makes: a stranger's plan must not take all memory
         if len(self.features) > 12:
-            raise ValueError(f"features must be of up to 12 stages, got {len(self.features)}")
+            raise ValueError(f"features must have at most 12 stages, got {len(self.features)}")
         check_ranges(
             self, features=(1, 1024), kernels=(1, 64), strides=(1, 64),
             deep_supervision=(1, len(self.features) - 2),
@@ -236,7 +236,7 @@ class Plan:
         )  # fmt: skip
         check_positive(self, "estimated_gb")
         if math.prod(self.sample_shape) > 2**30:
-            raise ValueError(f"sample_shape {self.sample_shape} is of more than 2^30 voxels")
+            raise ValueError(f"sample_shape {self.sample_shape} has more than 2^30 voxels")
         divisor = self.network.divisor
         if any(n % d for n, d in zip(self.sample_shape, divisor, strict=True)):
             raise ValueError(f"sample_shape {self.sample_shape} is not divisible by {divisor}")

@@ -27,7 +27,7 @@ def read_plans(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: is not an InteractiveNet plan: it has no field schema_version")
     if content["schema_version"] != SCHEMA_VERSION:
         raise DataError(
-            f"{path}: schema_version is {content['schema_version']}, this version of"
+            f"{path}: schema_version is {content['schema_version']}, but this version of"
             f" InteractiveNet reads {SCHEMA_VERSION}",
             remedy="plan the task again, or use the version that wrote it",
         )

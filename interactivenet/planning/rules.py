@@ -41,9 +41,9 @@ class PlanningOptions:
     Args:
         seed: Of the splits and of everything random in training; 0 or more.
         relax: At least this fraction of the points' box is added on every side.
-        memory_gb: Bound for one training step, GB.
+        memory_gb: Memory that one training step may take, GB.
         preset: Size of the network: 'tiny', 'small', 'default' or 'large'.
-        spacing: Of the target grid, mm along R, A, S; None for what suits the data.
+        spacing: Of the target grid, mm along R, A, S; None to choose it from the data.
         encoding: How points become maps, see :func:`encoding_named`.
 
     Raises:
@@ -92,7 +92,7 @@ def encoding_named(name: str, *, extent: bool = False) -> Encoding:
     if name == "geodistk" and find_spec("GeodisTK") is None:
         raise RequestError(
             "needs the library GeodisTK, which is not installed", field="encoding", value=name,
-            remedy="'scan' gives the same maps",
+            remedy="choose 'scan', which gives the same maps",
         )  # fmt: skip
     return replace(encodings[name], extent=extent)
 
@@ -119,10 +119,11 @@ def make_plan(
     notes = []
     if larger:
         notes.append(
-            f"{larger} of {len(sizes)} cuts are larger than the sample shape: trained in patches"
+            f"{larger} of {len(sizes)} cuts are larger than the sample shape: they are trained in"
+            " patches"
         )
     notes += [
-        f"modality {name} is not taken for CT: only the names {', '.join(sorted(_CT))} are"
+        f"modality {name} is not treated as CT: only the names {', '.join(sorted(_CT))} are"
         for name in fingerprint.modalities
         if "ct" in name.lower() and not is_ct(name)
     ]
@@ -207,7 +208,7 @@ def lone_margins(fingerprint: Fingerprint, spacing: Floats) -> list[tuple[str, s
         (
             case,
             f"label {label}: the object reaches {far:.0f} mm beyond its points, more than twice as"
-            " far as any other, and makes every cut larger: are its points right?",
+            " far as any other, which makes every cut larger: are its points right?",
         )
         for (case, label), far in reaches.items()
     ]

@@ -44,7 +44,9 @@ def read_probabilities(
         with np.load(path, allow_pickle=False) as content:
             shape = tuple(content["shape"].tolist())
             if shape != source.shape:
-                raise DataError(f"{path}: is of an image of shape {shape}, expected {source.shape}")
+                raise DataError(
+                    f"{path}: belongs to an image of shape {shape}, expected {source.shape}"
+                )
             probabilities = []
             for number, (prompt, agreement) in enumerate(zip(prompts, agreements, strict=True)):
                 values = content[f"probability_{number}"]

@@ -107,7 +107,7 @@ def check_size(shape: Sequence[int], spacing: Sequence[float]) -> None:
     if (count := math.prod(int(n) for n in shape)) > _MOST_VOXELS:
         raise DataError(
             f"the surroundings of the points take {count:.3g} voxels of"
-            f" {' x '.join(f'{mm:g}' for mm in spacing)} mm, more than memory holds",
+            f" {' x '.join(f'{mm:g}' for mm in spacing)} mm, more than fit into memory",
             remedy="plan again with a coarser `spacing`",
         )
 

@@ -94,7 +94,7 @@ def load_region(folder: Path, name: str, plan: Plan) -> Region:
     try:
         if content[MADE_FROM]["settings"] != region_settings(plan):
             raise DataError(
-                f"{path}: was made with other settings than the plan's",
+                f"{path}: was made with settings other than the plan's",
                 remedy=f"run `plan(task={plan.task!r})` again",
             )
         with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
@@ -102,7 +102,7 @@ def load_region(folder: Path, name: str, plan: Plan) -> Region:
             label = arrays.get("label")
         if image.shape[1:] != tuple(content["grid"]["shape"]):
             noted = tuple(content["grid"]["shape"])
-            raise ValueError(f"the image has shape {image.shape}, its record says {noted}")
+            raise ValueError(f"the image has shape {image.shape}, but its record says {noted}")
         return Region(
             case=content["case"],
             prompt=Prompt(content["label"], np.array(content["points"]), content["name"]),

@@ -43,7 +43,7 @@ def perturb(
     grid: Geometry,
     rng: np.random.Generator,
 ) -> Prompt:
-    """Return the prompt with disturbed points.
+    """Return the prompt with perturbed points.
 
     mask: (X, Y, Z), the prompt's object.  grid: the RAS grid of the scan. Points that would leave
     the image stay in its outermost voxels.

@@ -206,7 +206,7 @@ def _one_numbered_name(points: Sequence[NamedPoint]) -> bool:
 
 def _value(name: str, names: list[str], labels: LabelNames | None) -> int:
     if name.lower() == "background" or (_is_number(name) and int(name) == 0):
-        raise DataError(f"has points named '{name}', expected a label of the foreground")
+        raise DataError(f"has points named '{name}', expected a foreground label")
     if labels is None:
         if _is_number(name) and int(name) > 0:
             return int(name)

@@ -38,13 +38,13 @@ class SimulationOptions:
 
     Attributes:
         seed: The same seed gives the same points.
-        random: So many random points per object instead of margin points; 0 for none.
+        random: Number of random points per object, instead of margin points; 0 for none.
         centre: The object's deepest point instead of margin points (with ``random``: both).
         depth_mm: Depth of margin points below the extremes, mm; None for 5 voxels, 1 along
             coarse axes.
         jitter_mm: Standard deviation of noise on each coordinate, mm; points stay inside the
             object.
-        per_component: Every 26-connected component of a label is an object of its own.
+        per_component: Every 26-connected component of a label is a separate object.
         largest_component: Otherwise, the largest component is the object, not the whole label.
         format: Suffix of the files that prompts are written to.
 

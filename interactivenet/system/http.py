@@ -111,7 +111,7 @@ def open_remote(remote: Remote, headers: Mapping[str, str], timeout: float) -> r
         if remote.url.lower().startswith("https:"):
             for hop in hops:
                 if not hop.lower().startswith("https:"):
-                    raise RequestError(f"{remote.shown}: leads to {Remote(hop, '').shown},"
+                    raise RequestError(f"{remote.shown}: redirects to {Remote(hop, '').shown},"
                                        " expected https")  # fmt: skip
         status = response.status_code
         answer = f"{status} {response.reason or ''}".strip()

@@ -33,7 +33,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise RequestError(
-            f"{folder}: another run is writing there", remedy="wait until it has ended"
+            f"{folder}: another run is writing to it", remedy="wait until that has ended"
         ) from error
     except OSError as error:
         if error.errno not in _NO_LOCKS:

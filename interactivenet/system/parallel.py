@@ -91,7 +91,7 @@ class Workers:
         except BrokenProcessPool as error:
             raise RequestError(
                 "a worker process was killed, perhaps because memory ran out; all results are kept",
-                remedy="fewer `jobs` need less memory",
+                remedy="use fewer `jobs`, which need less memory",
             ) from error
 
     def _start(self) -> ProcessPoolExecutor:

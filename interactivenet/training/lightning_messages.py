@@ -27,7 +27,7 @@ def named_errors(plan: Plan) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         smaller = f"`plan(task={plan.task!r}, memory_gb={plan.memory_gb / 2:g})`"
         raise RequestError(
-            "the graphics card's memory does not suffice",
+            "the graphics card does not have enough memory",
             remedy=f"{smaller} makes smaller samples and batches",
         ) from error
 

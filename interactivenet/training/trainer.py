@@ -56,13 +56,13 @@ class TrainingOptions:
     """How a fold is trained.
 
     Args:
-        epochs: Of the whole training, over which the learning rate falls; 1 or more.
+        epochs: Number of epochs of the whole training, over which the learning rate falls.
         device: 'cuda', 'cpu', or 'auto': CUDA where there is a device.
         devices: How many graphics cards, or CPU processes, train the fold together.
         precision: 'bf16', 'fp16' (CUDA only), 'fp32', or 'auto': bf16 where the device multiplies
             in it.
-        workers: Processes that draw samples; None for what suits the machine.
-        deterministic: The same weights, bit by bit, every time; slower.
+        workers: Number of processes that draw samples; None for what suits the machine.
+        deterministic: Train reproducibly: the same weights, bit by bit, but slower.
         augmentation: How samples are varied.
 
     Raises:
@@ -149,7 +149,7 @@ def train_fold(
         clear(folder)
     resumed = len(earlier[0]["history"]) if earlier else 0
     if 0 < resumed < settings.epochs and not rank:
-        warn(f"continues after epoch {resumed}, the last that an earlier run finished")
+        warn(f"continuing after epoch {resumed}, the last that an earlier run finished")
     workers, warning = devices.choose_workers(settings.workers, device, fold.plan)
     if warning:
         warn(warning)
@@ -193,7 +193,7 @@ def _earlier(
         if left:
             raise RequestError(
                 f"{folder}: has {left[0]} but no {CHECKPOINT} to continue from",
-                remedy="`overwrite=True` removes it and starts anew",
+                remedy="`overwrite=True` removes it and starts over",
             )
         return None
     try:
@@ -202,20 +202,20 @@ def _earlier(
     except _UNREADABLE as error:
         raise RequestError(
             f"{path}: is damaged, or is not an InteractiveNet checkpoint",
-            remedy="`overwrite=True` starts anew",
+            remedy="`overwrite=True` starts over",
         ) from error
     if different := key.differences(earlier):
         first = different[0]
         raise RequestError(
-            f"{path}: is of another training, which differs in {', '.join(different)}"
+            f"{path}: belongs to another training, which differs in {', '.join(different)}"
             f" ({first} {earlier.get(first)} instead of {key.content.get(first)})",
-            remedy="`overwrite=True` starts anew, another folder of results keeps both",
+            remedy="`overwrite=True` starts over; another results folder keeps both",
         )
     begun = epochs + bool(batches)
     if begun > settings.epochs:
         raise RequestError(
-            f"{path} is already of epoch {begun}", field="epochs", value=settings.epochs,
-            expected=f"{begun} or more", remedy="`overwrite=True` starts anew",
+            f"{path} has already reached epoch {begun}", field="epochs", value=settings.epochs,
+            expected=f"{begun} or more", remedy="`overwrite=True` starts over",
         )  # fmt: skip
     return state, weights
 

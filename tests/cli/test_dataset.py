@@ -158,7 +158,7 @@ BAD = {
     ),
     "fractional label": (
         lambda t: save(t / LABEL, np.full(SHAPE, 0.5, np.float32)),
-        f"{LABEL}: holds label values that are not whole, such as 0.5",
+        f"{LABEL}: holds label values that are not whole numbers, such as 0.5",
     ),
     "negative label": (
         lambda t: save(t / LABEL, np.full(SHAPE, -1, np.int16)),
@@ -272,7 +272,7 @@ def test_no_usable_case_writes_no_dataset_json(task):
 
 
 REQUESTS = {
-    "no such task": (["-t", "Task999_NONE"], f"does not exist in RAW (there are {NAME})"),
+    "no such task": (["-t", "Task999_NONE"], f"does not exist in RAW (tasks there: {NAME})"),
     "a bad name": (["-t", "liver"], "task name 'liver': expected TaskXXX_NAME"),
     "no task": ([], "Missing option '-t / --task'"),
     "no modality": (["-t", NAME, "-l", "a"], f"-m / --modality: RAW/{NAME} has no dataset.json"),
@@ -350,5 +350,6 @@ def test_a_fault_of_the_program_is_one_line_and_never_status_one(task, monkeypat
     result = dataset(task)
     assert result.exit_code == 2
     assert (
-        "unexpected RuntimeError: surprise (please report it; --debug shows where" in result.stderr
+        "unexpected RuntimeError: surprise (please report it; --debug shows the traceback"
+        in result.stderr
     )

@@ -142,7 +142,7 @@ def test_what_cannot_be_deployed(root, tmp_path):
     done = deploy(root, "--folds", "0,7")
     assert done.exit_code == 2 and "finished: 0" in done.output
     done = deploy(root, "--settings", tmp_path / "a.json")
-    assert done.exit_code == 2 and "belongs to --grand-challenge" in done.output
+    assert done.exit_code == 2 and "can only be used with --grand-challenge" in done.output
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "precious").touch()
     (tmp_path / "mine" / "model.tar.gz").touch()

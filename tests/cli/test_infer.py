@@ -31,7 +31,7 @@ def test_new_cases_get_the_same_voxels(trained, tested, tmp_path):
         assert mine.read_bytes() == same.read_bytes()
     assert (out / "evaluation" / "report.html").exists()
     again = infer(trained, *words, results=results)
-    assert again.exit_code == 0 and "2 cases done before" in again.output
+    assert again.exit_code == 0 and "2 cases already done" in again.output
 
 
 def test_one_file_of_another_format(trained, tested, tmp_path):

@@ -173,8 +173,8 @@ def test_what_is_mounted_will_do(lacks, writable, words, mounted):
 
 def test_a_whole_message(lacks):
     assert lacks("train -t X -f 0", "/data") == (
-        "train needs /results (--results), where nothing is mounted, and what is written there is"
-        " lost with the container: docker run -v FOLDER:/results, or apptainer run -B"
+        "train needs /results (--results), but nothing is mounted there, so that its output would"
+        " be lost with the container: use docker run -v FOLDER:/results, or apptainer run -B"
         " FOLDER:/results"
     )
 

@@ -174,7 +174,7 @@ def test_a_folder_that_cannot_be_written(task):
         (["--memory-gb", "0.01"], "--memory-gb 0.01: is too little"),
         (["-s", "-1"], "--seed -1: expected 0 to 4294967295"),
         (["-s", "5000000000"], "--seed 5000000000: expected 0 to"),
-        (["--leave-one-out"], "expected two subtypes or more, and one for every case"),
+        (["--leave-one-out"], "expected at least two subtypes, and a subtype for every case"),
         (["--preset", "huge"], "'huge' is not one of"),
         (["-t", "Task999_NONE"], "task Task999_NONE does not exist"),
     ],

@@ -169,7 +169,7 @@ def test_one_run_at_a_time(task):
     folder = task.parent.parent / "processed" / NAME
     with folder_lock(folder):
         result = run(task)
-    assert result.exit_code == 2 and "another run is writing there" in result.output
+    assert result.exit_code == 2 and "another run is writing to it" in result.output
     assert not (folder / "run.json").exists()
     plan(task)
 
@@ -178,7 +178,7 @@ def test_damaged_regions_are_named(tmp_path, task):
     folder = plan(task)
     path = next(iter((folder / "regions").glob("*__1.npz")))
     decided = Plan.load(folder / "plans.json")
-    with pytest.raises(DataError, match=r"made with other settings than the plan's"):
+    with pytest.raises(DataError, match=r"made with settings other than the plan's"):
         load_region(path.parent, path.stem, replace(decided, spacing=(1.0, 1.0, 1.0)))
     whole = path.read_bytes()
     path.write_bytes(whole[:200])

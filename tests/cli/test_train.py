@@ -140,7 +140,7 @@ def test_a_finished_fold_is_left_alone(trained, root):
     done = train(root, results, epochs=2)
     assert (
         done.exit_code == 0
-        and "already trained for 2 epochs (--overwrite starts anew)" in done.output
+        and "already trained for 2 epochs (--overwrite starts over)" in done.output
     )
     assert all(p.stat().st_mtime_ns == when for p, when in before.items())
 
@@ -193,13 +193,13 @@ def test_wrong_requests(root, tmp_path, options, message):
 def test_one_fold_at_a_time_on_several_devices(root, tmp_path):
     done = train(root, tmp_path, "--devices", "2", fold="all")
     assert done.exit_code == 2
-    assert "--devices 2: expected 1 for -f / --fold all: with several" in done.output
+    assert "--devices 2: expected 1 with -f / --fold all, as several" in done.output
 
 
 def test_a_task_that_is_not_planned(root, tmp_path):
     words = ["train", "-t", "Task777_NONE", "-f", "0", "--no-validate"]
     done = CliRunner().invoke(main, [*words, "--processed", str(root / "processed")])
-    assert done.exit_code == 2 and f"there are {NAME}" in done.output
+    assert done.exit_code == 2 and f"tasks there: {NAME}" in done.output
     assert "interactivenet plan -t Task777_NONE" in done.output
     assert CliRunner().invoke(main, ["train", "-f", "0"]).exit_code == 2
 
@@ -216,7 +216,7 @@ def test_two_at_once_are_refused(root, tmp_path):
 
     with folder_lock(tmp_path / NAME / "fold_0"):
         done = train(root, tmp_path)
-    assert done.exit_code == 2 and "another run is writing there" in done.output
+    assert done.exit_code == 2 and "another run is writing to it" in done.output
 
 
 def test_a_case_that_is_gone_fails_alone(root, tmp_path):
@@ -259,7 +259,7 @@ def test_killed_for_real_and_started_again(root, tmp_path, number, status):
         assert record["status"] == "running"
     else:
         assert f"the training is saved in {folder / 'checkpoint.ckpt'}" in said
-        assert "what is done is kept" in said and "ended by" in record["ended"]
+        assert "finished work is kept" in said and "ended by" in record["ended"]
     done = len((folder / "metrics.csv").read_text().splitlines()) - 1
     assert done >= 2
     again = process(root, tmp_path, "--no-mlflow", "--no-validate", epochs=400)

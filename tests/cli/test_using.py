@@ -88,14 +88,14 @@ def test_what_is_done_is_kept_and_what_changed_is_not(trained, tested, tmp_path,
         patched.setattr("interactivenet.inference.predictor.Predictor.__init__", never)
         done = run(mine, *again)
     assert done.exit_code == 0, done.output
-    assert "2 cases done before" in done.output and "checkpoint, epoch" not in done.output
+    assert "2 cases already done" in done.output and "checkpoint, epoch" not in done.output
     case = case_of(mine)
     image = read_image(case.images[0])
     write_volume(case.images[0], image.array[0][::-1] + 1, image.source)
     path = mine / "results" / NAME / "predictions" / "ensemble" / f"{case.name}.nii.gz"
     before = path.read_bytes()
     done = run(mine, *again)
-    assert done.exit_code == 0 and "1 case done before" in done.output
+    assert done.exit_code == 0 and "1 case already done" in done.output
     assert path.read_bytes() != before
 
 
@@ -122,7 +122,7 @@ def test_missing_folds_are_named(trained, tmp_path):
     (results / NAME / "fold_1" / "model_last.safetensors").unlink()
     done = run(trained, "postprocess", "-t", NAME, results=results, raw=False)
     assert done.exit_code == 2
-    assert "fold 1 of 2 is not trained to its end" in done.output and "--folds 0" in done.output
+    assert "fold 1 of 2 is not fully trained" in done.output and "--folds 0" in done.output
     done = run(trained, "postprocess", "-t", NAME, "--folds", "0", results=results, raw=False)
     assert done.exit_code == 0, done.output
     choice = json.loads((results / NAME / "postprocessing.json").read_text())
@@ -151,7 +151,7 @@ def test_ensembles_need_probabilities_of_what_is_there(trained, tmp_path):
     image = read_image(case.images[0])
     write_volume(case.images[0], image.array[0] + 1, image.source)
     done = run(mine, "ensemble", "-t", NAME, "--no-mlflow")
-    assert done.exit_code == 1 and "was predicted with other inputs" in done.output
+    assert done.exit_code == 1 and "is out of date: inputs changed" in done.output
     assert len(list((folder / "ensemble").glob("*.nii.gz"))) == 1
     failures = json.loads((folder / "ensemble" / "failures.json").read_text())
     assert list(failures["ensemble"]) == [case.name]

@@ -54,7 +54,7 @@ def ctx():
 @pytest.mark.parametrize(
     ("text", "typed"),
     [
-        ("`overwrite=True` starts anew", "--overwrite starts anew"),
+        ("`overwrite=True` starts over", "--overwrite starts over"),
         ("see `overwrite`", "see --overwrite"),
         ("`memory_gb` is a bound", "--memory-gb is a bound"),
         ("`memory_gb=0`: expected more", "--memory-gb 0: expected more"),

@@ -79,7 +79,7 @@ def test_a_stopped_training_goes_on(trained):
     """'docker stop' waits 10 s and kills then, which is status 137."""
     assert trained.status == 143, trained.log
     assert trained.checkpoint and 0 < trained.epochs < EPOCHS
-    assert f"continues after epoch {trained.epochs}," in trained.again
+    assert f"continuing after epoch {trained.epochs}," in trained.again
     for number in (0, 1):
         rows = (trained.stages.results / f"fold_{number}" / "metrics.csv").read_text().splitlines()
         assert [int(row.split(",")[0]) for row in rows[1:]] == list(range(1, EPOCHS + 1))

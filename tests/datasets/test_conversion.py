@@ -200,7 +200,7 @@ def broken(tmp_path, change):
 REFUSED = {
     "an ignore label": (lambda s, c: c["labels"].update(ignore=2), "'ignore' label"),
     "2D files": (lambda s, c: c.update(file_ending=".png"), "file ending '.png'"),
-    "no channel names": (lambda s, c: c.pop("channel_names"), "of neither the Decathlon"),
+    "no channel names": (lambda s, c: c.pop("channel_names"), "is neither a Decathlon dataset"),
     "no labels": (lambda s, c: c.pop("labels"), "is not an nnU-Net v2 dataset"),
     "labels the wrong way round": (
         lambda s, c: c.update(labels={"0": "background", "1": "a"}),
@@ -240,7 +240,7 @@ def test_an_import_that_is_done_is_only_checked_again(tmp_path):
     assert convert(source, tmp_path / "raw").exit_code == 0
     before = snapshot(tmp_path / "raw")
     again = convert(source, tmp_path / "raw")
-    assert again.exit_code == 0 and "was imported before" in again.stdout
+    assert again.exit_code == 0 and "is already imported" in again.stdout
     files = snapshot(tmp_path / "raw")
     assert {name: data for name, (data, _) in files.items()} == {
         name: data for name, (data, _) in before.items()
@@ -365,10 +365,10 @@ def test_some_of_the_cases_and_others_of_them_to_test(tmp_path):
     training, test = drawn(tmp_path / "raw")
     assert (len(training), len(test)) == (4, 2) and not training & test
     again = convert(source, tmp_path / "raw", *words)
-    assert again.exit_code == 0 and "imported before" in again.output
+    assert again.exit_code == 0 and "already imported" in again.output
     assert convert(source, tmp_path / "other", *words, "--seed", "1").exit_code == 0
     assert drawn(tmp_path / "other") != [training, test]
     assert convert(source, tmp_path / "same", *words).exit_code == 0
     assert drawn(tmp_path / "same") == [training, test]
     done = convert(source, tmp_path / "third", *words[:-1], "6")
-    assert done.exit_code == 2 and "has 9 cases with a label, 10 were asked for" in done.output
+    assert done.exit_code == 2 and "has 9 labelled cases, but 10 were asked for" in done.output

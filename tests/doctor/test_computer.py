@@ -31,7 +31,10 @@ def test_a_processor_is_described():
 
 def test_a_quota_is_told():
     check = judge_processor(replace(EPYC, quota=1.5, available=2))
-    assert check.status == "ok" and "2 of 64 cores (CPU time of 1.5, 64 allowed)" in check.found
+    assert (
+        check.status == "ok"
+        and "2 of 64 cores (limited to the CPU time of 1.5, 64 allowed)" in check.found
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,8 +61,8 @@ def test_no_avx2_is_a_note(machine, features, status):
         (64 * GB, 1 * GB, 0, 60 * GB, "problem", "even a tiny network"),
         (1 * GB, None, None, GB, "problem", "even a tiny network"),
         (6 * GB, None, None, 5 * GB, "note", "may not fit"),
-        (64 * GB, None, None, 1 * GB, "note", "little is left"),
-        (64 * GB, 16 * GB, 15 * GB, 60 * GB, "note", "1.0 GB free: little is left"),
+        (64 * GB, None, None, 1 * GB, "note", "little is free"),
+        (64 * GB, 16 * GB, 15 * GB, 60 * GB, "note", "1.0 GB free: little is free"),
         (16 * GB, 64 * GB, 0, 12 * GB, "ok", "16.0 GB, 12.0 GB free"),
         (None, None, None, None, "note", "unknown"),
     ],

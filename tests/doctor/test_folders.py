@@ -33,7 +33,7 @@ def test_a_folder_to_be_made_is_not_made(tmp_path):
     facts = read_folder(tmp_path / "a" / "b")
     assert (facts.kind, facts.place, facts.write) == ("missing", tmp_path, "")
     assert list(tmp_path.iterdir()) == []
-    assert "will be made" in judge_folder("results", facts).found
+    assert "will be created" in judge_folder("results", facts).found
 
 
 @pytest.mark.parametrize("below", ["", "sub/folder"])
@@ -77,19 +77,19 @@ def test_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
     ("facts", "name", "status", "found"),
     [
         ({}, "results", "ok", "100.0 GB free"),
-        ({"kind": "missing"}, "results", "ok", "will be made"),
-        ({"kind": "missing", "write": "Read-only"}, "raw", "note", "cannot be made"),
-        ({"kind": "missing", "write": "Read-only"}, "results", "problem", "cannot be made"),
+        ({"kind": "missing"}, "results", "ok", "will be created"),
+        ({"kind": "missing", "write": "Read-only"}, "raw", "note", "cannot be created"),
+        ({"kind": "missing", "write": "Read-only"}, "results", "problem", "cannot be created"),
         ({"read": "Permission denied"}, "raw", "problem", "cannot be read"),
-        ({"write": "Read-only"}, "raw", "note", "enough for all but making a task"),
-        ({"write": "Read-only"}, "processed", "note", "enough for all but planning"),
+        ({"write": "Read-only"}, "raw", "note", "enough for anything but making a task"),
+        ({"write": "Read-only"}, "processed", "note", "enough for anything but planning"),
         ({"write": "Read-only"}, "results", "problem", "cannot be written: Read-only"),
         ({"rename": "Not supported"}, "results", "problem", "cannot be renamed"),
         ({"locks": "no"}, "results", "note", "has no locks"),
         ({"locks": "Input/output error"}, "results", "problem", "cannot be locked"),
         ({"free": 10**7}, "results", "problem", "the disk is full"),
         ({"free": 10**7, "locks": "no"}, "results", "problem", "the disk is full"),
-        ({"free": 2 * GB}, "processed", "note", "soon full"),
+        ({"free": 2 * GB}, "processed", "note", "soon be full"),
         ({"free": 10**7}, "raw", "ok", "0.0 GB free"),
     ],
 )

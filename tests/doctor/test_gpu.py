@@ -28,10 +28,10 @@ GOOD = GpuFacts(
         ("13.0", (13, 0), "ok", ""),
         ("12.8", (12, 4), "ok", ""),  # within a major version, older drivers do
         ("12.8", (13, 1), "ok", ""),
-        ("13.0", (12, 8), "problem", "driver >= 580, or an image"),
-        ("12.6", (11, 4), "problem", "driver >= 525.60.13, or an image"),
-        ("11.8", (10, 2), "problem", "driver >= 450.80.02, or an image"),
-        ("14.0", (13, 0), "problem", "an image built with another CUDA build"),
+        ("13.0", (12, 8), "problem", "install driver >= 580, or use an image"),
+        ("12.6", (11, 4), "problem", "install driver >= 525.60.13, or use an image"),
+        ("11.8", (10, 2), "problem", "install driver >= 450.80.02, or use an image"),
+        ("14.0", (13, 0), "problem", "use an image with another CUDA build"),
     ],
 )
 def test_a_driver_by_its_cuda(torch_cuda, driver_cuda, status, remedy):

@@ -8,7 +8,7 @@ import pytest
 from interactivenet.doctor import kernels
 from interactivenet.doctor.kernels import KernelFacts, check_kernels, judge_kernels
 
-GOOD = {"wrong": 1e-6, "compiled": 0, "loaded": 2, "folder": Path("/kept"), "seconds": 0.5}
+GOOD = {"error": 1e-6, "compiled": 0, "loaded": 2, "folder": Path("/kept"), "seconds": 0.5}
 
 
 def test_these_kernels_are_right():
@@ -27,11 +27,11 @@ def test_a_wrong_kernel_is_a_problem(monkeypatch):
 @pytest.mark.parametrize(
     ("facts", "status", "found"),
     [
-        ({}, "ok", "found compiled, kept in /kept"),
+        ({}, "ok", "already compiled, kept in /kept"),
         ({"compiled": 2}, "ok", "compiled now, kept in /kept"),
-        ({"folder": None}, "note", "compiled at each start"),
-        ({"wrong": 0.1}, "problem", "wrong by 0.1"),
-        ({"wrong": float("nan")}, "problem", "wrong by nan"),
+        ({"folder": None}, "note", "every start takes some seconds longer"),
+        ({"error": 0.1}, "problem", "wrong by 0.1"),
+        ({"error": float("nan")}, "problem", "wrong by nan"),
     ],
 )
 def test_judging(facts, status, found):

@@ -33,14 +33,14 @@ def one(results):
 
 def test_a_database_to_be_made_is_not_made(tmp_path):
     check = one(tmp_path / "results")
-    assert check.status == "ok" and "will be made" in check.found
+    assert check.status == "ok" and "will be created" in check.found
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_good_database_is_left_as_it_was(database):
     before = hashlib.sha256(database.read_bytes()).hexdigest()
     check = one(database.parent)
-    assert check.status == "ok" and "will be made" not in check.found
+    assert check.status == "ok" and "will be created" not in check.found
     assert hashlib.sha256(database.read_bytes()).hexdigest() == before
     assert list(database.parent.iterdir()) == [database]
 

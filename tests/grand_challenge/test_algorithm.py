@@ -144,13 +144,13 @@ def test_clicks_in_voxels_with_names_of_their_own(bundle, tmp_path):
         ({"images": {"CT": "other"}}, r"there is no image for modality CT: expected other, found"
          " ct-image, pet-image"),
         ({"outputs": {"tumour": "a"}}, "outputs lacks the label node"),
-        ({"output": "a", "outputs": {"tumour": "b"}}, "exclude each other"),
+        ({"output": "a", "outputs": {"tumour": "b"}}, "cannot both be set"),
         ({"names": {"x": "cyst"}}, "names has the label 'cyst'"),
-        ({"points": "clicks"}, "there is no value for the points: expected clicks, found inter"),
+        ({"points": "clicks"}, "there is no input of points: expected clicks, found inter"),
         ({"coordinates": "inches"}, "field coordinates cannot be used"),
         ({"images": {"CT": "pet-image"}}, "images and points have the slug 'pet-image' twice"),
         ({"points": "ct-image"}, "have the slug 'ct-image' twice"),
-        ({"names": {"x": "tumour#2"}}, "the number of an object is not renamed"),
+        ({"names": {"x": "tumour#2"}}, "leave out the number of the object"),
     ],
 )  # fmt: skip
 def test_settings_that_do_not_fit_are_named(content, message, bundle, tmp_path):
@@ -233,7 +233,7 @@ def test_one_file_is_not_two_modalities(bundle, tmp_path):
     lay_out(tmp_path / "in", GRIDS["turned"])
     path = tmp_path / "in" / "inputs.json"
     path.write_text(path.read_text().replace("images/pet-image", "images/ct-image"))
-    with pytest.raises(RequestError, match="one image for several of the modalities CT, PET"):
+    with pytest.raises(RequestError, match="same image fits several of the modalities CT, PET"):
         run_algorithm(tmp_path / "in", tmp_path / "out", bundle)
 
 

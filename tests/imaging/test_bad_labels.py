@@ -13,7 +13,7 @@ def test_fractional_labels_are_refused(tmp_path, suffix):
     array = voxels(np.float32)
     array[1, 2, 3] = 1.5
     write(path, array)
-    assert refusal(path, read_label) == "holds label values that are not whole, such as 1.5"
+    assert refusal(path, read_label) == "holds label values that are not whole numbers, such as 1.5"
 
 
 @every_format

@@ -302,7 +302,9 @@ def test_mirrored_or_permuted_arrays_do_not_pass_for_ras(geometry, order, flips)
 
 
 def test_a_volume_is_not_made_of_an_array_of_unknown_axes():
-    with pytest.raises(TypeError, match=r"`Volume\.from_stored\(array, affine\)`, of an array in"):
+    with pytest.raises(
+        TypeError, match=r"`Volume\.from_stored\(array, affine\)`, from an array in"
+    ):
         Volume(np.zeros((1, 2, 3, 4)), Geometry((2, 3, 4), EYE))
 
 

@@ -110,7 +110,7 @@ def test_too_little_memory_makes_smaller_batches(tmp_path, monkeypatch):
     np.testing.assert_allclose(made.probability(sample), expected, atol=1e-6)
     assert sizes == [8, 4, 2, 2, 2, 2]
     limit = 0
-    with pytest.raises(DataError, match="memory does not suffice for this object"):
+    with pytest.raises(DataError, match="not have enough memory for this object"):
         made.probability(sample)
 
 
@@ -170,7 +170,7 @@ def test_weights_trained_with_another_plan_are_refused(tmp_path):
     save_weights(path, network, {"epoch": 1, "plan": plan.digest})
     predictor(plan, path)
     with pytest.raises(
-        DataError, match=r"w\.safetensors: these weights were trained with another plan"
+        DataError, match=r"w\.safetensors: these weights were trained with a different plan"
     ):
         predictor(replace(plan, spacing=(1.0, 1.0, 2.0)), path)
 

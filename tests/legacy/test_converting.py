@@ -168,7 +168,8 @@ def test_the_name_is_the_sources_or_given(published, tmp_path):
     folder, _ = published()
     other = folder.rename(tmp_path / "downloads")
     with pytest.raises(
-        RequestError, match=r"downloads: its name is not a task's: .*give one: `task`"
+        RequestError,
+        match=r"downloads: its name cannot be used as a task name: .*give another name with `task`",
     ):
         convert_model(other, tmp_path / "bundle")
     with pytest.raises(RequestError, match="task name 'x'"):

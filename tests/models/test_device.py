@@ -26,7 +26,8 @@ def test_device(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert device.choose_device("auto") == device.choose_device("cpu") == "cpu"
     with pytest.raises(
-        RequestError, match=r"`device='cuda'`: there is no CUDA device .*`doctor\(\)` says why"
+        RequestError,
+        match=r"`device='cuda'`: there is no CUDA device .*run `doctor\(\)` to see why",
     ):
         device.choose_device("cuda")
     cuda(monkeypatch)
@@ -70,7 +71,9 @@ def test_too_little_shared_memory_is_noticed(monkeypatch, tmp_path):
     large = make_plan((1.0, 1.0, 1.0), sample_shape=(128, 128, 64), batch_size=2)
     workers, warning = device.choose_workers(8, "cuda", large)
     assert (
-        workers == 0 and "has 64 MB, 8 workers need" in warning and "`doctor()` says how" in warning
+        workers == 0
+        and "has 64 MB, 8 workers need" in warning
+        and "run `doctor()` to see how" in warning
     )
     small = make_plan((1.0, 1.0, 1.0))
     assert device.choose_workers(8, "cuda", small) == (8, "")

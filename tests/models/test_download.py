@@ -213,7 +213,7 @@ def test_a_host_that_is_not_there(tmp_path, monkeypatch):
 
 def test_compressed_on_the_way(site, tmp_path):
     site.extra = {"Content-Encoding": "gzip"}
-    refused(RequestError, "is sent compressed", site, tmp_path)
+    refused(RequestError, "was sent compressed", site, tmp_path)
 
 
 def test_where_it_leads(site, tmp_path):
@@ -227,7 +227,7 @@ def test_https_never_leads_to_http(tmp_path, monkeypatch):
     answer = requests.Response()
     answer.status_code, answer.url, answer.raw = 200, "http://b.c/m.zip", io.BytesIO()
     monkeypatch.setattr(requests, "get", lambda *_, **__: answer)
-    with pytest.raises(RequestError, match=r"leads to http://b\.c/m\.zip, expected https"):
+    with pytest.raises(RequestError, match=r"redirects to http://b\.c/m\.zip, expected https"):
         download("https://a.b/m.zip", tmp_path, checksum=None)
 
 
@@ -270,13 +270,13 @@ def test_odd_checksums(text):
     ("record", "message"),
     [
         (b"<html>", "the answer is not JSON"),
-        (b"[]", "answers with something unexpected"),
+        (b"[]", "the answer is not as expected"),
         (b'{"files": [{"key": 3}]}', f"has no {NAME}.zip, but 3"),
         (b'{"files": []}', f"has no {NAME}.zip, but nothing"),
-        ({"size": 3}, "answers with something unexpected"),
-        ({"checksum": "md5:x", "size": 3}, "answers with something unexpected"),
-        ({"checksum": md5(b""), "size": None}, "answers with something unexpected"),
-        ({"links": {"self": "file:///x"}}, "leads to file:///x, expected the same kind"),
+        ({"size": 3}, "the answer is not as expected"),
+        ({"checksum": "md5:x", "size": 3}, "the answer is not as expected"),
+        ({"checksum": md5(b""), "size": None}, "the answer is not as expected"),
+        ({"links": {"self": "file:///x"}}, "links to file:///x, expected an address"),
     ],
 )  # fmt: skip
 def test_odd_answers_of_the_archive(site, tmp_path, record, message):

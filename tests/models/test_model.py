@@ -58,7 +58,7 @@ def test_what_cross_validation_chose_is_used(roots):
 
 
 def test_folds_that_are_not_finished_are_named(roots):
-    with pytest.raises(RequestError, match=r"fold 1 has not .* finished: 0, 2: run `train\(.*=1\)"):
+    with pytest.raises(RequestError, match=r"fold 1 is not .* finished: 0, 2: run `train\(.*=1\)"):
         own_model(roots, NAME, [0, 1])
     for number in (0, 2):
         FoldResults(roots.results / NAME, number).weights("last").unlink()

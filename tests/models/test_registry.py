@@ -57,7 +57,7 @@ def test_zips_and_folders_are_installed(bundles, models, kind):
 def test_another_model_is_not_overwritten(bundles, models):
     install(bundles / "a.zip", models, overwrite=False)
     before = tree(models)
-    with pytest.raises(RequestError, match="is another model: `overwrite=True` replaces it"):
+    with pytest.raises(RequestError, match="is a different model: `overwrite=True` replaces it"):
         install(bundles / "b.zip", models, overwrite=False)
     assert tree(models) == before
     other = install(bundles / "b.zip", models, overwrite=False, name="Task002_B")

@@ -77,7 +77,7 @@ def test_own_scans_are_imported_with_the_labels_that_they_have(tmp_path):
     )
     named = replace(options, modalities=("CT",), merge_labels="tumour")
     assert command(demo_steps(named)[0]).endswith("-m CT --merge-labels tumour")
-    with pytest.raises(RequestError, match="has 4 cases with a label, 9 were asked for"):
+    with pytest.raises(RequestError, match="has 4 labelled cases, but 9 were asked for"):
         demo_steps(replace(options, cases=8))
 
 
@@ -122,7 +122,7 @@ def test_the_whole_of_it(tmp_path):
     assert before == {path: path.stat().st_mtime_ns for path in before}
     assert "data/raw/Task999_DEMO exists already" in again.stdout
     # messages of a stage name the options of its command
-    assert "1 case done before" in again.stdout and "(--overwrite does them again)" in again.stdout
+    assert "1 case already done" in again.stdout and "(--overwrite redoes them)" in again.stdout
     assert "`" not in again.stdout
 
 
@@ -150,7 +150,7 @@ def test_what_a_stage_refuses_ends_it(tmp_path, monkeypatch):
     monkeypatch.setattr("interactivenet.pipeline.simulate.simulate", refuse)
     done = CliRunner().invoke(main, ["demo", *SMALL, "-o", str(tmp_path / "demo")])
     assert done.exit_code == 2
-    assert "the demo ends here: nothing there: --overwrite would help" in done.output
+    assert "the demo stopped: nothing there: --overwrite would help" in done.output
 
 
 def test_a_signal_ends_the_stage_that_runs(tmp_path):

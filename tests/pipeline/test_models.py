@@ -30,7 +30,7 @@ def test_installing(bundle, roots, capsys):
     assert (model.name, model.outcome) == ("Task001_A", "installed")
     assert model.folder == roots.results / "models" / "Task001_A"
     assert read_bundle(model.folder).folds == (0, 2)
-    assert install_model(bundle, roots=roots).outcome == "the same is there"
+    assert install_model(bundle, roots=roots).outcome == "already installed"
     named = install_model(bundle, name="Task002_B", roots=roots)
     assert named.name == named.folder.name == "Task002_B"
     assert "`infer(task='Task001_A')` uses it" in reporter.lines[-1]

@@ -34,5 +34,5 @@ def test_remedies_name_parameters(source, tmp_path):
     assert target.read_text() == "precious"
     with pytest.raises(RequestError, match=r"^`task`: cannot be combined with `labels`"):
         convert_prompts(source, target, task="Task101_A", labels=LabelNames({1: "a"}))
-    with pytest.raises(RequestError, match=r"`task` or `labels` say what the names mean$"):
+    with pytest.raises(RequestError, match=r"give the label values with `task` or `labels`$"):
         convert_prompts(source, tmp_path / "mask.nii.gz")

@@ -68,7 +68,7 @@ def test_all_folders_are_locked(tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     with (
         running_stage("look", first, {}, others=[second]),
-        pytest.raises(RequestError, match="another run is writing there"),
+        pytest.raises(RequestError, match="another run is writing to it"),
         running_stage("look", second, {}),
     ):
         pass

@@ -58,7 +58,7 @@ def test_a_finished_fold_is_left_alone(roots):
     (again,) = train(NAME, "0", ONCE, validate=False, mlflow=False, roots=roots, reporter=reporter)
     assert again.trained.resumed == 1 and again.results.digest("last") == digest
     (line,) = [line for line in reporter.lines if "already trained" in line]
-    assert line.endswith("already trained for 1 epoch (`overwrite=True` starts anew)")
+    assert line.endswith("already trained for 1 epoch (`overwrite=True` starts over)")
 
 
 def test_requests_that_cannot_be(roots):

@@ -68,7 +68,7 @@ def test_predicting_averaging_and_testing(roots, reporter):
     averaged = {name: (mean.folder / f"{name}.nii.gz").read_bytes() for name in names}
     tested = run_test(NAME, options=FAST, mlflow=False, roots=roots, reporter=reporter)
     assert averaged == {name: (mean.folder / f"{name}.nii.gz").read_bytes() for name in names}
-    assert "2 cases done before" in " ".join(reporter.lines)
+    assert "2 cases already done" in " ".join(reporter.lines)
     assert tested.failures == {} and tested.cases == 2
     assert {row["case"] for row in tested.evaluation.rows} == set(names)
     assert tested.evaluation.report == roots.results / NAME / "evaluation" / "report.html"
@@ -150,5 +150,5 @@ def test_refusals_speak_python(roots):
     with pytest.raises(RequestError) as refused:
         select(NAME, roots=roots)
     assert refused.value.remedy == (
-        f"run `train(task='{NAME}', fold=1)` first, or use the finished ones alone: `folds=[0]`"
+        f"run `train(task='{NAME}', fold=1)` first, or use only the finished ones: `folds=[0]`"
     )

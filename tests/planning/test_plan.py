@@ -60,7 +60,7 @@ def test_splits_and_fingerprint_beside_the_plan_are_fine(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.update(schema_version=1), "schema_version is 1, this version"),
+        (lambda c: c.update(schema_version=1), "schema_version is 1, but this version"),
         (lambda c: c.pop("schema_version"), "it has no field schema_version"),
         (lambda c: c.update(extra=1), "field extra is unknown"),
         (lambda c: c.pop("plan"), "field plan is missing"),

@@ -131,7 +131,9 @@ def test_a_ct_by_another_name_is_pointed_out():
         Fingerprint(("CT_late",), (case_facts(),)),
         PlanningOptions(),
     )
-    assert plan.normalisation[0].kind == "zscore" and "CT_late is not taken for CT" in plan.notes[0]
+    assert (
+        plan.normalisation[0].kind == "zscore" and "CT_late is not treated as CT" in plan.notes[0]
+    )
 
 
 @pytest.mark.parametrize(

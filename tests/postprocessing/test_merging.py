@@ -67,7 +67,7 @@ def test_damaged_probabilities_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"case\.npz: cannot be read as probabilities"):
         read_probabilities(path, [make_probability(source).prompt] * 2, [0.8, 0.8], source)
     another = stored_grid((5, 5, 5), (1, 1, 1))
-    with pytest.raises(DataError, match=r"of an image of shape .* expected \(5, 5, 5\)"):
+    with pytest.raises(DataError, match=r"to an image of shape .* expected \(5, 5, 5\)"):
         read_probabilities(path, [make_probability(source).prompt], [0.8], another)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(DataError, match="cannot be read as probabilities"):

@@ -77,8 +77,8 @@ def test_points_are_gathered_into_prompts_by_name(points, labels, expected):
     ("points", "labels", "message"),
     [
         ([], TUMOUR, "no points"),
-        (named("tumour", "background"), TUMOUR, "expected a label of the foreground"),
-        (named("0"), TUMOUR, "expected a label of the foreground"),
+        (named("tumour", "background"), TUMOUR, "expected a foreground label"),
+        (named("0"), TUMOUR, "expected a foreground label"),
         (named("F-1", "G-1"), TUMOUR, "expected one of the labels 1=tumour"),
         (named("F-1", "F-2"), TWO, "expected one of the labels 1=tumour, 2=oedema"),
         (named("7"), TWO, "named '7'"),

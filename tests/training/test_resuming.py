@@ -184,7 +184,7 @@ def test_fewer_epochs_than_there_are(planned_task, tmp_path):
     with pytest.raises(Interrupted):
         train_fold(fold, tmp_path, replace(QUICK, epochs=5), [Stop(14)])
     with pytest.raises(
-        RequestError, match=r"`epochs=1`: .* already of epoch 2: expected 2 or more; `o"
+        RequestError, match=r"`epochs=1`: .* already reached epoch 2: expected 2 or more; `o"
     ):
         train_fold(fold, tmp_path, replace(QUICK, epochs=1))
     with pytest.raises(Interrupted):

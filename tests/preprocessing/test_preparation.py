@@ -107,7 +107,9 @@ def test_failures_are_told_not_raised(raw, processed):
 def test_other_settings_and_damage_are_named(raw, processed):
     prepare(raw, processed)
     folder = processed / "regions"
-    with pytest.raises(DataError, match=r"settings other than .*: run `plan\(task='Task001_A'\)` again"):
+    with pytest.raises(
+        DataError, match=r"settings other than .*: run `plan\(task='Task001_A'\)` again"
+    ):
         load_region(folder, "a__1", make_plan((1.0, 1.0, 1.0)))
     (folder / "a__1.npz").write_bytes(b"cut short")
     with pytest.raises(DataError, match=r"a__1\.npz: is damaged.*overwrite=True.*makes it again"):

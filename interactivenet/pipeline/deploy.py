@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,9 @@ def deploy(
     except RequestError:
         if not (folder / BUNDLE).exists() or folds is not None or description:
             raise
-        reporter.say(f"{folder}: already deployed, and left as it is: the task has no trained fold")
+        reporter.say(
+            f"{folder}: already deployed, and left as it is: no fold of its plan is trained"
+        )
         deployment = Deployment(folder, read_bundle(folder).folds, False)
     else:
         deployment = _deploy_own(roots, task, folds, folder, description, reporter)
@@ -183,7 +186,7 @@ def replace_bundle(model: Model, folder: Path, about: Mapping[str, Any], aside: 
     content = bundle_content(model, about)
     with suppress(DataError, RequestError):
         read_bundle(folder)  # its weights are whole
-        if all(before[name] == content[name] for name in content if name not in _OF_WRITER):
+        if all(_agree(before[name], content[name]) for name in content if name not in _OF_WRITER):
             return Deployment(folder, model.folds, False)
     kept = _set_aside(folder, before, aside)
     with replacing_folder(folder) as temporary:
@@ -203,3 +206,14 @@ def _set_aside(folder: Path, before: Mapping[str, Any], aside: Path) -> tuple[Pa
     for path in others:
         write_bytes(aside / path.name, path.read_bytes())
     return tuple(aside / path.name for path in others)
+
+
+def _agree(one: Any, other: Any) -> bool:
+    """Whether two values of JSON data say the same; processors sum in orders of their own."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_agree(one[key], other[key]) for key in one)
+    if isinstance(one, Sequence) and isinstance(other, Sequence) and not isinstance(one, str):
+        return len(one) == len(other) and all(map(_agree, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return isclose(one, other, rel_tol=1e-9)
+    return bool(one == other)

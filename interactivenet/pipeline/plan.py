@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from interactivenet.datasets.findings import Finding
@@ -113,6 +114,7 @@ def plan(
         reporter.findings(_errors(failures))
         with run.step("plan"):
             decided = _decide(dataset, fingerprint, options)
+            decided = _same_as_before(decided, folder / PLANS)
             usable = [case.name for case in measured if not case.error]
             _divide(dataset, usable, division, seed)  # refused before hours of preprocessing
         with run.step("preprocess"):
@@ -180,6 +182,18 @@ def _decide(task: Task, fingerprint: Fingerprint, options: PlanningOptions) -> P
     if not fingerprint.cases:
         raise RequestError(f"{task.folder}: no training case can be used: nothing to plan from")
     return make_plan(task.name, task.labels, fingerprint, options)
+
+
+def _same_as_before(decided: Plan, path: Path) -> Plan:
+    """Return a plan as the version before wrote it, where all that it decides is the same.
+
+    Folds that are trained belong to that plan; another version's name must not orphan them.
+    """
+    with suppress(DataError, RequestError):
+        before = Plan.load(path)
+        if replace(before, version=decided.version, notes=decided.notes) == decided:
+            return replace(decided, version=before.version)
+    return decided
 
 
 def _withdraw(folder: Path, decided: Plan) -> None:

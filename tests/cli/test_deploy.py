@@ -1,6 +1,7 @@
 """A trained task becomes a bundle that does the same, elsewhere, without its task."""
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -17,7 +18,8 @@ from interactivenet.cli import main
 from interactivenet.datasets.task import Task
 from interactivenet.grand_challenge.algorithm import run_algorithm
 from interactivenet.imaging.io import read_label
-from interactivenet.models.bundle import BUNDLE, CARD, read_bundle
+from interactivenet.models.bundle import BUNDLE, CARD, _digest, read_bundle, read_description
+from interactivenet.system.files import write_json
 from tests.cli.trained_command import CPU, case_of, run
 from tests.training.trained_task import NAME
 
@@ -71,6 +73,14 @@ def test_again_keeps_it_and_a_change_replaces_it(root, tmp_path):
     done = deploy(tmp_path, "--description", "Phantoms, CC0")
     assert done.exit_code == 0 and "already up to date" in done.output
     assert (bundle_of(tmp_path) / BUNDLE).stat().st_mtime_ns == before
+    content = read_description(bundle_of(tmp_path))  # another processor's last digits
+    dice = content["cross_validation"]["metrics"]["dice"]
+    dice["mean"] = math.nextafter(dice["mean"], 1)
+    write_json(bundle_of(tmp_path) / BUNDLE, content | {"digest": _digest(content)})
+    assert "already up to date" in deploy(tmp_path).output
+    dice["mean"] += 1e-6
+    write_json(bundle_of(tmp_path) / BUNDLE, content | {"digest": _digest(content)})
+    assert "written" in deploy(tmp_path).output
     assert deploy(tmp_path, "--description", "other").exit_code == 0
     assert "other" in (bundle_of(tmp_path) / CARD).read_text()
     path = bundle_of(tmp_path) / "fold_1.safetensors"

@@ -68,6 +68,17 @@ def test_folds_that_are_not_finished_are_named(roots):
         own_model(roots, NAME, [0])
 
 
+def test_weights_of_another_plan_are_refused(roots):
+    """A plan that was made again must not be bundled with what was trained before."""
+    path = FoldResults(roots.results / NAME, 2).weights("best").with_suffix(".json")
+    write_json(path, {"plan": PLAN.digest})
+    assert own_model(roots, NAME).folds == (0, 2)
+    write_json(path, {"plan": "0" * 64})
+    with pytest.raises(RequestError, match=r"fold_2.*was trained with another plan"):
+        own_model(roots, NAME)
+    assert own_model(roots, NAME, [0]).folds == (0,)
+
+
 def test_a_choice_for_another_plan_is_not_used(roots):
     choose(roots, plan="0" * 64)
     with pytest.raises(RequestError, match=r"another plan: run `select\(task='Task001_A'\)` again"):

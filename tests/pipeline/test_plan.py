@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 
@@ -12,8 +13,10 @@ from interactivenet.pipeline import planning_steps
 from interactivenet.pipeline.dataset import make_phantoms
 from interactivenet.pipeline.plan import FoldOptions, plan
 from interactivenet.pipeline.simulate import simulate
+from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.planning.rules import PlanningOptions
+from interactivenet.system.files import write_json
 from interactivenet.system.signals import Interrupted
 from tests.pipeline.recording_reporter import RecordingReporter
 from tests.raw_task import read
@@ -46,6 +49,21 @@ def test_what_it_returns_and_reports(roots, capsys):
     assert reporter.tracked == ["measured", "preprocessed"]
     assert reporter.lines[-1] == f"{folder / 'plans.json'}: 4 regions of 4 cases (4 written)"
     assert not [text for text in reporter.texts if "--" in text]
+
+
+def test_a_plan_that_decides_the_same_stays_what_an_earlier_version_wrote(roots):
+    """A new version of the program must not orphan the folds that are trained already."""
+    path = roots.processed / NAME / "plans.json"
+    first = plan(NAME, TINY, folds=2, roots=roots, jobs=1).task.plan
+    content = read(path)
+    content["plan"]["version"] = "0.1.0"
+    write_json(path, content)
+    earlier = Plan.load(path)
+    assert earlier.digest != first.digest
+    again = plan(NAME, TINY, folds=2, roots=roots, jobs=1).task.plan
+    assert again == earlier and Plan.load(path) == earlier
+    other = plan(NAME, replace(TINY, seed=6), folds=2, roots=roots, jobs=1).task.plan
+    assert other.version == first.version and other.digest != earlier.digest
 
 
 def test_the_record_has_the_arguments_of_the_function(roots):
@@ -100,4 +118,4 @@ def test_without_prompts_it_says_what_makes_them(roots):
     assert all(case.interaction is None for case in checked.task.training)
     with pytest.raises(RequestError) as refusal:
         plan(NAME, roots=roots)
-    assert f"`simulate(task='{NAME}')` makes them" in str(refusal.value)
+    assert f"`simulate(task='{NAME}')`, then" in str(refusal.value)

@@ -32,10 +32,19 @@ if TYPE_CHECKING:
     from interactivenet.inference.predictor import Predictor
     from interactivenet.inference.session import Session
     from interactivenet.models.bundle import load_model
+    from interactivenet.pipeline.dataset import check_dataset, convert_dataset
+    from interactivenet.pipeline.demo import demo
     from interactivenet.pipeline.deploy import deploy
+    from interactivenet.pipeline.ensemble import ensemble
     from interactivenet.pipeline.evaluate import evaluate
-    from interactivenet.pipeline.models import download_model
+    from interactivenet.pipeline.infer import infer
+    from interactivenet.pipeline.models import convert_model, download_model, install_model
     from interactivenet.pipeline.plan import plan
+    from interactivenet.pipeline.predict import predict
+    from interactivenet.pipeline.robustness import robustness
+    from interactivenet.pipeline.select import select
+    from interactivenet.pipeline.simulate import simulate
+    from interactivenet.pipeline.test import test
     from interactivenet.pipeline.train import train
     from interactivenet.pipeline.validate import validate
     from interactivenet.planning.rules import PlanningOptions
@@ -58,10 +67,19 @@ _NAMES_OF = {
     "inference.predictor": ("Predictor",),
     "inference.session": ("Session",),
     "models.bundle": ("load_model",),
+    "pipeline.dataset": ("check_dataset", "convert_dataset"),
+    "pipeline.demo": ("demo",),
     "pipeline.deploy": ("deploy",),
+    "pipeline.ensemble": ("ensemble",),
     "pipeline.evaluate": ("evaluate",),
-    "pipeline.models": ("download_model",),
+    "pipeline.infer": ("infer",),
+    "pipeline.models": ("convert_model", "download_model", "install_model"),
     "pipeline.plan": ("plan",),
+    "pipeline.predict": ("predict",),
+    "pipeline.robustness": ("robustness",),
+    "pipeline.select": ("select",),
+    "pipeline.simulate": ("simulate",),
+    "pipeline.test": ("test",),
     "pipeline.train": ("train",),
     "pipeline.validate": ("validate",),
     "planning.rules": ("PlanningOptions",),
@@ -76,10 +94,12 @@ _MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in na
 __all__ = [
     "DataError", "Geometry", "InteractiveNetError", "LabelNames", "PlanningOptions", "Predictor",
     "Prompt", "RequestError", "Roots", "Segmentation", "SegmentedObject", "Session",
-    "SimulationOptions", "TrainingOptions", "Volume", "__version__", "deploy", "download_model",
-    "encode_prompts", "evaluate", "evaluate_masks", "geodesic_distance", "load_model", "plan",
-    "read_image", "read_label", "read_prompts", "simulate_prompts", "train", "validate",
-    "write_label", "write_prompts",
+    "SimulationOptions", "TrainingOptions", "Volume", "__version__", "check_dataset",
+    "convert_dataset", "convert_model", "demo", "deploy", "download_model", "encode_prompts",
+    "ensemble", "evaluate", "evaluate_masks", "geodesic_distance", "infer", "install_model",
+    "load_model", "plan", "predict", "read_image", "read_label", "read_prompts", "robustness",
+    "select", "simulate", "simulate_prompts", "test", "train", "validate", "write_label",
+    "write_prompts",
 ]  # fmt: skip
 
 

@@ -17,7 +17,9 @@ PROMISED = [
     "Volume", "Geometry", "read_image", "read_label", "write_label",
     "Segmentation", "SegmentedObject",
     "evaluate_masks", "geodesic_distance", "encode_prompts", "simulate_prompts",
-    "plan", "train", "validate", "evaluate", "deploy",
+    "check_dataset", "convert_dataset", "simulate", "plan", "train", "validate", "select", "predict",
+    "ensemble", "test", "evaluate", "infer", "robustness", "deploy", "demo",
+    "convert_model", "install_model",
     "InteractiveNetError", "DataError", "RequestError",
     "PlanningOptions", "TrainingOptions", "SimulationOptions", "Roots", "__version__",
 ]  # fmt: skip

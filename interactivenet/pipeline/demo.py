@@ -31,8 +31,10 @@ RECORD = "demo.json"
 class DemoResult:
     """What came of the demo.
 
-    folder: of the demo.  dice: of the test cases: 'n', 'mean', 'min', 'max' ..., {} for none.
-    failures: case -> why a stage could not use it.
+    Attributes:
+        folder: Of the demo.
+        dice: Of the test cases: 'n', 'mean', 'min', 'max' ...; {} for none.
+        failures: Case to why a stage could not use it.
     """
 
     folder: Path
@@ -73,14 +75,26 @@ def demo(
 
     Called again, it continues where it was.
 
-    output: folder for everything.  data: folder of your own scans, of which some are taken and
-    none is altered; None for synthetic ones.  modalities, labels, merge_labels: names, where the
-    data does not tell.  cases, test_cases: how many; None for 24 and 6, of own scans 20 and 4 at
-    most.  epochs: None for 50, of own scans 30.  deterministic: the same weights every time.
-    during: gives what surrounds each step.
+    Args:
+        output: Folder for everything.
+        data: Folder of your own scans, of which some are taken and none is altered; by default
+            synthetic ones are made.
+        modalities: Names of the images, where the data does not tell.
+        labels: Names of the labels, where the data does not tell.
+        merge_labels: Merge all labels into one with this name.
+        cases: Number of training cases: 24, of own scans at most 20.
+        test_cases: Number of test cases: 6, of own scans at most 4.
+        epochs: Of the training: 50, on own scans 30.
+        deterministic: Train the same weights every time.
+        during: Gives the context that surrounds each step.
+        reporter: Receives the messages and the progress.
 
-    Raises RequestError where the folder holds something else, or the data cannot be used, and
-    Interrupted where a signal ended it.
+    Returns:
+        Where everything is, and the Dice of the test cases.
+
+    Raises:
+        RequestError: The folder holds something else, or the data cannot be used.
+        Interrupted: A signal came; called again, it continues.
     """
     if data is None and (modalities or labels or merge_labels):
         raise RequestError("`modalities`, `labels` and `merge_labels` can only be used with `data`")

@@ -20,8 +20,11 @@ from interactivenet.pipeline.stage import running_stage, tracked_run
 class Ensemble:
     """What became of a task's test cases.
 
-    folder: where the predictions are.  folds: whose mean they are.  cases: how many there are.
-    failures: case -> why it has no mean.
+    Attributes:
+        folder: Of the predictions.
+        folds: Numbers of the folds whose mean they are.
+        cases: How many test cases there are.
+        failures: Case to why it has no mean.
     """
 
     folder: Path
@@ -45,10 +48,21 @@ def ensemble(
 
     Writes ``predictions/ensemble/CASE.nii.gz`` into the task's results; no network is needed.
 
-    folds: None for those whose probabilities were kept.  nifti: whether label maps are written,
-    probabilities: whether those are.  mlflow: record it in MLflow.
+    Args:
+        task: Name of the task, such as 'Task101_LIVER'.
+        folds: Numbers of the folds; by default those whose probabilities were kept.
+        nifti: Write label maps.
+        probabilities: Write the averaged probabilities.
+        mlflow: Record it in MLflow.
+        overwrite: Redo finished work.
+        roots: Folders of the tasks; by default those of the environment variables.
+        reporter: Receives the messages and the progress.
 
-    Raises RequestError where no fold's probabilities were kept, or one of the folds is not trained.
+    Returns:
+        Where the predictions are, and which cases failed.
+
+    Raises:
+        RequestError: No fold's probabilities were kept, or one of the folds is not trained.
     """
     roots = roots or Roots.choose()
     cases = read_test_set(roots, task)

@@ -25,8 +25,11 @@ from interactivenet.pipeline.stage import running_stage, tracked_run
 class Inference:
     """What became of new cases.
 
-    folder: where the label maps are.  cases: how many there are.  evaluation: None where no case
-    has a label.  failures: case -> why it could not be segmented, or compared.
+    Attributes:
+        folder: Of the label maps.
+        cases: How many there are.
+        evaluation: None where no case has a label.
+        failures: Case to why it could not be segmented, or compared.
     """
 
     folder: Path
@@ -56,15 +59,28 @@ def infer(
 
     Each case gives ``CASE.nii.gz`` on the grid of its image, and ``CASE.json`` with what was found.
 
-    images: a folder of images, or the files of one case, one per modality (a DICOM series is its
-    folder).  interactions: a folder of points, named as the cases, or a file.  output: where the
-    label maps go.  labels: label maps to compare with.  mlflow: record it in MLflow.
-    model: 'deployed', 'own', or the folder of a model; None where there is just one.
-    format: of the label maps.  probabilities: whether ``CASE.npz`` is written, too.
-    any_points: take any number of points, not six margin points.  options: how networks are used.
-    overwrite: redo finished work.
+    Args:
+        task: Name of the task whose model is used.
+        images: A folder of images, or the files of one case, one per modality; a DICOM series is
+            its folder.
+        interactions: A file of points, or a folder of them, named as the cases.
+        output: Folder for the label maps.
+        labels: Label map, or folder of them, to compare with.
+        mlflow: Record it in MLflow.
+        model: 'deployed', 'own', or the folder of a model; by default the only one that there is.
+        format: Of the label maps.
+        probabilities: Write ``CASE.npz``, too.
+        any_points: Take any number of points, not six margin points.
+        options: How the networks are used: device, precision, mirroring.
+        overwrite: Redo finished work.
+        roots: Folders of the tasks; by default those of the environment variables.
+        reporter: Receives the messages and the progress.
 
-    Raises RequestError where what is given does not fit together, or no single model is meant.
+    Returns:
+        Where the label maps are, how they compare with the labels, and which cases failed.
+
+    Raises:
+        RequestError: What is given does not fit together, or it is not clear which model is meant.
     """
     options, roots = options or InferenceOptions(), roots or Roots.choose()
     images = [images] if isinstance(images, Path) else list(images)

@@ -111,9 +111,19 @@ def install_model(
 ) -> InstalledModel:
     """Check a model, a zip or a folder that ``deploy`` wrote, and install it.
 
-    name: to install it as, in place of its task's.  overwrite: replace a model of that name.
+    Args:
+        file: The zip or the folder.
+        name: ``TaskXXX_NAME`` to install it as, in place of its task's.
+        overwrite: Replace a model of that name.
+        roots: Folders of the tasks; by default those of the environment variables.
+        reporter: Receives the messages and the progress.
 
-    Raises RequestError where another model has the name, DataError where the model is not whole.
+    Returns:
+        Where the model is, and what was done.
+
+    Raises:
+        RequestError: Another model has the name and is not to be replaced.
+        DataError: The model is not whole.
     """
     folder = models_folder(roots)
     installed, outcome = registry.install(file, folder, overwrite=overwrite, name=name)
@@ -133,13 +143,23 @@ def convert_model(
 ) -> InstalledModel:
     """Turn a model published by InteractiveNet 0.2.x into a model of this version, and install it.
 
-    source: its folder or zip, of which nothing is executed.  task: its name; None for that of the
-    source.  label, modality: what its label and its image are called; None for CT or MR.
-    grow: let the points' box first grow by the depth of margin points, so that cuts are as large
-    as those that the model was trained on.  overwrite: replace a model of that name.
+    Args:
+        source: Its folder or zip; nothing in it is executed.
+        task: ``TaskXXX_NAME`` to install it as; by default that of the source.
+        label: Name of its label.
+        modality: Name of its image; by default CT or MR, as the source says.
+        grow: Let the points' box first grow by the depth of margin points, so that cuts are as
+            large as those that the model was trained on.
+        overwrite: Replace a model of that name.
+        roots: Folders of the tasks; by default those of the environment variables.
+        reporter: Receives the messages and the progress.
 
-    Raises RequestError where a model of that name is there, DataError for whatever is not
-    understood.
+    Returns:
+        Where the model is, and what was done.
+
+    Raises:
+        RequestError: A model of that name is there.
+        DataError: Something in the source is not understood.
     """
     from interactivenet.legacy import convert_model as convert
     from interactivenet.legacy import task_name

@@ -21,8 +21,10 @@ from interactivenet.pipeline.stage import running_stage
 class Predictions:
     """What became of a task's test cases.
 
-    folders: number of a fold -> where its predictions are.  cases: how many test cases there are.
-    failures: case -> why it could not be segmented.
+    Attributes:
+        folders: Number of a fold to the folder of its predictions.
+        cases: How many test cases there are.
+        failures: Case to why it could not be segmented.
     """
 
     folders: Mapping[int, Path]
@@ -46,10 +48,21 @@ def predict(
     Writes ``predictions/fold_K/CASE.nii.gz`` into the task's results, and ``CASE.npz`` of
     probabilities, which the stage ``ensemble`` needs. Finished work is kept.
 
-    folds: None for those that are trained.  nifti: whether label maps are written, probabilities:
-    whether those are.  options: how networks are used.  overwrite: redo finished work.
+    Args:
+        task: Name of the task, such as 'Task101_LIVER'.
+        folds: Numbers of the folds; by default those that are trained.
+        nifti: Write label maps.
+        probabilities: Write probabilities.
+        options: How the networks are used: device, precision, mirroring.
+        overwrite: Redo finished work.
+        roots: Folders of the tasks; by default those of the environment variables.
+        reporter: Receives the messages and the progress.
 
-    Raises RequestError where the task has no test cases with points, or a fold is not trained.
+    Returns:
+        Where the predictions are, and which cases failed.
+
+    Raises:
+        RequestError: The task has no test cases with points, or a fold is not trained.
     """
     options, roots = options or InferenceOptions(), roots or Roots.choose()
     if not (nifti or probabilities):

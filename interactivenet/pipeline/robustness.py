@@ -43,8 +43,11 @@ ROWS, TABLE, FIGURE = "robustness.json", "robustness.csv", "robustness.png"
 class Robustness:
     """How much a task's segmentations depend on their points.
 
-    folder: where the rows, the table and the figure are.  cases: how many there are.
-    summary: as of :func:`summarise_rows`.  failures: case -> why it could not be measured.
+    Attributes:
+        folder: Of the rows, the table and the figure.
+        cases: How many there are.
+        summary: A row for each kind of perturbation.
+        failures: Case to why it could not be measured.
     """
 
     folder: Path
@@ -69,11 +72,21 @@ def robustness(
     Its labelled test cases, with all folds; without any, its training cases, each with the fold
     that never saw it. Writes ``robustness.json``, ``.csv`` and ``.png``.
 
-    output: folder to write to; None for ``robustness`` in the task's results.  repeats: of each
-    disturbance.  seed: of the disturbances.  options: how networks are used.  overwrite: do again
-    what is done.
+    Args:
+        task: Name of the task, such as 'Task101_LIVER'.
+        output: Folder to write to; by default ``robustness`` in the task's results.
+        repeats: How often each kind of perturbation is drawn.
+        seed: Of the perturbations.
+        options: How the networks are used: device, precision, mirroring.
+        overwrite: Redo finished work.
+        roots: Folders of the tasks; by default those of the environment variables.
+        reporter: Receives the messages and the progress.
 
-    Raises RequestError where no fold is trained, or no labelled case has points.
+    Returns:
+        What the perturbations change, and which cases failed.
+
+    Raises:
+        RequestError: No fold is trained, or no labelled case has points.
     """
     options, roots = options or InferenceOptions(), roots or Roots.choose()
     if repeats < 1:

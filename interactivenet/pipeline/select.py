@@ -37,14 +37,21 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Selection:
-    """The outcome.
+    """What cross-validation chose.
 
-    table: a row for each checkpoint and postprocessing: 'checkpoint', 'name', the mean of each
-    metric in SHOWN, 'objects' and how many were 'missed'; the simplest first.
-    objects: a row per object with the chosen ones: its metrics, 'case', 'fold', 'agreement' and
-    'expected_dice', by a calibration that never saw its case.
-    failures: case -> why it could not be segmented and counts for nothing.
-    made_from: of each fold, what its validation was made from.
+    Attributes:
+        task: Name of the task.
+        plan: Digest of its plan.
+        folds: Numbers of the pooled folds.
+        checkpoint: The chosen weights: 'best' or 'last'.
+        postprocessing: The chosen steps after the network.
+        table: A row for each checkpoint and postprocessing, the simplest first: 'checkpoint',
+            'name', the mean of each shown metric, 'objects' and how many were 'missed'.
+        objects: A row per object with the chosen ones: its metrics, 'case', 'fold', 'agreement'
+            and 'expected_dice', by a calibration that never saw its case.
+        calibrations: What an agreement of predictions lets expect.
+        failures: Case to why it could not be segmented and counts for nothing.
+        made_from: Fold to what its validation was made from.
     """
 
     task: str
@@ -90,9 +97,17 @@ def select(
     Writes ``postprocessing.json`` into the task's results: the whole table, the choice, and what
     the agreement of predictions says of their quality. Prediction and inference use it.
 
-    folds: to be pooled; None for all of the plan's.
+    Args:
+        task: Name of the task, such as 'Task101_LIVER'.
+        folds: Numbers of the folds to pool; by default all of the plan's.
+        roots: Folders of the tasks; by default those of the environment variables.
+        reporter: Receives the messages and the progress.
 
-    Raises RequestError where a fold is not trained or not validated, naming those.
+    Returns:
+        The choice, and the table that it was made from.
+
+    Raises:
+        RequestError: A fold is not trained or not validated; the message names it.
     """
     roots = roots or Roots.choose()
     roots.processed_task(task)

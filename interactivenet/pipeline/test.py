@@ -29,8 +29,11 @@ from interactivenet.pipeline.stage import running_stage, tracked_run
 class TaskTest:
     """What became of a task's test cases.
 
-    folder: where the predictions are.  cases: how many there are.  evaluation: None where no case
-    has a label.  failures: case -> why it could not be segmented, or compared.
+    Attributes:
+        folder: Of the predictions.
+        cases: How many there are.
+        evaluation: None where no case has a label.
+        failures: Case to why it could not be segmented, or compared.
     """
 
     folder: Path
@@ -57,11 +60,22 @@ def test(
     other, and the same voxels; finished work is kept. Writes ``predictions/`` and ``evaluation/``
     into the task's results.
 
-    folds: None for those of the plan.  nifti: whether the label maps of single folds are written.
-    probabilities: whether all probabilities are.  options: how networks are used.
-    mlflow: record it in MLflow.  overwrite: redo finished work.
+    Args:
+        task: Name of the task, such as 'Task101_LIVER'.
+        folds: Numbers of the folds; by default those of the plan.
+        nifti: Write the label maps of single folds, too.
+        probabilities: Write all probabilities, too.
+        options: How the networks are used: device, precision, mirroring.
+        mlflow: Record it in MLflow.
+        overwrite: Redo finished work.
+        roots: Folders of the tasks; by default those of the environment variables.
+        reporter: Receives the messages and the progress.
 
-    Raises RequestError where the task has no test cases with points, or a fold is not trained.
+    Returns:
+        Where the predictions are, how they compare with the labels, and which cases failed.
+
+    Raises:
+        RequestError: The task has no test cases with points, or a fold is not trained.
     """
     options, roots = options or InferenceOptions(), roots or Roots.choose()
     cases = read_test_set(roots, task)

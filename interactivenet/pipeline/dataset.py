@@ -88,7 +88,7 @@ def check_dataset(
 
 
 def convert_dataset(
-    source: Path,
+    source: Path | str,
     task: str,
     *,
     modalities: Sequence[str] = (),
@@ -134,7 +134,7 @@ def convert_dataset(
         raise RequestError(
             "cannot be combined with `labels`: merged labels have one name", field="merge_labels"
         )
-    dataset = some_of(find_source(source, labels), cases, test_cases, seed)
+    dataset = some_of(find_source(Path(source), labels), cases, test_cases, seed)
     names = LabelNames({1: merge_labels}) if merge_labels is not None else dataset.labels
     modalities = modalities or tuple(name for name in dataset.modalities if name)
     _check_names(dataset, modalities, names)

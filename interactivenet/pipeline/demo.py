@@ -58,9 +58,9 @@ class DemoResult:
 
 
 def demo(
-    output: Path = Path("demo"),
+    output: Path | str = Path("demo"),
     *,
-    data: Path | None = None,
+    data: Path | str | None = None,
     modalities: Sequence[str] = (),
     labels: Sequence[str] = (),
     merge_labels: str = "",
@@ -96,6 +96,7 @@ def demo(
         RequestError: The folder holds something else, or the data cannot be used.
         Interrupted: A signal came; called again, it continues.
     """
+    output, data = Path(output), None if data is None else Path(data)
     if data is None and (modalities or labels or merge_labels):
         raise RequestError("`modalities`, `labels` and `merge_labels` can only be used with `data`")
     count, test_count = choose_counts(data) if data else (24, 6)

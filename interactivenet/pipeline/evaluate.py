@@ -36,10 +36,10 @@ def evaluate(
     predictions: Path | str,
     labels: Path | str,
     *,
-    images: Path | None = None,
-    interactions: Path | None = None,
-    output: Path | None = None,
-    subtypes: Path | None = None,
+    images: Path | str | None = None,
+    interactions: Path | str | None = None,
+    output: Path | str | None = None,
+    subtypes: Path | str | None = None,
     names: Mapping[int, str] | None = None,
     tolerance_mm: float = TOLERANCE_MM,
     pictures: bool = True,
@@ -72,6 +72,9 @@ def evaluate(
         DataError: Where the file of subtypes cannot be used.
     """
     predictions, labels = Path(predictions), Path(labels)
+    images, interactions, output, subtypes = (
+        None if path is None else Path(path) for path in (images, interactions, output, subtypes)
+    )
     matched = build_pairs(
         predictions, labels, images=images, prompts=interactions,
         subtypes=read_subtypes(subtypes) if subtypes else None,

@@ -40,11 +40,11 @@ class Inference:
 
 def infer(
     task: str,
-    images: Path | Sequence[Path],
-    interactions: Path,
-    output: Path,
+    images: Path | str | Sequence[Path | str],
+    interactions: Path | str,
+    output: Path | str,
     *,
-    labels: Path | None = None,
+    labels: Path | str | None = None,
     mlflow: bool = False,
     model: str | Path | None = None,
     format: Literal["nii.gz", "mha", "nrrd"] = "nii.gz",
@@ -83,16 +83,18 @@ def infer(
         RequestError: What is given does not fit together, or it is not clear which model is meant.
     """
     options, roots = options or InferenceOptions(), roots or Roots.choose()
-    images = [images] if isinstance(images, Path) else list(images)
-    check_output(output, [*images, interactions, *([labels] if labels else [])])
+    scans = [Path(path) for path in ([images] if isinstance(images, Path | str) else images)]
+    interactions, output = Path(interactions), Path(output)
+    labels = None if labels is None else Path(labels)
+    check_output(output, [*scans, interactions, *([labels] if labels else [])])
     trained = find_model(roots, task, None if model is None else str(model))
     settings = options.as_json()
-    cases, unusable = find_new_cases(images, interactions, labels, trained.plan.modalities)
+    cases, unusable = find_new_cases(scans, interactions, labels, trained.plan.modalities)
     target = Output(output, trained.folds, True, probabilities, f".{format}")
     for line in describe_model(trained, options):
         reporter.say(line)
     arguments = {
-        "task": task, "images": images, "interactions": interactions, "output": output,
+        "task": task, "images": scans, "interactions": interactions, "output": output,
         "labels": labels, "mlflow": mlflow, "model": model, "format": format,
         "probabilities": probabilities, "any_points": any_points, "overwrite": overwrite,
         "options": options, "processed": roots.processed, "results": roots.results,

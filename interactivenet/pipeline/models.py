@@ -102,7 +102,7 @@ def download_model(
 
 
 def install_model(
-    file: Path,
+    file: Path | str,
     *,
     name: str | None = None,
     overwrite: bool = False,
@@ -126,12 +126,12 @@ def install_model(
         DataError: The model is not whole.
     """
     folder = models_folder(roots)
-    installed, outcome = registry.install(file, folder, overwrite=overwrite, name=name)
+    installed, outcome = registry.install(Path(file), folder, overwrite=overwrite, name=name)
     return _reported(InstalledModel(installed, folder / installed, outcome), reporter)
 
 
 def convert_model(
-    source: Path,
+    source: Path | str,
     *,
     task: str | None = None,
     label: str = LABEL,
@@ -164,6 +164,7 @@ def convert_model(
     from interactivenet.legacy import convert_model as convert
     from interactivenet.legacy import task_name
 
+    source = Path(source)
     name = task_name(source, task)
     target = models_folder(roots) / name
     if target.exists() and not overwrite:

@@ -59,7 +59,7 @@ class Robustness:
 def robustness(
     task: str,
     *,
-    output: Path | None = None,
+    output: Path | str | None = None,
     repeats: int = 3,
     seed: int = 0,
     options: InferenceOptions | None = None,
@@ -91,11 +91,11 @@ def robustness(
     options, roots = options or InferenceOptions(), roots or Roots.choose()
     if repeats < 1:
         raise RequestError(field="repeats", value=repeats, expected="1 or more")
-    folder = output or roots.results / task / "robustness"
+    folder = Path(output) if output else roots.results / task / "robustness"
     groups = _groups(roots, task, options, reporter)
     total = sum(len(cases) for _, cases in groups)
     arguments = {
-        "task": task, "output": output, "repeats": repeats, "overwrite": overwrite,
+        "task": task, "output": folder, "repeats": repeats, "overwrite": overwrite,
         "options": options, "roots": roots,
     }  # fmt: skip
     with running_stage("robustness", folder, arguments, seed=seed) as stage:

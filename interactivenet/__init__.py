@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from interactivenet.imaging.geometry import Geometry
     from interactivenet.imaging.io import read_image, read_label, write_label
     from interactivenet.imaging.volume import Volume
+    from interactivenet.inference.options import InferenceOptions
     from interactivenet.inference.predictor import Predictor
     from interactivenet.inference.session import Session
     from interactivenet.models.bundle import load_model
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from interactivenet.pipeline.evaluate import evaluate
     from interactivenet.pipeline.infer import infer
     from interactivenet.pipeline.models import convert_model, download_model, install_model
-    from interactivenet.pipeline.plan import plan
+    from interactivenet.pipeline.plan import FoldOptions, plan
     from interactivenet.pipeline.predict import predict
     from interactivenet.pipeline.robustness import robustness
     from interactivenet.pipeline.select import select
@@ -64,6 +65,7 @@ _NAMES_OF = {
     "imaging.geometry": ("Geometry",),
     "imaging.io": ("read_image", "read_label", "write_label"),
     "imaging.volume": ("Volume",),
+    "inference.options": ("InferenceOptions",),
     "inference.predictor": ("Predictor",),
     "inference.session": ("Session",),
     "models.bundle": ("load_model",),
@@ -74,7 +76,7 @@ _NAMES_OF = {
     "pipeline.evaluate": ("evaluate",),
     "pipeline.infer": ("infer",),
     "pipeline.models": ("convert_model", "download_model", "install_model"),
-    "pipeline.plan": ("plan",),
+    "pipeline.plan": ("FoldOptions", "plan"),
     "pipeline.predict": ("predict",),
     "pipeline.robustness": ("robustness",),
     "pipeline.select": ("select",),
@@ -92,14 +94,14 @@ _NAMES_OF = {
 _MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names}
 
 __all__ = [
-    "DataError", "Geometry", "InteractiveNetError", "LabelNames", "PlanningOptions", "Predictor",
-    "Prompt", "RequestError", "Roots", "Segmentation", "SegmentedObject", "Session",
-    "SimulationOptions", "TrainingOptions", "Volume", "__version__", "check_dataset",
-    "convert_dataset", "convert_model", "demo", "deploy", "download_model", "encode_prompts",
-    "ensemble", "evaluate", "evaluate_masks", "geodesic_distance", "infer", "install_model",
-    "load_model", "plan", "predict", "read_image", "read_label", "read_prompts", "robustness",
-    "select", "simulate", "simulate_prompts", "test", "train", "validate", "write_label",
-    "write_prompts",
+    "DataError", "FoldOptions", "Geometry", "InferenceOptions", "InteractiveNetError", "LabelNames",
+    "PlanningOptions", "Predictor", "Prompt", "RequestError", "Roots", "Segmentation",
+    "SegmentedObject", "Session", "SimulationOptions", "TrainingOptions", "Volume", "__version__",
+    "check_dataset", "convert_dataset", "convert_model", "demo", "deploy", "download_model",
+    "encode_prompts", "ensemble", "evaluate", "evaluate_masks", "geodesic_distance", "infer",
+    "install_model", "load_model", "plan", "predict", "read_image", "read_label", "read_prompts",
+    "robustness", "select", "simulate", "simulate_prompts", "test", "train", "validate",
+    "write_label", "write_prompts",
 ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.imaging.io import write_label, write_volume
+from interactivenet.imaging.io import write_label_array, write_volume
 from interactivenet.prompts.io import write_prompts
 from interactivenet.prompts.prompt import Prompt
 
@@ -33,7 +33,7 @@ def write_case(task, name, *, subset="Tr", modalities=1, label=True, prompt=Fals
         path = task / f"images{subset}" / f"{name}_{index:04d}.nii.gz"
         write_volume(path, image_array(index), grid)
     if label:
-        write_label(task / f"labels{subset}" / f"{name}.nii.gz", label_array(), grid)
+        write_label_array(task / f"labels{subset}" / f"{name}.nii.gz", label_array(), grid)
     if prompt:
         write_points(task / f"interactions{subset}" / f"{name}.nii.gz", POINTS, grid=grid)
 

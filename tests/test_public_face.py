@@ -17,11 +17,12 @@ PROMISED = [
     "Volume", "Geometry", "read_image", "read_label", "write_label",
     "Segmentation", "SegmentedObject",
     "evaluate_masks", "geodesic_distance", "encode_prompts", "simulate_prompts",
-    "check_dataset", "convert_dataset", "simulate", "plan", "train", "validate", "select", "predict",
-    "ensemble", "test", "evaluate", "infer", "robustness", "deploy", "demo",
+    "check_dataset", "convert_dataset", "simulate", "plan", "train", "validate", "select",
+    "predict", "ensemble", "test", "evaluate", "infer", "robustness", "deploy", "demo",
     "convert_model", "install_model",
     "InteractiveNetError", "DataError", "RequestError",
-    "PlanningOptions", "TrainingOptions", "SimulationOptions", "Roots", "__version__",
+    "PlanningOptions", "FoldOptions", "TrainingOptions", "InferenceOptions", "SimulationOptions",
+    "Roots", "__version__",
 ]  # fmt: skip
 #: what a light import must not bring along
 HEAVY = ("numpy", "torch", "nibabel", "SimpleITK", "scipy", "click", "pydantic")

@@ -20,7 +20,7 @@ from interactivenet.imaging.io import (
     read_image,
     read_label,
     suffix_of,
-    write_label,
+    write_label_array,
     write_volume,
 )
 from interactivenet.system.files import read_object, replacing, write_json
@@ -118,7 +118,7 @@ def _import_label(case: SourceCase, label: Path, folder: Path, copy: bool, merge
     if not path.exists():
         volume = read_label(label)
         array = (volume.array[0] > 0).astype(np.uint8) if merge else volume.array[0]
-        write_label(path, array, volume.source)
+        write_label_array(path, array, volume.source)
 
 
 def _has_parts(path: Path) -> bool:

@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 from interactivenet.errors import RequestError
 from interactivenet.imaging.components import NEIGHBOURS_26, label_components
 from interactivenet.imaging.geometry import Array, Geometry
-from interactivenet.imaging.io import write_label, write_volume
+from interactivenet.imaging.io import write_label_array, write_volume
 
 MIN_AXIS = 16  # voxels along an axis
 MIN_VOXELS = 10  # of an object: smaller ones are not worth segmenting
@@ -175,7 +175,7 @@ def write_phantom_task(folder: Path, settings: PhantomSettings) -> None:
         images, labels = (partial / f"{kind}{part}" for kind in ("images", "labels"))
         for channel, image in enumerate(stored):
             write_volume(images / f"{case}_{channel:04d}.nii.gz", grid.to_ras(image), grid)
-        write_label(labels / f"{case}.nii.gz", grid.to_ras(label), grid)
+        write_label_array(labels / f"{case}.nii.gz", grid.to_ras(label), grid)
     partial.rename(folder)
 
 

@@ -33,7 +33,7 @@ def run_algorithm(inputs: Path, output: Path, model: Path) -> list[Path]:
     from interactivenet.datasets.task import Case
     from interactivenet.grand_challenge.inputs import find_inputs
     from interactivenet.grand_challenge.settings import FILE, AlgorithmSettings
-    from interactivenet.imaging.io import write_label
+    from interactivenet.imaging.io import write_label_array
     from interactivenet.inference.predictor import Predictor
     from interactivenet.postprocessing.merging import merge
     from interactivenet.prompts.io import read_prompts
@@ -76,7 +76,7 @@ def run_algorithm(inputs: Path, output: Path, model: Path) -> list[Path]:
     written = []
     for slug, label in maps.items():
         path = output / "images" / slug / f"{files.name}.mha"
-        write_label(path, label, result.source)
+        write_label_array(path, label, result.source)
         written.append(path)
         _say(f"written: {path}")
     return written

@@ -126,19 +126,29 @@ def write_volume(path: Path | str, array: Array, grid: Geometry) -> None:
         )
 
 
-def write_label(path: Path | str, array: Array, grid: Geometry) -> None:
-    """Write a label map in the smallest unsigned type that holds its values, compressed.
+def write_label(path: Path | str, label: Volume) -> None:
+    """Write a label map on the grid that it came from, compressed.
 
     Args:
         path: the file to write; the ending of its name, .nii.gz, .nii, .mha or .nrrd, decides the
             format.
-        array: (X, Y, Z) along RAS+, whole numbers from 0.
-        grid: the stored grid to write on, such as the ``source`` of the image that the label map
-            belongs to; its geometry is written exactly as it was read.
+        label: one channel of whole numbers from 0; written in the smallest unsigned type that
+            holds them, its geometry exactly as it was read.
 
     Raises:
         DataError: the name has another ending, the file cannot be written (one that was there
-            before is kept), or the array holds values that are negative or not whole.
+            before is kept), or the label map has several channels, or values that are negative or
+            not whole.
+    """
+    if len(label.array) != 1:
+        raise DataError(f"{path}: a label map has one channel, got {len(label.array)}")
+    write_label_array(path, label.array[0], label.source)
+
+
+def write_label_array(path: Path | str, array: Array, grid: Geometry) -> None:
+    """Write a label map (X, Y, Z) along RAS+ on the stored grid ``grid``, as :func:`write_label`.
+
+    Raises DataError as that does.
     """
     if array.dtype.kind not in "bu" and array.size:
         if array.min() < 0:

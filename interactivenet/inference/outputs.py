@@ -14,7 +14,7 @@ from typing import Any
 from interactivenet import __version__
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
-from interactivenet.imaging.io import write_label
+from interactivenet.imaging.io import write_label_array
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import PromptProbability, Segmentation
 from interactivenet.postprocessing.probabilities import write_probabilities
@@ -72,10 +72,10 @@ class Output:
         """Write a case's results, its record last; returns the record."""
         remove(self.record(case))  # while files change, none is marked done
         if self.nifti:
-            write_label(self.label_map(case), segmentation.label, segmentation.source)
+            write_label_array(self.label_map(case), segmentation.label, segmentation.source)
             if segmentation.shares_labels:
                 instances = segmentation.instance_map
-                write_label(self.object_map(case), instances, segmentation.source)
+                write_label_array(self.object_map(case), instances, segmentation.source)
             else:
                 remove(self.object_map(case))
         if self.probabilities:

@@ -20,7 +20,7 @@ from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.task import Case, Roots, Task, record_failures
 from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.evaluation import evaluate_masks
-from interactivenet.imaging.io import read_label, write_label
+from interactivenet.imaging.io import read_label
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.fold_results import VALIDATION_METRICS, WEIGHTS, FoldResults
 from interactivenet.models.model import Model
@@ -259,7 +259,7 @@ def _segment(
         try:
             if scan is not None:
                 segmentation, rows = validate_case(predictor, scan, tolerance_mm)
-                write_label(folder / f"{name}.nii.gz", segmentation.label, segmentation.source)
+                segmentation.save(folder / f"{name}.nii.gz")
         except Exception as error:  # one odd case must not end the others
             failure = describe_failure(error)
         yield name, rows, failure

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from interactivenet.imaging.geometry import Geometry, box
 from interactivenet.imaging.in_memory import label_to_nibabel, label_to_sitk
-from interactivenet.imaging.io import write_label
+from interactivenet.imaging.io import write_label_array
 from interactivenet.postprocessing.calibration import Calibration
 from interactivenet.postprocessing.components import Postprocessing
 from interactivenet.prompts.prompt import Prompt
@@ -118,7 +118,7 @@ class Segmentation:
         Raises:
             DataError: The format cannot be written, or not in this place.
         """
-        write_label(Path(path), self.label, self.source)
+        write_label_array(Path(path), self.label, self.source)
         return Path(path)
 
     def to_nibabel(self) -> Nifti1Image:

@@ -19,7 +19,7 @@ from interactivenet.imaging.io import (
     check_same_lattice,
     read_label,
     suffix_of,
-    write_label,
+    write_label_array,
 )
 from interactivenet.prompts.prompt import (
     LabelNames,
@@ -189,5 +189,5 @@ def _write_mask(path: Path, prompts: Sequence[Prompt], image: Geometry) -> list[
                 f" {len(voxels)} voxels of the mask"
             )
         mask[tuple(voxels.T)] = prompt.label
-    write_label(path, mask, image)
+    write_label_array(path, mask, image)
     return notes

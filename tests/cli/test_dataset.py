@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from interactivenet.cli import main
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.imaging.io import write_label, write_volume
+from interactivenet.imaging.io import write_label_array, write_volume
 from tests.cli.dataset_command import NAME, dataset
 from tests.raw_task import (
     GRID,
@@ -85,7 +85,7 @@ def truncate(path):
 
 
 def shifted(task):
-    write_label(task / LABEL, label_array(), Geometry(SHAPE, _moved(GRID.affine)))
+    write_label_array(task / LABEL, label_array(), Geometry(SHAPE, _moved(GRID.affine)))
 
 
 def _moved(affine):
@@ -153,7 +153,7 @@ BAD = {
         f"{LABEL}: is empty, expected voxels of 1=tumour",
     ),
     "unlisted label": (
-        lambda t: write_label(t / LABEL, label_array(3), GRID),
+        lambda t: write_label_array(t / LABEL, label_array(3), GRID),
         f"{LABEL}: holds label value 3, expected 1=tumour",
     ),
     "fractional label": (
@@ -250,7 +250,7 @@ def test_what_looks_wrong_but_can_be_used_is_a_warning(task):
     save(task / "labelsTr/good_1.nii.gz", label_array().astype(np.float32))
     write_points(task / "interactionsTr/good_1.nii.gz", [[0, 0, 0], *POINTS[1:]])
     write_volume(task / "imagesTr/good_2_0000.nii.gz", np.full(SHAPE, 7, np.int16), GRID)
-    write_label(task / "labelsTr/orphan.nii.gz", label_array(), GRID)
+    write_label_array(task / "labelsTr/orphan.nii.gz", label_array(), GRID)
     result = dataset(task, "-l", "tumour", "-l", "oedema")
     assert result.exit_code == 0, result.output
     for message in (

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli import main
-from interactivenet.imaging.io import write_label, write_volume
+from interactivenet.imaging.io import write_label_array, write_volume
 from tests.cli.dataset_command import NAME, dataset
 from tests.raw_task import (
     GRID,
@@ -32,7 +32,7 @@ def test_one_modality_may_leave_its_suffix_out(tmp_path, stems, cases):
     for stem in stems:
         write_volume(task / "imagesTr" / f"{stem}.nii.gz", image_array(), GRID)
     for case in cases:
-        write_label(task / "labelsTr" / f"{case}.nii.gz", label_array(), GRID)
+        write_label_array(task / "labelsTr" / f"{case}.nii.gz", label_array(), GRID)
     result = dataset(task)
     assert result.exit_code == 0, result.output
     assert [case["case"] for case in read(task / "dataset.json")["training"]] == cases
@@ -62,7 +62,7 @@ def test_names_that_cannot_be_told_are_refused(task):
     for stem in ("p_0000", "q_0000", "r_0000"):
         write_volume(task / "imagesTs" / f"{stem}.nii.gz", image_array(), GRID)
     for name in ("p_0000", "q"):
-        write_label(task / "labelsTs" / f"{name}.nii.gz", label_array(), GRID)
+        write_label_array(task / "labelsTs" / f"{name}.nii.gz", label_array(), GRID)
     result = dataset(task)
     assert result.exit_code == 1
     assert "cannot tell whether its last digits are a modality" in result.output

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli.evaluate import evaluate
-from interactivenet.imaging.io import write_label
+from interactivenet.imaging.io import write_label_array
 from tests.raw_task import GRID, SHAPE, label_array, read, write_case
 
 
@@ -18,7 +18,7 @@ def task(tmp_path):
     for number, name in enumerate(("a", "b", "c")):
         write_case(folder, name, prompt=True)
         found = np.roll(label_array(), number, axis=0)
-        write_label(folder / "found" / f"{name}.nii.gz", found, GRID)
+        write_label_array(folder / "found" / f"{name}.nii.gz", found, GRID)
     return folder
 
 
@@ -53,8 +53,8 @@ def test_folders(task):
 
 def test_missing_ones_and_odd_ones(task):
     (task / "found" / "b.nii.gz").unlink()
-    write_label(task / "found" / "stranger.nii.gz", label_array(), GRID)
-    write_label(task / "found" / "c.nii.gz", np.zeros(SHAPE, np.uint8), GRID)
+    write_label_array(task / "found" / "stranger.nii.gz", label_array(), GRID)
+    write_label_array(task / "found" / "c.nii.gz", np.zeros(SHAPE, np.uint8), GRID)
     (task / "found" / "a.nii.gz").write_bytes(b"odd")
     done = run(task, "-o", task / "out")
     assert done.exit_code == 1, done.output

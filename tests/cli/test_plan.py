@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from interactivenet.cli import main
 from interactivenet.datasets.task import Task
 from interactivenet.errors import DataError
-from interactivenet.imaging.io import read_image, read_label, write_label, write_volume
+from interactivenet.imaging.io import read_image, read_label, write_label_array, write_volume
 from interactivenet.imaging.resampling import resampled_geometry
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.preparation import Snapshots
@@ -120,7 +120,7 @@ def test_scans_of_one_slice(task, tmp_path):
         )
         for path in case.images:
             write_volume(path, read_image(path).array[0][:, :, index : index + 1], grid)
-        write_label(case.label, label.array[0][:, :, index : index + 1] == 1, grid)
+        write_label_array(case.label, label.array[0][:, :, index : index + 1] == 1, grid)
         case.interaction.unlink()
     simulated = CliRunner().invoke(main, ["simulate", "-t", NAME, "--raw", str(task.parent)])
     assert simulated.exit_code == 0, simulated.output
@@ -233,7 +233,7 @@ def test_low_coverage_is_a_warning(task):
     points = np.argwhere(array == 1).mean(axis=0)
     far = far[np.argsort(-((far - points) ** 2).sum(axis=1))[:60]]
     array[tuple(far.T)] = 1
-    write_label(case.label, array, label.source)
+    write_label_array(case.label, array, label.source)
     result = run(task)
     assert result.exit_code == 0, result.output
     assert f"{case.name}__1: the planned cut holds" in result.output
@@ -257,7 +257,7 @@ def test_regions_know_how_their_points_were_simulated(task):
     # moved by a person since: no longer simulated, and the region is made again
     path = task / "interactionsTr" / f"{first}.nii.gz"
     prompts = read_label(path)
-    write_label(path, np.roll(prompts.array[0], 1, axis=0), prompts.source)
+    write_label_array(path, np.roll(prompts.array[0], 1, axis=0), prompts.source)
     plan(task)
     decided = Plan.load(folder / "plans.json")  # other points, perhaps other margins
     assert load_region(folder / "regions", f"{first}__1", decided).simulation is None

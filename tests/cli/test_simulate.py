@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from interactivenet.cli import main
 from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
 from interactivenet.errors import DataError
-from interactivenet.imaging.io import read_label, write_label
+from interactivenet.imaging.io import read_label, write_label_array
 from interactivenet.pipeline.simulate import simulate_task
 from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.simulation import SimulationOptions
@@ -91,7 +91,7 @@ def test_finished_files_are_skipped_and_changed_labels_redone(task):
     simulate(task)
     assert "4 unchanged" in simulate(task).output
     label = read_label(task / "labelsTr/phantom_000.nii.gz")
-    write_label(task / "labelsTr/phantom_000.nii.gz", label.array[0] == 1, label.source)
+    write_label_array(task / "labelsTr/phantom_000.nii.gz", label.array[0] == 1, label.source)
     assert "1 written, 3 unchanged" in simulate(task).output
 
 
@@ -203,12 +203,12 @@ def test_bad_cases_are_named_and_tiny_objects_get_what_they_have(tmp_path):
     task = tmp_path / NAME
     write_case(task, "good")
     write_case(task, "empty")
-    write_label(task / "labelsTr/empty.nii.gz", np.zeros(SHAPE, np.uint8), GRID)
+    write_label_array(task / "labelsTr/empty.nii.gz", np.zeros(SHAPE, np.uint8), GRID)
     tiny = np.zeros(SHAPE, np.uint8)
     tiny[0, 0, :2] = 1
     tiny[10:12, 10, 10] = 1
     write_case(task, "tiny")
-    write_label(task / "labelsTr/tiny.nii.gz", tiny, GRID)
+    write_label_array(task / "labelsTr/tiny.nii.gz", tiny, GRID)
     write_case(task, "double", prompt=True)
     write_points(task / "interactionsTr/double.json", POINTS)
     result = run("simulate", task)
@@ -269,7 +269,7 @@ def test_tiny_components_as_objects_pass_the_check(tmp_path):
     write_case(task, "a")
     label = np.zeros(SHAPE, np.uint8)
     label[2:12, 2:12, 2:8] = label[15:17, 15, 12] = label[18, 3, 3:6] = label[18, 9:12, 9:12] = 1
-    write_label(task / "labelsTr/a.nii.gz", label, GRID)
+    write_label_array(task / "labelsTr/a.nii.gz", label, GRID)
     simulate(task, "--per-component")
     result = run("dataset", task, "-m", "MR", "-l", "tumour")
     assert result.exit_code == 0, result.output

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from interactivenet.datasets.task import Roots, Task
-from interactivenet.imaging.io import read_image, read_label, write_label, write_volume
+from interactivenet.imaging.io import read_image, read_label, write_label_array, write_volume
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import Output
@@ -105,7 +105,8 @@ def test_a_result_of_other_files_does_not_stay(trained, tested, tmp_path):
     shutil.copytree(tested[1], mine / "results")
     case, other = Task.load(mine / "raw" / NAME).test
     image = read_image(case.images[0]).source
-    write_label(case.interaction, np.zeros(image.ras.shape, np.uint8), image)  # no points any more
+    no_points = np.zeros(image.ras.shape, np.uint8)
+    write_label_array(case.interaction, no_points, image)
     done = run(mine, "test", "-t", NAME, "--no-mlflow", *CPU)
     assert done.exit_code == 1 and "holds no points" in done.output
     folder = mine / "results" / NAME

@@ -7,7 +7,7 @@ from interactivenet.datasets.case import read_scan
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.imaging.io import write_label, write_volume
+from interactivenet.imaging.io import write_label_array, write_volume
 from interactivenet.inference.rules import make_sample
 from interactivenet.prompts.io import write_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt
@@ -46,10 +46,10 @@ def test_what_does_not_fit_is_refused(case, tmp_path):
         read_scan(case, 3)
     moved = np.array(GRID.affine)
     moved[0, 3] += 0.1
-    write_label(case.label, label_array(), Geometry(GRID.shape, moved))
+    write_label_array(case.label, label_array(), Geometry(GRID.shape, moved))
     with pytest.raises(DataError, match=r"labelsTr/a\.nii\.gz: grid differs"):
         read_scan(case, 2)
-    write_label(case.label, label_array(), GRID)
+    write_label_array(case.label, label_array(), GRID)
     write_volume(case.images[1], image_array(), Geometry(GRID.shape, moved))
     with pytest.raises(DataError, match=r"a_0001\.nii\.gz: grid differs"):
         read_scan(case, 2)

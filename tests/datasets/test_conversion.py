@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from interactivenet.cli import main
 from interactivenet.datasets.conversion import import_cases
 from interactivenet.datasets.formats import find_source
-from interactivenet.imaging.io import read_image, read_label, write_label, write_volume
+from interactivenet.imaging.io import read_image, read_label, write_label_array, write_volume
 from tests.raw_task import GRID, SHAPE, image_array, label_array, read
 
 NAME = "Task104_IMPORT"
@@ -30,7 +30,7 @@ def decathlon(folder, channels):
         path.parent.mkdir(parents=True, exist_ok=True)
         nib.save(nib.Nifti1Image(array if channels else array[..., 0], GRID.affine), path)
         if subset == "Tr":
-            write_label(folder / "labelsTr" / path.name, label_array(), GRID)
+            write_label_array(folder / "labelsTr" / path.name, label_array(), GRID)
         (path.parent / f"._{path.name}").write_bytes(b"macOS")
     names = ["FLAIR", "T1w", "T2w"][: max(channels, 1)]
     content = {
@@ -54,7 +54,7 @@ def nnunet(folder, labels=None):
             path = folder / f"images{subset}" / f"{name}_{index:04d}.mha"
             write_volume(path, image_array(index), GRID)
         if subset == "Tr":
-            write_label(folder / "labelsTr" / f"{name}.mha", label_array(), GRID)
+            write_label_array(folder / "labelsTr" / f"{name}.mha", label_array(), GRID)
     content = {
         "channel_names": {"0": "T1", "1": "CT"},
         "labels": labels or {"background": 0, "tumour": 1},
@@ -157,7 +157,7 @@ def test_labels_can_be_merged_into_one(tmp_path):
     both = label_array()
     both[8:] *= 2
     write_volume(source / "images/a.nii.gz", image_array(), GRID)
-    write_label(source / "labels/a.nii.gz", both, GRID)
+    write_label_array(source / "labels/a.nii.gz", both, GRID)
     result = convert(source, tmp_path / "raw", "-m", "MR", "--merge-labels", "organ")
     assert result.exit_code == 0, result.output
     merged = read_label(tmp_path / "raw" / NAME / "labelsTr/a.nii.gz")
@@ -269,7 +269,7 @@ def test_the_numbers_of_a_plain_folder_say_the_modality(tmp_path):
     for name, indices in (("a", (0, 1)), ("b", (0, 2))):
         for index in indices:
             write_volume(source / f"images/{name}_{index:04d}.nii.gz", image_array(index), GRID)
-        write_label(source / f"labels/{name}.nii.gz", label_array(), GRID)
+        write_label_array(source / f"labels/{name}.nii.gz", label_array(), GRID)
     three = ("-m", "A", "-m", "B", "-m", "C", "-l", "tumour")
     assert convert(source, tmp_path / "raw", *three[:4], "-l", "tumour").exit_code == 2
     assert convert(source, tmp_path / "raw", *three).exit_code == 1
@@ -285,7 +285,7 @@ def test_voxels_in_a_file_of_their_own_are_not_lost(tmp_path):
     write_volume(source / "images/a.mha", image_array(), GRID)
     sitk.WriteImage(sitk.ReadImage(str(source / "images/a.mha")), str(source / "images/a.mhd"))
     (source / "images/a.mha").unlink()
-    write_label(source / "labels/a.nii.gz", label_array(), GRID)
+    write_label_array(source / "labels/a.nii.gz", label_array(), GRID)
     assert convert(source, tmp_path / "raw", "-m", "MR", "-l", "tumour").exit_code == 0
     image = read_image(tmp_path / "raw" / NAME / "imagesTr/a_0000.mha")
     np.testing.assert_array_equal(image.array[0], image_array())
@@ -305,7 +305,7 @@ def test_cases_that_share_a_name_never_become_one(tmp_path):
     content = read(source / "dataset.json")
     for patient in ("p1", "p2"):
         write_volume(source / patient / "image.nii.gz", image_array(), GRID)
-        write_label(source / patient / "label.nii.gz", label_array(), GRID)
+        write_label_array(source / patient / "label.nii.gz", label_array(), GRID)
         entry = {"image": f"{patient}/image.nii.gz", "label": f"{patient}/label.nii.gz"}
         content["training"].append(entry)
     (source / "dataset.json").write_text(json.dumps(content))
@@ -333,7 +333,7 @@ def test_a_case_that_is_left_out_takes_no_other_with_it(tmp_path):
     source = tmp_path / "plain"
     for name in ("scan", "scan_2019"):
         write_volume(source / f"images/{name}.nii.gz", image_array(), GRID)
-        write_label(source / f"labels/{name}.nii.gz", label_array(), GRID)
+        write_label_array(source / f"labels/{name}.nii.gz", label_array(), GRID)
     write_volume(source / "images/scan.mha", image_array(), GRID)
     (source / "images/scan.nii.gz").unlink()
     (source / "images/scan.mha").rename(source / "images/scan.mhd")  # its voxels are not beside it
@@ -348,7 +348,7 @@ def test_a_case_that_is_left_out_takes_no_other_with_it(tmp_path):
 def plain(folder, count):
     for number in range(count):
         write_volume(folder / "images" / f"c{number}.nii.gz", image_array(0), GRID)
-        write_label(folder / "labels" / f"c{number}.nii.gz", label_array(), GRID)
+        write_label_array(folder / "labels" / f"c{number}.nii.gz", label_array(), GRID)
     return folder
 
 

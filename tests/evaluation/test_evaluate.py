@@ -13,7 +13,7 @@ from interactivenet.evaluation.evaluate import evaluate_cases
 from interactivenet.evaluation.matching import Pair, build_pairs
 from interactivenet.evaluation.measures import measure_pair
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.imaging.io import read_label, write_label
+from interactivenet.imaging.io import read_label, write_label_array
 from interactivenet.prompts.io import write_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt
 from interactivenet.system.signals import Interrupted, Signals
@@ -50,7 +50,7 @@ def task(tmp_path):
     folder = tmp_path / "task"
     for name in ("a", "b"):
         write_case(folder, name, prompt=True)
-        write_label(folder / "found" / f"{name}.nii.gz", predicted(), GRID)
+        write_label_array(folder / "found" / f"{name}.nii.gz", predicted(), GRID)
     return folder
 
 
@@ -83,8 +83,8 @@ def test_rows_hold_what_evaluate_masks_measures(task):
 @pytest.mark.parametrize(("grid", "turned"), STORED)
 def test_stored_order_does_not_matter(task, grid, turned):
     assert turned.is_same_lattice(grid) and turned.orientation != grid.orientation
-    write_label(task / "labelsTr" / "a.nii.gz", label_array(), grid)
-    write_label(task / "found" / "a.nii.gz", predicted(), turned)
+    write_label_array(task / "labelsTr" / "a.nii.gz", label_array(), grid)
+    write_label_array(task / "found" / "a.nii.gz", predicted(), turned)
     assert read_label(task / "found" / "a.nii.gz").source.shape == turned.shape
     pair = pairs_of(task)[0]
     row = measure_pair(pair)[0]
@@ -94,7 +94,7 @@ def test_stored_order_does_not_matter(task, grid, turned):
 
 def test_two_empty_maps_are_a_row(task):
     for folder in ("found", "labelsTr"):
-        write_label(task / folder / "a.nii.gz", np.zeros(SHAPE, np.uint8), GRID)
+        write_label_array(task / folder / "a.nii.gz", np.zeros(SHAPE, np.uint8), GRID)
     [pair, _] = pairs_of(task)
     assert [row["label"] for row in measure_pair(pair)] == [1]
     assert [(row["name"], row["dice"]) for row in measure_pair(pair, NAMES)] == [
@@ -106,9 +106,9 @@ def test_odd_cases_cost_only_themselves(task, tmp_path):
     shifted = Geometry(SHAPE, np.add(GRID.affine, np.eye(4, k=3)))
     for name in ("shifted", "broken", "rotten"):
         shutil.copy(task / "labelsTr" / "a.nii.gz", task / "labelsTr" / f"{name}.nii.gz")
-    write_label(task / "found" / "shifted.nii.gz", predicted(), shifted)
+    write_label_array(task / "found" / "shifted.nii.gz", predicted(), shifted)
     (task / "found" / "broken.nii.gz").write_bytes(b"no image")
-    write_label(task / "found" / "rotten.nii.gz", predicted(), GRID)
+    write_label_array(task / "found" / "rotten.nii.gz", predicted(), GRID)
     (task / "found" / "rotten.json").write_text('{"objects": [3]}')
     done = evaluate_cases(pairs_of(task), tmp_path / "out", missing={"c": "was never predicted"})
     assert {row["case"] for row in done.rows} == {"a", "b"}
@@ -141,9 +141,9 @@ def two_objects(task):
     instance_map = np.zeros(SHAPE, np.uint8)
     instance_map[2:6, 3:9, 3:9] = 1
     instance_map[12:15, 3:9, 3:9] = 2
-    write_label(task / "labelsTr" / "a.nii.gz", truth, GRID)
-    write_label(task / "found" / "a.nii.gz", (instance_map > 0).astype(np.uint8), GRID)
-    write_label(task / "found" / "objects" / "a.nii.gz", instance_map, GRID)
+    write_label_array(task / "labelsTr" / "a.nii.gz", truth, GRID)
+    write_label_array(task / "found" / "a.nii.gz", (instance_map > 0).astype(np.uint8), GRID)
+    write_label_array(task / "found" / "objects" / "a.nii.gz", instance_map, GRID)
     points = [[[3, 5, 5], [4, 6, 6]], [[13, 5, 5], [16, 6, 6]]]
     prompts = [Prompt(1, GRID.ras.voxel_to_world(np.array(p, float)), "tumour") for p in points]
     (task / "interactionsTr" / "a.nii.gz").unlink()
@@ -176,12 +176,12 @@ def test_objects_that_share_a_label(task):
 def test_more_objects_than_prompts_and_labels_without_prompt(task):
     truth, instance_map = two_objects(task)
     truth[9:11, 12:16, 3:9] = 2
-    write_label(task / "labelsTr" / "a.nii.gz", truth, GRID)
+    write_label_array(task / "labelsTr" / "a.nii.gz", truth, GRID)
     pair = pairs_of(task, prompts=task / "interactionsTr")[0]
     last = measure_pair(pair, NAMES)[-1]
     assert (last["label"], last["prompt"], last["dice"]) == (2, None, 0.0)
     instance_map[0, 0, 0] = 3
-    write_label(task / "found" / "objects" / "a.nii.gz", instance_map, GRID)
+    write_label_array(task / "found" / "objects" / "a.nii.gz", instance_map, GRID)
     done = evaluate_cases([pair], task / "out", pictures=False)
     assert "holds object 3" in done.failures["a"]
 
@@ -232,9 +232,9 @@ def test_many_pictures_in_processes(task, tmp_path):
 
 def test_names_are_matched(task):
     predictions = task / "found"
-    write_label(predictions / "c.nii.gz", predicted(), GRID)  # no label
-    write_label(task / "labelsTr" / "d.nii.gz", label_array(), GRID)  # no prediction
-    write_label(task / "labelsTr" / "b.nrrd", label_array(), GRID)  # two labels
+    write_label_array(predictions / "c.nii.gz", predicted(), GRID)  # no label
+    write_label_array(task / "labelsTr" / "d.nii.gz", label_array(), GRID)  # no prediction
+    write_label_array(task / "labelsTr" / "b.nrrd", label_array(), GRID)  # two labels
     (predictions / "evaluation").mkdir()
     (predictions / "a.json").write_text('{"points": []}')  # no record
     write_case(task, "a", modalities=2, label=False)

@@ -12,7 +12,9 @@ from interactivenet.imaging.io import (
     read_image,
     read_label,
     write_label,
+    write_label_array,
 )
+from interactivenet.imaging.volume import Volume
 from tests.imaging.grids import AFFINES, SHAPE, SUFFIXES, every_format, voxels, write
 
 
@@ -26,7 +28,7 @@ def test_label_map_takes_the_smallest_unsigned_type(tmp_path, suffix, largest, d
     path = tmp_path / f"label{suffix}"
     label = np.zeros(SHAPE, given)
     label[1, 2, 3] = largest
-    write_label(path, label, Geometry(SHAPE, AFFINES["ras"]))
+    write_label_array(path, label, Geometry(SHAPE, AFFINES["ras"]))
     image = sitk.ReadImage(str(path))  # as another program finds it
     assert sitk.GetArrayFromImage(image).dtype == dtype
     assert image.GetPixel(1, 2, 3) == largest
@@ -39,7 +41,7 @@ def test_label_map_takes_the_smallest_unsigned_type(tmp_path, suffix, largest, d
 def test_mask_of_truth_values_is_a_label_map(tmp_path):
     path = tmp_path / "label.nii.gz"
     mask = voxels() > 0
-    write_label(path, mask, Geometry(SHAPE, AFFINES["ras"]))
+    write_label_array(path, mask, Geometry(SHAPE, AFFINES["ras"]))
     np.testing.assert_array_equal(read_label(path).array[0], mask)
 
 
@@ -86,5 +88,26 @@ def test_writing_replaces_the_file_that_was_there(tmp_path):
 def test_what_is_no_label_map_is_not_written(tmp_path, values, message):
     path = tmp_path / "label.nii.gz"
     with pytest.raises(DataError, match=message):
-        write_label(path, values, Geometry((3, 4, 5), np.eye(4)))
+        write_label_array(path, values, Geometry((3, 4, 5), np.eye(4)))
     assert not path.exists()
+
+
+@every_format
+def test_a_label_map_that_was_read_is_written_back(tmp_path, suffix):
+    """On a grid with its axes permuted, flipped and oblique: what comes back is what was read."""
+    for number, affine in enumerate(AFFINES.values()):
+        path, again = tmp_path / f"{number}{suffix}", tmp_path / f"{number}_again{suffix}"
+        write(path, voxels().astype(np.uint8), affine)
+        label = read_label(path)
+        write_label(again, label)
+        restored = read_label(again)
+        assert np.array_equal(restored.array, label.array)
+        assert restored.source.is_same_lattice(label.source)
+        assert np.array_equal(restored.stored, label.stored)
+
+
+def test_several_channels_are_no_label_map(tmp_path):
+    label = Volume.from_ras(np.zeros((2, 3, 4, 5), np.uint8), np.eye(4))
+    with pytest.raises(DataError, match="label map has one channel, got 2"):
+        write_label(tmp_path / "label.nii.gz", label)
+    assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 
 from interactivenet.imaging.io import (
     read_image,
-    write_label,
+    write_label_array,
 )
 from tests.imaging.grids import (
     AFFINES,
@@ -42,7 +42,7 @@ def test_result_repeats_the_nifti_header_bit_for_bit(tmp_path, suffix, kind, sfo
     path, result = tmp_path / f"image{suffix}", tmp_path / f"result{suffix}"
     nib.save(nifti(voxels(), affine, kind=kind, sform=sform, qform=qform), path)
     volume = read_image(path)
-    write_label(result, np.ones(volume.shape), volume.source)
+    write_label_array(result, np.ones(volume.shape), volume.source)
     before, after = nib.load(path).header, nib.load(result).header
     assert type(after) is type(before)
     for name in PLACING:
@@ -74,7 +74,7 @@ def test_result_of_a_big_endian_image_is_placed_alike(tmp_path):
     header = nib.Nifti1Header(endianness=">")
     nib.save(nib.Nifti1Image(voxels(), AFFINES["oblique"], header), path)
     volume = read_image(path)
-    write_label(result, np.ones(volume.shape), volume.source)
+    write_label_array(result, np.ones(volume.shape), volume.source)
     np.testing.assert_array_equal(nib.load(result).affine, nib.load(path).affine)
 
 

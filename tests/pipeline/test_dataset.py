@@ -7,7 +7,7 @@ from interactivenet.datasets.phantom import PhantomSettings
 from interactivenet.datasets.task import Roots, Task
 from interactivenet.errors import RequestError
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.imaging.io import write_label, write_volume
+from interactivenet.imaging.io import write_label_array, write_volume
 from interactivenet.pipeline.dataset import check_dataset, convert_dataset, make_phantoms
 from interactivenet.prompts.prompt import LabelNames
 from tests.pipeline.recording_reporter import RecordingReporter
@@ -28,9 +28,9 @@ def source(tmp_path):
     folder = tmp_path / "source"
     for name in ("a", "b", "c"):
         write_volume(folder / "images" / f"{name}_0000.nii.gz", image_array(), GRID)
-        write_label(folder / "labels" / f"{name}.nii.gz", label_array(), GRID)
+        write_label_array(folder / "labels" / f"{name}.nii.gz", label_array(), GRID)
     moved = Geometry(SHAPE, GRID.affine + np.array([[0, 0, 0, 5.0], [0] * 4, [0] * 4, [0] * 4]))
-    write_label(folder / "labels" / "c.nii.gz", label_array(), moved)
+    write_label_array(folder / "labels" / "c.nii.gz", label_array(), moved)
     return folder
 
 

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from interactivenet.cli import main
 from interactivenet.cli.demo import typed
 from interactivenet.errors import RequestError
-from interactivenet.imaging.io import write_label, write_volume
+from interactivenet.imaging.io import write_label_array, write_volume
 from interactivenet.pipeline import demo
 from interactivenet.pipeline.demo_steps import DemoOptions, coarser_plan, demo_steps
 from interactivenet.system.files import write_json
@@ -67,7 +67,7 @@ def test_what_is_printed_can_be_typed():
 def test_own_scans_are_imported_with_the_labels_that_they_have(tmp_path):
     for number in range(4):
         write_volume(tmp_path / "images" / f"c{number}.nii.gz", image_array(0), GRID)
-        write_label(tmp_path / "labels" / f"c{number}.nii.gz", 3 * label_array(), GRID)
+        write_label_array(tmp_path / "labels" / f"c{number}.nii.gz", 3 * label_array(), GRID)
     options = DemoOptions(data=str(tmp_path), cases=2, test_cases=1)
     first = command(demo_steps(options)[0])
     values = sorted({3 * int(value) for value in set(label_array().ravel().tolist())} - {0})

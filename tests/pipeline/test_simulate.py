@@ -5,7 +5,7 @@ import pytest
 
 from interactivenet.datasets.task import Roots
 from interactivenet.errors import RequestError
-from interactivenet.imaging.io import write_label
+from interactivenet.imaging.io import write_label_array
 from interactivenet.pipeline.simulate import simulate
 from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.simulation import SimulationOptions
@@ -24,7 +24,7 @@ def roots(tmp_path):
     write_case(folder, "good_2", subset="Ts")
     write_case(folder, "placed", prompt=True)
     write_case(folder, "void")
-    write_label(folder / "labelsTr" / "void.nii.gz", np.zeros(SHAPE, np.uint8), GRID)
+    write_label_array(folder / "labelsTr" / "void.nii.gz", np.zeros(SHAPE, np.uint8), GRID)
     return roots
 
 

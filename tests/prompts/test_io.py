@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.imaging.io import read_label, write_label, write_volume
+from interactivenet.imaging.io import read_label, write_label_array, write_volume
 from interactivenet.prompts.io import read_prompts, write_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt
 
@@ -214,14 +214,14 @@ def test_a_missing_prompt_file_is_named(tmp_path):
 def test_a_mask_on_another_grid_is_refused_with_both_geometries(tmp_path):
     grid = Geometry((8, 8, 8), np.eye(4))
     other = Geometry((8, 8, 8), np.diag([1, 1, 2, 1.0]))
-    write_label(tmp_path / "mask.nii.gz", np.ones((8, 8, 8)), other)
+    write_label_array(tmp_path / "mask.nii.gz", np.ones((8, 8, 8)), other)
     with pytest.raises(DataError, match=r"spacing \(1, 1, 2\) mm.*spacing \(1, 1, 1\) mm"):
         read_prompts(tmp_path / "mask.nii.gz", LABELS, image=(tmp_path / "image.nii.gz", grid))
 
 
 def test_a_mask_with_an_unlisted_label_or_none_is_refused(tmp_path):
     grid = Geometry((8, 8, 8), np.eye(4))
-    write_label(tmp_path / "seven.nii.gz", np.full((8, 8, 8), 7), grid)
+    write_label_array(tmp_path / "seven.nii.gz", np.full((8, 8, 8), 7), grid)
     write_volume(tmp_path / "zero.nii.gz", np.zeros((8, 8, 8), np.uint8), grid)
     with pytest.raises(DataError, match="label 7, expected one of 1=tumour, 2=oedema"):
         read_prompts(tmp_path / "seven.nii.gz", LABELS)

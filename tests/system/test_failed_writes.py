@@ -10,7 +10,7 @@ import pytest
 
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.imaging.io import write_label, write_volume
+from interactivenet.imaging.io import write_label_array, write_volume
 from tests.imaging.spoiled_files import AFFINE, every_format
 
 
@@ -26,7 +26,7 @@ def unwritten(path, write=write_volume):
 
 
 @every_format
-@pytest.mark.parametrize("write", [write_volume, write_label])
+@pytest.mark.parametrize("write", [write_volume, write_label_array])
 def test_path_below_a_regular_file_cannot_be_written(tmp_path, suffix, write):
     (tmp_path / "file").write_text("kept")
     unwritten(tmp_path / "file" / f"image{suffix}", write)

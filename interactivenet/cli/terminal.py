@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from interactivenet.cli.progress import EpochProgress
 from interactivenet.cli.reporting import say, show_findings, show_table, track
+from interactivenet.cli.wording import translate
 from interactivenet.datasets.findings import Finding
 from interactivenet.pipeline import reporting
 
@@ -20,6 +21,10 @@ class Terminal:
     def say(self, message: str) -> None:
         """Print one line."""
         say(message)
+
+    def text(self, message: str) -> str:
+        """Return a message in the words of the command line."""
+        return translate(message)
 
     def findings(self, findings: Sequence[Finding]) -> None:
         """Print a table of findings."""

@@ -11,6 +11,8 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import click
@@ -30,14 +32,23 @@ _COMMANDS = {
     "download_model": "models download",
     "convert_model": "models convert",
 }
+#: parameters whose option has another name
+_ALIASES = {"voxels": "voxels_in", "kernel": "encoding"}
+#: where an option is looked for that the running command lacks; `evaluate` before `plan`, since
+#: what lacks `jobs` (test, infer) measures cases as `evaluate` does
+_OTHERS = ("train", "evaluate", "plan", "simulate", "convert_prompts", "infer")
+#: so many functions that a text calls are looked at; ours call one or two
+_CALLED = 4
+_PROGRAM = "interactivenet"
 
 
 def translate(text: str, ctx: click.Context | None = None) -> str:
     """Write the parameters and stages that a text names in backticks as one types them.
 
     ctx: of the command that runs, whose options the parameters are; None for the current one.
-    What is neither an option of it nor a call that a command can make stays as it is. Never fails:
-    a stranger's text may have backticks of its own.
+    An option that it lacks is one of another command, which is then named: one that the text calls,
+    or a stage's. What is no option at all, and no call that a command can make, stays as it is.
+    Never fails: a stranger's text may have backticks of its own.
     """
     if "`" not in text:
         return text
@@ -52,33 +63,74 @@ def _typed(match: re.Match[str], ctx: click.Context) -> str | None:
     try:
         if match["arguments"] is not None:
             return _call(match["name"], match["arguments"], ctx)
-        option = _option(ctx.command, match["name"])
+        option, of = _option(ctx.command, match["name"]), ""
+        if option is None:
+            option, of = _option_elsewhere(match["name"], _called(match.string), ctx)
         if option is None:
             return None
         if match["value"] is None:
-            return _spelled(option)
-        return _with_value(option, _value(match["value"]), every_spelling=True)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, click.ClickException):
+            return _spelled(option) + of
+        return _with_value(option, _value(match["value"]), every_spelling=True) + of
+    except (
+        ValueError, SyntaxError, TypeError, MemoryError, RecursionError, ImportError,
+        click.ClickException,
+    ):  # fmt: skip
         return None  # no Python, or too much of it
 
 
 def _call(name: str, arguments: str, ctx: click.Context) -> str | None:
     """Write the call of a stage as a command."""
-    words = _COMMANDS.get(name, name).split()
-    command: click.Command | None = ctx.find_root().command
-    for word in words:
-        if not isinstance(command, click.Group):
-            return None
-        command = command.get_command(ctx, word)
+    command = _command(name, ctx)
     if command is None:
         return None
-    typed = ["interactivenet", *words]
+    typed = [_PROGRAM, _words(name)]
     for field, value in _keywords(arguments):
         option = _option(command, field)
         if option is None:
             return None
         typed.append(_with_value(option, value, every_spelling=False))
     return f"'{' '.join(typed)}'"
+
+
+def _words(name: str) -> str:
+    """Return the words of a function's command."""
+    return _COMMANDS.get(name, name)
+
+
+def _command(name: str, ctx: click.Context) -> click.Command | None:
+    """Return the command of a function; None where there is none."""
+    command: click.Command | None = ctx.find_root().command
+    if command is None or command.name != _PROGRAM:  # interactivenet_train and its like
+        from interactivenet.cli import main
+
+        command = main
+    for word in _words(name).split():
+        if not isinstance(command, click.Group):
+            return None
+        command = command.get_command(ctx, word)
+    return command
+
+
+def _option_elsewhere(
+    parameter: str, called: tuple[str, ...], ctx: click.Context
+) -> tuple[click.Parameter | None, str]:
+    """Find an option that the running command lacks, and say whose it is.
+
+    called: the functions that the text calls; nothing is said where it is an option of theirs.
+    """
+    for name in (*called, *_OTHERS):
+        command = _command(name, ctx)
+        option = _option(command, parameter) if command else None
+        if option is not None:
+            return option, "" if name in called else f" of '{_PROGRAM} {_words(name)}'"
+    return None, ""
+
+
+@lru_cache(maxsize=1)  # once for all parameters of a text
+def _called(text: str) -> tuple[str, ...]:
+    """Return the first functions that a text calls, each once."""
+    calls = (match["name"] for match in _CODE.finditer(text) if match["arguments"] is not None)
+    return tuple(islice(dict.fromkeys(calls), _CALLED))
 
 
 def _keywords(arguments: str) -> Iterator[tuple[str, Any]]:
@@ -105,7 +157,12 @@ def _literal(node: ast.expr) -> Any:
 
 
 def _option(command: click.Command, name: str) -> click.Parameter | None:
-    return next((parameter for parameter in command.params if parameter.name == name), None)
+    """Return a command's option for a parameter, by its own name or by its alias."""
+    for alias in (name, _ALIASES.get(name)):
+        for parameter in command.params:
+            if parameter.name == alias:
+                return parameter
+    return None
 
 
 def _spelled(option: click.Parameter) -> str:

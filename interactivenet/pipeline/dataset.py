@@ -14,7 +14,7 @@ from interactivenet.datasets.integrity import TaskCheck
 from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
 from interactivenet.datasets.task import Roots, Task, check_task_name, record_failures, set_aside
 from interactivenet.errors import RequestError
-from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.files import read_object
 from interactivenet.system.parallel import available_cores
@@ -144,7 +144,7 @@ def convert_dataset(
         reporter.say(f"{folder} is already imported: it is only checked again")
     left_out = read_object(folder / RECORD).get("left_out", {})
     reporter.findings([Finding("error", case, reason) for case, reason in left_out.items()])
-    record_failures(folder, "convert", left_out)
+    record_failures(folder, "convert", recorded_reasons(left_out, reporter))
     return _check(folder, modalities, names, jobs, reporter, left_out=left_out)
 
 
@@ -220,7 +220,7 @@ def _check(
     findings = (*check.findings, *check.overall())
     reporter.findings(findings)
     failures = check.failures()
-    recorded = record_failures(folder, "dataset", failures)
+    recorded = record_failures(folder, "dataset", recorded_reasons(failures, reporter))
     task = check.task()
     path = folder / "dataset.json"
     if task.training:

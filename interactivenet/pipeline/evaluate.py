@@ -12,7 +12,7 @@ from interactivenet.datasets.task import Case
 from interactivenet.evaluation.evaluate import Evaluation, evaluate_cases
 from interactivenet.evaluation.matching import Pair, build_pairs, case_name, read_subtypes
 from interactivenet.metric_names import METRIC, TOLERANCE_MM
-from interactivenet.pipeline.reporting import SILENT, Reporter, Table, counted
+from interactivenet.pipeline.reporting import SILENT, Reporter, Table, counted, recorded_reasons
 from interactivenet.pipeline.segmenting import report_failures
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.prompts.prompt import LabelNames
@@ -96,7 +96,8 @@ def evaluate(
             jobs=jobs or available_cores(), track=reporter.track, signals=stage.signals,
             missing=matched.missing,
         )  # fmt: skip
-        stage.run.note(cases=len(matched.pairs), failures=evaluation.failures)
+        recorded = recorded_reasons(evaluation.failures, reporter)
+        stage.run.note(cases=len(matched.pairs), failures=recorded)
         report_failures(output, "evaluate", evaluation.failures, reporter)
     report_evaluation(evaluation, reporter)
     return evaluation

@@ -12,7 +12,7 @@ from interactivenet.datasets.splits import Split, leave_one_out, make_splits, re
 from interactivenet.datasets.task import Roots, Task, record_failures
 from interactivenet.errors import DataError, RequestError
 from interactivenet.pipeline import planning_steps as steps
-from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.planning.fingerprint import Fingerprint
 from interactivenet.planning.plan import Plan
@@ -110,7 +110,7 @@ def plan(
             fingerprint, measured = steps.collect(dataset, cases)
         run.inputs(steps.input_hashes(dataset, measured))
         failures = {case.name: case.error for case in measured if case.error}
-        record_failures(folder, "plan", failures)
+        record_failures(folder, "plan", recorded_reasons(failures, reporter))
         reporter.findings(_errors(failures))
         with run.step("plan"):
             decided = _decide(dataset, fingerprint, options)
@@ -127,8 +127,9 @@ def plan(
         prepared = [case for case in results if case.status != "failed"]
         late = {case.name: case.error for case in results if case.status == "failed"}
         failures |= late
-        recorded = record_failures(folder, "plan", failures)
-        run.note(failures=failures)
+        reasons = recorded_reasons(failures, reporter)
+        recorded = record_failures(folder, "plan", reasons)
+        run.note(failures=reasons)
         run.workers(workers.jobs, workers.peak_mb)
         reporter.findings(
             [

@@ -43,6 +43,9 @@ class Reporter(Protocol):
     def say(self, message: str) -> None:
         """Report one line."""
 
+    def text(self, message: str) -> str:
+        """Return a message in the words of whoever reads it, to be written to a file."""
+
     def findings(self, findings: Sequence[Finding]) -> None:
         """Report what was noticed about cases: errors, warnings, notes."""
 
@@ -73,6 +76,10 @@ class SilentReporter:
     def say(self, message: str) -> None:
         """Report nothing."""
 
+    def text(self, message: str) -> str:
+        """Return the message as it is, in the words of Python."""
+        return message
+
     def findings(self, findings: Sequence[Finding]) -> None:
         """Report nothing."""
 
@@ -89,6 +96,11 @@ class SilentReporter:
 
 
 SILENT = SilentReporter()
+
+
+def recorded_reasons(failures: Mapping[str, str], reporter: Reporter) -> dict[str, str]:
+    """Return case -> why it failed as files say it: in the words of whoever started the stage."""
+    return {case: reporter.text(reason) for case, reason in failures.items()}
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:

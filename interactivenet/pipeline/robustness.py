@@ -26,7 +26,7 @@ from interactivenet.inference.outputs import input_hashes
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.model import own_model
 from interactivenet.pipeline import reporting
-from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.pipeline.segmenting import describe_model, report_failures
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.planning.planned_task import PlannedTask
@@ -105,7 +105,7 @@ def robustness(
         )
         tracked = reporter.track(measured, total, "robustness")
         failures = {case: error for case, error in tracked if error}
-        stage.run.note(cases=total, failures=failures)
+        stage.run.note(cases=total, failures=recorded_reasons(failures, reporter))
         summary = tuple(summarise_rows(all_rows(read_object(folder / ROWS)["cases"])))
         reporter.table(_table(summary))
         report_failures(folder, "robustness", failures, reporter)

@@ -10,7 +10,7 @@ from interactivenet.datasets.task import record_failures
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult
 from interactivenet.models.model import Model
-from interactivenet.pipeline.reporting import Reporter, counted
+from interactivenet.pipeline.reporting import Reporter, counted, recorded_reasons
 from interactivenet.system.cache_key import MADE_FROM
 from interactivenet.system.provenance import Run
 
@@ -51,7 +51,7 @@ def follow_cases(
             if any(segmented["look"] for segmented in result.record["objects"]):
                 to_review.append(result.case)
     run.inputs(inputs)
-    run.note(cases=total, kept=kept, failures=failures)
+    run.note(cases=total, kept=kept, failures=recorded_reasons(failures, reporter))
     run.record["seconds"]["network"] = round(seconds, 3)
     report_failures(folder, name, failures, reporter)
     if kept:
@@ -68,7 +68,7 @@ def follow_cases(
 
 def report_failures(folder: Path, stage: str, failures: dict[str, str], reporter: Reporter) -> None:
     """Note what failed in ``failures.json`` of the folder, and tell it, where anything did."""
-    path = record_failures(folder, stage, failures)
+    path = record_failures(folder, stage, recorded_reasons(failures, reporter))
     if failures:
         reporter.findings([Finding("error", case, reason) for case, reason in failures.items()])
         reporter.say(f"{counted(len(failures), 'case')} failed, see {path}")

@@ -22,7 +22,7 @@ from interactivenet.datasets.task import (
 )
 from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.imaging.io import READABLE, read_label
-from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.prompts.io import PROMPT_SUFFIXES, write_prompts
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.prompts.simulation import SimulationOptions, simulate_prompts_with_notes
@@ -129,7 +129,7 @@ def simulate(
             if case.status == "kept"
         ]
     )  # fmt: skip
-    recorded = record_failures(folder, "simulate", result.failures)
+    recorded = record_failures(folder, "simulate", recorded_reasons(result.failures, reporter))
     summary = ", ".join(f"{count} {status}" for status, count in result.counts.items() if count)
     if result.counts["written"]:
         points, objects = (

@@ -11,7 +11,7 @@ from interactivenet.errors import RequestError
 from interactivenet.models.device import choose_device, choose_precision, rank
 from interactivenet.models.fold_results import VALIDATION, FoldResults
 from interactivenet.models.network import build_network, count_parameters
-from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.pipeline.stage import Stage, running_stage, tracked_run
 from interactivenet.pipeline.tracking import Epochs, Tracker
 from interactivenet.pipeline.validate import fold_numbers, validate_fold
@@ -185,7 +185,7 @@ def _validate(
         )
     for path in sorted(results.validation.glob("[!.]*.*")):
         tracker.artefact(path, VALIDATION)
-    stage.run.note(failures=validated.failures)
+    stage.run.note(failures=recorded_reasons(validated.failures, reporter))
     return validated
 
 

@@ -24,7 +24,7 @@ from interactivenet.imaging.io import read_label
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.fold_results import VALIDATION_METRICS, WEIGHTS, FoldResults
 from interactivenet.models.model import Model
-from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.pipeline.validation_results import (
     MEASURES_VERSION,
@@ -105,7 +105,7 @@ def validate(
                 dataset, chosen, results,
                 device=device, precision=precision, reporter=reporter, signals=stage.signals,
             )  # fmt: skip
-            stage.run.note(failures=outcome.failures)
+            stage.run.note(failures=recorded_reasons(outcome.failures, reporter))
         validated.append(outcome)
     return validated
 
@@ -300,7 +300,7 @@ def _report(validated: ValidatedFold, reporter: Reporter) -> None:
     results, failures = validated.results, validated.failures
     reporter.table(validation_table(validated.checkpoints))
     # under the name of the stage that validates, too: what one mends, the other had noted
-    recorded = record_failures(results.folder, "train", failures)
+    recorded = record_failures(results.folder, "train", recorded_reasons(failures, reporter))
     if failures:
         reporter.findings([Finding("error", case, reason) for case, reason in failures.items()])
         reporter.say(f"{counted(len(failures), 'case')} failed, see {recorded}")

@@ -163,6 +163,6 @@ def describe_problem(error: OSError, timeout: float) -> str:
     if isinstance(error, kinds.ChunkedEncodingError) or "Connection aborted" in text:
         return "the connection broke off"
     if isinstance(error, kinds.ConnectionError):
-        reason = text.rpartition(":")[2].strip(" )'")
+        reason = text.rpartition(":")[2].strip(" )'\"")
         return f"no connection: {reason[:100]}"
     return f"the request failed: {text[:200]}"

@@ -25,10 +25,10 @@ def named_errors(plan: Plan) -> Iterator[None]:
         # from a worker process: its whole traceback, the message at its end
         raise DataError(lines[-1].partition(": ")[2]) from error
     except torch.OutOfMemoryError as error:
-        smaller = f"`plan(task={plan.task!r}, memory_gb={plan.memory_gb / 2:g})`"
         raise RequestError(
             "the graphics card does not have enough memory",
-            remedy=f"{smaller} makes smaller samples and batches",
+            remedy=f"run `plan(task={plan.task!r})` again with a smaller `memory_gb`, such as"
+            f" {plan.memory_gb / 2:g}: samples and batches become smaller",
         ) from error
 
 

@@ -221,6 +221,17 @@ def test_bad_cases_are_named_and_tiny_objects_get_what_they_have(tmp_path):
     assert (task / "interactionsTr/good.nii.gz").exists()
 
 
+def test_reasons_in_failures_json_are_in_the_words_of_the_command_line(task, monkeypatch):
+    def failing(*_):
+        raise DataError("is odd", remedy=f"run `check_dataset(task={NAME!r})`, or `jobs=1`")
+
+    monkeypatch.setattr("interactivenet.pipeline.simulate._simulate_case", failing)
+    result = run("simulate", task)
+    reason = f"is odd: run 'interactivenet dataset -t {NAME}', or --jobs 1"
+    assert result.exit_code == 1 and reason in result.output
+    assert set(read(task / "failures.json")["simulate"].values()) == {reason}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -40,10 +40,10 @@ def test_nothing_runs(tmp_path, place, call):
         "storage": net(dynunet(parameters={"w": tensor(of=bomb + b"Q")})),
         "key": net(dynunet(parameters=GOOD), table=b"}(" + bomb + bomb + b"u"),
     }
-    sanitize_text = ("attribute", "key")  # junk beside the network is what such files are full of
+    beside = ("attribute", "key")  # junk beside the network is what such files are full of
     path = write(tmp_path / "model.pth", codes[place])
     before = dict(sys.modules)
-    if place in sanitize_text:
+    if place in beside:
         assert read_weights(path).keys() == {"w"}
     else:
         with pytest.raises(DataError, match=r"model\.pth: "):

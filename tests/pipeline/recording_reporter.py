@@ -19,6 +19,9 @@ class RecordingReporter(SilentReporter):
     def say(self, message):
         self.lines.append(message)
 
+    def text(self, message):
+        return f"told: {message}"
+
     def findings(self, findings):
         self.found += findings
 
@@ -42,3 +45,8 @@ class RecordingReporter(SilentReporter):
 
     def epoch(self, row):
         self.rows.append(row)
+
+
+def told(failures):
+    """Return failures as a stage that has this reporter writes them."""
+    return {case: f"told: {reason}" for case, reason in failures.items()}

@@ -18,7 +18,7 @@ from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.planning.rules import PlanningOptions
 from interactivenet.system.files import write_json
 from interactivenet.system.signals import Interrupted
-from tests.pipeline.recording_reporter import RecordingReporter
+from tests.pipeline.recording_reporter import RecordingReporter, told
 from tests.raw_task import read
 
 NAME = "Task108_PLAN"
@@ -87,6 +87,9 @@ def test_a_case_that_fails_is_returned(roots):
     assert list(result.failures) == [case.name] and case.name not in result.prepared
     assert [finding.case for finding in reporter.found if finding.level == "error"] == [case.name]
     assert "1 case failed, see" in reporter.lines[-1]
+    folder = roots.processed / NAME
+    assert read(folder / "failures.json")["plan"] == told(result.failures)
+    assert read(folder / "run.json")["failures"] == told(result.failures)
 
 
 def test_a_signal_ends_it_between_two_cases(roots, monkeypatch):
@@ -118,4 +121,4 @@ def test_without_prompts_it_says_what_makes_them(roots):
     assert all(case.interaction is None for case in checked.task.training)
     with pytest.raises(RequestError) as refusal:
         plan(NAME, roots=roots)
-    assert f"`simulate(task='{NAME}')`, then" in str(refusal.value)
+    assert f"run `simulate(task='{NAME}')`, then `check_dataset(" in str(refusal.value)

@@ -9,7 +9,7 @@ from interactivenet.imaging.io import write_label_array
 from interactivenet.pipeline.simulate import simulate
 from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.simulation import SimulationOptions
-from tests.pipeline.recording_reporter import RecordingReporter
+from tests.pipeline.recording_reporter import RecordingReporter, told
 from tests.raw_task import GRID, SHAPE, read, write_case
 
 NAME = "Task107_SIM"
@@ -38,7 +38,7 @@ def test_what_it_returns_and_reports(roots, capsys):
     ]  # fmt: skip
     assert result.counts == {"written": 2, "unchanged": 0, "kept": 1, "failed": 1}
     assert result.failures == {"void": "the label map is empty: there is no object to point at"}
-    assert read(result.folder / "failures.json")["simulate"] == result.failures
+    assert read(result.folder / "failures.json")["simulate"] == told(result.failures)
     for case in (result.cases[0], result.cases[3]):
         (prompt,) = read_prompts(result.folder / case.file)
         assert len(prompt.points) == case.points == 6 and case.objects == 1

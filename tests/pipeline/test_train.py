@@ -64,7 +64,7 @@ def test_a_finished_fold_is_left_alone(roots):
 def test_requests_that_cannot_be(roots):
     with pytest.raises(RequestError, match=r"^`fold=2`: expected all or one of 0, 1$"):
         train(NAME, 2, ONCE, roots=roots)
-    with pytest.raises(RequestError, match=r"^`devices=2`: expected 1 with `fold='all'`"):
+    with pytest.raises(RequestError, match=r"^`devices=2`: expected 1 with `fold='all'`, "):
         train(NAME, "all", replace(ONCE, devices=2), roots=roots)
     assert not roots.results.exists()
 

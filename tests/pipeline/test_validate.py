@@ -23,7 +23,7 @@ from interactivenet.postprocessing.merging import PromptProbability
 from interactivenet.preprocessing.folds import read_fold
 from interactivenet.system.signals import Interrupted, Signals
 from interactivenet.training.trainer import train_fold
-from tests.pipeline.recording_reporter import RecordingReporter
+from tests.pipeline.recording_reporter import RecordingReporter, told
 from tests.training.trained_task import QUICK
 
 NAME = "Task106_VALID"
@@ -164,8 +164,10 @@ def test_an_odd_case_costs_itself_only(trained, tmp_path, oracle, monkeypatch):
         return prepare(self, scan)
 
     monkeypatch.setattr(Oracle, "prepare", failing)
-    best, _ = validate_fold(task, fold, results).checkpoints
+    best, _ = validate_fold(task, fold, results, reporter=RecordingReporter()).checkpoints
     assert list(best.failures) == [fold.cases[0]]
+    recorded = json.loads((results.folder / "failures.json").read_text())["train"]
+    assert recorded == told(best.failures)
     assert "unexpected MemoryError: too large" in best.failures[fold.cases[0]]
     assert len(best.objects) == 2
     monkeypatch.setattr(Oracle, "prepare", prepare)

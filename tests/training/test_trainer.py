@@ -161,5 +161,7 @@ def test_a_card_with_too_little_memory(planned_task, tmp_path, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Segmenter, "training_step", full)
-    with pytest.raises(RequestError, match=r"not suffice: `plan\(.*memory_gb=4\)` makes"):
+    with pytest.raises(
+        RequestError, match=r"memory: run `plan\(task=.*\)` again with.*`memory_gb`, such as 4:"
+    ):
         train_fold(fold, tmp_path, QUICK)

@@ -1,0 +1,19 @@
+"""What became of the cases of a stage that segments."""
+
+from interactivenet.inference.outputs import CaseResult
+from interactivenet.pipeline.segmenting import follow_cases
+from interactivenet.pipeline.stage import running_stage
+from tests.pipeline.recording_reporter import RecordingReporter, told
+from tests.raw_task import read
+
+
+def test_reasons_are_recorded_in_the_words_of_the_reader(tmp_path):
+    reporter = RecordingReporter()
+    with running_stage("infer", tmp_path, {}) as stage:
+        results = [CaseResult("a", "needs `any_points=True`"), CaseResult("b", kept=True)]
+        failures = follow_cases(results, 2, "infer", stage.run, tmp_path, reporter)
+    assert failures == {"a": "needs `any_points=True`"}
+    assert read(tmp_path / "failures.json") == {"infer": told(failures)}
+    assert read(tmp_path / "run.json")["failures"] == told(failures)
+    (finding,) = reporter.found  # whoever shows it puts it into words
+    assert finding.message == failures["a"]

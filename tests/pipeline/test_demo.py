@@ -18,6 +18,7 @@ from interactivenet.cli import main
 from interactivenet.cli.demo import typed
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import write_label, write_volume
+from interactivenet.models.device import kept_choice_of_kernels
 from interactivenet.pipeline import demo
 from interactivenet.pipeline.demo_steps import DemoOptions, coarser_plan, demo_steps
 from interactivenet.system.files import write_json
@@ -126,17 +127,27 @@ def test_the_whole_of_it(tmp_path):
     assert "`" not in again.stdout
 
 
-def test_a_stage_leaves_the_process_as_it_was(monkeypatch):
+@pytest.mark.parametrize("before", [False, True])
+def test_a_stage_leaves_the_process_as_it_was(monkeypatch, before):
+    """Of a notebook, say, that has made torch deterministic itself."""
     import torch
 
     monkeypatch.setenv("INTERACTIVENET_PROBE", "before")
-    with demo.as_found():
-        torch.use_deterministic_algorithms(True)
-        torch.backends.cudnn.benchmark = True
-        os.environ["INTERACTIVENET_PROBE"] = "after"
-        os.environ["INTERACTIVENET_OTHER"] = "new"
+    cudnn = torch.backends.cudnn
+    monkeypatch.setattr(cudnn, "benchmark", not before)
+    monkeypatch.setattr(cudnn, "deterministic", before)
+    with kept_choice_of_kernels():
+        torch.use_deterministic_algorithms(before, warn_only=before)
+        with pytest.raises(RequestError), demo.as_found():
+            torch.use_deterministic_algorithms(not before)
+            cudnn.benchmark, cudnn.deterministic = before, not before
+            os.environ["INTERACTIVENET_PROBE"] = "after"
+            os.environ["INTERACTIVENET_OTHER"] = "new"
+            raise RequestError("a stage may fail")
+        assert torch.are_deterministic_algorithms_enabled() == before
+        assert torch.is_deterministic_algorithms_warn_only_enabled() == before
+        assert (cudnn.benchmark, cudnn.deterministic) == (not before, before)
     assert not torch.are_deterministic_algorithms_enabled()
-    assert not torch.backends.cudnn.benchmark
     assert os.environ["INTERACTIVENET_PROBE"] == "before"
     assert "INTERACTIVENET_OTHER" not in os.environ
 

@@ -129,6 +129,21 @@ def test_disturbed_points(roots, tmp_path, reporter):
         robustness(NAME, repeats=0, roots=roots)
 
 
+@pytest.mark.parametrize(
+    "folder",
+    ["raw", "raw/imagesTs", "raw/labelsTr", "processed", "results", "results/fold_0", "raw/.."],
+)
+def test_disturbed_points_are_not_written_among_what_is_read(trained, roots, tmp_path, folder):
+    kind, _, rest = folder.partition("/")
+    output = getattr(roots, kind) / NAME / rest
+    if rest.startswith(".."):
+        output = roots.raw / NAME / "imagesTs" / ".."
+    before = sorted(trained.rglob("*"))
+    with pytest.raises(RequestError, match=r"`output=.*`: contains input files"):
+        robustness(NAME, output=output, options=FAST, roots=roots)
+    assert sorted(trained.rglob("*")) == before and not (output / "robustness.json").exists()
+
+
 def test_deploying(roots, reporter):
     deployment = deploy(NAME, zip=True, description="Phantoms", roots=roots, reporter=reporter)
     assert deployment.changed and deployment.folds == (0, 1) and deployment.aside == ()

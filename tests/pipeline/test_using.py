@@ -150,6 +150,8 @@ def test_deploying(roots, reporter):
     assert deployment.archive == roots.results / "models" / f"{NAME}.zip"
     assert deployment.archive.is_file() and deployment.failures == {}
     assert read_bundle(deployment.folder).folds == (0, 1)
+    arguments = read(roots.results / NAME / "deploy" / "run.json")["arguments"]
+    assert arguments["zip"] is True and arguments["description"] == "Phantoms"
     again = deploy(NAME, roots=roots, reporter=reporter)
     assert not again.changed and again.archive is None
     one = deploy(NAME, folds=[1], roots=roots, reporter=reporter)

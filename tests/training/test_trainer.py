@@ -173,5 +173,7 @@ def test_a_card_with_too_little_memory(planned_task, tmp_path, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Segmenter, "training_step", full)
-    with pytest.raises(RequestError, match=r"not have enough memory: `plan\(.*memory_gb=4\)` makes"):
+    with pytest.raises(
+        RequestError, match=r"not have enough memory: `plan\(.*memory_gb=4\)` makes"
+    ):
         train_fold(fold, tmp_path, QUICK)

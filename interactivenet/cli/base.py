@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import wraps
+from signal import SIGINT
 from typing import Any, TypeVar
 
 import click
@@ -59,9 +60,11 @@ class _Reporting(click.Command):
             if ctx.meta.get(_DEBUG):
                 traceback.print_exc()
             raise Refusal(translate(one_line(error), ctx)) from error
-        except Interrupted as signal:
-            click.echo(f"{signal}: finished work is kept; run the same command again to continue")
-            ctx.exit(128 + signal.number)
+        except (Interrupted, KeyboardInterrupt) as signal:
+            ended = signal if isinstance(signal, Interrupted) else Interrupted(SIGINT)
+            # what that costs differs: most commands continue, evaluate starts over
+            click.echo(f"{ended}: run the same command again to finish its work")
+            ctx.exit(128 + ended.number)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:  # a fault of the program: not to be taken for "1, some failed"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +19,9 @@ from interactivenet.cli.wording import translate
 from interactivenet.errors import InteractiveNetError, RequestError, one_line
 
 if TYPE_CHECKING:
+    from interactivenet.datasets.findings import Finding
     from interactivenet.pipeline.demo_steps import Step
-    from interactivenet.pipeline.reporting import Reporter
+    from interactivenet.pipeline.reporting import Reporter, Table
 
 
 @click.command("demo", cls=Command)
@@ -113,6 +116,9 @@ def _shell(folder: Path) -> Reporter:
     from interactivenet.cli.reporting import say
     from interactivenet.cli.terminal import Terminal
 
+    def from_inside(text: str) -> str:
+        return inside(text, folder)
+
     class Shell(Terminal):
         entered = False
 
@@ -121,9 +127,24 @@ def _shell(folder: Path) -> Reporter:
                 say(f"$ cd {shlex.quote(str(folder))}")
                 self.entered = True
             heading, prompt, call = message.partition("\n>>> ")
-            say(f"{heading}\n$ {typed(call)}" if prompt else message)
+            say(f"{heading}\n$ {typed(call)}" if prompt else from_inside(message))
+
+        def findings(self, findings: Sequence[Finding]) -> None:
+            super().findings([replace(f, message=from_inside(f.message)) for f in findings])
+
+        def table(self, table: Table) -> None:
+            rows = tuple(tuple(map(from_inside, row)) for row in table.rows)
+            super().table(replace(table, rows=rows))
 
     return Shell()
+
+
+def inside(text: str, folder: Path) -> str:
+    """Return a text with the paths that lie in a folder as one types them there."""
+    for prefix in {str(folder), str(folder.resolve())} - {".", "/"}:
+        # not where it is only the end of another path or word
+        text = re.sub(rf"(?<![\w./-]){re.escape(prefix)}/+(?=[^\s/])", "", text)
+    return text
 
 
 def typed(call: str) -> str:

@@ -98,7 +98,8 @@ def _needs(ctx: click.Context) -> Iterator[_Need]:
             is_file = not parameter.type.dir_okay or path.is_file() or (
                 not written and not is_root and path.suffix
             )  # fmt: skip
-            folder = path.parent if is_file else path
+            # a file in / is mounted alone: the whole of / cannot be
+            folder = path.parent if is_file and path.parent.name else path
             yield _Need(_typed(parameter, path, ctx), path, folder, task, written)
 
 

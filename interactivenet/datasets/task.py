@@ -29,6 +29,10 @@ class Roots:
     processed: Path
     results: Path
 
+    def __post_init__(self) -> None:
+        for name in ("raw", "processed", "results"):  # which may be given as text
+            object.__setattr__(self, name, Path(getattr(self, name)))
+
     @staticmethod
     def choose(
         raw: Path | None = None, processed: Path | None = None, results: Path | None = None

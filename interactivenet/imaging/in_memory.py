@@ -87,8 +87,7 @@ def _from_nibabel(image: Any) -> Volume:
         raise DataError("has no affine, expected (4, 4): where its voxels lie is unknown")
     array = np.asanyarray(image.dataobj)
     stored = image.get_data_dtype()
-    if array.dtype.kind not in "iuf" or np.dtype(stored).fields is not None:
-        raise DataError(f"has voxels of type {array.dtype}, expected one number per voxel")
+    _check_type(array)
     if array.dtype == np.float64 and np.dtype(stored).itemsize <= 4:
         array = array.astype(np.float32)  # scaled by its header, as when the file is read
     array = array.reshape(shape)
@@ -109,5 +108,12 @@ def _from_sitk(image: Any) -> Volume:
     native = ItkGeometry(image.GetSpacing(), image.GetOrigin(), image.GetDirection())
     source = Geometry(image.GetSize(), native.affine(), native=native)
     array = _array(image)
+    _check_type(array)
     check_finite(array)
     return Volume.from_stored(array, source)
+
+
+def _check_type(array: Array) -> None:
+    """Raise DataError for colours, complex numbers and whatever else is not a number."""
+    if array.dtype.kind not in "iuf":
+        raise DataError(f"has voxels of type {array.dtype}, expected one real number per voxel")

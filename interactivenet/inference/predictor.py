@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from torch import Tensor
 from interactivenet.datasets.case import Scan, read_scan
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
-from interactivenet.inference.options import Restore
+from interactivenet.inference.options import Device, InferenceOptions, Precision, Restore
 from interactivenet.inference.rules import rules_for
 from interactivenet.inference.session import Session
 from interactivenet.inference.windows import blend_windows
@@ -86,7 +86,7 @@ class Predictor:
 
     Raises:
         DataError: Weights cannot be read, or are of another network or plan.
-        RequestError: The device or the precision is not available on this machine.
+        RequestError: A device, a precision or a way to restore that there is not, here or anywhere.
 
     Examples:
         >>> predictor = Predictor("results/models/Task101_SARCOMA")  # doctest: +SKIP
@@ -104,6 +104,8 @@ class Predictor:
         restore: Restore = "probability",
         batch: int | None = None,
     ) -> None:
+        # refuses what is none of the choices
+        InferenceOptions(mirrored, restore, cast("Precision", precision), cast("Device", device))
         if not isinstance(model, Model):
             model = read_bundle(Path(model))
         self.model, self.plan = model, model.plan

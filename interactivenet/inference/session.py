@@ -76,7 +76,8 @@ class Session:
         Raises:
             DataError: A point lies outside the image (its position is named), a file cannot be
                 read, or there are no points.
-            RequestError: The points are of another shape, or do not say of which label they are.
+            RequestError: The points are of another shape, or do not say of which label they are,
+                or are of one that the model does not have.
         """
         prompts = self.scan.prompts
         if points is not None:
@@ -130,10 +131,16 @@ def as_prompts(points: PointsLike, plan: Plan, scan: Scan, path: Path) -> tuple[
     labels = LabelNames(plan.labels)
     if isinstance(points, str | PathLike):
         return tuple(read_prompts(Path(points), labels, image=(path, scan.image.source)))
-    if isinstance(points, Prompt):
-        return (points,)
-    if isinstance(points, list | tuple) and all(isinstance(each, Prompt) for each in points):
-        return tuple(points)
+    given: Sequence[Any] = points if isinstance(points, list | tuple) else [points]
+    prompts = tuple(each for each in given if isinstance(each, Prompt))
+    if len(prompts) == len(given):
+        for prompt in prompts:
+            if prompt.label not in plan.labels:
+                raise RequestError(
+                    f"a prompt has label {prompt.label}", field="points",
+                    expected=f"a label of the model ({labels})",
+                )  # fmt: skip
+        return prompts
     try:
         positions = np.asarray(points, dtype=np.float64)
     except (TypeError, ValueError) as error:

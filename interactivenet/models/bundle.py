@@ -195,6 +195,19 @@ def verify_bundle(folder: Path) -> Model:
     return model
 
 
+def _own_alone(roots: Roots, task: str) -> Model:
+    """Return a task's own model; without any fold, the error says how to get another's."""
+    try:
+        return own_model(roots, task)
+    except RequestError as error:
+        if any((roots.results / task).glob("fold_*")):
+            raise
+        raise RequestError(
+            f"{error}; for a model that others trained, run `download_model(model=...)` or"
+            " `install_model(file=...)`"
+        ) from error
+
+
 def find_model(roots: Roots, task: str, model: str | None = None) -> Model:
     """Return the model that is asked for, or the only one of a task.
 
@@ -208,7 +221,7 @@ def find_model(roots: Roots, task: str, model: str | None = None) -> Model:
     if model is not None:
         return read_bundle(folder if model == "deployed" else Path(model))
     if not (folder / BUNDLE).is_file():
-        return own_model(roots, task)
+        return _own_alone(roots, task)
     deployed = read_bundle(folder)
     try:
         own = own_model(roots, task)

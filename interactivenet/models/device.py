@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -41,6 +43,20 @@ def _limit_threads() -> None:
     cores = available_cores()
     if torch.get_num_threads() > cores:
         torch.set_num_threads(cores)
+
+
+@contextmanager
+def kept_choice_of_kernels() -> Iterator[None]:
+    """Put back what torch was told about its choice of kernels, for the whole process, before."""
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    cudnn = torch.backends.cudnn
+    benchmark, cudnn_deterministic = cudnn.benchmark, cudnn.deterministic
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        cudnn.benchmark, cudnn.deterministic = benchmark, cudnn_deterministic
 
 
 def check_devices(devices: int, device: str) -> None:

@@ -8,7 +8,6 @@ own.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
@@ -177,16 +176,13 @@ def as_found() -> Iterator[None]:
 
     Training chooses among the kernels of torch, and sets variables of the environment.
     """
+    from interactivenet.models.device import kept_choice_of_kernels
+
     environment = dict(os.environ)
     try:
-        yield
+        with kept_choice_of_kernels():
+            yield
     finally:
         for name in set(os.environ) - set(environment):
             del os.environ[name]
         os.environ.update(environment)
-        if "torch" in sys.modules:
-            import torch
-
-            torch.use_deterministic_algorithms(False)
-            torch.backends.cudnn.benchmark = False
-            torch.backends.cudnn.deterministic = False

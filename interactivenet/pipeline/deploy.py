@@ -105,7 +105,7 @@ def deploy(
         )
         deployment = Deployment(folder, read_bundle(folder).folds, False)
     else:
-        deployment = _deploy_own(roots, task, folds, folder, description, reporter)
+        deployment = _deploy_own(roots, task, folds, folder, zip, description, reporter)
         if deployment.changed and archive.exists() and not zip:
             remove(archive)
             reporter.say(
@@ -123,12 +123,14 @@ def _deploy_own(
     task: str,
     folds: Sequence[int] | None,
     folder: Path,
+    zip: bool,
     description: str,
     reporter: Reporter,
 ) -> Deployment:
     place = roots.results / task / FOLDER
-    arguments = {"task": task, "folds": folds and list(folds), "description": description,
-                 "processed": roots.processed, "results": roots.results}  # fmt: skip
+    arguments = {"task": task, "folds": folds and list(folds), "zip": zip,
+                 "description": description, "processed": roots.processed,
+                 "results": roots.results}  # fmt: skip
     with running_stage("deploy", place, arguments) as stage:
         if not is_current(roots, task, folds):
             make_selection(roots, task, folds, reporter)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from interactivenet.datasets.case import Scan
+from interactivenet.datasets.inference_cases import check_output
 from interactivenet.datasets.task import Case, Roots, Task
 from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.evaluation.metrics import dice_score
@@ -86,12 +87,14 @@ def robustness(
         What the perturbations change, and which cases failed.
 
     Raises:
-        RequestError: No fold is trained, or no labelled case has points.
+        RequestError: No fold is trained, no labelled case has points, or ``output`` holds what is
+            read.
     """
     options, roots = options or InferenceOptions(), roots or Roots.choose()
     if repeats < 1:
         raise RequestError(field="repeats", value=repeats, expected="1 or more")
     folder = Path(output) if output else roots.results / task / "robustness"
+    check_output(folder, _folders_read(roots, task))
     groups = _groups(roots, task, options, reporter)
     total = sum(len(cases) for _, cases in groups)
     arguments = {
@@ -111,6 +114,14 @@ def robustness(
         report_failures(folder, "robustness", failures, reporter)
     reporter.say(f"{folder / FIGURE}: {counted(total - len(failures), 'case')}")
     return Robustness(folder, total, summary, failures)
+
+
+def _folders_read(roots: Roots, task: str) -> list[Path]:
+    """Return the folders of files that a measurement reads, and that other stages write."""
+    raw, results = roots.raw_task(task), roots.results / task
+    inside = (path for path in raw.rglob("*") if path.is_dir())
+    folds = results.glob("fold_*")
+    return [raw, *inside, roots.processed_task(task), *(p for p in (results, *folds) if p.is_dir())]
 
 
 def _groups(

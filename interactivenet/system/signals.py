@@ -26,18 +26,21 @@ class Interrupted(Exception):
 class Signals:
     """Notes SIGTERM and SIGINT inside :meth:`noted`, instead of ending the process at once.
 
-    One that comes again after 5 seconds ends it as usual.
+    One that comes again after 5 seconds does what it would have done without: it ends a command
+    at once, and is a KeyboardInterrupt in Python that runs on, such as a notebook.
     received: number of the signal, 0 for none.
     """
 
     def __init__(self) -> None:
         self.received = 0
         self._at = 0.0
+        self._before: dict[int, Any] = {}
 
     @contextmanager
     def noted(self) -> Iterator[Signals]:
         """Note signals inside; a thread other than the main one receives none."""
         previous = {number: signal.getsignal(number) for number in _NUMBERS}
+        self._before = {number: _usual(number) for number in _NUMBERS}
         self.take()
         try:
             yield self
@@ -57,7 +60,7 @@ class Signals:
 
     def _note(self, number: int, _: FrameType | None) -> None:
         if self.received and time.monotonic() - self._at > _SAME:
-            signal.signal(number, signal.SIG_DFL)
+            _handle(signal.Signals(number), self._before.get(number, signal.SIG_DFL))
             signal.raise_signal(number)
         if not self.received:
             self.received, self._at = number, time.monotonic()
@@ -67,6 +70,15 @@ def ignore() -> None:
     """Leave both signals to the parent process, which ends this one in time."""
     for number in _NUMBERS:
         _handle(number, signal.SIG_IGN)
+
+
+def _usual(number: signal.Signals) -> Any:
+    """Return who handles a signal where no stage notes it."""
+    handler = signal.getsignal(number)
+    noting = getattr(handler, "__self__", None)  # a stage within another, or a training in a stage
+    if isinstance(noting, Signals):
+        return noting._before.get(number, signal.SIG_DFL)
+    return signal.SIG_DFL if handler is None else handler
 
 
 def _handle(number: signal.Signals, handler: Any) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import torch
 
 from interactivenet.errors import DataError, RequestError
+from interactivenet.models.device import kept_choice_of_kernels
 from interactivenet.planning.plan import Plan
 
 
@@ -33,14 +34,14 @@ def named_errors(plan: Plan) -> Iterator[None]:
 
 
 @contextmanager
-def quiet_lightning(*, deterministic: bool) -> Iterator[None]:
+def quiet_lightning() -> Iterator[None]:
     """Keep Lightning's remarks on things that are as they should be out of the log.
 
-    deterministic: what it then sets for the whole process is taken back.
+    What it sets in torch for the whole process is taken back, too.
     """
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), kept_choice_of_kernels():
         warnings.filterwarnings("ignore", module="lightning")
         for logger in loggers:
             logger.setLevel(logging.ERROR)
@@ -49,5 +50,3 @@ def quiet_lightning(*, deterministic: bool) -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
-            if deterministic:
-                torch.use_deterministic_algorithms(False)

@@ -167,8 +167,7 @@ def train_fold(
         callback.restore(state, module)
     if resumed < settings.epochs:
         loaders = _loaders(fold, settings, batches, workers, device)
-        quiet = quiet_lightning(deterministic=settings.deterministic)
-        with signals.noted(), quiet, named_errors(fold.plan):
+        with signals.noted(), quiet_lightning(), named_errors(fold.plan):
             trainer = _trainer(settings, device, folder, callback)
             path = folder / CHECKPOINT if earlier else None
             trainer.fit(module, *loaders, ckpt_path=path, weights_only=True)

@@ -146,6 +146,16 @@ def test_a_deployed_model_needs_no_task(trained, tested, tmp_path):
         assert same.read_bytes() == path.read_bytes()
 
 
+def test_without_any_model_it_says_how_to_get_one(trained, tmp_path):
+    raw = trained / "raw" / NAME
+    words = ["-i", raw / "imagesTs", "-in", raw / "interactionsTs", "-o", tmp_path / "out"]
+    done = infer(tmp_path, *words, results=tmp_path / "results")
+    assert done.exit_code == 2 and "does not exist in" in done.output
+    assert f"'interactivenet plan -t {NAME}'" in done.output
+    for command in ("'interactivenet models download ...'", "'interactivenet models install ...'"):
+        assert command in done.output, done.output
+
+
 def test_of_two_models_none_wins_silently(trained, tested, tmp_path):
     results = copied(trained, tmp_path)
     shutil.copy(tested[1] / NAME / "postprocessing.json", results / NAME)

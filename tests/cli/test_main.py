@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 
@@ -7,6 +8,8 @@ from packaging.version import Version
 
 from interactivenet import __version__
 from interactivenet.cli import main
+from interactivenet.cli.base import Command, Group
+from interactivenet.system.signals import Interrupted
 
 COMMANDS = [[], ["dataset"], ["dataset", "convert"], ["dataset", "phantom"], ["simulate"],
             ["prompts"], ["prompts", "convert"]]  # fmt: skip
@@ -41,6 +44,24 @@ def test_help_imports_nothing_heavy(command):
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("ended", "line", "status"),
+    [
+        (Interrupted(signal.SIGTERM), "ended by SIGTERM: run the same command again", 143),
+        (Interrupted(signal.SIGINT), "ended by SIGINT: run the same command again", 130),
+        (KeyboardInterrupt(), "ended by SIGINT: run the same command again", 130),
+    ],
+)
+def test_a_signal_is_told_and_is_the_exit_status(ended, line, status):
+    """Nothing is promised to be kept: what is, differs."""
+
+    def end():
+        raise ended
+
+    done = CliRunner().invoke(Group("group", commands=[Command("stage", callback=end)]), ["stage"])
+    assert done.exit_code == status and done.output == f"{line} to finish its work\n"
 
 
 def test_an_unknown_command_is_refused():

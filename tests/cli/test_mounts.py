@@ -232,6 +232,14 @@ def test_beside_a_single_file_the_folder_is_written(lacks, writable, tmp_path):
     assert lacks(f"{words} -o /out", file, "/out") is None
 
 
+def test_a_file_in_the_root_is_mounted_itself(lacks, writable):
+    words = "deploy -t X --grand-challenge /results/algorithm --settings"
+    message = lacks(f"{words} /s.json", "/results")
+    assert "needs /s.json (--settings)" in message and "-v FOLDER:/s.json," in message
+    assert "-v FOLDER:/in," in lacks(f"{words} /in/s.json", "/results")
+    assert lacks(f"{words} /s.json", "/results", "/s.json") is None
+
+
 def test_a_folder_that_cannot_be_written_to_is_named(lacks, monkeypatch, tmp_path):
     words = f"simulate -t X --raw {tmp_path}/raw"
     assert lacks(words, tmp_path) is None  # the folder is made later

@@ -208,7 +208,7 @@ def test_chain_whose_folds_are_interrupted(slurm, submit, jobs, until, tmp_path)
     for fold in (0, 1):
         log = (results / f"slurm/train-{chain['train']}_{fold}.out").read_text()
         assert "start 1: interactivenet train" in log and "start 2: interactivenet train" in log
-        assert "ended by SIGTERM: finished work is kept" in log
+        assert "ended by SIGTERM: run the same command again" in log
         assert f"apptainer: --nv {passed}\n" in log
         assert ("the time limit is near" in log) == (fold == 1)
         # each epoch was trained once
@@ -244,7 +244,7 @@ def test_chain_in_the_container(slurm, data, submit, until, jobs, sif, apptainer
     restart(slurm, folds[0])
     until("COMPLETED", chain["plan"], *folds, chain["test"], seconds=200)
     log = (results / f"slurm/train-{chain['train']}_0.out").read_text()
-    assert "ended by SIGTERM: finished work is kept" in log
+    assert "ended by SIGTERM: run the same command again" in log
     assert "continuing after epoch" in log
     for fold in (0, 1):
         assert epochs(results, fold) == list(range(1, 9))
@@ -269,7 +269,7 @@ def test_preempted_then_cancelled(planned, slurm, submit, jobs, until, tmp_path)
     kept = epochs(results, 0)
     assert kept == list(range(1, len(kept) + 1))
     log = (results / f"slurm/train-{chain['train']}_0.out").read_text()
-    assert log.count("ended by SIGTERM: finished work is kept") == 2
+    assert log.count("ended by SIGTERM: run the same command again") == 2
     time.sleep(3)  # it is not put back into the queue
     assert (jobs(fold)["JobState"], jobs(fold)["Restarts"]) == ("CANCELLED", "1")
 

@@ -30,7 +30,7 @@ def check(words, *, values=True):
     values: whether every option that needs a value must have one of its type.
     """
     command, path = main, "interactivenet"
-    context = click.Context(command, info_name=path)
+    context = _context(command, path)
     while True:
         try:
             given, rest, _ = command.make_parser(context).parse_args(list(words))
@@ -48,7 +48,12 @@ def check(words, *, values=True):
         following = command.get_command(context, rest[0])
         assert following is not None, f"{path}: no command {rest[0]}"
         command, path, words = following, f"{path} {rest[0]}", rest[1:]
-        context = click.Context(command, info_name=path, parent=context)
+        context = _context(command, path, context)
+
+
+def _context(command, path, parent=None):
+    """With the command's own settings: its help option is made once, by the first context."""
+    return click.Context(command, info_name=path, parent=parent, **command.context_settings)
 
 
 def invocations(text):

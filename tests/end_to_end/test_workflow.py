@@ -90,7 +90,7 @@ def test_from_scans_to_a_model_in_spite_of_an_interruption(folder):
     ended = folds[0 if before[0] else 1]
     assert (ended / "checkpoint.ckpt").exists() and len(epochs(ended)) < EPOCHS
     log = (results / f"logs/train_{folds.index(ended)}.log").read_text()
-    assert "ended by SIGTERM: finished work is kept" in log
+    assert "ended by SIGTERM: run the same command again" in log
 
     snakemake(folder)
     for fold, rows in zip(folds, before, strict=True):

@@ -96,7 +96,9 @@ RGB = np.zeros((2, 3, 4), [("R", "u1"), ("G", "u1"), ("B", "u1")])
     [
         (nib.Nifti1Image(np.zeros((2, 3, 4, 5), np.int16), np.eye(4)), "has 4 axes 2x3x4x5, exp"),
         (nib.Nifti1Image(NAN, np.eye(4)), "has 1 voxels that are NaN"),
-        (nib.Nifti1Image(RGB, np.eye(4)), "expected one number per voxel"),
+        (nib.Nifti1Image(RGB, np.eye(4)), "expected one real number per voxel"),
+        (nib.Nifti1Image(np.ones((2, 3, 4), np.complex64), np.eye(4)), "voxels of type complex64"),
+        (sitk.Image([4, 4, 4], sitk.sitkComplexFloat32), "voxels of type complex64, expected one"),
         (nib.spatialimages.SpatialImage(voxels(), None), "has no affine"),
         (nib.Nifti1Image(voxels(), np.array([[1, 1, 0, 0], *np.eye(4)[1:]])), "sheared"),
         (sitk.Image([4, 4], sitk.sitkInt16), "has 2 axes 4x4, expected 3"),

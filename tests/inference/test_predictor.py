@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from interactivenet.datasets.case import Scan
-from interactivenet.errors import DataError
+from interactivenet.errors import DataError, RequestError
 from interactivenet.inference.predictor import NetworkOutput, Predictor
 from interactivenet.inference.rules import make_sample
 from interactivenet.models.network import build_network, save_weights
@@ -153,6 +153,15 @@ def test_a_label_can_be_resampled_back(tmp_path):
     expected = mask[tuple(np.rint(exact[clear]).astype(int).T)]
     np.testing.assert_array_equal(found[tuple(voxels[clear].T)] > 0, expected)
     assert expected.any() and not expected.all()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("restore", "bogus"), ("precision", "x"), ("device", "tpu")]
+)
+def test_other_settings_are_refused_before_anything_is_loaded(tmp_path, field, value):
+    with pytest.raises(RequestError, match=f"`{field}='{value}'`: expected one of ") as refused:
+        Predictor(tmp_path / "missing", **{field: value})
+    assert (refused.value.field, refused.value.value) == (field, value)
 
 
 def test_weights_of_another_plan_are_refused(tmp_path):

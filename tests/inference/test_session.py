@@ -216,9 +216,20 @@ def test_points_of_another_shape_are_refused(knower, points, message):
 def test_points_of_models_with_several_labels_say_which(tmp_path):
     scan = labelled({})
     made = knowing(make_plan((1.0, 1.2, 1.5), labels={1: "a", 2: "b"}), tmp_path)
-    with pytest.raises(RequestError, match=r"several labels \(1=a, 2=b\): say which .*Prompt\("):
+    with pytest.raises(RequestError, match=r"several labels \(1=a, 2=b\): give .*Prompt\("):
         made.segment(scan, scan.prompts[0].points)
     assert made.segment(scan, Prompt(2, scan.prompts[0].points)).label.max() == 2
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_label_that_the_model_does_not_have_is_refused(tmp_path, several):
+    scan = labelled({})
+    made = knowing(make_plan((1.0, 1.2, 1.5), labels={1: "a", 2: "b"}), tmp_path)
+    points = scan.prompts[0].points
+    odd = Prompt(7, points)
+    message = r"`points`: a prompt has label 7: expected a label of the model \(1=a, 2=b\)"
+    with pytest.raises(RequestError, match=message):
+        made.segment(scan, [Prompt(1, points), odd] if several else odd)
 
 
 def test_images_without_prompts_need_points(knower):

@@ -7,15 +7,19 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from interactivenet.datasets.splits import Split
+from interactivenet.datasets.task import Roots
 from interactivenet.errors import DataError, RequestError
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.bundle import (
+    find_model,
     load_model,
     read_bundle,
     read_description,
     verify_bundle,
     write_bundle,
 )
+from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.calibration import calibrate
 from interactivenet.postprocessing.components import Postprocessing
 from tests.random_model import make_model
@@ -48,6 +52,22 @@ def test_the_predictor_takes_its_folder(model, tmp_path):
     write_bundle(model, tmp_path / "bundle")
     made = Predictor(tmp_path / "bundle", device="cpu")
     assert made.model.digests == model.digests and [one["epoch"] for one in made.facts] == [0, 2]
+
+
+def test_without_any_model_the_error_says_how_to_get_one(tmp_path):
+    roots = Roots(tmp_path / "raw", tmp_path / "processed", tmp_path / "results")
+    remedy = r"run `plan\(.*`download_model\(model=\.\.\.\)` or `install_model\(file=\.\.\.\)`$"
+    with pytest.raises(RequestError, match=rf"Task101_X does not exist in .*{remedy}"):
+        find_model(roots, "Task101_X")
+    splits = (Split(("a",), ("b",)),)
+    PlannedTask(roots.processed / "Task101_X", make_plan((1.0, 1.0, 1.5)), splits).save()
+    with pytest.raises(RequestError, match=r"no trained fold: run `train.*`download_model"):
+        find_model(roots, "Task101_X")
+    # a task that is being trained is meant itself
+    (roots.results / "Task101_X" / "fold_0").mkdir(parents=True)
+    for model in (None, "own"):
+        with pytest.raises(RequestError, match=r"no trained fold: run `train\(.*\)` first$"):
+            find_model(roots, "Task101_X", model)
 
 
 def changed(folder, **changes):

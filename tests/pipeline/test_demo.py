@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import click
 import numpy as np
@@ -15,11 +16,14 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli import main
-from interactivenet.cli.demo import typed
+from interactivenet.cli.demo import _shell, inside, typed
+from interactivenet.datasets.findings import Finding
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import write_label_array, write_volume
+from interactivenet.models.device import kept_choice_of_kernels
 from interactivenet.pipeline import demo
 from interactivenet.pipeline.demo_steps import DemoOptions, coarser_plan, demo_steps
+from interactivenet.pipeline.reporting import Table
 from interactivenet.system.files import write_json
 from tests.raw_task import GRID, image_array, label_array
 from tests.sample_cases import make_plan
@@ -117,6 +121,9 @@ def test_the_whole_of_it(tmp_path):
     weights = results / "Task999_DEMO" / "fold_1" / "model_last.safetensors"
     before = {path: path.stat().st_mtime_ns for path in (segmentation, weights)}
     assert "$ interactivenet train -t Task999_DEMO -f all -e 1\n" in done.stdout
+    steps, _, last = done.stdout.partition("\nDone.\n")
+    assert "demo/data" not in steps and "demo/results" not in steps and "demo/new" not in steps
+    assert "data/raw/Task999_DEMO" in steps and "demo/results/" in last
     again = run()
     assert again.returncode == 0, again.stdout + again.stderr
     assert before == {path: path.stat().st_mtime_ns for path in before}
@@ -126,19 +133,50 @@ def test_the_whole_of_it(tmp_path):
     assert "`" not in again.stdout
 
 
-def test_a_stage_leaves_the_process_as_it_was(monkeypatch):
+@pytest.mark.parametrize("before", [False, True])
+def test_a_stage_leaves_the_process_as_it_was(monkeypatch, before):
+    """Of a notebook, say, that has made torch deterministic itself."""
     import torch
 
     monkeypatch.setenv("INTERACTIVENET_PROBE", "before")
-    with demo.as_found():
-        torch.use_deterministic_algorithms(True)
-        torch.backends.cudnn.benchmark = True
-        os.environ["INTERACTIVENET_PROBE"] = "after"
-        os.environ["INTERACTIVENET_OTHER"] = "new"
+    cudnn = torch.backends.cudnn
+    monkeypatch.setattr(cudnn, "benchmark", not before)
+    monkeypatch.setattr(cudnn, "deterministic", before)
+    with kept_choice_of_kernels():
+        torch.use_deterministic_algorithms(before, warn_only=before)
+        with pytest.raises(RequestError), demo.as_found():
+            torch.use_deterministic_algorithms(not before)
+            cudnn.benchmark, cudnn.deterministic = before, not before
+            os.environ["INTERACTIVENET_PROBE"] = "after"
+            os.environ["INTERACTIVENET_OTHER"] = "new"
+            raise RequestError("a stage may fail")
+        assert torch.are_deterministic_algorithms_enabled() == before
+        assert torch.is_deterministic_algorithms_warn_only_enabled() == before
+        assert (cudnn.benchmark, cudnn.deterministic) == (not before, before)
     assert not torch.are_deterministic_algorithms_enabled()
-    assert not torch.backends.cudnn.benchmark
     assert os.environ["INTERACTIVENET_PROBE"] == "before"
     assert "INTERACTIVENET_OTHER" not in os.environ
+
+
+def test_paths_are_those_of_whoever_works_in_its_folder(tmp_path, monkeypatch, capsys):
+    """As after the cd that is printed first; other paths, and words that look alike, stay."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("dm/my demo")
+    with click.Context(main):
+        shell = _shell(folder)
+        shell.say("dm/my demo/results/a.json: written to dm/my demo/b")
+        shell.say(f"{tmp_path}/dm/my demo/c, {tmp_path}/d, x/dm/my demo/e, dm/my demo2/f")
+        shell.say("the folder dm/my demo")
+        shell.findings([Finding("note", "case", "dm/my demo/g: is odd")])
+        shell.table(Table(("file",), (("dm/my demo/h",),)))
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == "$ cd 'dm/my demo'"
+    assert lines[1] == "results/a.json: written to b"
+    assert lines[2] == f"c, {tmp_path}/d, x/dm/my demo/e, dm/my demo2/f"
+    assert lines[3] == "the folder dm/my demo"
+    assert lines[5].endswith("g: is odd") and "dm" not in lines[5]
+    assert lines[-1] == "h"
+    assert inside("data/raw/a", Path()) == "data/raw/a"
 
 
 def test_what_a_stage_refuses_ends_it(tmp_path, monkeypatch):

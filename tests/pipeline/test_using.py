@@ -129,12 +129,29 @@ def test_disturbed_points(roots, tmp_path, reporter):
         robustness(NAME, repeats=0, roots=roots)
 
 
+@pytest.mark.parametrize(
+    "folder",
+    ["raw", "raw/imagesTs", "raw/labelsTr", "processed", "results", "results/fold_0", "raw/.."],
+)
+def test_disturbed_points_are_not_written_among_what_is_read(trained, roots, tmp_path, folder):
+    kind, _, rest = folder.partition("/")
+    output = getattr(roots, kind) / NAME / rest
+    if rest.startswith(".."):
+        output = roots.raw / NAME / "imagesTs" / ".."
+    before = sorted(trained.rglob("*"))
+    with pytest.raises(RequestError, match=r"`output=.*`: contains input files"):
+        robustness(NAME, output=output, options=FAST, roots=roots)
+    assert sorted(trained.rglob("*")) == before and not (output / "robustness.json").exists()
+
+
 def test_deploying(roots, reporter):
     deployment = deploy(NAME, zip=True, description="Phantoms", roots=roots, reporter=reporter)
     assert deployment.changed and deployment.folds == (0, 1) and deployment.aside == ()
     assert deployment.archive == roots.results / "models" / f"{NAME}.zip"
     assert deployment.archive.is_file() and deployment.failures == {}
     assert read_bundle(deployment.folder).folds == (0, 1)
+    arguments = read(roots.results / NAME / "deploy" / "run.json")["arguments"]
+    assert arguments["zip"] is True and arguments["description"] == "Phantoms"
     again = deploy(NAME, roots=roots, reporter=reporter)
     assert not again.changed and again.archive is None
     one = deploy(NAME, folds=[1], roots=roots, reporter=reporter)

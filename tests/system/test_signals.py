@@ -45,6 +45,29 @@ def test_a_later_one_ends_the_process():
     assert done.returncode == -signal.SIGTERM and done.stdout == "noted\n"
 
 
+def test_a_later_one_does_what_it_would_have_done_before(monkeypatch):
+    """In a notebook Ctrl-C is a KeyboardInterrupt; a stage may be within another."""
+    monkeypatch.setattr(signals, "_SAME", 0)
+    came = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: came.append(number))
+    outer, inner = Signals(), Signals()
+    try:
+        with outer.noted(), inner.noted(), inner.noted():
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert inner.received == signal.SIGTERM and came == []
+            time.sleep(0.001)
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert came == [signal.SIGTERM] and outer.received == 0
+        with outer.noted(), inner.noted():
+            inner.received = signal.SIGINT
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGTERM)(0, None) is None and came[-1] == 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_workers_leave_it_to_their_parent():
     code = (
         "import time; from interactivenet.system import signals; signals.ignore();"

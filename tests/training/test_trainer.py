@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from interactivenet.errors import DataError, RequestError
+from interactivenet.models.device import kept_choice_of_kernels
 from interactivenet.models.network import build_network, load_weights
 from interactivenet.training.lightning_module import Segmenter
 from interactivenet.training.trainer import TrainingOptions, train_fold
@@ -77,6 +78,17 @@ def test_other_ways_to_train(planned_task, tmp_path, changes):
     fold = replace(fold, plan=replace(fold.plan, batch_size=1))
     trained = train_fold(fold, tmp_path, replace(QUICK, epochs=1, **changes))
     assert np.isfinite(trained.history[0]["loss"])
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_the_choice_of_kernels_is_left_as_it_was(planned_task, tmp_path, deterministic):
+    """As that of a notebook that has made torch deterministic itself."""
+    options = replace(QUICK, epochs=1, deterministic=deterministic)
+    with kept_choice_of_kernels():
+        torch.use_deterministic_algorithms(not deterministic, warn_only=not deterministic)
+        train_fold(first_fold(planned_task), tmp_path, options)
+        assert torch.are_deterministic_algorithms_enabled() != deterministic
+        assert torch.is_deterministic_algorithms_warn_only_enabled() != deterministic
 
 
 def constant(region):

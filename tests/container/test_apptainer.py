@@ -21,7 +21,7 @@ def test_its_own_test_passes(sif):
     path, log = sif
     assert "no problems" in log
     said = run("test", path).stdout
-    assert "no problems" in said and "found compiled" in said
+    assert "no problems" in said and "already compiled" in said
 
 
 def test_it_says_what_it_is_for(sif):

@@ -50,6 +50,8 @@ def test_a_later_one_does_what_it_would_have_done_before(monkeypatch):
     monkeypatch.setattr(signals, "_SAME", 0)
     came = []
     before = signal.signal(signal.SIGTERM, lambda number, _: came.append(number))
+    # a shell that starts the tests in its background has it ignored
+    interrupts = signal.signal(signal.SIGINT, signal.default_int_handler)
     outer, inner = Signals(), Signals()
     try:
         with outer.noted(), inner.noted(), inner.noted():
@@ -66,6 +68,7 @@ def test_a_later_one_does_what_it_would_have_done_before(monkeypatch):
         assert signal.getsignal(signal.SIGTERM)(0, None) is None and came[-1] == 0
     finally:
         signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, interrupts)
 
 
 def test_workers_leave_it_to_their_parent():

@@ -13,6 +13,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.load_profile("fixed")
 
+#: small inputs that went wrong, each with the right result in their README
+SHARED_CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
 #: real images, kept beside the repository and not in it
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -25,6 +27,19 @@ def shared_data():
         path = SHARED_DATA / name
         if not path.exists():
             pytest.skip(f"needs the real image shared/data/{name} beside the repository")
+        return path
+
+    return find
+
+
+@pytest.fixture
+def shared_cases():
+    """Return a function that gives the path of an input that went wrong, or skips the test."""
+
+    def find(name):
+        path = SHARED_CASES / name
+        if not path.exists():
+            pytest.skip(f"needs the case shared/cases/{name} beside the repository")
         return path
 
     return find

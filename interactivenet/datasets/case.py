@@ -43,8 +43,8 @@ def read_scan(case: Case, modalities: int, labels: LabelNames | None = None) -> 
     """
     if len(case.images) != modalities:
         raise DataError(f"{case.name}: has {len(case.images)} images, expected {modalities}")
-    image = read_channels(case.images)
-    label = read_label(case.label) if case.label else None
+    image = read_channels(case.images, case.reading)
+    label = read_label(case.label, case.reading) if case.label else None
     if label and case.label:
         check_same_lattice(case.label, label.source, case.images[0], image.source)
     prompts: tuple[Prompt, ...] = ()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet.errors import DataError, RequestError
+from interactivenet.imaging.io import AS_IT_IS, ReadOptions
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.files import read_json, read_object, remove, write_json
 
@@ -100,13 +101,17 @@ def check_task_name(name: str) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """The files of one case; images in modality order."""
+    """The files of one case; images in modality order.
+
+    reading: how its images, and its label, are read where there are several ways.
+    """
 
     name: str
     images: tuple[Path, ...]
     label: Path | None = None
     interaction: Path | None = None
     subtype: str | None = None
+    reading: ReadOptions = AS_IT_IS
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -17,18 +19,35 @@ MAX_LABEL = 2**32 - 1
 WRITABLE = (".nii.gz", ".nii", ".mha", ".nrrd")
 
 
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a file is read that can be read in several ways.
+
+    use_form: which of a NIfTI header's two positions counts where they differ; '' for the sform,
+    where nothing depends on it.  series: which series of a DICOM folder, by number or UID; '' for
+    its only one.
+    """
+
+    use_form: Literal["", "sform", "qform"] = ""
+    series: str = ""
+
+
+AS_IT_IS = ReadOptions()
+
+
 def suffix_of(path: Path, suffixes: Sequence[str] = READABLE) -> str:
     """Return which of ``suffixes`` the file name ends with; '' for none."""
     name = path.name.lower()
     return next((suffix for suffix in suffixes if name.endswith(suffix)), "")
 
 
-def read_image(path: Path | str) -> Volume:
+def read_image(path: Path | str, options: ReadOptions = AS_IT_IS) -> Volume:
     """Read one image.
 
     Args:
         path: a NIfTI (.nii, .nii.gz), MetaImage (.mha, .mhd) or NRRD (.nrrd) file, or the folder
             of a DICOM series.
+        options: which of several ways to read it.
 
     Returns:
         The image with its voxels as (1, X, Y, Z) along RAS+, in the file's number type, and the
@@ -40,17 +59,17 @@ def read_image(path: Path | str) -> Volume:
     """
     path = Path(path)
     with naming(path):
-        array, geometry, notes = _read_stored(path)
+        array, geometry, notes, tags = _read_stored(path, options)
         check_finite(array)
-        return Volume.from_stored(array, geometry, notes=notes)
+        return Volume.from_stored(array, geometry, notes=notes, tags=[tags])
 
 
-def read_channels(paths: Sequence[Path]) -> Volume:
+def read_channels(paths: Sequence[Path], options: ReadOptions = AS_IT_IS) -> Volume:
     """Read the modalities of a case into one Volume (C, X, Y, Z).
 
     Raises DataError with both geometries where they do not share one grid.
     """
-    return join_channels([read_image(path) for path in paths], paths)
+    return join_channels([read_image(path, options) for path in paths], paths)
 
 
 def join_channels(volumes: Sequence[Volume], paths: Sequence[Path]) -> Volume:
@@ -64,14 +83,16 @@ def join_channels(volumes: Sequence[Volume], paths: Sequence[Path]) -> Volume:
     source = volumes[0].source
     array = np.concatenate([volume.array for volume in volumes])
     notes = tuple(note for volume in volumes for note in volume.notes)
-    return Volume.from_stored(source.from_ras(array), source, notes=notes)
+    tags = [tags for volume in volumes for tags in volume.tags]
+    return Volume.from_stored(source.from_ras(array), source, notes=notes, tags=tags)
 
 
-def read_label(path: Path | str) -> Volume:
+def read_label(path: Path | str, options: ReadOptions = AS_IT_IS) -> Volume:
     """Read a label map: whole numbers from 0, where 0 is the background.
 
     Args:
         path: a file of any format that :func:`read_image` reads.
+        options: which of several ways to read it.
 
     Returns:
         The label map with its voxels as (1, X, Y, Z) along RAS+, in the smallest unsigned type
@@ -83,7 +104,7 @@ def read_label(path: Path | str) -> Volume:
             not whole or above 2^32 - 1.
     """
     path = Path(path)
-    volume = read_image(path)
+    volume = read_image(path, options)
     array, notes = volume.array, volume.notes
     with naming(path):
         if array.dtype.kind == "f":
@@ -176,24 +197,26 @@ def check_same_lattice(path: Path, grid: Geometry, reference: Path, expected: Ge
         raise DataError(f"{path}: grid differs: {grid}; expected that of {reference}: {expected}")
 
 
-def _read_stored(path: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
+def _read_stored(
+    path: Path, options: ReadOptions
+) -> tuple[Array, Geometry, tuple[str, ...], dict[str, str]]:
     try:
         if path.is_dir():
             from interactivenet.imaging.itk import read_dicom
 
-            return read_dicom(path)
+            return *read_dicom(path), {}
         if not path.exists():
             raise DataError("does not exist")
         suffix = suffix_of(path)
         if suffix in (".nii", ".nii.gz"):
             from interactivenet.imaging.nifti import read_nifti
 
-            return read_nifti(path)
+            return *read_nifti(path), {}
         if suffix:
             from interactivenet.imaging.itk import read_itk
 
             with path.open("rb"):  # the system's own reason, where it may not be read
-                return read_itk(path)
+                return *read_itk(path), {}
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}") from error
     if path.suffix.lower() == ".dcm":

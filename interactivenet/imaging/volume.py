@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,8 @@ class Volume:
         array: Voxels (C, X, Y, Z), axes along RAS+, in the type of the file.
         source: Stored grid of the file; results are written back on it.
         notes: What the reader noticed about the file and a user should know.
+        tags: What the file of each channel says of itself, by DICOM keyword ('Modality',
+            'SeriesInstanceUID' ...); empty where it says nothing.
 
     Examples:
         >>> import nibabel
@@ -34,6 +36,7 @@ class Volume:
     array: Array
     source: Geometry
     notes: tuple[str, ...]
+    tags: tuple[Mapping[str, str], ...]
 
     def __init__(self, *_: object, **__: object) -> None:
         raise TypeError(
@@ -43,7 +46,12 @@ class Volume:
 
     @classmethod
     def from_stored(
-        cls, array: Array, affine: ArrayLike | Geometry, *, notes: Sequence[str] = ()
+        cls,
+        array: Array,
+        affine: ArrayLike | Geometry,
+        *,
+        notes: Sequence[str] = (),
+        tags: Sequence[Mapping[str, str]] = (),
     ) -> Volume:
         """Make a volume of voxels in the axis order of their file.
 
@@ -52,15 +60,19 @@ class Volume:
                 affine says: any order, mirrored or oblique. The data are not copied.
             affine: (4, 4), index of a voxel in the array -> RAS+ mm, as in nibabel; or the grid.
             notes: What a user should know about the file.
+            tags: What the file of each channel says of itself, by DICOM keyword.
 
         Returns:
             The volume, its array turned so that its axes run along RAS+.
 
         Raises:
             DataError: The affine is not finite, singular or sheared.
-            ValueError: The array has another number of axes, or another shape than the grid.
+            ValueError: The array has another number of axes, or another shape than the grid, or
+                there are not as many tags as channels.
         """
         channels = _channels(array)
+        if tags and len(tags) != len(channels):
+            raise ValueError(f"tags must be {len(channels)}, one per channel, got {len(tags)}")
         source = affine if isinstance(affine, Geometry) else _grid(channels, affine)
         if channels.shape[1:] != source.shape:
             x, y, z = source.shape
@@ -69,6 +81,7 @@ class Volume:
         object.__setattr__(volume, "array", source.to_ras(channels))
         object.__setattr__(volume, "source", source)
         object.__setattr__(volume, "notes", tuple(notes))
+        object.__setattr__(volume, "tags", tuple(tags) or ({},) * len(channels))
         return volume
 
     @classmethod

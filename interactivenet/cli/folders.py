@@ -37,6 +37,12 @@ class DataPath(click.Path):
         super().__init__(path_type=Path, **more)
         self._access = access
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Make it a path; what is missing in a container is said with how to mount it, later."""
+        if in_image() and not os.path.lexists(value):
+            return Path(os.fsdecode(value))
+        return super().convert(value, param, ctx)
+
     def access(self, options: Mapping[str, Any]) -> Access:
         """Say what a command with these options does there."""
         return self._access if isinstance(self._access, str) else self._access(options)
@@ -52,7 +58,7 @@ class _Need:
     """A path that a command needs.
 
     name: of the option, as one types it.  folder: that must be mounted for it.  task: the folder
-    in it that is the task's own.
+    in it that is the task's own.  must_exist: it is read, wherever it is.
     """
 
     name: str
@@ -60,6 +66,7 @@ class _Need:
     folder: Path
     task: Path
     written: bool
+    must_exist: bool = False
 
 
 def describe_missing_folder(ctx: click.Context) -> str | None:
@@ -74,6 +81,12 @@ def describe_missing_folder(ctx: click.Context) -> str | None:
     for need in sorted(_needs(ctx), key=lambda need: not need.written):
         if not (lasts(need.folder, mounts) if need.written else _is_there(need.path, mounts)):
             return _how_to_mount(command, need)
+        if need.must_exist and not _exists(need.path):
+            return (
+                f"{command} needs {need.name}, which does not exist in this container: paths are"
+                " those in the container, below what is mounted with docker run -v FOLDER:PLACE,"
+                " or apptainer run -B FOLDER:PLACE"
+            )
         if need.written and (reason := _why_unwritable(need.task)):
             return f"{command} writes into {need.path}: {reason}"
     return None
@@ -100,7 +113,8 @@ def _needs(ctx: click.Context) -> Iterator[_Need]:
             )  # fmt: skip
             # a file in / is mounted alone: the whole of / cannot be
             folder = path.parent if is_file and path.parent.name else path
-            yield _Need(_typed(parameter, path, ctx), path, folder, task, written)
+            must_exist = not written and not is_root
+            yield _Need(_typed(parameter, path, ctx), path, folder, task, written, must_exist)
 
 
 def _default_root(name: str) -> Path:
@@ -123,6 +137,10 @@ def _is_there(path: Path, mounts: Sequence[Mount]) -> bool:
     # not Path.exists, which fails in a folder that may not be looked into
     exists = os.path.exists(path)  # noqa: PTH110
     return lasts(path, mounts) or (exists and mount is not None and not mount.is_anonymous)
+
+
+def _exists(path: Path) -> bool:
+    return os.path.lexists(path)
 
 
 def _why_unwritable(path: Path) -> str | None:

@@ -21,6 +21,8 @@ import numba
 from llvmlite.binding import get_host_cpu_features
 from platformdirs import user_cache_path
 
+from interactivenet.system.files import temporary_folder
+
 _IN_TREE = Path(__file__).parent / "__pycache__"
 #: what x86-64-v3 has, as nearly every x86 processor since 2013; LLVM's names
 _COMMON = ("avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe")
@@ -83,7 +85,9 @@ def cache_folder() -> Path | None:
         return Path(requested)
     if _is_writable(_IN_TREE):
         return _IN_TREE
-    for folder in (_user_cache(), Path(tempfile.gettempdir()) / f"interactivenet-{_user()}"):
+    temporary = temporary_folder()
+    own = temporary / f"interactivenet-{_user()}" if temporary else None
+    for folder in (_user_cache(), own):
         if folder is not None and _is_private(folder) and _is_writable(folder):
             return folder
     return None

@@ -38,7 +38,9 @@ def run_algorithm(inputs: Path, output: Path, model: Path) -> list[Path]:
     from interactivenet.postprocessing.merging import merge
     from interactivenet.prompts.io import read_prompts
     from interactivenet.prompts.prompt import LabelNames
+    from interactivenet.system.files import check_writable
 
+    check_writable(output)  # not noticed after minutes of work
     settings = (
         AlgorithmSettings.load(model / FILE) if (model / FILE).exists() else AlgorithmSettings()
     )
@@ -88,8 +90,11 @@ def main() -> int:
     # what grand-challenge finds on stderr it reports as a warning of the algorithm
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING)
     warnings.showwarning = lambda message, *_, **__: _say(f"note: {one_line(str(message))}")
-    with tempfile.TemporaryDirectory() as cache:  # there may be no home to write to
-        os.environ.setdefault("MPLCONFIGDIR", cache)
+    try:
+        with tempfile.TemporaryDirectory() as cache:  # there may be no home to write to
+            os.environ.setdefault("MPLCONFIGDIR", cache)
+            return _run()
+    except FileNotFoundError:  # no folder at all that can be written to
         return _run()
 
 

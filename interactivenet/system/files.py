@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -48,6 +49,32 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         # missing after the rename, or where the folder itself could not be made
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Raise DataError, naming the folder, where no file could be made in it; nothing stays there."""
+    try:
+        # of a folder that is made later, the one that it is made in
+        place = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from error
+
+
+def temporary_folder() -> Path | None:
+    """Return the folder for temporary files; None where there is none.
+
+    Where no other can be written to, Python takes the working folder, in which the user's own files
+    are: what stays behind would lie among them, so that is none.
+    """
+    try:
+        folder = Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        return None
+    named = {os.environ.get(name, "") for name in ("TMPDIR", "TEMP", "TMP")}
+    working = folder == Path.cwd() and str(folder) not in {*named, "/tmp", "/var/tmp", "/usr/tmp"}
+    return None if working else folder
 
 
 def sha256(path: Path) -> str:

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from interactivenet.cli import folders, main
 from interactivenet.cli.folders import DataPath
-from interactivenet.system.mounts import Mount
+from interactivenet.system.mounts import Mount, lasts
 
 #: what the image sets
 ENVIRONMENT = {
@@ -53,6 +53,7 @@ def lacks(monkeypatch):
         raise Started
 
     monkeypatch.setattr("interactivenet.cli.base.describe_missing_folder", check_alone)
+    monkeypatch.setattr(folders, "_exists", lambda path: True)  # the mounts are not real
 
     def run(words, *mounts):
         table = [ROOT, *(item if isinstance(item, Mount) else mount(item) for item in mounts)]
@@ -220,6 +221,51 @@ def test_what_was_put_into_the_image_can_be_read(lacks, writable, tmp_path):
     assert "--processed" in lacks(f"{words}/missing", "/results")
     # there, but empty: an engine made it for a volume that the image declares
     assert "--processed" in lacks(words, "/results", mount(tmp_path, ANONYMOUS))
+
+
+def test_a_path_of_the_host_is_not_one_of_the_container(lacks, writable, monkeypatch, tmp_path):
+    monkeypatch.setattr(folders, "_exists", os.path.lexists)
+    (tmp_path / "here").mkdir()
+    words = f"dataset convert {tmp_path}/there -t X"
+    assert lacks(words.replace("there", "here"), tmp_path, "/data") is None
+    message = lacks(words, tmp_path, "/data")
+    assert f"{tmp_path}/there" in message or "SOURCE" in message
+    assert "does not exist in this container" in message and "-v FOLDER:PLACE" in message
+
+
+def test_a_relative_file_is_written_below_the_working_folder(
+    lacks, writable, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)  # as /results in the image
+    words = "prompts convert /in/a.json out.json"
+    assert lacks(words, "/in", tmp_path) is None
+    for lost in ([], [mount(tmp_path, ANONYMOUS)], [Mount(tmp_path, "/", "tmpfs")]):
+        assert f"-v FOLDER:{tmp_path}," in lacks(words, "/in", *lost)
+
+
+def test_a_result_of_every_command_with_an_output_would_be_lost(lacks, writable):
+    """Whatever option names it: /tmp and the root are the container's own."""
+    seen = 0
+    for words, command in every_command():
+        for parameter in command.params:
+            if not isinstance(parameter.type, DataPath):
+                continue
+            given = {item.name: None for item in command.params}
+            given |= {"task": "X", parameter.name: (Path("/tmp/o"),)}
+            given |= {"robustness": True, "images": (), "interactions": None}
+            if parameter.type.access(given) != "writes":
+                continue
+            needs = [need for need in folders._needs(_context(command, given)) if need.written]
+            lost = [need for need in needs if need.path == Path("/tmp/o")]
+            assert lost and not lasts(lost[0].folder, [ROOT]), (words, parameter.name)
+            seen += 1
+    assert seen > 15
+
+
+def _context(command, given):
+    context = click.Context(command, info_name=command.name)
+    context.params = given
+    return context
 
 
 def test_beside_a_single_file_the_folder_is_written(lacks, writable, tmp_path):

@@ -19,7 +19,7 @@ def places(monkeypatch, tmp_path):
     for name in names:
         (tmp_path / name).mkdir()
     monkeypatch.setattr(compiling, "_IN_TREE", tmp_path / "source" / "__pycache__")
-    monkeypatch.setattr(compiling.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
+    monkeypatch.setattr(compiling, "temporary_folder", lambda: tmp_path / "temporary")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
@@ -60,6 +60,12 @@ def test_no_home_is_no_error(places, monkeypatch):
     monkeypatch.setattr(compiling, "user_cache_path", no_home)
     unwritable(monkeypatch, places / "source")
     assert compiling.cache_folder().parent == places / "temporary"
+
+
+def test_without_temporary_files_nothing_is_kept(places, monkeypatch):
+    monkeypatch.setattr(compiling, "temporary_folder", lambda: None)
+    unwritable(monkeypatch, places / "source", places / "home")
+    assert compiling.cache_folder() is None
 
 
 @posix

@@ -229,6 +229,13 @@ def test_inputs_that_cannot_be_used_are_named(spoil, message, bundle, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_an_output_that_cannot_be_written_is_noticed_first(tmp_path):
+    (tmp_path / "file").touch()
+    # there is no model, either: that would be noticed later
+    with pytest.raises(DataError, match=r"file/output: cannot be written: Not a directory"):
+        run_algorithm(tmp_path, tmp_path / "file" / "output", tmp_path / "none")
+
+
 def test_one_file_is_not_two_modalities(bundle, tmp_path):
     lay_out(tmp_path / "in", GRIDS["turned"])
     path = tmp_path / "in" / "inputs.json"

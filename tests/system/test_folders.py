@@ -1,11 +1,13 @@
 """A folder is there whole, as it was before, or not at all."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from interactivenet.errors import DataError
-from interactivenet.system.files import replacing_folder
+from interactivenet.system import files
+from interactivenet.system.files import replacing_folder, temporary_folder
 
 
 def content(folder):
@@ -54,3 +56,31 @@ def test_a_link_is_replaced_and_its_target_left_alone(tmp_path):
         (folder / "two").touch()
     assert content(tmp_path / "model") == ["two"] and content(tmp_path / "real") == ["one"]
     assert content(tmp_path) == ["model", "real"]
+
+
+@pytest.mark.parametrize(
+    ("found", "working", "variable", "expected"),
+    [
+        ("/tmp", "/data", "", "/tmp"),
+        ("/tmp", "/tmp", "", "/tmp"),
+        ("/results", "/results", "", None),  # nothing else can be written to
+        ("/results", "/results", "/results", "/results"),  # a person's own choice
+        ("/scratch", "/results", "/scratch", "/scratch"),
+    ],
+)
+def test_the_working_folder_is_no_place_for_temporary_files(
+    monkeypatch, found, working, variable, expected
+):
+    monkeypatch.setattr(files.tempfile, "gettempdir", lambda: found)
+    monkeypatch.setattr(files.Path, "cwd", lambda: Path(working))
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.setenv(name, variable)
+    assert temporary_folder() == (expected and Path(expected))
+
+
+def test_no_place_at_all_for_temporary_files(monkeypatch):
+    def nowhere():
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(files.tempfile, "gettempdir", nowhere)
+    assert temporary_folder() is None

@@ -45,6 +45,15 @@ def test_it_says_how_to_mount(engine, image, tmp_path):
         assert expected in done.stderr
 
 
+def test_without_temporary_files_nothing_is_left_among_the_results(engine, image, tmp_path):
+    results = given_away(tmp_path / "results", USER)
+    options = [option for option in HARDENED if option not in ("--tmpfs", "/tmp")]
+    program = "import interactivenet.encoding.maps, matplotlib.pyplot, interactivenet.pipeline.train"
+    words = ("--entrypoint", "python", image, "-c", program)
+    engine("run", "--rm", *options, "-v", f"{results}:/results", *words)
+    assert list(results.iterdir()) == []
+
+
 def test_an_engines_own_first_process_is_no_reason_to_warn(engine, image):
     done = engine("run", "--rm", "--init", *HARDENED, image, "--version")
     assert done.stderr == "" and done.stdout.startswith("interactivenet, version")

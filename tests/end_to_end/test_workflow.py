@@ -144,6 +144,17 @@ def test_inference_of_new_cases_follows_the_model(folder):
     (folder / "my.yaml").write_text(json.dumps(config))
     said = snakemake(folder, "--dry-run", "--printshellcmds")
     assert re.search(r"infer .*--model deployed .*--output new", said)
+    assert not (folder / "new").exists()  # a dry run changes nothing
+
+    # a job that fails leaves the folder, which a container needs in order to bind it
+    bundle = folder / "my results/models" / TASK / "bundle.json"
+    bundle.parent.mkdir(parents=True)
+    bundle.write_text("{}")
+    mark = f"my results/{TASK}/logs/inferred"
+    running = start(folder, "--allowed-rules", "infer", "--retries", "0", "--", mark)
+    said, _ = running.communicate()
+    assert running.returncode == 1 and "Error in rule infer" in said, said
+    assert (folder / "new").is_dir() and not (folder / mark).exists()
 
 
 def test_lint(folder):

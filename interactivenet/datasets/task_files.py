@@ -41,7 +41,8 @@ def find_cases(task: Path, subset: str, modalities: Sequence[str]) -> Subset:
             if name not in complete[images] and not _is_companion_table(paths[0])
         }
         for name, (path, *_) in orphans.items():
-            hint = "" if name in unread[images] else nearest_file(name, image_files)
+            hint = nearest_file(name, image_files, complete[folder])
+            hint = "" if name in unread[images] else hint
             message = f"{folder.name}/{path.name} belongs to no image{hint}"
             findings.append(Finding("error", name, message))
         if folder == labels:

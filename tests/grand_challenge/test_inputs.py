@@ -116,7 +116,7 @@ def test_candidates_are_listed(tmp_path):
         found(folder)
     (folder / "images/ct-image").rename(folder / "images/b")
     (folder / "images/ct").rename(folder / "images/a")
-    with pytest.raises(RequestError, match="no image for modality CT.*found a, b"):
+    with pytest.raises(RequestError, match=r"no image for modality CT.*found a, b"):
         found(folder)
     assert found(folder, images={"CT": "a"}).name == "2"
     (folder / "interior-margin-points.json").rename(folder / "clicks.json")

@@ -92,14 +92,16 @@ def _by_number(path: Path, key: str, given: Mapping[str, Any], remedy: str) -> d
     inverse = all(_is_number(value) for _, value in pairs)
     forward = [(int(name), value) for name, value in pairs] if numbered else []
     backward = [(int(value), name) for name, value in pairs] if inverse else []
-    if numbered and inverse and any(number != int(name) for number, name in forward):
-        first, second = (
-            ", ".join(f"{number}='{name}'" for number, name in sorted(reading))
-            for reading in (forward, backward)
-        )
-        raise RequestError(
-            f"{path}: its '{key}' can be read in two ways: {first}; or {second}", remedy=remedy
-        )
+    if numbered and inverse:
+        readings = [sorted((number, str(name)) for number, name in pairs_of)
+                    for pairs_of in (forward, backward)]  # fmt: skip
+        if readings[0] != readings[1]:
+            first, second = (
+                ", ".join(f"{number}={name!r}" for number, name in reading) for reading in readings
+            )
+            raise RequestError(
+                f"{path}: its '{key}' can be read in two ways: {first}; or {second}", remedy=remedy
+            )
     if not numbered and not inverse:
         odd = next((pair for pair in pairs if not any(map(_is_number, pair))), pairs[0])
         raise RequestError(

@@ -74,7 +74,7 @@ def _from_list(
             for entry in content.get(key) or []
         ]
         if held_out := len(content.get("validation") or []):
-            notes = [*notes, f"its {held_out} cases for validation become test cases"]
+            notes = [*notes, f"the cases for validation ({held_out}) become test cases"]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RequestError(f"{path}: is not a list of cases: {error!r}", expected=_EXPECTED) from (
             error

@@ -64,7 +64,13 @@ def some_of(source: Source, cases: int | None, test_cases: int, seed: int) -> So
 
 def _plain(folder: Path, labels: LabelNames | None) -> Source:
     cases, left_out = match_files(folder / "images", folder / "labels", "Tr", READABLE)
-    count = 1 + max((index for case in cases for index in case.images), default=0)
+    numbers = {index for case in cases for index in case.images} or {0}
+    if 0 not in numbers:
+        raise RequestError(
+            f"{folder / 'images'}: its images are numbered from _{min(numbers):04d}",
+            expected="_0000 for the first modality",
+        )
+    count = 1 + max(numbers)
     return Source("plain", folder, ("",) * count, labels or LabelNames({}), cases, left_out)
 
 

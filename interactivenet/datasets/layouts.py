@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -14,8 +13,8 @@ EXPECTED = (
     "dataset.json (Decathlon, nnU-Net) with the folders that it names, or the folders images and"
     " labels"
 )
-#: folders of cases, and files of each, that are looked into
-_LOOKED_INTO = 5
+#: folders that are looked into for an image, and images in a message
+_LOOKED_INTO, _MOST = 20, 3
 
 
 def described_layout(folder: Path) -> str:
@@ -43,21 +42,20 @@ def _guess(folder: Path, names: set[str]) -> str:
             return f"{path.name} in it has a dataset.json, and may be meant"
         if (path / "images").is_dir() and (path / "labels").is_dir():
             return f"{path.name} in it has images and labels, and may be meant"
-    images = list(islice(_inside(inner), _LOOKED_INTO))
+    images = [image for path in inner[:_MOST] if (image := _image_in(path))]
     if images:
-        some = ", ".join(images[:3])
-        return f"it has images in a folder for each case, such as {some}, which is not imported"
+        return f"it has images in its folders, such as {', '.join(images)}, which is not imported"
     loose = sorted(name for name in names if suffix_of(Path(name), READABLE))
     if loose:
         return f"it has images and no folders, such as {loose[0]}, which is not imported"
     return ""
 
 
-def _inside(folders: list[Path]) -> Iterator[str]:
-    """Yield images, or DICOM files, in folders of cases, as paths from the dataset's folder."""
-    for folder in folders[:_LOOKED_INTO]:
-        for place, below, files in os.walk(folder):
-            del below[_LOOKED_INTO:]
-            for file in sorted(files)[:_LOOKED_INTO]:
-                if suffix_of(Path(file), (*READABLE, ".dcm")):
-                    yield str(Path(place, file).relative_to(folder.parent))
+def _image_in(folder: Path) -> str:
+    """Return the first image or DICOM file in a folder, as a path from that one's, '' for none."""
+    for place, below, files in islice(os.walk(folder), _LOOKED_INTO):
+        below.sort()
+        for file in sorted(files):
+            if suffix_of(Path(file), (*READABLE, ".dcm")):
+                return str(Path(place, file).relative_to(folder.parent))
+    return ""

@@ -71,6 +71,10 @@ def match_files(
     grouped: dict[str, dict[int, list[Path]]] = {}
     left_out: dict[str, str] = {}
     for stem, paths in sorted(files.items()):
+        if problem := next(filter(None, map(_problem_of_folder, paths)), ""):
+            left_out[stem] = problem
+            maps.pop(stem, None)
+            continue
         suffixed = SUFFIXED.fullmatch(stem)
         if modalities:
             whole = modalities == 1 and (stem in maps or not suffixed)
@@ -134,6 +138,19 @@ def _missing(path: Path) -> str:
 def stem_of(path: Path) -> str:
     """Return an image file's name without the suffix of its format."""
     return path.name[: len(path.name) - len(suffix_of(path, READABLE))]
+
+
+def _problem_of_folder(path: Path) -> str:
+    """Say why a folder among images is no DICOM series, by the names in it; '' for any other."""
+    if not path.is_dir():
+        return ""
+    try:
+        inside = [entry.name for entry in sorted(path.iterdir()) if suffix_of(entry, READABLE)]
+    except OSError as error:
+        return f"{path.parent.name}/{path.name} cannot be read: {error.strerror or error}"
+    if not inside:
+        return ""
+    return f"is a folder of images ({inside[0]} ...), expected an image or a DICOM series"
 
 
 def _several(by_modality: Mapping[int, list[Path]], labels: list[Path]) -> str:

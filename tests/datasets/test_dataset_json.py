@@ -222,7 +222,7 @@ def test_cases_for_validation_and_images_that_are_not_listed_are_mentioned(tmp_p
     done = convert(folder, tmp_path / "raw")
     assert done.exit_code == 0, done.output
     output = " ".join(done.output.split())
-    assert "its 1 cases for validation become test cases" in output
+    assert "the cases for validation (1) become test cases" in output
     assert "an image of imagesTr, not imported: hippocampus_004.nii.gz" in output
     assert "an image of imagesTs, not imported: hippocampus_006.nii.gz" in output
     assert "nothing was taken from folder imagesOther" in output

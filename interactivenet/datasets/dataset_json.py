@@ -8,7 +8,14 @@ from typing import Any
 
 from interactivenet.datasets.file_matching import stems
 from interactivenet.datasets.listed_names import listed_labels, listed_modalities
-from interactivenet.datasets.sources import Source, SourceCase, existing, match_files, stem_of
+from interactivenet.datasets.sources import (
+    Source,
+    SourceCase,
+    existing,
+    match_files,
+    missing,
+    stem_of,
+)
 from interactivenet.datasets.task import has_own_list
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import READABLE, suffix_of
@@ -71,7 +78,7 @@ def _from_list(
         listed = [
             _listed_case(folder, subset, entry, len(modalities))
             for key, subset in (("training", "Tr"), ("validation", "Ts"), ("test", "Ts"))
-            for entry in content.get(key) or []
+            for entry in _entries(content, key)
         ]
         if held_out := len(content.get("validation") or []):
             notes = [*notes, f"the cases for validation ({held_out}) become test cases"]
@@ -80,11 +87,20 @@ def _from_list(
             error
         )
     cases, left_out = existing(listed)
-    used = {image.resolve() for case in listed for image in case.images.values()}
-    notes = [*notes, *_unlisted(folder, used)]
+    left_out |= {case.name: "has no label" for case in cases
+                 if case.subset == "Tr" and case.label is None}  # fmt: skip
+    cases = tuple(case for case in cases if case.name not in left_out)
+    notes = [*notes, *_unlisted(folder, listed)]
     numbered = any(not case.stacked and _is_numbered(case.images[0]) for case in cases)
     kind = "nnU-Net v1" if numbered else "Decathlon"
     return Source(kind, folder, modalities, labels, cases, left_out, tuple(notes))
+
+
+def _entries(content: Mapping[str, Any], key: str) -> list[Any]:
+    entries = content.get(key) or []
+    if not isinstance(entries, list):
+        raise TypeError(f"'{key}' is no list")
+    return entries
 
 
 def _listed_case(folder: Path, subset: str, entry: Any, modalities: int) -> SourceCase:
@@ -92,7 +108,7 @@ def _listed_case(folder: Path, subset: str, entry: Any, modalities: int) -> Sour
     given = entry["image"] if isinstance(entry, dict) else entry
     label = folder / entry["label"] if isinstance(entry, dict) and entry.get("label") else None
     if isinstance(given, list):  # in the order of the modalities
-        images = {index: folder / str(image) for index, image in enumerate(given)}
+        images = {index: folder / image for index, image in enumerate(given)}
         if len(images) != modalities:
             raise ValueError(f"{given[:1]} has {len(images)} images for {modalities} modalities")
         name, stacked = _base(images[0]), False
@@ -100,20 +116,18 @@ def _listed_case(folder: Path, subset: str, entry: Any, modalities: int) -> Sour
         image = folder / given
         name, numbered = _base(image), _numbered(image, modalities)
         stacked = modalities > 1
-        if image.exists() and not (stacked and _is_numbered(image)):
+        if not missing(image) and not (stacked and _is_numbered(image)):
             if label and stem_of(label) == stem_of(image):
                 name = stem_of(image)
             images = {0: image}
-        elif any(file.exists() for file in numbered.values()):
+        elif not all(missing(file) for file in numbered.values()):
             images, stacked = numbered, False
         else:
             images = {0: image}
-    if subset == "Tr" and label is None:
-        raise ValueError(f"{name} has no label")
     if subset == "Ts" and label is None:
         suffix = suffix_of(images[0]) or ".nii.gz"
         beside = folder / "labelsTs" / f"{name}{suffix}"
-        label = beside if beside.exists() else None
+        label = None if missing(beside) else beside
     return SourceCase(subset, name, images, label, stacked)
 
 
@@ -133,8 +147,10 @@ def _is_numbered(image: Path) -> bool:
     return stem_of(image).endswith("_0000")
 
 
-def _unlisted(folder: Path, used: set[Path]) -> Iterator[str]:
+def _unlisted(folder: Path, listed: Sequence[SourceCase]) -> Iterator[str]:
     """Say which images the list of a dataset does not name."""
+    images = [image for case in listed for image in case.images.values()]
+    used = {image.resolve() for image in images if not missing(image)}
     for subset in ("Tr", "Ts"):
         place = folder / f"images{subset}"
         names = [
@@ -176,8 +192,7 @@ def _from_folders(
         raise RequestError(f"{path}: is not an nnU-Net v2 dataset: {error!r}") from error
     kept, left_out = existing(cases)
     if listed:
-        used = {image for case in cases for image in case.images.values()}
-        notes = [*notes, *(note for note in _unlisted(folder, used) if "imagesTr" in note)]
+        notes = [*notes, *(note for note in _unlisted(folder, cases) if "imagesTr" in note)]
     for subset in ("Ts",) if listed else ("Tr", "Ts"):
         found, problems = match_files(
             folder / f"images{subset}", folder / f"labels{subset}", subset, endings,

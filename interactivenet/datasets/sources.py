@@ -115,14 +115,14 @@ def existing(cases: Iterable[SourceCase]) -> tuple[tuple[SourceCase, ...], dict[
     kept, left_out = [], {}
     for case in cases:
         files = [*case.images.values(), *([case.label] if case.label else [])]
-        if problems := [problem for path in files if (problem := _missing(path))]:
+        if problems := [problem for path in files if (problem := missing(path))]:
             left_out[case.name] = problems[0]
         else:
             kept.append(case)
     return tuple(kept), left_out
 
 
-def _missing(path: Path) -> str:
+def missing(path: Path) -> str:
     """Say why there is no file at a path, '' where there is one."""
     try:
         path.stat()
@@ -132,6 +132,8 @@ def _missing(path: Path) -> str:
         return f"{path} does not exist"
     except OSError as error:
         return f"{path} cannot be read: {error.strerror or error}"
+    except ValueError as error:  # a name that none can have
+        return f"{path} cannot be a path: {error}"
     return ""
 
 

@@ -298,6 +298,48 @@ def test_a_case_whose_name_would_leave_the_task_is_left_out(name, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"source", "raw"}
 
 
+ODD = [5, "x", {"a": 1}, [5], [[]], [None], [{}], [{"image": 5, "label": 5}], [{"image": {}}],
+       ["a"], [{"image": [5], "label": "a"}], [{"image": "a", "label": ["a"]}]]  # fmt: skip
+
+
+@pytest.mark.parametrize("entries", ODD)
+@pytest.mark.parametrize("key", ["training", "test", "validation", "dataset"])
+def test_a_list_of_anything_else_is_refused_in_a_line(key, entries, tmp_path):
+    folder = write_files(tmp_path / "source", ".nii.gz", test=())
+    named = {"channel_names": {"0": "MR"}, "file_ending": ".nii.gz"} if key == "dataset" else {}
+    write_list(folder, labels=LABELS, **{"modality": {"0": "MR"}, **listing(test=()), **named,
+                                         key: entries})  # fmt: skip
+    done = convert(folder, tmp_path / "raw")
+    assert done.exit_code in (1, 2), done.output  # 1: a file that is not there is a failed case
+    assert "unexpected" not in done.output and "Traceback" not in done.output
+    if done.exit_code == 2:
+        assert len(done.stderr.strip().splitlines()) == 1 and str(folder) in done.stderr
+
+
+@pytest.mark.parametrize("path", ["x" * 5000, "a\x00b", "x/y.nii.gz", "../../gone.nii.gz"])
+def test_a_path_that_leads_nowhere_costs_its_case(path, tmp_path):
+    folder = write_files(tmp_path / "source", ".nii.gz", test=())
+    listed = listing(test=())
+    for key in ("image", "label"):
+        listed["training"].append({"image": "imagesTr/a.nii.gz", "label": "a", key: path})
+    write_list(folder, labels=LABELS, modality={"0": "MR"}, **listed)
+    done = convert(folder, tmp_path / "raw")
+    assert done.exit_code == 1 and "unexpected" not in done.output, done.output
+    training = read(tmp_path / "raw" / NAME / "dataset.json")["training"]
+    assert [entry["case"] for entry in training] == list(NAMES)
+
+
+def test_a_case_that_is_listed_without_a_label_costs_itself(tmp_path):
+    folder = write_files(tmp_path / "source", ".nii.gz", test=())
+    listed = listing(test=())
+    del listed["training"][1]["label"]
+    write_list(folder, labels=LABELS, modality={"0": "MR"}, **listed)
+    task = imported(folder, tmp_path / "raw", status=1)
+    assert [entry["case"] for entry in task["training"]] == [NAMES[0], NAMES[2]]
+    failures = read(tmp_path / "raw" / NAME / "failures.json")["convert"]
+    assert failures == {NAMES[1]: "has no label"}
+
+
 def test_a_task_of_this_program_is_not_imported_without_its_points(tmp_path):
     folder = write_files(tmp_path / "source", ".nii.gz")
     raw = tmp_path / "raw"

@@ -15,6 +15,7 @@ from interactivenet.datasets.sources import (
     match_files,
     missing,
     stem_of,
+    without_links,
 )
 from interactivenet.datasets.task import has_own_list
 from interactivenet.errors import RequestError
@@ -150,14 +151,14 @@ def _is_numbered(image: Path) -> bool:
 def _unlisted(folder: Path, listed: Sequence[SourceCase]) -> Iterator[str]:
     """Say which images the list of a dataset does not name."""
     images = [image for case in listed for image in case.images.values()]
-    used = {image.resolve() for image in images if not missing(image)}
+    used = {without_links(image) for image in images if not missing(image)}
     for subset in ("Tr", "Ts"):
         place = folder / f"images{subset}"
         names = [
             path.name
             for paths in stems(place, READABLE).values()
             for path in paths
-            if path.resolve() not in used
+            if without_links(path) not in used
         ]
         if names:
             some = ", ".join(names[:_MOST]) + (" ..." if len(names) > _MOST else "")
@@ -183,8 +184,8 @@ def _from_folders(
             SourceCase(
                 "Tr",
                 name,
-                {i: (folder / image).resolve() for i, image in enumerate(entry["images"])},
-                (folder / entry["label"]).resolve(),
+                {i: without_links(folder / image) for i, image in enumerate(entry["images"])},
+                without_links(folder / entry["label"]),
             )
             for name, entry in sorted(listed.items())
         ]

@@ -9,7 +9,12 @@ from pathlib import Path
 
 from interactivenet.datasets.dataset_json import LIST, read_dataset_json
 from interactivenet.datasets.layouts import EXPECTED, described_layout
-from interactivenet.datasets.sources import Source, match_files, without_unusable_names
+from interactivenet.datasets.sources import (
+    Source,
+    match_files,
+    without_links,
+    without_unusable_names,
+)
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import READABLE
 from interactivenet.prompts.prompt import LabelNames
@@ -81,7 +86,7 @@ def _unused_folders(source: Source) -> Iterator[str]:
         for case in source.cases
         for path in (*case.images.values(), case.label)
         if path
-        for part in path.resolve().parents
+        for part in without_links(path).parents
     }
     expected = ("imagesTr", "labelsTr", "imagesTs", "labelsTs", "images", "labels")
     names = [
@@ -90,7 +95,7 @@ def _unused_folders(source: Source) -> Iterator[str]:
         if path.is_dir()
         and path.name not in expected
         and not path.name.startswith((".", "__"))
-        and path.resolve() not in used
+        and without_links(path) not in used
     ]
     if names:
         some = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")

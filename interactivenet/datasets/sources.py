@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -135,6 +136,11 @@ def missing(path: Path) -> str:
     except ValueError as error:  # a name that none can have
         return f"{path} cannot be a path: {error}"
     return ""
+
+
+def without_links(path: Path) -> Path:
+    """Return a path without links, as far as these lead somewhere."""
+    return Path(os.path.realpath(path))  # Path.resolve fails where links lead in a circle
 
 
 def stem_of(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ def find_inputs(folder: Path, modalities: tuple[str, ...], settings: AlgorithmSe
                 remedy="name it under 'images' in the settings",
             )
         chosen.append(_one_image(images[fitting[0]]))
-    if len({path.resolve() for path in chosen}) < len(chosen):
+    if len({_without_links(path) for path in chosen}) < len(chosen):
         raise RequestError(
             f"{folder}: the same image fits several of the modalities {', '.join(modalities)}",
             remedy="name one for each under 'images' in the settings",
@@ -144,9 +145,13 @@ def _place(folder: Path, relative: str) -> Path:
     if relative == LIST:
         raise DataError(f"has itself as the relative_path of an input, {relative!r}")
     place = folder / relative
-    if not place.resolve().is_relative_to(folder.resolve()):
+    if not _without_links(place).is_relative_to(_without_links(folder)):
         raise DataError(f"{relative} lies outside of {folder}")
     return place
+
+
+def _without_links(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # Path.resolve fails where links lead in a circle
 
 
 def _flat(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:

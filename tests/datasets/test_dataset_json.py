@@ -329,6 +329,24 @@ def test_a_path_that_leads_nowhere_costs_its_case(path, tmp_path):
     assert [entry["case"] for entry in training] == list(NAMES)
 
 
+@pytest.mark.parametrize("key", ["training", "dataset"])
+def test_links_in_a_circle_cost_their_case(key, tmp_path):
+    folder = write_files(tmp_path / "source", ".nii.gz", test=())
+    (folder / "imagesTr/circle.nii.gz").symlink_to("circle.nii.gz")
+    (folder / "circle").symlink_to("circle")
+    names = (*NAMES, "circle")
+    entries = {name: {"images": [f"imagesTr/{name}.nii.gz"],
+                      "label": f"labelsTr/{name}.nii.gz"} for name in names}  # fmt: skip
+    if key == "dataset":
+        write_list(folder, labels=LABELS, channel_names={"0": "MR"}, file_ending=".nii.gz",
+                   dataset=entries)  # fmt: skip
+    else:
+        write_list(folder, labels=LABELS, modality={"0": "MR"}, **listing(names=names, test=()))
+    task = imported(folder, tmp_path / "raw", status=1)
+    assert [entry["case"] for entry in task["training"]] == list(NAMES)
+    assert list(read(tmp_path / "raw" / NAME / "failures.json")["convert"]) == ["circle"]
+
+
 def test_a_case_that_is_listed_without_a_label_costs_itself(tmp_path):
     folder = write_files(tmp_path / "source", ".nii.gz", test=())
     listed = listing(test=())

@@ -100,6 +100,10 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path):
     (folder / "inputs.json").write_text(text)
     with pytest.raises(DataError, match=r"images/away lies outside"):
         found(folder)
+    (folder / "images/away").unlink()
+    (folder / "images/away").symlink_to("away")
+    with pytest.raises(RequestError, match=r"images/away: does not exist"):
+        found(folder)
 
 
 def test_an_input_that_says_both_is_refused(tmp_path):

@@ -27,10 +27,12 @@ _SIGNS = {"RAS": (1, 1, 1), "LPS": (-1, -1, 1)}
 
 
 def read_grand_challenge(path: Path) -> list[NamedPoint]:
-    """Read grand-challenge "Multiple points" JSON: LPS mm."""
+    """Read grand-challenge "Multiple points" or "Point" JSON: LPS mm."""
     content = read_json(path)
     if isinstance(content, dict) and "markups" in content:
         return read_slicer(path)
+    if isinstance(content, dict) and content.get("type") == "Point" and "points" not in content:
+        content = {**content, "type": "Multiple points", "points": [content]}
     points = _points_of(content)
     kind = content.get("type")
     if kind != "Multiple points":

@@ -1,0 +1,111 @@
+"""Values of a DICOM header, as they are written: nothing is converted that is not asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+
+from interactivenet.errors import DataError, sanitize_text
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """A DICOM data set, or an item of a sequence; keywords are those of the standard."""
+
+    dataset: Any
+
+    def has(self, keyword: str) -> bool:
+        """Whether the element is there."""
+        return _tag(keyword) in self.dataset
+
+    def text(self, keyword: str) -> str:
+        """Return an element of characters as it is written; '' where it is not there."""
+        element = self.dataset.get_item(_tag(keyword)) if self.has(keyword) else None
+        if element is None or element.value is None:
+            return ""
+        if isinstance(element.value, bytes):
+            if element.VR in ("US", None) and keyword in _SHORT:
+                order = "little" if element.is_little_endian else "big"
+                return str(int.from_bytes(element.value[:2], order))  # type: ignore[arg-type]
+            text = element.value.decode("latin-1")
+        elif isinstance(element.value, str | int | float):
+            text = str(element.value)
+        else:
+            text = "\\".join(map(str, element.value))
+        return sanitize_text(text.strip(" \0\r\n\t"))
+
+    def decoded(self, keyword: str) -> str:
+        """Return an element in the header's own character set; '' where it is not there."""
+        if keyword != "SeriesDescription":
+            return self.text(keyword)
+        try:
+            return sanitize_text(str(self.dataset.get(keyword, "") or "").strip())
+        except Exception:  # an unknown character set
+            return self.text(keyword)
+
+    def values(self, keyword: str) -> list[str]:
+        """Return the values of an element of characters, none where it is not there."""
+        text = self.text(keyword)
+        return [value.strip() for value in text.split("\\")] if text else []
+
+    def meta(self, keyword: str) -> str:
+        """Return an element of the file's own header, before the data set."""
+        meta = getattr(self.dataset, "file_meta", None)
+        return "" if meta is None else str(meta.get(keyword, "") or "")
+
+    def number(self, keyword: str, default: int = 0) -> int:
+        """Return a whole number."""
+        try:
+            return int(float(self.values(keyword)[0]))
+        except (ValueError, IndexError, OverflowError):
+            return default
+
+    def floats(self, keyword: str, count: int) -> NDArray[np.float64] | None:
+        """Return so many finite numbers; None where there are not as many."""
+        try:
+            numbers = np.array([float(value) for value in self.text(keyword).split("\\")])
+        except ValueError:
+            return None
+        return numbers if len(numbers) == count and np.isfinite(numbers).all() else None
+
+    def items(self, keyword: str) -> list[Header]:
+        """Return the items of a sequence, none where it is not there."""
+        tag = _tag(keyword)
+        if tag not in self.dataset:
+            return []
+        value = self.dataset[tag].value
+        return [Header(item) for item in value or () if isinstance(item, Dataset)]
+
+    @property
+    def frames(self) -> int:
+        """How many images the file has."""
+        return max(1, self.number("NumberOfFrames", 1))
+
+
+def required_floats(
+    headers: list[Header], keyword: str, count: int, example: str
+) -> NDArray[np.float64]:
+    """Return the numbers of the first header that has them; raises DataError where none has."""
+    for header in headers:
+        if (numbers := header.floats(keyword, count)) is not None:
+            return numbers
+    raise DataError(f"has no {keyword}: {example} is unknown")
+
+
+#: elements of 16 bits that are looked at
+_SHORT = (
+    "Rows", "Columns", "BitsAllocated", "BitsStored", "PixelRepresentation", "SamplesPerPixel",
+    "FrameAcquisitionNumber",
+)  # fmt: skip
+
+
+def _tag(keyword: str) -> Any:
+    number = tag_for_keyword(keyword)
+    assert number is not None
+    return Tag(number)

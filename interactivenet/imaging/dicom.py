@@ -38,10 +38,9 @@ def find_series(path: Path, series: str = "") -> Series:
     if not begins_like_dicom(path):
         raise DataError("is no DICOM file")
     contents = contents_of(path)
-    if not any(len(found.slices) > 1 or found.problem for found in contents.series):
+    if not contents.lost and not any(found.file.frames > 1 for found in contents.series):
         what = contents.foreign[0].reason if contents.foreign else "one slice"
-        if not contents.lost:
-            raise DataError(f"is a single DICOM file ({what}): expected the folder of its series")
+        raise DataError(f"is a single DICOM file ({what}): expected the folder of its series")
     return choose(contents, series)
 
 

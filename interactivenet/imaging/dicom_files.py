@@ -10,11 +10,13 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import BufferedReader, FileIO
 from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO, Literal
 
 import pydicom
+from pydicom import config
 from pydicom.uid import UID
 
 from interactivenet.errors import DataError, one_line, sanitize_text
@@ -80,6 +82,14 @@ class DicomFile:
         return bool({"LOCALIZER", "LOCALISER", "SCOUT"} & set(self.image_type))
 
 
+class _Bounded(BufferedReader):
+    """A file that is asked for no more than it has: a damaged header may say any length."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = os.fstat(self.fileno()).st_size - self.tell()
+        return super().read(left if size is None or size < 0 else max(0, min(size, left)))
+
+
 def regular_files(folder: Path) -> Iterator[Path]:
     """Yield the regular files of a folder and of those in it, in the order of their names.
 
@@ -104,7 +114,7 @@ def read_file(path: Path) -> DicomFile | None:
 
     Raises DataError, with the reason alone, where it begins like DICOM but cannot be read.
     """
-    with path.open("rb") as file:
+    with _Bounded(FileIO(path)) as file:
         start = file.read(132)
         if not _begins_like_dicom(start):
             return None
@@ -172,13 +182,13 @@ def _begins_like_dicom(start: bytes) -> bool:
 
 
 def _described(path: Path, header: Header, sop_class: str, file: BinaryIO) -> DicomFile:
-    name = UID(sop_class).name
+    name = UID(sop_class, config.IGNORE).name
     kind = sanitize_text(name.removesuffix(" Storage") or header.text("Modality") or "DICOM")
     is_image = name.endswith("Image Storage") or (name == sop_class and header.has("Rows"))
     if name.startswith("RT "):
         is_image = False
     series = header.text("SeriesInstanceUID")
-    if is_image and not header.has("Rows"):
+    if (is_image or not sop_class) and not header.has("Rows"):
         raise DataError("ends within its header: it was cut short")
     photometric = header.text("PhotometricInterpretation").upper()
     syntax = header.meta("TransferSyntaxUID")

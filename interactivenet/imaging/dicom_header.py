@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
@@ -25,20 +25,21 @@ class Header:
         return _tag(keyword) in self.dataset
 
     def text(self, keyword: str) -> str:
-        """Return an element of characters as it is written; '' where it is not there."""
-        element = self.dataset.get_item(_tag(keyword)) if self.has(keyword) else None
+        """Return an element as text, characters as they are written; '' where it is not there."""
+        tag = _tag(keyword)
+        element = self.dataset.get_item(tag) if tag in self.dataset else None
         if element is None or element.value is None:
             return ""
-        if isinstance(element.value, bytes):
-            if element.VR in ("US", None) and keyword in _SHORT:
-                order = "little" if element.is_little_endian else "big"
-                return str(int.from_bytes(element.value[:2], order))  # type: ignore[arg-type]
-            text = element.value.decode("latin-1")
-        elif isinstance(element.value, str | int | float):
-            text = str(element.value)
-        else:
-            text = "\\".join(map(str, element.value))
-        return sanitize_text(text.strip(" \0\r\n\t"))
+        value = element.value
+        if isinstance(value, bytes):
+            kind = dictionary_VR(tag) if element.VR in (None, "UN") else element.VR
+            if kind in _CHARACTERS:
+                return sanitize_text(value.decode("latin-1").strip(" \0\r\n\t"))
+            value = self.dataset[tag].value
+        if value is None:
+            return ""
+        several = not isinstance(value, str | int | float)
+        return sanitize_text("\\".join(map(_written, value)) if several else _written(value))
 
     def decoded(self, keyword: str) -> str:
         """Return an element in the header's own character set; '' where it is not there."""
@@ -57,7 +58,7 @@ class Header:
     def meta(self, keyword: str) -> str:
         """Return an element of the file's own header, before the data set."""
         meta = getattr(self.dataset, "file_meta", None)
-        return "" if meta is None else str(meta.get(keyword, "") or "")
+        return "" if meta is None else Header(meta).text(keyword)
 
     def number(self, keyword: str, default: int = 0) -> int:
         """Return a whole number."""
@@ -98,11 +99,14 @@ def required_floats(
     raise DataError(f"has no {keyword}: {example} is unknown")
 
 
-#: elements of 16 bits that are looked at
-_SHORT = (
-    "Rows", "Columns", "BitsAllocated", "BitsStored", "PixelRepresentation", "SamplesPerPixel",
-    "FrameAcquisitionNumber",
-)  # fmt: skip
+#: kinds of elements that are written in characters
+_CHARACTERS = frozenset(
+    ("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UI", "UT")
+)
+
+
+def _written(value: Any) -> str:
+    return f"{value:g}" if type(value) is float else str(value).strip()
 
 
 def _tag(keyword: str) -> Any:

@@ -75,7 +75,7 @@ def _frame(number: int, header: Header, groups: list[Header]) -> Plane:
         return [item for group in groups for item in group.items(keyword)[:1]]
 
     traits = {
-        keyword: next((text for item in macro(name) if (text := _trait(item, keyword))), "")
+        keyword: next((text for item in macro(name) if (text := item.text(keyword))), "")
         for name, keywords in _MACROS.items()
         for keyword in keywords
         if macro(name)
@@ -89,13 +89,6 @@ def _frame(number: int, header: Header, groups: list[Header]) -> Plane:
         [*macro("PixelValueTransformationSequence"), header],
         traits,
     )
-
-
-def _trait(item: Header, keyword: str) -> str:
-    value = item.dataset.get(keyword, "")
-    if value is None:
-        return ""
-    return str(value) if isinstance(value, str | int | float) else "\\".join(map(str, value))
 
 
 def _plane(

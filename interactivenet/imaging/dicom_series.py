@@ -115,7 +115,7 @@ def _wanted(series: Sequence[Series], wanted: str) -> Series:
                 f"holds {len(found)} DICOM series '{wanted}': {', '.join(texts)}; choose one by"
                 f" its {by} with `series`"
             )
-    raise DataError(f"holds no DICOM series '{wanted}', but {_listed(series)}")
+    raise DataError(f"holds no DICOM series '{wanted}'; it holds {_listed(series)}")
 
 
 def _uid(series: Series) -> str:

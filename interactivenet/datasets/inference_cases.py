@@ -143,7 +143,7 @@ def _one_case(
             field="images",
             expected=f"{len(modalities)}, in the order {', '.join(modalities)}",
         )
-    suffix = suffix_of(images[0], READABLE)
+    suffix = suffix_of(images[0], (*READABLE, ".dcm") if images[0].is_file() else READABLE)
     name = images[0].name[: len(images[0].name) - len(suffix)] if suffix else images[0].name
     match = SUFFIXED.fullmatch(name)
     base = match[1] if match and match[2] == "0000" else name

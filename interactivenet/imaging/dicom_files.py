@@ -46,14 +46,18 @@ _TOMOGRAPHIC = re.compile(r"(CT|MR|PET|Positron Emission Tomography) Image")
 class DicomFile:
     """The header of a DICOM file.
 
-    kind: of its object, such as 'CT Image' or 'RT Dose'.  image_type: in capitals.
-    size: rows, columns.  bits: allocated, stored.  frames: 1 for a slice by itself.
+    name: of the file in the folder that is read, for messages.  kind: of its object, such as
+    'CT Image' or 'RT Dose'.  image_type: in capitals.  size: rows, columns.  bits: allocated,
+    stored.  frames: 1 for a slice by itself.
     values: all that decides how ITK turns stored into real values, as it is written.
-    tags: as those of a Volume.  planes: where its images lie; without any, it is no part of a
-    volume, and ``reason`` says why.  broken: why an image that should be one cannot be used.
+    tags: as those of a Volume.  reference: UID of the frame of reference that positions are in.
+    has_table: whether a table, which is not applied, turns stored into real values.
+    planes: where its images lie; without any, it is no part of a volume, and ``reason`` says why.
+    broken: why an image that should be one cannot be used.
     """
 
     path: Path
+    name: str
     uid: str
     series: str
     study: str
@@ -67,6 +71,8 @@ class DicomFile:
     transfer_syntax: str
     values: tuple[str, ...]
     tags: Mapping[str, str]
+    reference: str = ""
+    has_table: bool = False
     planes: tuple[Plane, ...] = ()
     reason: str = ""
     broken: str = ""
@@ -93,7 +99,8 @@ class _Bounded(BufferedReader):
 def regular_files(folder: Path) -> Iterator[Path]:
     """Yield the regular files of a folder and of those in it, in the order of their names.
 
-    Hidden ones are none of a scan's. Raises DataError where a folder cannot be read.
+    Links that lead nowhere are among them, hidden files are not. Raises DataError where a folder
+    cannot be read.
     """
     yield from _walk(folder, {_identity(folder.stat())})
 
@@ -109,9 +116,10 @@ def begins_like_dicom(path: Path) -> bool:
         return False
 
 
-def read_file(path: Path) -> DicomFile | None:
+def read_file(path: Path, root: Path) -> DicomFile | None:
     """Read the header of a file; None where it is not DICOM, or only a list of other files.
 
+    root: of the folders that are read.
     Raises DataError, with the reason alone, where it begins like DICOM but cannot be read.
     """
     with _Bounded(FileIO(path)) as file:
@@ -125,20 +133,24 @@ def read_file(path: Path) -> DicomFile | None:
             sop_class = header.text("SOPClassUID") or header.meta("MediaStorageSOPClassUID")
             if sop_class == _DIRECTORY:
                 return None
-            return _described(path, header, sop_class, file)
+            return _described(path, path.relative_to(root).as_posix(), header, sop_class, file)
         except (OSError, DataError):
             raise
         except Exception as error:  # of a library, on a stranger's bytes
             raise DataError(f"cannot be read as DICOM: {one_line(error)}") from error
 
 
-def looks_lost(path: Path) -> bool:
-    """Whether a file that is not DICOM has the name or the emptiness of one that was lost."""
+def looks_lost(path: Path, among: bool) -> bool:
+    """Whether a file that is not DICOM is what is left of one that was.
+
+    among: whether DICOM files beside it are called alike.
+    """
+    if path.name.upper().startswith("DICOMDIR"):
+        return False
     if path.suffix.lower() in _SUFFIXES:
         return True
     with path.open("rb") as file:
-        start = file.read(132)
-    return not start.strip(b"\0")
+        return among and not file.read(132).strip(b"\0")
 
 
 def shape_of_name(path: Path) -> tuple[Path, str]:
@@ -156,7 +168,8 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
             continue
         try:
             status = entry.stat()  # of what a link points at
-        except OSError:
+        except OSError:  # at nothing: whoever reads it says so
+            yield Path(entry.path)
             continue
         if entry.is_dir():
             if (identity := _identity(status)) not in seen:
@@ -181,15 +194,15 @@ def _begins_like_dicom(start: bytes) -> bool:
     return is_explicit or 0 < int.from_bytes(start[4:8], "little") <= 64
 
 
-def _described(path: Path, header: Header, sop_class: str, file: BinaryIO) -> DicomFile:
-    name = UID(sop_class, config.IGNORE).name
-    kind = sanitize_text(name.removesuffix(" Storage") or header.text("Modality") or "DICOM")
-    is_image = name.endswith("Image Storage") or (name == sop_class and header.has("Rows"))
-    if name.startswith("RT "):
+def _described(path: Path, name: str, header: Header, sop_class: str, file: BinaryIO) -> DicomFile:
+    stored = UID(sop_class, config.IGNORE).name
+    kind = sanitize_text(stored.removesuffix(" Storage") or header.text("Modality") or "DICOM")
+    is_image = stored.endswith("Image Storage") or (stored == sop_class and header.has("Rows"))
+    if stored.startswith("RT "):
         is_image = False
     series = header.text("SeriesInstanceUID")
     if (is_image or not sop_class) and not header.has("Rows"):
-        raise DataError("ends within its header: it was cut short")
+        raise DataError("ends within its header: was it cut short?")
     photometric = header.text("PhotometricInterpretation").upper()
     syntax = header.meta("TransferSyntaxUID")
     if not syntax:
@@ -201,6 +214,8 @@ def _described(path: Path, header: Header, sop_class: str, file: BinaryIO) -> Di
         reason = kind
     elif header.number("SamplesPerPixel", 1) != 1 or photometric == "PALETTE COLOR":
         reason = f"{kind} in colour"
+    elif "MOSAIC" in header.values("ImageType"):
+        reason = broken = "is a mosaic of several slices (convert it to NIfTI first)"
     else:
         try:
             planes = planes_of(header)
@@ -212,7 +227,7 @@ def _described(path: Path, header: Header, sop_class: str, file: BinaryIO) -> Di
         broken = _pixel_problem(header, syntax, file)
         tags["RescaleType"] = tags["RescaleType"] or planes[0].rescale_type
     return DicomFile(
-        path, header.text("SOPInstanceUID"), series, header.text("StudyInstanceUID"), kind,
+        path, name, header.text("SOPInstanceUID"), series, header.text("StudyInstanceUID"), kind,
         tuple(value.upper() for value in header.values("ImageType")),
         (header.number("Rows"), header.number("Columns")), photometric,
         (header.number("BitsAllocated", 16), header.number("BitsStored", 16)),
@@ -221,7 +236,9 @@ def _described(path: Path, header: Header, sop_class: str, file: BinaryIO) -> Di
             header.text(keyword)
             for keyword in ("RescaleIntercept", "RescaleSlope", "BitsStored", "PixelRepresentation")
         ),
-        {keyword: value for keyword, value in tags.items() if value}, planes, reason, broken,
+        {keyword: value for keyword, value in tags.items() if value},
+        header.text("FrameOfReferenceUID"), header.has("ModalityLUTSequence"),
+        planes, reason, broken,
     )  # fmt: skip
 
 

@@ -15,7 +15,8 @@ from interactivenet.imaging.dicom_header import Header, required_floats
 TRAITS = (
     "TemporalPositionIdentifier", "AcquisitionNumber", "EchoTime", "EchoNumbers",
     "DiffusionBValue", "InversionTime", "TriggerTime", "NominalPercentageOfCardiacPhase",
-    "ImageType", "FlipAngle", "ConvolutionKernel", "AcquisitionTime",
+    "ImageType", "FlipAngle", "ConvolutionKernel", "SliceThickness", "FrameReferenceTime",
+    "AcquisitionTime",
 )  # fmt: skip
 #: the same in the functional groups of a frame: macro -> its elements
 _MACROS = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -31,31 +31,32 @@ class Contents:
     lost: tuple[tuple[Path, str], ...]
 
 
-def read_contents(paths: Iterable[Path]) -> Contents:
-    """Read the headers of all files, and find out which series they make."""
+def contents_of(path: Path) -> Contents:
+    """Read the headers of a folder, of the folders in it, or of one file; find out their series."""
+    root = path if path.is_dir() else path.parent
     files: list[DicomFile] = []
     others: list[Path] = []
     lost: list[tuple[Path, str]] = []
-    for path in paths:
+
+    def lose(file: Path, reason: str) -> None:
+        lost.append((file, f"{file.relative_to(root).as_posix()} {reason}"))
+
+    for each in regular_files(path) if path.is_dir() else [path]:
         try:
-            file = read_file(path)
+            file = read_file(each, root)
         except DataError as error:
-            lost.append((path, f"{path.name} {error}"))
-            continue
-        if file is None:
-            others.append(path)
+            lose(each, str(error))
+        except OSError as error:
+            lose(each, f"cannot be read: {error.strerror or error}")
         else:
-            files.append(file)
+            if file is None:
+                others.append(each)
+            else:
+                files.append(file)
     shapes = {shape_of_name(file.path) for file in files}
-    for path in others:
-        if path.name.upper() == "DICOMDIR":
-            continue
-        if (files or path.suffix.lower() == ".dcm") and looks_lost(path):
-            suffixed = path.suffix.lower() in (".dcm", ".dicom", ".ima")
-            if suffixed or shape_of_name(path) in shapes:
-                size = path.stat().st_size
-                text = f"{path.name} is no DICOM file ({size} bytes): was it cut short?"
-                lost.append((path, text))
+    for other in others:
+        if looks_lost(other, shape_of_name(other) in shapes):
+            lose(other, f"is no DICOM file ({other.stat().st_size} bytes): was it cut short?")
     by_series: dict[str, list[DicomFile]] = defaultdict(list)
     for file in files:
         if file.planes or file.broken:
@@ -88,10 +89,16 @@ def choose(contents: Contents, wanted: str) -> Series:
         return series
     volumes = [series for series in contents.series if series.is_volume]
     candidates = volumes or list(contents.series)
+    if not volumes and len(candidates) > 1:
+        raise DataError(
+            f"holds {len(candidates)} DICOM series, none of which is a volume:"
+            f" {_listed(candidates)}"
+        )
     if len(candidates) > 1:
         raise DataError(
             f"holds {len(candidates)} DICOM series: {_listed(candidates)}; choose one by its"
-            f" number, UID or description, as `series={_shortest(candidates)!r}`"
+            f" number, UID or description, as `series={_shortest(candidates)!r}`, or give its own"
+            " folder"
         )
     notes = []
     if others := [series for series in contents.series if series is not candidates[0]]:
@@ -108,12 +115,9 @@ def _wanted(series: Sequence[Series], wanted: str) -> Series:
         if len(found) == 1:
             return found[0]
         if found:
-            uids = {one.file.series for one in found}
-            by = "UID" if len(uids) == len(found) else "UID and part"
-            texts = [f"{one.names[-1]} ({_uid(one)})" for one in found[:_LISTED]]
             raise DataError(
-                f"holds {len(found)} DICOM series '{wanted}': {', '.join(texts)}; choose one by"
-                f" its {by} with `series`"
+                f"holds {len(found)} DICOM series '{wanted}': {_listed(found)}; choose one by its"
+                f" UID, as `series={_uid(found[0])!r}`"
             )
     raise DataError(f"holds no DICOM series '{wanted}'; it holds {_listed(series)}")
 
@@ -129,27 +133,34 @@ def _usable(series: Series) -> Series:
 
 
 def _foreign(files: Sequence[DicomFile]) -> str:
-    return some_of([f"{file.path.name} ({file.reason})" for file in files])
+    return some_of([f"{file.name} ({file.reason})" for file in files])
 
 
 def _listed(series: Sequence[Series]) -> str:
+    """Describe series; those that share number and description with others by their UID, too."""
+    counts = _counts(series)
+    texts = [
+        f"{one}" if any(counts[name] == 1 for name in _said(one)) else f"{one} {_uid(one)}"
+        for one in series[:_LISTED]
+    ]
     more = f", and {len(series) - _LISTED} more" if len(series) > _LISTED else ""
-    return ", ".join(map(str, series[:_LISTED])) + more
+    return ", ".join(texts) + more
+
+
+def _said(series: Series) -> list[str]:
+    """Return the names of a series that a description of it shows."""
+    return [name for name in series.names if name != _uid(series)]
+
+
+def _counts(series: Sequence[Series]) -> Counter[str]:
+    return Counter(name for one in series for name in one.names)
 
 
 def _shortest(series: Sequence[Series]) -> str:
     """Return a name of a usable series that no other has."""
-    counts: dict[str, int] = defaultdict(int)
-    for one in series:
-        for name in one.names:
-            counts[name] += 1
+    counts = _counts(series)
     for one in sorted(series, key=lambda one: bool(one.problem)):
-        for name in one.names:
+        for name in (*_said(one), _uid(one)):
             if counts[name] == 1:
                 return name
-    return series[0].names[0]
-
-
-def contents_of(path: Path) -> Contents:
-    """Read the headers of a folder, of the folders in it, or of one file."""
-    return read_contents(regular_files(path) if path.is_dir() else [path])
+    return _uid(series[0])

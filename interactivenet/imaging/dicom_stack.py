@@ -34,7 +34,7 @@ class Slice:
     def name(self) -> str:
         """What messages call it."""
         frame = f", frame {self.plane.frame + 1}" if self.file.frames > 1 else ""
-        return f"{self.file.path.name}{frame}"
+        return f"{self.file.name}{frame}"
 
 
 def ordered(slices: Sequence[Slice]) -> list[Slice]:

@@ -69,7 +69,7 @@ class Series:
         said = f" '{tags['SeriesDescription']}'" if tags.get("SeriesDescription") else ""
         rows, columns = self.file.size
         count = f"{len(self.slices)} slice{'s' if len(self.slices) != 1 else ''}"
-        why = f", unusable: it {self.problem}" if self.problem else ""
+        why = f", unusable: it {self.problem}" if self.problem and self.is_volume else ""
         modality = tags.get("Modality", "no modality")
         return f"{name}{part}{said} ({modality}, {count} of {columns}x{rows}{why})"
 
@@ -84,7 +84,7 @@ def volumes_of(files: list[DicomFile]) -> list[Series]:
         files = _without_copies(files, notes)
         for file in files:
             if file.broken:
-                raise DataError(f"holds {file.path.name}, which {file.broken}")
+                raise DataError(f"holds {file.name}, which {file.broken}")
         slices, is_volume = _of_one_kind([Slice(f, p) for f in files for p in f.planes], notes)
     except DataError as error:
         is_volume = not isinstance(error, _NoVolume)
@@ -112,6 +112,12 @@ def _checked(series: Series) -> Series:
     except DataError as error:
         several = len(series.slices) > 1
         return replace(series, problem=str(error), is_volume=series.is_volume and several)
+    if any(one.file.has_table for one in series.slices):
+        notes += (
+            "its values are as stored: the table of its header (Modality LUT) is not applied",
+        )
+    if len({one.file.reference for one in series.slices}) > 1:
+        notes += ("its slices are of several frames of reference: did the patient move?",)
     return replace(series, notes=(*series.notes, *notes))
 
 
@@ -125,12 +131,12 @@ def _without_copies(files: list[DicomFile], notes: list[str]) -> list[DicomFile]
             continue
         if not _same_content(first, file):
             raise DataError(
-                f"holds {first.path.name} and {file.path.name}, which have one SOPInstanceUID but"
+                f"holds {first.name} and {file.name}, which have one SOPInstanceUID but"
                 " differ: remove the wrong one"
             )
         copies.append(file)
     if copies:
-        names = some_of([file.path.name for file in copies])
+        names = some_of([file.name for file in copies])
         notes.append(f"{len(copies)} of its files are copies of others, taken once: {names}")
     return list(kept.values())
 

@@ -85,6 +85,9 @@ def join_channels(volumes: Sequence[Volume], paths: Sequence[Path]) -> Volume:
     source = volumes[0].source
     array = np.concatenate([volume.array for volume in volumes])
     notes = tuple(note for volume in volumes for note in volume.notes)
+    patients = {tags.get("PatientID", "") for volume in volumes for tags in volume.tags} - {""}
+    if len(patients) > 1:
+        notes += (f"its channels are of several patients: {', '.join(sorted(patients))}",)
     tags = [tags for volume in volumes for tags in volume.tags]
     return Volume.from_stored(source.from_ras(array), source, notes=notes, tags=tags)
 

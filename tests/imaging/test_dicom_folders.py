@@ -157,7 +157,8 @@ def test_several_series_are_listed(tmp_path):
     message = refused(tmp_path)
     assert message == (
         "holds 2 DICOM series: 2 'ax thin' (CT, 5 slices of 6x4), 3 'Late, corrected' (PT, 7 slices"
-        " of 6x4); choose one by its number, UID or description, as `series='2'`"
+        " of 6x4); choose one by its number, UID or description, as `series='2'`, or give its own"
+        " folder"
     )
 
 
@@ -179,7 +180,11 @@ def test_a_number_that_two_series_have(tmp_path):
     write_series(tmp_path / "a", study=1)
     write_series(tmp_path / "b", study=2)
     message = refused(tmp_path, "1")
-    assert f"holds 2 DICOM series '1': {UID}.1.1" in message.replace("1 (", "").replace(")", "")
+    assert message == (
+        f"holds 2 DICOM series '1': 1 (CT, 5 slices of 6x4) {UID}.1.1, 1 (CT, 5 slices of 6x4)"
+        f" {UID}.2.1; choose one by its UID, as `series='{UID}.1.1'`"
+    )
+    assert f"6x4) {UID}.2.1" in refused(tmp_path)
     assert f"`series='{UID}.1.1'`" in refused(tmp_path)
     assert is_plain(chosen(tmp_path, f"{UID}.2.1"))
 
@@ -214,6 +219,20 @@ def test_the_link_to_a_folder_is_followed(tmp_path):
     assert is_plain(read_image(tmp_path / "tree"))
 
 
+def test_a_link_to_nothing_is_named(tmp_path):
+    """As of files that were not fetched."""
+    files = write_series(tmp_path)
+    files[4].unlink()
+    files[4].symlink_to(tmp_path / "annex" / "object")
+    message = refused(tmp_path)
+    assert "004.dcm cannot be read: No such file or directory" in message
+
+
+def test_a_mosaic_is_named(tmp_path):
+    write_series(tmp_path, ImageType=["ORIGINAL", "PRIMARY", "M", "MOSAIC"])
+    assert "000.dcm, which is a mosaic of several slices" in refused(tmp_path)
+
+
 # --- copies --------------------------------------------------------------------------------------
 
 
@@ -222,7 +241,10 @@ def test_copies_are_taken_once(tmp_path):
     shutil.copytree(tmp_path / "SE1", tmp_path / "SE1 (copy)")
     volume = read_image(tmp_path)
     assert is_plain(volume)
-    assert volume.notes[0].startswith(f"{len(files)} of its files are copies of others")
+    assert volume.notes == (
+        f"{len(files)} of its files are copies of others, taken once: SE1 (copy)/000.dcm,"
+        " SE1 (copy)/001.dcm, SE1 (copy)/002.dcm, SE1 (copy)/003.dcm and 1 more",
+    )
 
 
 def test_copies_that_differ_in_what_does_not_matter(tmp_path):
@@ -351,9 +373,20 @@ def test_three_stacks_of_a_localiser_are_passed_over(tmp_path):
             write_slice(tmp_path / "loc" / f"{number}.dcm", stored()[0], number, axes=axes)
             number += 1
     message = refused(tmp_path)
-    assert "differ in orientation" in message and "4 as 0.dcm, 4 as" in message
+    assert "differ in orientation" in message and "4 as loc/0.dcm, 4 as" in message
     write_series(tmp_path / "scan", series=2)
-    assert is_plain(read_image(tmp_path))
+    volume = read_image(tmp_path)
+    assert is_plain(volume)
+    assert volume.notes == ("left out series that are no volumes: 1 (CT, 12 slices of 6x4)",)
+
+
+def test_series_none_of_which_is_a_volume(tmp_path):
+    for series in (1, 2):
+        write_slice(tmp_path / f"{series}.dcm", stored()[0], 0, series=series)
+    assert refused(tmp_path) == (
+        "holds 2 DICOM series, none of which is a volume: 1 (CT, 1 slice of 6x4), 2 (CT, 1 slice of"
+        " 6x4)"
+    )
 
 
 # --- several images at one place -----------------------------------------------------------------
@@ -472,6 +505,16 @@ def test_one_pixel_spacing_of_several_is_named(tmp_path):
             tmp_path / f"{number}.dcm", pixels, number, spacing=(1, 1) if number == 3 else (0.8, 1)
         )
     assert "differ in pixel spacing: 3.dcm has 1x1 mm, others 0.8x1 mm" in refused(tmp_path)
+
+
+def test_several_frames_of_reference_are_noted(tmp_path):
+    for number, pixels in enumerate(stored()):
+        write_slice(
+            tmp_path / f"{number}", pixels, number, FrameOfReferenceUID=f"{UID}.{number // 3}"
+        )
+    volume = read_image(tmp_path)
+    assert is_plain(volume)
+    assert volume.notes == ("its slices are of several frames of reference: did the patient move?",)
 
 
 # --- what the headers say of the series ----------------------------------------------------------

@@ -43,7 +43,10 @@ def test_each_frame_has_its_own_scale(tmp_path):
     scales = [(0.5 + number, -number) for number in range(5)]
     write_frames(tmp_path / "IM1", stored(), scales=scales, modality="MR")
     expected = np.stack(
-        [frame * slope + intercept for frame, (slope, intercept) in zip(stored(), scales)]
+        [
+            frame * slope + intercept
+            for frame, (slope, intercept) in zip(stored(), scales, strict=True)
+        ]
     )
     volume = read_image(tmp_path)
     assert volume.array.dtype == np.float32

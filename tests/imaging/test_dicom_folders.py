@@ -1,6 +1,8 @@
 """DICOM folders as they are exported: trees of studies, copies, and what lies beside the slices."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +21,8 @@ from pydicom.uid import (
 )
 
 from interactivenet.imaging.dicom import find_series
-from interactivenet.imaging.io import ReadOptions, read_image
-from tests.imaging.spoiled_files import refusal
+from interactivenet.imaging.io import ReadOptions, read_channels, read_image
+from tests.imaging.spoiled_files import refusal, voxels, write
 from tests.imaging.written_dicom import (
     UID,
     header,
@@ -463,6 +465,24 @@ def test_positions_rounded_to_tenths_are_taken(tmp_path):
     assert "positions are rounded" in rounded.notes[0] and not exact.notes
 
 
+@pytest.mark.parametrize("digits", [1, 0])
+def test_rounded_positions_of_an_oblique_stack(tmp_path, digits):
+    """All three coordinates are rounded; to whole mm they say too little."""
+    axes = (0.8, 0.6, 0.0, 0.0, 0.0, -1.0)
+    for number, pixels in enumerate(stored((20, 4, 6))):
+        position = [round(value, digits) for value in place(number, step=0.625, axes=axes)]
+        for folder, placed in (("rounded", {"ImagePositionPatient": position}), ("exact", {})):
+            write_slice(
+                tmp_path / folder / f"{number}.dcm", pixels, number, axes=axes, step=0.625, **placed
+            )
+    if digits == 0:
+        assert "lie at one place" in refused(tmp_path / "rounded")
+        return
+    exact, rounded = read_image(tmp_path / "exact"), read_image(tmp_path / "rounded")
+    assert exact.source.difference_mm(rounded.source) < 0.1
+    assert "positions are rounded" in rounded.notes[0]
+
+
 def test_positions_that_jitter_more_than_rounding_are_refused(tmp_path):
     for number, pixels in enumerate(stored((20, 4, 6))):
         position = place(number, step=0.625)
@@ -527,6 +547,27 @@ def test_finding_a_series_reads_no_pixels(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "read_values", None)
     series = find_series(tmp_path)
     assert series.file.tags["SeriesDescription"] == "ax" and len(series.slices) == 5
+
+
+def test_channels_of_two_patients_are_noted(tmp_path):
+    for patient in ("P1", "P2"):
+        write_series(tmp_path / patient, patient=patient)
+    volume = read_channels([tmp_path / "P1", tmp_path / "P2"])
+    assert volume.notes == ("its channels are of several patients: P1, P2",)
+    assert [tags["PatientID"] for tags in volume.tags] == ["P1", "P2"]
+    assert not read_channels([tmp_path / "P1", tmp_path / "P1"]).notes
+
+
+def test_other_formats_do_without_pydicom(tmp_path):
+    """Of this program; nibabel loads it by itself where it is installed."""
+    write(tmp_path / "scan.mha", voxels())
+    code = (
+        "import sys; from interactivenet.imaging.io import read_image;"
+        f"read_image({str(tmp_path / 'scan.mha')!r}); import interactivenet.cli.infer;"
+        "print('pydicom' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_a_single_file_is_refused_unless_it_is_a_volume(tmp_path):

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from interactivenet.errors import DataError
+from interactivenet.imaging.dicom_directory import absent_files
 from interactivenet.imaging.dicom_files import (
     DicomFile,
     looks_lost,
@@ -24,11 +25,16 @@ _LISTED = 12
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """What is in a folder. foreign: what is no image of a volume.  lost: what cannot be read."""
+    """What is in a folder.
+
+    foreign: what is no image of a volume.  lost: what cannot be read, and why.  absent: what a
+    DICOMDIR lists that is not there.
+    """
 
     series: tuple[Series, ...]
     foreign: tuple[DicomFile, ...]
     lost: tuple[tuple[Path, str], ...]
+    absent: tuple[Path, ...] = ()
 
 
 def contents_of(path: Path) -> Contents:
@@ -57,13 +63,16 @@ def contents_of(path: Path) -> Contents:
     for other in others:
         if looks_lost(other, shape_of_name(other) in shapes):
             lose(other, f"is no DICOM file ({other.stat().st_size} bytes): was it cut short?")
+    listings = [other for other in others if other.name.upper() == "DICOMDIR"]
+    present = [*(file.path for file in files), *others, *(path for path, _ in lost)]
+    absent = chain.from_iterable(absent_files(listing, present) for listing in listings)
     by_series: dict[str, list[DicomFile]] = defaultdict(list)
     for file in files:
         if file.planes or file.broken:
             by_series[file.series].append(file)
     foreign = tuple(file for file in files if not (file.planes or file.broken))
     series = chain.from_iterable(volumes_of(members) for members in by_series.values())
-    return Contents(tuple(series), foreign, tuple(lost))
+    return Contents(tuple(series), foreign, tuple(lost), tuple(absent))
 
 
 def choose(contents: Contents, wanted: str) -> Series:
@@ -86,7 +95,7 @@ def choose(contents: Contents, wanted: str) -> Series:
             raise DataError("holds no DICOM series")
         raise DataError(f"holds no DICOM images of a volume, but {_foreign(contents.foreign)}")
     if wanted:
-        return series
+        return _complete(series, contents.absent)
     volumes = [series for series in contents.series if series.is_volume]
     candidates = volumes or list(contents.series)
     if not volumes and len(candidates) > 1:
@@ -106,7 +115,17 @@ def choose(contents: Contents, wanted: str) -> Series:
     if contents.foreign:
         notes.append(f"left out what is no slice: {_foreign(contents.foreign)}")
     series = _usable(candidates[0])
-    return replace(series, notes=(*series.notes, *notes))
+    return _complete(replace(series, notes=(*series.notes, *notes)), contents.absent)
+
+
+def _complete(series: Series, absent: Sequence[Path]) -> Series:
+    """Note what a DICOMDIR lists in the folders of a series that is not there."""
+    folders = {one.file.path.parent.as_posix().casefold() for one in series.slices}
+    names = [path.name for path in absent if path.parent.as_posix().casefold() in folders]
+    if not names:
+        return series
+    note = f"DICOMDIR lists {len(names)} files beside its own that are not there: {some_of(names)}"
+    return replace(series, notes=(*series.notes, note))
 
 
 def _wanted(series: Sequence[Series], wanted: str) -> Series:

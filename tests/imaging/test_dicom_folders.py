@@ -146,6 +146,24 @@ def test_a_list_of_the_files_on_a_disk_is_not_an_image(tmp_path):
     assert is_plain(volume) and not volume.notes
 
 
+def test_what_a_list_of_files_names_and_is_not_there_is_noted(tmp_path):
+    """The last slices of a series, which nothing else tells of; other folders do not matter."""
+    write_series(tmp_path, name="dicom/se1/im{:03d}")  # as disks show it
+    listing = Dataset()
+    listing.SOPClassUID, listing.SOPInstanceUID = MediaStorageDirectoryStorage, f"{UID}.9"
+    records = [["DICOM", "SE1", f"IM{number:03d}"] for number in range(7)]
+    records += [["DICOM", "SE2", "IM000"]]
+    listing.DirectoryRecordSequence = [Dataset() for _ in records]
+    for item, name in zip(listing.DirectoryRecordSequence, records, strict=True):
+        item.ReferencedFileID = name
+    save(listing, tmp_path / "DICOMDIR")
+    volume = read_image(tmp_path)
+    assert is_plain(volume)
+    assert volume.notes == (
+        "DICOMDIR lists 2 files beside its own that are not there: IM005, IM006",
+    )
+
+
 def two_series(folder):
     write_series(folder, name=TREE.format(2), series=2, SeriesDescription="ax thin")
     write_series(

@@ -28,6 +28,12 @@ class Scan:
     label: Volume | None = None
     prompts: tuple[Prompt, ...] = ()
 
+    @property
+    def series(self) -> tuple[str, ...]:
+        """SeriesInstanceUID of each channel that is DICOM."""
+        uids = (tags.get("SeriesInstanceUID", "") for tags in self.image.tags)
+        return tuple(uid for uid in uids if uid)
+
     @cached_property
     def objects(self) -> PromptObjects:
         """The objects in the label map."""

@@ -7,10 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from interactivenet.datasets.case import Scan
-from interactivenet.datasets.file_matching import SUFFIXED, match_cases
+from interactivenet.datasets.dicom_cases import (
+    NameBy,
+    case_of,
+    dicom_name,
+    dicom_names,
+    is_study,
+    renamed,
+)
+from interactivenet.datasets.file_matching import SUFFIXED, match_cases, stems
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError
-from interactivenet.imaging.io import READABLE, suffix_of
+from interactivenet.imaging.io import AS_IT_IS, READABLE, ReadOptions, suffix_of
 from interactivenet.prompts.checks import check_prompt
 from interactivenet.prompts.io import PROMPT_SUFFIXES
 from interactivenet.prompts.prompt import MARGIN_POINTS
@@ -22,20 +30,31 @@ def find_new_cases(
     interactions: Path,
     labels: Path | None,
     modalities: Sequence[str],
+    *,
+    reading: ReadOptions = AS_IT_IS,
+    name_by: NameBy = "folder",
 ) -> tuple[list[Case], dict[str, str]]:
     """Match images with points, and with labels where there are any.
 
     images: one folder of images named as in a task, or the files of one case in the order of the
-    modalities (a DICOM series is its folder); interactions, labels: a folder, or one file.
+    modalities (a DICOM series is its folder, or a tree of studies); interactions, labels: a folder,
+    or one file.  reading: how images are read.  name_by: where the names of cases come from; points
+    may have these names, or those of the folders.
     Returns the cases, and case -> why one cannot be used. Raises RequestError where what is given
     does not fit together.
     """
     for path in (*images, interactions, *([labels] if labels else [])):
         if not path.exists():
             raise RequestError(f"{path}: does not exist")
-    single = len(images) > 1 or not images[0].is_dir() or _is_series(images[0])
-    if single:
-        return _one_case(images, interactions, labels, modalities)
+    if reading.series and not any(path.is_dir() or not suffix_of(path) for path in images):
+        raise RequestError(
+            f"{images[0]} is not DICOM", field="series", value=reading.series,
+            expected="a DICOM folder to choose from",
+        )  # fmt: skip
+    first = images[0]
+    single = len(images) > 1 or not first.is_dir() or _is_series(first)
+    if single or is_study(first, interactions):
+        return _one_case(images, interactions, labels, modalities, reading, name_by)
     if not interactions.is_dir():
         raise RequestError(
             f"{interactions}: is one file, but {images[0]} is a folder of cases: expected a folder"
@@ -43,16 +62,30 @@ def find_new_cases(
         )
     if labels and not labels.is_dir():
         raise RequestError(f"{labels}: is one file: expected a folder with a label map per case")
-    matched = match_cases(images[0], labels, interactions, modalities, labelled=False)
+    names: dict[Path, str] = {}
+    unnamed: dict[Path, str] = {}
+    if name_by != "folder":
+        paths = [path for listed in stems(images[0], READABLE).values() for path in listed]
+        names, unnamed = dicom_names(paths, reading.series, name_by)
+    marked = stems(interactions, PROMPT_SUFFIXES)
+    matched = match_cases(
+        images[0], labels, interactions, modalities, labelled=False,
+        aliases={path.name: name for path, name in names.items()
+                 if path.name not in marked and case_of(path.name) not in marked},
+    )  # fmt: skip
     failures = {
         finding.case: finding.message for finding in matched.findings if finding.level == "error"
     }
     cases = []
     for case in matched.cases:
-        if case.interaction is None:
+        if case.images[0] in unnamed:
+            failures[case.name] = unnamed[case.images[0]]
+        elif case.interaction is None:
             failures[case.name] = f"has no points in {interactions}: expected {case.name}.json"
         else:
-            cases.append(case)
+            cases.append(replace(case, reading=reading))
+    cases, doubled = renamed(cases, names)
+    failures |= doubled
     if not cases and not failures:
         raise RequestError(
             f"{images[0]}: holds no images: expected files such as CASE_0000.nii.gz, or one DICOM"
@@ -97,7 +130,12 @@ def check_scan(scan: Scan, any_points: bool) -> None:
 
 
 def _one_case(
-    images: Sequence[Path], interactions: Path, labels: Path | None, modalities: Sequence[str]
+    images: Sequence[Path],
+    interactions: Path,
+    labels: Path | None,
+    modalities: Sequence[str],
+    reading: ReadOptions,
+    name_by: NameBy,
 ) -> tuple[list[Case], dict[str, str]]:
     if len(images) != len(modalities):
         raise RequestError(
@@ -105,17 +143,24 @@ def _one_case(
             field="images",
             expected=f"{len(modalities)}, in the order {', '.join(modalities)}",
         )
-    suffix = suffix_of(images[0], READABLE)
+    suffix = suffix_of(images[0], (*READABLE, ".dcm") if images[0].is_file() else READABLE)
     name = images[0].name[: len(images[0].name) - len(suffix)] if suffix else images[0].name
     match = SUFFIXED.fullmatch(name)
     base = match[1] if match and match[2] == "0000" else name
-    case = Case(base, tuple(images))
-    points = _of_case(interactions, (base, name), PROMPT_SUFFIXES)
+    case = Case(base, tuple(images), reading=reading)
+    names = [base, name]
+    if name_by != "folder":
+        try:
+            case = replace(case, name=dicom_name(images[0], reading.series, name_by))
+        except DataError as error:
+            return [], {base: str(error)}
+        names.append(case.name)
+    points = _of_case(interactions, names, PROMPT_SUFFIXES)
     if points is None:
         raise RequestError(f"{interactions}: holds no points of {base}: expected {base}.json")
     case = replace(case, interaction=points)
     if labels is not None:
-        case = replace(case, label=_of_case(labels, (base, name), READABLE))
+        case = replace(case, label=_of_case(labels, names, READABLE))
     return [case], {}
 
 

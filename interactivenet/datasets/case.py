@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from interactivenet.datasets.task import Case
-from interactivenet.errors import DataError
+from interactivenet.errors import DataError, naming
 from interactivenet.imaging.io import check_same_lattice, read_channels, read_label
 from interactivenet.imaging.volume import Volume
 from interactivenet.prompts.io import read_prompts
-from interactivenet.prompts.prompt import LabelNames, Prompt, points_outside
+from interactivenet.prompts.placement import check_inside
+from interactivenet.prompts.prompt import LabelNames, Prompt
 from interactivenet.prompts.prompt_objects import PromptObjects
 
 
@@ -50,11 +51,11 @@ def read_scan(case: Case, modalities: int, labels: LabelNames | None = None) -> 
     prompts: tuple[Prompt, ...] = ()
     if case.interaction:
         grid = (case.images[0], image.source)
-        prompts = tuple(read_prompts(case.interaction, labels, image=grid))
-        for prompt in prompts:
-            if outside := points_outside(prompt, image.grid):
-                raise DataError(
-                    f"{case.interaction}: {outside} of {len(prompt.points)} points of label"
-                    f" {prompt.label} lie outside the image ({image.grid})"
-                )
+        files = (case.interaction, *case.more_interactions)
+        prompts = tuple(
+            read_prompts(files if len(files) > 1 else case.interaction, labels, image=grid)
+        )
+        with naming(case.interaction if len(files) == 1 else case.name):
+            for prompt in prompts:
+                check_inside(prompt, image.source)
     return Scan(case.name, image, label, prompts)

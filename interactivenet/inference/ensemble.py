@@ -67,9 +67,12 @@ def _ensemble_case(
     for fold, record in zip(folds, records, strict=True):
         objects = record["objects"]
         prompts = [
-            Prompt(segmented["label"], np.array(segmented["points"]), segmented["name"])
+            Prompt(
+                segmented["label"], np.array(segmented["points"]), segmented["name"],
+                negative=np.array(segmented.get("background", [])),
+            )
             for segmented in objects
-        ]
+        ]  # fmt: skip
         agreements = [segmented["agreement"] for segmented in objects]
         path = fold.probability_file(case.name)
         by_fold.append(read_probabilities(path, prompts, agreements, source))

@@ -148,5 +148,5 @@ def input_hashes(case: Case) -> dict[str, str]:
             image
         ]  # fmt: skip
     if case.interaction:
-        files.append(case.interaction)
+        files += [case.interaction, *case.more_interactions]
     return {f"{path.parent.name}/{path.name}": sha256(path) for path in files}

@@ -17,6 +17,7 @@ from interactivenet.imaging.io import join_channels, read_image, suffix_of
 from interactivenet.planning.plan import Plan
 from interactivenet.postprocessing.merging import Segmentation, average
 from interactivenet.prompts.io import read_prompts
+from interactivenet.prompts.placement import check_inside
 from interactivenet.prompts.prompt import LabelNames, Prompt
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Session:
             several prompts claim belongs to the one with the highest probability.
 
         Raises:
-            DataError: A point lies outside the image (its position is named), a file cannot be
+            DataError: A point lies outside the image (it is named), a file cannot be
                 read, or there are no points.
             RequestError: The points are of another shape, or do not say of which label they are,
                 or are of one that the model does not have.
@@ -84,7 +85,7 @@ class Session:
             prompts = as_prompts(points, self.predictor.plan, self.scan, self._path)
         with naming(self.scan.name):
             for prompt in prompts:
-                self.scan.image.grid.nearest_voxel(prompt.points)
+                check_inside(prompt, self.scan.image.source)
         prepared = self.predictor.prepare(self.scan, prompts)
         claims = self.predictor.claims(prepared, self.predictor.answer(prepared))
         return self.predictor.merged(prepared, [average(of_prompt) for of_prompt in claims])

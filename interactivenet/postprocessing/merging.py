@@ -69,12 +69,15 @@ class SegmentedObject:
 
         Returns:
             'label', 'name', 'points' (N, 3) in RAS+ mm, 'volume_ml', 'agreement',
-            'expected_dice', and 'look', which is ``needs_review``.
+            'expected_dice', and 'look', which is ``needs_review``; 'background' (M, 3), where the
+            prompt has points of the background.
         """
+        background = self.prompt.negative.tolist()
         return {
             "label": self.prompt.label,
             "name": self.prompt.name,
             "points": self.prompt.points.tolist(),
+            **({"background": background} if background else {}),
             "volume_ml": self.volume_ml,
             "agreement": self.agreement,
             "expected_dice": self.expected_dice,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.prompts.placement import describe_outside, doubled_points, far_point
@@ -41,16 +41,13 @@ def check_prompt(
     subject = f"prompt of label {prompt.label}"
     for note in prompt.notes:
         add("warning", note)
-    if len(prompt.negative):
-        count = len(prompt.negative)
-        add(
-            "note",
-            f"{subject}: {count} background point{'s are' if count > 1 else ' is'} not used yet",
-        )
+    if background := _background_note(prompt):
+        add("note", background)
     if outside := describe_outside(prompt, grid):
         add("error", f"{subject}: {outside}")
         return
-    _check_arrangement(prompt, grid, subject, add)
+    for doubt in arrangement_doubts(prompt, grid):
+        add("warning", f"{subject}: {doubt}")
     count = len(prompt.points)
     if objects.label is not None:
         values = objects.label[tuple(grid.ras.nearest_voxel(prompt.points).T)]
@@ -92,21 +89,42 @@ def check_prompt(
         )
 
 
-def _check_arrangement(prompt: Prompt, grid: Geometry, subject: str, add: Add) -> None:
-    """Warn of points that are far from the others, or twice in one place: slips of the hand."""
+def prompt_notes(prompts: Sequence[Prompt], grid: Geometry) -> tuple[str, ...]:
+    """Say what a user should know of a case's points, each once, where they can be used.
+
+    grid: of the case's image.
+    """
+    notes: dict[str, None] = {}
+    for prompt in prompts:
+        notes.update(dict.fromkeys(prompt.notes))
+        if background := _background_note(prompt):
+            notes[background] = None
+        for doubt in arrangement_doubts(prompt, grid):
+            notes[f"prompt of label {prompt.label}: {doubt}"] = None
+    return tuple(notes)
+
+
+def arrangement_doubts(prompt: Prompt, grid: Geometry) -> list[str]:
+    """Name points that are far from the others, or twice in one place: slips of the hand."""
+    doubts = []
     if far := far_point(prompt):
         number, distance = far
-        add(
-            "warning",
-            f"{subject}: {prompt.call(number)} lies {distance:.1f} mm from the nearest other"
-            " point, far from all of them: is it meant?",
+        doubts.append(
+            f"{prompt.call(number)} lies {distance:.1f} mm from the nearest other point, far from"
+            " all of them: is it meant?"
         )
     doubled = doubled_points(prompt, grid)
     if doubled:
         pairs = [f"{prompt.call(one)} and {prompt.call(other)}" for one, other in doubled[:_NAMED]]
         more = f" (and {len(doubled) - _NAMED} more pairs)" if len(doubled) > _NAMED else ""
-        add(
-            "warning",
-            f"{subject}: {', '.join(pairs)} lie within a voxel of each other{more}: was one"
-            " placed twice?",
+        doubts.append(
+            f"{', '.join(pairs)} lie within a voxel of each other{more}: was one placed twice?"
         )
+    return doubts
+
+
+def _background_note(prompt: Prompt) -> str:
+    count = len(prompt.negative)
+    return (
+        f"{count} background point{'s are' if count > 1 else ' is'} not used yet" if count else ""
+    )

@@ -21,9 +21,7 @@ def named_point(
         stated = f"coordinate system '{system}'" if system else "no coordinate system"
         raise DataError(f"has {stated}, expected RAS or LPS")
     signs = _SIGNS[system]
-    x, y, z = (
-        value * sign + 0.0 for value, sign in zip(coordinates(position), signs, strict=True)
-    )
+    x, y, z = (value * sign + 0.0 for value, sign in zip(coordinates(position), signs, strict=True))
     return NamedPoint(name, (x, y, z), group, lists)
 
 

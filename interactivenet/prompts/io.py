@@ -1,7 +1,8 @@
 """Prompt files of every format, chosen by the file's name and content.
 
 Masks (an image whose voxel value is the label), grand-challenge "Multiple points" JSON,
-3D Slicer's ``.mrk.json``, ``.fcsv`` and table of control points, and CSV. All but masks keep exact positions.
+3D Slicer's ``.mrk.json``, ``.fcsv`` and table of control points, and CSV. All but masks keep
+exact positions.
 """
 
 from __future__ import annotations
@@ -105,9 +106,7 @@ def _read_file(
         raise DataError(f"is not a prompt file: expected {', '.join(PROMPT_SUFFIXES)}")
     if voxels:
         if image is None:
-            raise DataError(
-                "holds voxel indices: expected the image that they belong to (`image`)"
-            )
+            raise DataError("holds voxel indices: expected the image that they belong to (`image`)")
         read = voxel_prompts(path, image[1])
     else:
         read = READERS[suffix](path)

@@ -9,7 +9,6 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from interactivenet.errors import DataError
 from interactivenet.prompts.coordinates import in_system, named_point, system_of, text_of

@@ -31,6 +31,8 @@ from interactivenet.prompts.slicer_formats import (
 from interactivenet.system.files import read_json, write_json, write_text
 
 _CSV_COLUMNS = ("name", "x", "y", "z", "system")
+#: what this program calls the points that it writes
+_NAME = "interior margin points"
 _WHOLE = (
     "all points are whole numbers, as autoPET's clicks in voxel indices are: taken as LPS mm, as"
     " the file's type says (`convert_prompts(voxels_in=True)` reads voxel indices)"
@@ -59,7 +61,8 @@ def read_grand_challenge(path: Path) -> NamedPoints:
         raise DataError(f"has version {version!r}, expected major version 1")
     named = [named_point(name, position, "LPS") for name, position in points]
     whole = all(value == round(value) for point in named for value in point.position)
-    clicks = any(name.strip().casefold() == BACKGROUND for name, _ in points)
+    foreign = content.get("name") != _NAME  # else this program wrote it, in mm
+    clicks = foreign and any(name.strip().casefold() == BACKGROUND for name, _ in points)
     notes = (_WHOLE,) if whole and clicks else ()
     return NamedPoints(named, notes)
 
@@ -180,9 +183,7 @@ def _write_multiple_points(path: Path, points: Sequence[tuple[str, list[float]]]
     content = {
         "version": {"major": 1, "minor": 0},
         "type": "Multiple points",
-        "name": "interior margin points",
+        "name": _NAME,
         "points": [{"name": name, "point": position} for name, position in points],
     }
     write_json(path, content)
-
-

@@ -83,7 +83,7 @@ def read_prompts(
         read.prompts += of_file.prompts
         read.background += of_file.background
         read.notes += [note if single else f"{each.name}: {note}" for note in of_file.notes]
-    with naming(paths[0] if single else f"{len(paths)} files of points"):
+    with naming(", ".join(map(str, paths))):
         return read.as_prompts()
 
 

@@ -58,7 +58,7 @@ class _Reporting(click.Command):
         for option, count in Counter(order).items():
             if count > 1 and isinstance(option, click.Option) and _takes_one(option):
                 name = " / ".join(sorted(option.opts, key=len))
-                raise click.UsageError(f"{name}: is given {count} times, expected once", ctx)
+                raise Refusal(f"{name}: is given {count} times, expected once")
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -62,13 +62,12 @@ def find_new_cases(
         )
     if labels and not labels.is_dir():
         raise RequestError(f"{labels}: is one file: expected a folder with a label map per case")
-    found = _in_folders(images[0], interactions[0], labels, modalities)
-    if not found.cases and not found.failures:
+    if not stems(images[0], READABLE) and not unread_files(images[0], READABLE):
         raise RequestError(
             f"{images[0]}: holds no images: expected files such as CASE_0000.nii.gz, or one DICOM"
             " series"
         )
-    return found
+    return _in_folders(images[0], interactions[0], labels, modalities)
 
 
 def _in_folders(

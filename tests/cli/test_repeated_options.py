@@ -52,6 +52,7 @@ def test_a_repeated_option(words, option):
     done = CliRunner().invoke(main, [*words, *given, *again])
     assert done.exit_code == 2
     assert "is given 2 times, expected once" in done.stderr, done.stderr
+    assert done.stderr.count("\n") == 1
     assert all(name in done.stderr for name in option.opts)
 
 

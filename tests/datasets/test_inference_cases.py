@@ -138,7 +138,7 @@ def test_labels_that_lack_or_are_spare_are_said(folders):
 def test_the_shared_case_names_both_patients(shared_cases):
     folder = shared_cases("a04_points_without_image")
     new = find_new_cases([folder / "images"], [folder / "points"], None, CT)
-    assert [case.name for case in new.cases][0] == "patient_1"
+    assert new.cases[0].name == "patient_1"
     assert "patient_2" in new.failures
     named = {*new.failures, *(case.name for case in new.cases)}
     assert named == {"patient_1", "patient_2", "patient_3"}
@@ -149,7 +149,7 @@ def test_several_files_of_points_are_for_a_single_case(folders):
     fill(folders, *(path.relative_to(folders) for path in points))
     (case,) = find_new_cases([folders / "images/good.nii.gz"], points, None, CT).cases
     assert (case.interaction, case.more_interactions) == (points[0], (points[1],))
-    with pytest.raises(RequestError, match="1 more: are points of one case, but .* is a folder"):
+    with pytest.raises(RequestError, match=r"1 more: are points of one case, but .* is a folder"):
         find_new_cases([folders / "images"], points, None, CT)
     with pytest.raises(RequestError, match="is given twice"):
         find_new_cases([folders / "images/good.nii.gz"], [points[0]] * 2, None, CT)
@@ -185,7 +185,7 @@ def test_what_is_doubtful_is_returned():
 
 
 def test_where_points_are_missing_what_was_left_out_is_said():
-    with pytest.raises(DataError, match="5 points, expected 6.*`any_points=True`.*; F-6 was left"):
+    with pytest.raises(DataError, match=r"5 points, expected 6.*`any_points=True`.*; F-6 was left"):
         check_scan(scan(POINTS[:5], notes=("F-6 was left out",)), False)
 
 
@@ -210,13 +210,12 @@ def test_the_points_of_several_files_are_read_and_hashed(tmp_path):
     read = read_scan(case, 1, LabelNames({1: "tumour"}))
     assert [prompt.points[0, 0] for prompt in read.prompts] == [5, 6]
     assert len(input_hashes(case)) == 3
-    write_prompts(files[1], [Prompt(1, POINTS + [0, 0, 100], "tumour")])
+    write_prompts(files[1], [Prompt(1, POINTS + np.array([0, 0, 100]), "tumour")])
     with pytest.raises(DataError, match=r"scan: point 1 at .* lie up to .* mm outside the image"):
         read_scan(case, 1, LabelNames({1: "tumour"}))
 
 
-def test_root_reads_links(tmp_path):
-    """A link that leads somewhere is as good as a file."""
+def test_a_link_that_leads_somewhere_is_a_file(tmp_path):
     for folder in ("images", "points", "store"):
         (tmp_path / folder).mkdir()
     fill(tmp_path, "store/a.nii.gz", "points/a.json")

@@ -330,7 +330,7 @@ def test_clicks_of_autopet_are_voxel_indices(tmp_path):
 
 def test_clicks_of_autopet_are_not_silently_taken_for_millimetres(tmp_path):
     sent, kept = click_files(tmp_path, [[3, 20, 7]], [[1, 2, 3]])
-    with pytest.raises(DataError, match="clicks as autoPET has them, in voxel indices.*`voxels="):
+    with pytest.raises(DataError, match=r"clicks as autoPET has them, in voxel indices.*`voxels="):
         read_prompts(kept, LabelNames({1: "tumour"}))
     (prompt,) = read_prompts(sent, LabelNames({1: "tumour"}))
     assert "all points are whole numbers" in prompt.notes[0] and "as LPS mm" in prompt.notes[0]

@@ -33,8 +33,8 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
 @click.command("infer", cls=Command)
 @task_option
 @click.option("-i", "--images", multiple=True, type=DataPath("reads"), metavar="PATH",
-              help="Folder of images; or, for a single case, an image file or DICOM folder, once"
-              " per modality.")  # fmt: skip
+              help="Folder of images; or, for a single case, an image file or DICOM folder (of a"
+              " series, or of studies), once per modality.")  # fmt: skip
 @click.option("-in", "--interactions", multiple=True, type=DataPath("reads"), metavar="PATH",
               help="Folder of points files named like the cases; or, for a single case, its file,"
               " or several, each of other objects.")  # fmt: skip
@@ -50,6 +50,12 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
 @click.option("-w", "--probabilities", is_flag=True, help="Also write probabilities (CASE.npz).")
 @click.option("--any-points", is_flag=True,
               help="Accept any number of points, not only six margin points.")  # fmt: skip
+@click.option("--series", default="", metavar="NUMBER|UID|TEXT",
+              help="DICOM series to segment, where a folder has several: its number, UID or"
+              " description.")  # fmt: skip
+@click.option("--name-by", type=click.Choice(["folder", "patient", "study", "series"]),
+              default="folder", show_default=True,
+              help="Name DICOM cases by their folder, or by the IDs in their headers.")  # fmt: skip
 @network_options
 @click.option("--overwrite", is_flag=True, help="Redo finished work.")
 @processed_option.with_access("ignores")  # a deployed model needs nothing of its task
@@ -68,6 +74,8 @@ def infer(
     format: Literal["nii.gz", "mha", "nrrd"],
     probabilities: bool,
     any_points: bool,
+    series: str,
+    name_by: Literal["folder", "patient", "study", "series"],
     overwrite: bool,
     processed: Path | None,
     results: Path | None,
@@ -98,6 +106,8 @@ def infer(
         format=format,
         probabilities=probabilities,
         any_points=any_points,
+        series=series,
+        name_by=name_by,
         options=options,
         overwrite=overwrite,
         roots=Roots.choose(processed=processed, results=results),

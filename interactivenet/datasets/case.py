@@ -29,6 +29,12 @@ class Scan:
     label: Volume | None = None
     prompts: tuple[Prompt, ...] = ()
 
+    @property
+    def series(self) -> tuple[str, ...]:
+        """SeriesInstanceUID of each channel that is DICOM."""
+        uids = (tags.get("SeriesInstanceUID", "") for tags in self.image.tags)
+        return tuple(uid for uid in uids if uid)
+
     @cached_property
     def objects(self) -> PromptObjects:
         """The objects in the label map."""
@@ -51,7 +57,7 @@ def read_scan(case: Case, modalities: int, labels: LabelNames | None = None) -> 
     prompts: tuple[Prompt, ...] = ()
     if case.interaction:
         grid = (case.images[0], image.source)
-        files = (case.interaction, *case.more_interactions)
+        files = case.all_interactions
         prompts = tuple(
             read_prompts(files if len(files) > 1 else case.interaction, labels, image=grid)
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,8 +60,11 @@ def match_cases(
     modalities: Sequence[str],
     *,
     labelled: bool,
+    aliases: Mapping[str, str] | None = None,
 ) -> Subset:
     """Match the files of three folders into cases; labelled: whether each needs a label.
+
+    aliases: name of an image -> name of its case, where that is another.
 
     An image is named CASE_0000 for the first modality and so on. One modality alone may leave
     the suffix out; there, a name that ends in four digits is a case of its own where the label
@@ -69,7 +72,8 @@ def match_cases(
     """
     label_files = stems(labels, READABLE) if labels else {}
     prompt_files = stems(interactions, PROMPT_SUFFIXES)
-    grouped = _group(stems(images, READABLE), set(label_files), set(prompt_files), len(modalities))
+    image_files = _called(stems(images, READABLE), aliases or {})
+    grouped = _group(image_files, set(label_files), set(prompt_files), len(modalities))
     result = Subset()
     for name, by_modality in sorted(grouped.items()):
         of_case = label_files.get(name, []), prompt_files.get(name, [])
@@ -89,6 +93,16 @@ def match_cases(
             message = f"{folder.name}/{files[name][0].name} belongs to no image"
             result.findings.append(Finding("warning", name, message))
     return result
+
+
+def _called(images: dict[str, list[Path]], aliases: Mapping[str, str]) -> dict[str, list[Path]]:
+    """Put names of cases in place of those of images, and keep the numbers of modalities."""
+    called: dict[str, list[Path]] = defaultdict(list)
+    for stem, paths in images.items():
+        match = SUFFIXED.fullmatch(stem)
+        number = f"_{match[2]}" if match else ""
+        called[f"{aliases[stem]}{number}" if stem in aliases else stem] += paths
+    return called
 
 
 def _group(

@@ -7,11 +7,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from interactivenet.datasets.case import Scan
+from interactivenet.datasets.dicom_cases import (
+    NameBy,
+    case_of,
+    dicom_name,
+    dicom_names,
+    is_study,
+    renamed,
+)
 from interactivenet.datasets.file_matching import SUFFIXED, match_cases, stems
 from interactivenet.datasets.stray_files import has_companion_name, nearest_file, unread_files
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError
-from interactivenet.imaging.io import READABLE, suffix_of
+from interactivenet.imaging.io import AS_IT_IS, READABLE, ReadOptions, suffix_of
 from interactivenet.prompts.checks import check_prompt
 from interactivenet.prompts.io import PROMPT_SUFFIXES
 from interactivenet.prompts.prompt import MARGIN_POINTS
@@ -38,20 +46,31 @@ def find_new_cases(
     interactions: Sequence[Path],
     labels: Path | None,
     modalities: Sequence[str],
+    *,
+    reading: ReadOptions = AS_IT_IS,
+    name_by: NameBy = "folder",
 ) -> NewCases:
     """Match images with points, and with labels where there are any.
 
     images: one folder of images named as in a task, or the files of one case in the order of the
-    modalities (a DICOM series is its folder).  interactions: a folder, or the file of one case, or
-    several.  labels: a folder, or one file. What belongs to no other file, or cannot be read, is a
-    case that failed. Raises RequestError where what is given does not fit together.
+    modalities (a DICOM series is its folder, or a tree of studies).  interactions: a folder, or the
+    file of one case, or several.  labels: a folder, or one file.  reading: how images are read.
+    name_by: where the names of cases come from; points may have these names, or those of the
+    folders. What belongs to no other file, or cannot be read, is a case that failed. Raises
+    RequestError where what is given does not fit together.
     """
     for path in (*images, *interactions, *([labels] if labels else [])):
         if not path.exists():
             raise RequestError(f"{path}: does not exist")
-    single = len(images) > 1 or not images[0].is_dir() or _is_series(images[0])
-    if single:
-        return _one_case(images, interactions, labels, modalities)
+    if reading.series and not any(path.is_dir() or not suffix_of(path) for path in images):
+        raise RequestError(
+            f"{images[0]} is not DICOM", field="series", value=reading.series,
+            expected="a DICOM folder to choose from",
+        )  # fmt: skip
+    first = images[0]
+    single = len(images) > 1 or not first.is_dir() or _is_series(first)
+    if single or is_study(first, interactions[0]):
+        return _one_case(images, interactions, labels, modalities, reading, name_by)
     if len(interactions) > 1 or not interactions[0].is_dir():
         given = f"{interactions[0]}: is one file" if len(interactions) == 1 else (
             f"{interactions[0]} and {len(interactions) - 1} more: are points of one case"
@@ -67,18 +86,32 @@ def find_new_cases(
             f"{images[0]}: holds no images: expected files such as CASE_0000.nii.gz, or one DICOM"
             " series"
         )
-    return _in_folders(images[0], interactions[0], labels, modalities)
+    return _in_folders(images[0], interactions[0], labels, modalities, reading, name_by)
 
 
 def _in_folders(
-    images: Path, points: Path, labels: Path | None, modalities: Sequence[str]
+    images: Path,
+    points: Path,
+    labels: Path | None,
+    modalities: Sequence[str],
+    reading: ReadOptions,
+    name_by: NameBy,
 ) -> NewCases:
-    matched = match_cases(images, labels, points, modalities, labelled=False)
+    names: dict[Path, str] = {}
+    unnamed: dict[Path, str] = {}
+    if name_by != "folder":
+        paths = [path for listed in stems(images, READABLE).values() for path in listed]
+        names, unnamed = dicom_names(paths, reading.series, name_by)
+    pointed = stems(points, PROMPT_SUFFIXES)
+    matched = match_cases(
+        images, labels, points, modalities, labelled=False,
+        aliases={path.name: name for path, name in names.items()
+                 if path.name not in pointed and case_of(path.name) not in pointed},
+    )  # fmt: skip
     new = NewCases()
     new.failures = {
         finding.case: finding.message for finding in matched.findings if finding.level == "error"
     }
-    pointed = stems(points, PROMPT_SUFFIXES)
     for name in [name for name, (path, *_) in pointed.items() if has_companion_name(path)]:
         del pointed[name]
     with_image = {case.name: case.images for case in matched.cases}
@@ -88,7 +121,7 @@ def _in_folders(
     unread_images = unread_files(images, READABLE, pointed)
     unread_points = unread_files(points, PROMPT_SUFFIXES, with_image)
     for case in matched.cases:
-        if reason := _dangling(case):
+        if reason := unnamed.get(case.images[0]) or _dangling(case):
             new.failures[case.name] = reason
         elif case.name in pointless:
             reason = unread_points.pop(case.name, "") or (
@@ -96,7 +129,9 @@ def _in_folders(
             )
             new.failures[case.name] = f"has no points in {points}: {reason}"
         else:
-            new.cases.append(case)
+            new.cases.append(replace(case, reading=reading))
+    new.cases, doubled = renamed(new.cases, names)
+    new.failures |= doubled
     for name, files in alone.items():
         reason = unread_images.pop(name, "") or (
             f"{points.name}/{files[0].name} belongs to none{nearest_file(name, pointless)}"
@@ -188,6 +223,8 @@ def _one_case(
     interactions: Sequence[Path],
     labels: Path | None,
     modalities: Sequence[str],
+    reading: ReadOptions,
+    name_by: NameBy,
 ) -> NewCases:
     if len(images) != len(modalities):
         raise RequestError(
@@ -199,7 +236,14 @@ def _one_case(
     name = images[0].name[: len(images[0].name) - len(suffix)] if suffix else images[0].name
     match = SUFFIXED.fullmatch(name)
     base = match[1] if match and match[2] == "0000" else name
-    case = Case(base, tuple(images))
+    case = Case(base, tuple(images), reading=reading)
+    names = [base, name]
+    if name_by != "folder":
+        try:
+            case = replace(case, name=dicom_name(images[0], reading.series, name_by))
+        except DataError as error:
+            return NewCases(failures={base: str(error)})
+        names.append(case.name)
     if len(interactions) > 1:
         for path in interactions:
             if path.is_dir():
@@ -208,18 +252,16 @@ def _one_case(
                 raise RequestError(f"{path}: is given twice, expected each file of points once")
         case = replace(case, interaction=interactions[0], more_interactions=tuple(interactions[1:]))
     else:
-        points = _of_case(interactions[0], (base, name), PROMPT_SUFFIXES)
+        points = _of_case(interactions[0], names, PROMPT_SUFFIXES)
         if points is None:
             hint = nearest_file(base, stems(interactions[0], PROMPT_SUFFIXES))
             raise RequestError(
                 f"{interactions[0]}: holds no points of {base}: expected {base}.json{hint}"
             )
         case = replace(case, interaction=points)
-    new = NewCases([case])
     if labels is not None:
-        label = _of_case(labels, (base, name), READABLE)
-        new.cases = [replace(case, label=label)]
-    return new
+        case = replace(case, label=_of_case(labels, names, READABLE))
+    return NewCases([case])
 
 
 def _of_case(path: Path, names: Sequence[str], suffixes: Sequence[str]) -> Path | None:

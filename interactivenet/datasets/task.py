@@ -115,6 +115,11 @@ class Case:
     reading: ReadOptions = AS_IT_IS
     more_interactions: tuple[Path, ...] = ()
 
+    @property
+    def all_interactions(self) -> tuple[Path, ...]:
+        """All files of points."""
+        return (self.interaction, *self.more_interactions) if self.interaction else ()
+
 
 @dataclass(frozen=True)
 class Task:

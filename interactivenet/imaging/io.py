@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -24,8 +24,8 @@ class ReadOptions:
     """How a file is read that can be read in several ways.
 
     use_form: which of a NIfTI header's two positions counts where they differ; '' for the sform,
-    where nothing depends on it.  series: which series of a DICOM folder, by number or UID; '' for
-    its only one.
+    where nothing depends on it.  series: which series of a DICOM folder, by number, UID or
+    description; '' for its only one.
     """
 
     use_form: Literal["", "sform", "qform"] = ""
@@ -45,13 +45,15 @@ def read_image(path: Path | str, options: ReadOptions = AS_IT_IS) -> Volume:
     """Read one image.
 
     Args:
-        path: a NIfTI (.nii, .nii.gz), MetaImage (.mha, .mhd) or NRRD (.nrrd) file, or the folder
-            of a DICOM series.
+        path: a NIfTI (.nii, .nii.gz), MetaImage (.mha, .mhd) or NRRD (.nrrd) file, the folder of a
+            DICOM series, or of studies with one series that is a volume, or a multi-frame DICOM
+            file.
         options: which of several ways to read it.
 
     Returns:
         The image with its voxels as (1, X, Y, Z) along RAS+, in the file's number type, and the
-        grid (shape, affine in mm) that it is stored on; its ``notes`` say what is doubtful.
+        grid (shape, affine in mm) that it is stored on; its ``notes`` say what is doubtful or was
+        left out, its ``tags`` of which patient, study and series a DICOM image is.
 
     Raises:
         DataError: the file, which is named, is not a complete 3D volume of finite values on an
@@ -199,12 +201,12 @@ def check_same_lattice(path: Path, grid: Geometry, reference: Path, expected: Ge
 
 def _read_stored(
     path: Path, options: ReadOptions
-) -> tuple[Array, Geometry, tuple[str, ...], dict[str, str]]:
+) -> tuple[Array, Geometry, tuple[str, ...], Mapping[str, str]]:
     try:
         if path.is_dir():
-            from interactivenet.imaging.itk import read_dicom
+            from interactivenet.imaging.dicom import read_dicom
 
-            return *read_dicom(path), {}
+            return read_dicom(path, options.series)
         if not path.exists():
             raise DataError("does not exist")
         suffix = suffix_of(path)
@@ -217,8 +219,18 @@ def _read_stored(
 
             with path.open("rb"):  # the system's own reason, where it may not be read
                 return *read_itk(path), {}
+        if path.suffix.lower() == ".dcm" or _is_dicom(path):
+            from interactivenet.imaging.dicom import read_dicom
+
+            return read_dicom(path, options.series)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}") from error
-    if path.suffix.lower() == ".dcm":
-        raise DataError("is a single DICOM file: expected the folder of its series")
     raise DataError(f"has no readable format: expected {', '.join(READABLE)} or a DICOM folder")
+
+
+def _is_dicom(path: Path) -> bool:
+    """Whether a file of any name has DICOM's mark."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"

@@ -185,7 +185,10 @@ class _Batch:
             members = [position[fold] for fold in output.folds]
             means = [average([of_prompt[index] for index in members]) for of_prompt in claims]
             segmentation = self.predictor.merged(prepared, means)
-            record = output.write(work.case.name, work.keys[output.folder], means, segmentation)
+            key = work.keys[output.folder]
+            record = output.write(
+                work.case.name, key, means, segmentation, series=prepared.scan.series
+            )
         return record
 
     def _failed(self, work: _Work, error: Exception) -> CaseResult:

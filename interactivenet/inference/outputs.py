@@ -68,8 +68,12 @@ class Output:
         key: CacheKey,
         claims: Sequence[PromptProbability],
         segmentation: Segmentation,
+        series: Sequence[str] = (),
     ) -> dict[str, Any]:
-        """Write a case's results, its record last; returns the record."""
+        """Write a case's results, its record last; returns the record.
+
+        series: UIDs of the DICOM series that it was segmented in.
+        """
         remove(self.record(case))  # while files change, none is marked done
         if self.nifti:
             write_label_array(self.label_map(case), segmentation.label, segmentation.source)
@@ -85,6 +89,8 @@ class Output:
             MADE_FROM: dict(key.content),
             "objects": [segmented.as_json() for segmented in segmentation.objects],
         }
+        if series:
+            record["series"] = list(series)
         write_json(self.record(case), record)
         return record
 
@@ -140,13 +146,19 @@ def case_key(
 def input_hashes(case: Case) -> dict[str, str]:
     """SHA-256 of the files of a case, by their names: images (of a DICOM folder, each) and points.
 
-    Raises DataError, naming the file, where one cannot be read.
+    The DICOM series that was asked for stands there, too. Raises DataError, naming the file, where
+    one cannot be read.
     """
-    files: list[Path] = []
+    files: dict[str, Path] = {}
     for image in case.images:
-        files += sorted(path for path in image.iterdir() if path.is_file()) if image.is_dir() else [
-            image
-        ]  # fmt: skip
-    if case.interaction:
-        files += [case.interaction, *case.more_interactions]
-    return {f"{path.parent.name}/{path.name}": sha256(path) for path in files}
+        if image.is_dir():
+            from interactivenet.imaging.dicom_files import regular_files
+
+            within = {path.relative_to(image): path for path in regular_files(image)}
+            files |= {f"{image.name}/{name.as_posix()}": path for name, path in within.items()}
+        else:
+            files[f"{image.parent.name}/{image.name}"] = image
+    for points in case.all_interactions:
+        files[f"{points.parent.name}/{points.name}"] = points
+    hashes = {name: sha256(path) for name, path in files.items()}
+    return {**hashes, "series": case.reading.series} if case.reading.series else hashes

@@ -122,19 +122,24 @@ class Predictor:
             self._networks.append(network.eval().to(self.device))
         self._batch = batch or _batch_size(self.plan, self.device)
 
-    def segment(self, image: ImageLike, points: PointsLike | None = None) -> Segmentation:
+    def segment(
+        self, image: ImageLike, points: PointsLike | None = None, *, series: str = ""
+    ) -> Segmentation:
         """Segment the objects that points mark in an image.
 
         Args:
             image: One of
 
-                - the path of an image (NIfTI, MetaImage, NRRD) or of a folder with a DICOM series;
+                - the path of an image (NIfTI, MetaImage, NRRD) or of a folder with a DICOM series,
+                  or with studies;
                 - a nibabel or SimpleITK image, or a :class:`Volume`;
                 - a sequence of these, one for each modality of the model, on one grid;
                 - a ``Case`` (paths) or a ``Scan`` (in memory), which may have their own prompts.
             points: The points of one object (N, 3) in mm along RAS+, a :class:`Prompt` or a
                 sequence of them, the path of a file of prompts, or None for a case's own; see
                 :meth:`Session.segment`.
+            series: Number, UID or description of the DICOM series to read, where a folder has
+                several.
 
         Returns:
             The label map on the grid of the image, and what is known of each object.
@@ -143,13 +148,14 @@ class Predictor:
             DataError: A file or an image cannot be used, or a point lies outside the image.
             RequestError: What is given is not an image, or not points.
         """
-        return self.open(image).segment(points)
+        return self.open(image, series=series).segment(points)
 
-    def open(self, image: ImageLike) -> Session:
+    def open(self, image: ImageLike, *, series: str = "") -> Session:
         """Read an image once, to prompt it many times.
 
         Args:
             image: As for :meth:`segment`.
+            series: The same.
 
         Returns:
             The session; ``session.segment(points)`` segments.
@@ -158,7 +164,7 @@ class Predictor:
             DataError: A file or an image cannot be used.
             RequestError: What is given is not an image.
         """
-        return Session(self, image)
+        return Session(self, image, series)
 
     def read(self, case: Case) -> Scan:
         """Read a case; raises DataError, naming the file, where one cannot be used."""

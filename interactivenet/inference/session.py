@@ -13,7 +13,13 @@ from interactivenet.datasets.case import Scan, read_scan
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError, naming
 from interactivenet.imaging.in_memory import as_volume
-from interactivenet.imaging.io import join_channels, read_image, suffix_of
+from interactivenet.imaging.io import (
+    AS_IT_IS,
+    ReadOptions,
+    join_channels,
+    read_image,
+    suffix_of,
+)
 from interactivenet.planning.plan import Plan
 from interactivenet.postprocessing.merging import Segmentation, average
 from interactivenet.prompts.io import read_prompts
@@ -55,9 +61,9 @@ class Session:
         >>> result = session.segment(points_mm)  # doctest: +SKIP
     """
 
-    def __init__(self, predictor: Predictor, image: ImageLike) -> None:
+    def __init__(self, predictor: Predictor, image: ImageLike, series: str = "") -> None:
         self.predictor = predictor
-        self.scan, self._path = open_scan(image, predictor.plan)
+        self.scan, self._path = open_scan(image, predictor.plan, ReadOptions(series=series))
 
     def segment(self, points: PointsLike | None = None) -> Segmentation:
         """Segment the objects that points mark.
@@ -91,9 +97,10 @@ class Session:
         return self.predictor.merged(prepared, [average(of_prompt) for of_prompt in claims])
 
 
-def open_scan(image: ImageLike, plan: Plan) -> tuple[Scan, Path]:
+def open_scan(image: ImageLike, plan: Plan, reading: ReadOptions = AS_IT_IS) -> tuple[Scan, Path]:
     """Read an image of any kind; return it and the path that messages call it by.
 
+    reading: how files are read; a ``Case`` says so itself.
     Raises DataError, naming the image, where it cannot be used or is not of the plan's modalities.
     """
     labels = LabelNames(plan.labels)
@@ -111,7 +118,7 @@ def open_scan(image: ImageLike, plan: Plan) -> tuple[Scan, Path]:
         ]
         if len(images) == 1 and not isinstance(images[0], str | PathLike):
             paths = [Path(UNNAMED)]
-        volumes = [_read(each, path) for each, path in zip(images, paths, strict=True)]
+        volumes = [_read(each, path, reading) for each, path in zip(images, paths, strict=True)]
         volume = volumes[0] if len(volumes) == 1 else join_channels(volumes, paths)
         path = paths[0]
         scan = Scan(path.name[: len(path.name) - len(suffix_of(path))], volume)
@@ -162,8 +169,8 @@ def as_prompts(points: PointsLike, plan: Plan, scan: Scan, path: Path) -> tuple[
     return (Prompt(label, positions, name),)
 
 
-def _read(image: Any, path: Path) -> Volume:
+def _read(image: Any, path: Path, reading: ReadOptions) -> Volume:
     if isinstance(image, str | PathLike):
-        return read_image(path)
+        return read_image(path, reading)
     with naming(path):
         return as_volume(image)

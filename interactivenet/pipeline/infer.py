@@ -8,9 +8,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+from interactivenet.datasets.dicom_cases import NameBy
 from interactivenet.datasets.inference_cases import check_output, check_scan, find_new_cases
 from interactivenet.datasets.task import EVALUATION, Roots
 from interactivenet.evaluation.evaluate import Evaluation
+from interactivenet.imaging.io import ReadOptions
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult, Output
@@ -50,6 +52,8 @@ def infer(
     format: Literal["nii.gz", "mha", "nrrd"] = "nii.gz",
     probabilities: bool = False,
     any_points: bool = False,
+    series: str = "",
+    name_by: NameBy = "folder",
     options: InferenceOptions | None = None,
     overwrite: bool = False,
     roots: Roots | None = None,
@@ -62,7 +66,7 @@ def infer(
     Args:
         task: Name of the task whose model is used.
         images: A folder of images, or the files of one case, one per modality; a DICOM series is
-            its folder.
+            its folder, or a tree of studies in which it is.
         interactions: A folder of files of points, named as the cases; or the file of one case, or
             several, each of other objects: of the only label, or named after their labels.
         output: Folder for the label maps.
@@ -72,6 +76,10 @@ def infer(
         format: Of the label maps.
         probabilities: Write ``CASE.npz``, too.
         any_points: Take any number of points, not six margin points.
+        series: Number, UID or description of the series to segment, where a DICOM folder has
+            several.
+        name_by: Where the names of DICOM cases come from: 'folder', 'patient' (PatientID), 'study'
+            or 'series' (PatientID and UID). Points and labels may have these names, too.
         options: How the networks are used: device, precision, mirroring.
         overwrite: Redo finished work.
         roots: Folders of the tasks; by default those of the environment variables.
@@ -90,7 +98,10 @@ def infer(
     check_output(output, [*scans, *points, *([labels] if labels else [])])
     trained = find_model(roots, task, None if model is None else str(model))
     settings = options.as_json()
-    new = find_new_cases(scans, points, labels, trained.plan.modalities)
+    new = find_new_cases(
+        scans, points, labels, trained.plan.modalities,
+        reading=ReadOptions(series=series), name_by=name_by,
+    )  # fmt: skip
     cases = new.cases
     target = Output(output, trained.folds, True, probabilities, f".{format}")
     for line in describe_model(trained, options):
@@ -100,7 +111,8 @@ def infer(
     arguments = {
         "task": task, "images": scans, "interactions": points, "output": output,
         "labels": labels, "mlflow": mlflow, "model": model, "format": format,
-        "probabilities": probabilities, "any_points": any_points, "overwrite": overwrite,
+        "probabilities": probabilities, "any_points": any_points, "series": series,
+        "name_by": name_by, "overwrite": overwrite,
         "options": options, "processed": roots.processed, "results": roots.results,
     }  # fmt: skip
     parameters = {"model": trained.name, "folds": list(trained.folds), **settings}

@@ -143,7 +143,7 @@ def test_an_image_is_read_once(knower, tmp_path, monkeypatch):
     path = tmp_path / "scan.nii.gz"
     write_volume(path, scan.image.array[0], scan.image.source)
     read, reader = [], session_module.read_image
-    monkeypatch.setattr(session_module, "read_image", lambda p: read.append(p) or reader(p))
+    monkeypatch.setattr(session_module, "read_image", lambda p, *_: read.append(p) or reader(p))
     session = knower.open(path)
     first = session.segment(scan.prompts[0].points)
     twice = session.segment([Prompt(1, scan.prompts[0].points), scan.prompts[0]])

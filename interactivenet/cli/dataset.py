@@ -95,8 +95,8 @@ def convert(
     """Import SOURCE as a raw task, then check it. SOURCE is never altered.
 
     SOURCE is a Medical Segmentation Decathlon folder (4D images become one file per modality),
-    an nnU-Net v2 dataset, or a plain folder with images/ and labels/. Files are hard-linked
-    where the disk allows it, and copied otherwise.
+    an nnU-Net dataset (v1 or v2), or a plain folder with images/ and labels/. Files are
+    hard-linked where the disk allows it, and copied otherwise; read-only files are copied.
     """
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
               help="Your own scans (images/ and labels/, or a Decathlon or nnU-Net dataset). The"
               " demo uses some of them and alters none.  [default: synthetic scans]")  # fmt: skip
 @click.option("-m", "--modality", "modalities", multiple=True, metavar="NAME",
-              help="Name of a modality of --data; use CT for a CT scan. Repeat the option for"
-              " several.")  # fmt: skip
+              help="Name of a modality of --data, if that does not name them; use CT for a CT scan."
+              " Repeat the option for several.")  # fmt: skip
 @click.option("-l", "--label", "labels", multiple=True, metavar="NAME",
               help="Name of a label of --data, as for 'dataset convert'. Repeat the option for"
               " several.")  # fmt: skip

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import os
 import re
-import shutil
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from interactivenet.datasets.file_matching import stems
-from interactivenet.datasets.formats import Source, SourceCase
+from interactivenet.datasets.placing import place, remove_tree
+from interactivenet.datasets.sources import Source, SourceCase
 from interactivenet.errors import DataError, RequestError, describe_failure, naming
 from interactivenet.imaging.io import (
     READABLE,
@@ -23,10 +22,12 @@ from interactivenet.imaging.io import (
     write_label_array,
     write_volume,
 )
-from interactivenet.system.files import read_object, replacing, write_json
+from interactivenet.system.files import read_object, write_json
 
 #: what an imported task was made from, in its folder
 RECORD = "import.json"
+#: failures to write that are not one case's fault
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def _mark(source: Source, *settings: object) -> str:
@@ -50,12 +51,13 @@ def import_cases(
 ) -> Iterator[str]:
     """Write the source's cases into the raw task folder ``target``, yielding their names.
 
-    Files are hard-linked, or copied where that is impossible or ``copy`` is set; 4D images
-    become one file per modality, and with ``merge_labels`` every foreground value becomes 1 in
-    new files. The folder appears under its name only when it is complete, with ``import.json``,
-    which names the source and the cases left out. An import that was stopped is continued; one
-    that was done before is left as it is, and yields nothing. Raises RequestError where the folder
-    exists and is something else.
+    Files are hard-linked, or copied where that is impossible, where they are read-only (a link
+    would share that) or ``copy`` is set; copies can be written to. 4D images become one file per
+    modality, and with ``merge_labels`` every foreground value becomes 1 in new files. The folder
+    appears under its name only when it is complete, with ``import.json``, which names the source
+    and the cases left out. An import that was stopped is continued; one that was done before is
+    left as it is, and yields nothing. Raises RequestError where the folder exists and is something
+    else, or the disk is full.
     """
     mark = _mark(source, merge_labels, copy)
     partial = target.with_name(f".{target.name}.importing-{mark}")
@@ -67,7 +69,7 @@ def import_cases(
     try:
         for begun in target.parent.glob(f".{target.name}.importing-*"):
             if begun != partial:  # from files or with settings that have changed
-                shutil.rmtree(begun)
+                remove_tree(begun)
         for case in source.cases:
             images, labels = partial / f"images{case.subset}", partial / f"labels{case.subset}"
             images.mkdir(parents=True, exist_ok=True)
@@ -76,10 +78,15 @@ def import_cases(
                     _import_label(case, case.label, labels, copy, merge_labels)
                 _import_images(case, images, len(source.modalities), copy)
             except DataError as error:
+                cause = error.__cause__
+                if isinstance(cause, OSError) and cause.errno in _OF_THE_DISK:  # of all cases
+                    raise RequestError(describe_failure(error)) from error
                 left_out[case.name] = describe_failure(error)
                 _remove_case(case.name, images, labels)
             yield case.name
         record = {"kind": source.kind, "source": str(source.folder.resolve()), "mark": mark}
+        for leftover in partial.glob("*/.*"):  # of an import that was killed while copying
+            remove_tree(leftover) if leftover.is_dir() else leftover.unlink()
         write_json(partial / RECORD, {**record, "left_out": left_out})
         partial.rename(target)
     except OSError as error:
@@ -94,7 +101,7 @@ def _remove_case(name: str, images: Path, labels: Path) -> None:
     for folder, is_its in ((images, image.fullmatch), (labels, name.__eq__)):
         for stem, paths in stems(folder, READABLE).items():
             for path in paths if is_its(stem) else ():
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                remove_tree(path) if path.is_dir() else path.unlink()
 
 
 def _import_images(case: SourceCase, folder: Path, modalities: int, copy: bool) -> None:
@@ -107,12 +114,12 @@ def _import_images(case: SourceCase, folder: Path, modalities: int, copy: bool) 
             volume = read_image(path)
             write_volume(folder / f"{stem}.mha", volume.array[0], volume.source)
         else:
-            _place(path, folder / f"{stem}{suffix_of(path)}", copy)
+            place(path, folder / f"{stem}{suffix_of(path)}", copy)
 
 
 def _import_label(case: SourceCase, label: Path, folder: Path, copy: bool, merge: bool) -> None:
     if not merge and not _has_parts(label):
-        _place(label, folder / f"{case.name}{suffix_of(label)}", copy)
+        place(label, folder / f"{case.name}{suffix_of(label)}", copy)
         return
     path = folder / f"{case.name}.nii.gz"
     if not path.exists():
@@ -153,18 +160,3 @@ def _split(case: SourceCase, folder: Path, modalities: int) -> None:
             raise DataError(f"has {array.shape[3]} channels, expected {modalities} modalities")
     for index, target in enumerate(targets):
         write_volume(target, geometry.to_ras(array[..., index]), geometry)
-
-
-def _place(source: Path, target: Path, copy: bool) -> None:
-    """Hard-link or copy a file, or copy a DICOM folder, under its final name in one step."""
-    if target.exists():
-        return
-    with replacing(target) as temporary:
-        if source.is_dir():
-            shutil.copytree(source, temporary)
-            return
-        if not copy:
-            with suppress(OSError):  # another disk, or no hard links here
-                os.link(source.resolve(), temporary)
-                return
-        shutil.copyfile(source, temporary)

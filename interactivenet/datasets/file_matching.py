@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from interactivenet.datasets.findings import Finding
+from interactivenet.datasets.stray_files import COMPANION_FOLDERS
 from interactivenet.datasets.task import Case
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import READABLE, suffix_of
@@ -41,16 +42,10 @@ def stems(folder: Path, suffixes: Sequence[str]) -> dict[str, list[Path]]:
         suffix = suffix_of(path, suffixes)
         if path.name.startswith(".") or not (suffix or path.is_dir()):
             continue
+        if path.name in COMPANION_FOLDERS:
+            continue
         by_stem[path.name[: len(path.name) - len(suffix)] if suffix else path.name].append(path)
     return by_stem
-
-
-def find_cases(task: Path, subset: str, modalities: Sequence[str]) -> Subset:
-    """Match images, label and prompt file of every case of a task's subset, 'Tr' or 'Ts'."""
-    images, labels, prompts = (
-        task / f"{kind}{subset}" for kind in ("images", "labels", "interactions")
-    )
-    return match_cases(images, labels, prompts, modalities, labelled=subset == "Tr")
 
 
 def match_cases(

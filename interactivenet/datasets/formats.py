@@ -1,76 +1,35 @@
-"""Datasets of other programs: recognising them, and which files belong to which case."""
+"""Datasets of other programs: recognising them."""
 
 from __future__ import annotations
 
 import random
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from interactivenet.datasets.file_matching import SUFFIXED, stems
+from interactivenet.datasets.dataset_json import LIST, read_dataset_json
+from interactivenet.datasets.layouts import EXPECTED, described_layout
+from interactivenet.datasets.sources import Source, match_files, without_unusable_names
 from interactivenet.errors import RequestError
-from interactivenet.imaging.io import READABLE, suffix_of
+from interactivenet.imaging.io import READABLE
 from interactivenet.prompts.prompt import LabelNames
-from interactivenet.system.files import read_json
-
-
-@dataclass(frozen=True)
-class SourceCase:
-    """One case of a source.
-
-    images: modality -> file; where ``stacked``, one 4D file of all modalities.
-    """
-
-    subset: str  # "Tr" or "Ts"
-    name: str
-    images: Mapping[int, Path]
-    label: Path | None = None
-    stacked: bool = False
-
-
-@dataclass(frozen=True)
-class Source:
-    """A dataset to import. Modalities or labels are empty where it does not name them.
-
-    left_out: case -> why it cannot be imported.
-    """
-
-    kind: str
-    folder: Path
-    modalities: tuple[str, ...]
-    labels: LabelNames
-    cases: tuple[SourceCase, ...] = field(repr=False)
-    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_source(folder: Path, labels: LabelNames | None = None) -> Source:
-    """Recognise a dataset: Decathlon, nnU-Net v2, or a plain folder of images/ and labels/.
+    """Recognise a dataset: Decathlon, nnU-Net, or a plain folder of images/ and labels/.
 
     labels: names to take in place of the source's own.
     Raises RequestError where it is none of these, or where no case of it can be imported.
     """
-    path = folder / "dataset.json"
-    if path.exists():
-        content = read_json(path)
-        if isinstance(content, dict) and "channel_names" in content:
-            source = _nnunet(folder, content, labels)
-        elif isinstance(content, dict) and "modality" in content and "training" in content:
-            source = _decathlon(folder, content, labels)
-        else:
-            raise RequestError(
-                f"{path}: is neither a Decathlon dataset (keys 'modality', 'training') nor"
-                " nnU-Net v2 (key 'channel_names')"
-            )
-    elif (folder / "images").is_dir():
+    if (folder / LIST).exists():
+        source = read_dataset_json(folder, labels)
+    elif (folder / "images").is_dir() and (folder / "labels").is_dir():
         source = _plain(folder, labels)
     else:
         raise RequestError(
-            f"{folder}: no dataset found: expected dataset.json (Decathlon, nnU-Net v2), or the"
-            " folders images and labels"
+            f"{folder}: no dataset found: {described_layout(folder)}", expected=EXPECTED
         )
-    source = _without_repeated(source)
+    source = without_unusable_names(source)
     if not source.cases:
         reasons = "; ".join(
             f"{name} {reason}" for name, reason in list(source.left_out.items())[:3]
@@ -79,7 +38,7 @@ def find_source(folder: Path, labels: LabelNames | None = None) -> Source:
             f"{folder}: no case of this {source.kind} dataset can be imported"
             + (f": {reasons}" if reasons else "")
         )
-    return source
+    return replace(source, notes=(*source.notes, *_unused_folders(source)))
 
 
 def some_of(source: Source, cases: int | None, test_cases: int, seed: int) -> Source:
@@ -103,140 +62,36 @@ def some_of(source: Source, cases: int | None, test_cases: int, seed: int) -> So
     return replace(source, cases=tuple(sorted(chosen, key=lambda case: case.name)))
 
 
-def _without_repeated(source: Source) -> Source:
-    """Leave out cases that share a name: they would become one."""
-    counts = Counter((case.subset, case.name) for case in source.cases)
-    repeated = {name: number for (_, name), number in counts.items() if number > 1}
-    left_out = {
-        **source.left_out,
-        **{name: f"{number} cases have this name" for name, number in repeated.items()},
-    }
-    cases = tuple(case for case in source.cases if case.name not in repeated)
-    return replace(source, cases=cases, left_out=left_out)
-
-
-def _decathlon(folder: Path, content: Mapping[str, Any], labels: LabelNames | None) -> Source:
-    try:
-        modality = content["modality"]
-        modalities = tuple(str(modality[key]) for key in sorted(modality, key=int))
-        names = _label_names((int(value), name) for value, name in content["labels"].items())
-        listed = [("Tr", folder / e["image"], folder / e["label"]) for e in content["training"]]
-        for entry in content.get("test", []):
-            image = folder / (entry["image"] if isinstance(entry, dict) else entry)
-            label = folder / "labelsTs" / image.name
-            listed.append(("Ts", image, label if label.exists() else None))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RequestError(
-            f"{folder / 'dataset.json'}: is not a Decathlon dataset: {error!r}"
-        ) from error
-    cases = [
-        SourceCase(
-            subset, image.name.removesuffix(suffix_of(image)), {0: image}, label,
-            stacked=len(modalities) > 1,
-        )
-        for subset, image, label in listed
-    ]  # fmt: skip
-    kept, left_out = _existing(cases)
-    return Source("Decathlon", folder, modalities, labels or names, kept, left_out)
-
-
-def _nnunet(folder: Path, content: Mapping[str, Any], labels: LabelNames | None) -> Source:
-    path = folder / "dataset.json"
-    try:
-        channels = content["channel_names"]
-        modalities = tuple(str(channels[key]) for key in sorted(channels, key=int))
-        ending = str(content["file_ending"])
-        given = dict(content["labels"])
-        regions = [name for name, value in given.items() if isinstance(value, list)]
-        if "ignore" in given:
-            raise RequestError(f"{path}: has an 'ignore' label, which is not supported")
-        if regions and labels is None:
-            raise RequestError(
-                f"{path}: labels {', '.join(map(repr, regions))} are regions of several values:"
-                " name the values of the label maps with `labels=['VALUE=NAME']`"
-            )
-        labels = labels or _label_names((int(value), name) for name, value in given.items())
-        listed = dict(content.get("dataset") or {})
-        cases = [
-            SourceCase(
-                "Tr",
-                name,
-                {i: (folder / image).resolve() for i, image in enumerate(entry["images"])},
-                (folder / entry["label"]).resolve(),
-            )
-            for name, entry in sorted(listed.items())
-        ]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RequestError(f"{path}: is not an nnU-Net v2 dataset: {error!r}") from error
-    if ending not in READABLE:
-        raise RequestError(f"{path}: file ending '{ending}', expected {', '.join(READABLE)}")
-    kept, left_out = _existing(cases)
-    for subset in ("Ts",) if listed else ("Tr", "Ts"):
-        images = stems(folder / f"images{subset}", (ending,))
-        maps = stems(folder / f"labels{subset}", (ending,))
-        cases_of_subset, problems = _match(images, maps, subset, numbered=True)
-        kept, left_out = (*kept, *cases_of_subset), {**left_out, **problems}
-    return Source("nnU-Net v2", folder, modalities, labels, kept, left_out)
-
-
 def _plain(folder: Path, labels: LabelNames | None) -> Source:
-    images, maps = stems(folder / "images", READABLE), stems(folder / "labels", READABLE)
-    cases, left_out = _match(images, maps, "Tr", numbered=False)
-    count = 1 + max((index for case in cases for index in case.images), default=0)
+    cases, left_out = match_files(folder / "images", folder / "labels", "Tr", READABLE)
+    numbers = {index for case in cases for index in case.images} or {0}
+    if 0 not in numbers:
+        raise RequestError(
+            f"{folder / 'images'}: its images are numbered from _{min(numbers):04d}",
+            expected="_0000 for the first modality",
+        )
+    count = 1 + max(numbers)
     return Source("plain", folder, ("",) * count, labels or LabelNames({}), cases, left_out)
 
 
-def _label_names(pairs: Iterable[tuple[int, str]]) -> LabelNames:
-    """Collect labels but the background; raises RequestError for a value given twice."""
-    names: dict[int, str] = {}
-    for value, name in sorted(pairs):
-        if value in names:
-            raise RequestError(f"label value {value} has two names: {names[value]}, {name}")
-        if value:
-            names[value] = str(name)
-    return LabelNames(names)
-
-
-def _match(
-    images: Mapping[str, list[Path]], maps: Mapping[str, list[Path]], subset: str, *, numbered: bool
-) -> tuple[tuple[SourceCase, ...], dict[str, str]]:
-    """Match images to label maps by name; ``numbered``: every image ends in _0000 or so."""
-    grouped: dict[str, dict[int, Path]] = {}
-    left_out: dict[str, str] = {}
-    for stem, paths in sorted(images.items()):
-        suffixed = SUFFIXED.fullmatch(stem)
-        whole = not numbered and (stem in maps or not suffixed or suffixed[1] not in maps)
-        if len(paths) > 1:
-            names = ", ".join(path.name for path in paths)
-            left_out[stem] = f"has {len(paths)} image files, expected one: {names}"
-        elif whole:
-            grouped.setdefault(stem, {})[0] = paths[0]
-        elif suffixed:
-            grouped.setdefault(suffixed[1], {})[int(suffixed[2])] = paths[0]
-        else:
-            left_out[stem] = f"{paths[0].name} has no modality suffix such as _0000"
-    cases = []
-    for name, by_modality in sorted(grouped.items()):
-        files = maps.get(name, [])
-        if len(files) > 1:
-            names = ", ".join(path.name for path in files)
-            left_out[name] = f"has {len(files)} label files, expected one: {names}"
-        elif not files and subset == "Tr":
-            left_out[name] = "has no label"
-        else:
-            cases.append(SourceCase(subset, name, by_modality, files[0] if files else None))
-    for name in sorted(set(maps) - set(grouped)):
-        left_out.setdefault(name, "has a label but no image")
-    return tuple(cases), left_out
-
-
-def _existing(cases: list[SourceCase]) -> tuple[tuple[SourceCase, ...], dict[str, str]]:
-    """Separate the cases whose files all exist from the others, which are left out by name."""
-    kept, left_out = [], {}
-    for case in cases:
-        missing = [p for p in (*case.images.values(), case.label) if p and not p.exists()]
-        if missing:
-            left_out[case.name] = f"{missing[0]} does not exist"
-        else:
-            kept.append(case)
-    return tuple(kept), left_out
+def _unused_folders(source: Source) -> Iterator[str]:
+    """Say which folders of a source hold nothing that is imported."""
+    used = {
+        part
+        for case in source.cases
+        for path in (*case.images.values(), case.label)
+        if path
+        for part in path.resolve().parents
+    }
+    expected = ("imagesTr", "labelsTr", "imagesTs", "labelsTs", "images", "labels")
+    names = [
+        path.name
+        for path in sorted(source.folder.iterdir())
+        if path.is_dir()
+        and path.name not in expected
+        and not path.name.startswith((".", "__"))
+        and path.resolve() not in used
+    ]
+    if names:
+        some = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+        yield f"nothing was taken from {'folders' if len(names) > 1 else 'folder'} {some}"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from interactivenet.datasets.file_matching import find_cases
 from interactivenet.datasets.findings import Finding
+from interactivenet.datasets.stray_files import check_folder_names
 from interactivenet.datasets.task import Case, Task, simulated_files
+from interactivenet.datasets.task_files import find_cases
 from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.imaging.components import label_counts
 from interactivenet.imaging.geometry import Array, Geometry
@@ -52,6 +53,9 @@ class TaskCheck:
     use_subtypes: bool = False
 
     def __post_init__(self) -> None:
+        kinds = ("images", "labels", "interactions")
+        expected = [f"{kind}{subset}" for kind in kinds for subset in _SUBSETS]
+        check_folder_names(self.folder, expected)
         subsets = {subset: find_cases(self.folder, subset, self.modalities) for subset in _SUBSETS}
         self.findings = [finding for subset in subsets.values() for finding in subset.findings]
         in_both = {case.name for case in subsets["Tr"].cases} & {

@@ -102,16 +102,25 @@ def nearest(name: str, others: Iterable[str], alike: float = _ALIKE) -> str:
     return by_small[found[0]] if found else ""
 
 
-def nearest_file(name: str, files: Mapping[str, Sequence[Path]]) -> str:
+def nearest_file(
+    name: str, files: Mapping[str, Sequence[Path]], complete: Container[str] = ()
+) -> str:
     """Name the file whose case is probably meant, ' (nearest: FOLDER/FILE)', '' for none.
 
-    files: case -> its files.
+    files: case -> its files.  complete: cases that lack nothing; one of these is meant only where
+    its numbers are the same, as patient_3 is another than patient_2.
     """
-    found = nearest(name, files)
+    incomplete = [other for other in files if other not in complete]
+    same = [other for other in files if _numbers(other) == _numbers(name)]
+    found = nearest(name, incomplete) or nearest(name, same)
     if not found:
         return ""
     path = files[found][0]
     return f" (nearest: {path.parent.name}/{path.name})"
+
+
+def _numbers(name: str) -> list[int]:
+    return [int(digits) for digits in re.findall(r"[0-9]+", name)]
 
 
 def check_folder_names(task: Path, expected: Sequence[str]) -> None:

@@ -7,12 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interactivenet.errors import DataError, RequestError
+from interactivenet.errors import DataError, RequestError, naming
 from interactivenet.grand_challenge.settings import POINTS, AlgorithmSettings
 from interactivenet.imaging.io import READABLE, suffix_of
 from interactivenet.system.files import read_json
 
 LIST = "inputs.json"
+#: what every input says of itself
+_TEXTS = ("slug", "relative_path")
+_EXPECTED = '[{"socket": {"slug", "relative_path", "is_image_kind" or "super_kind"}}]'
+_IMAGE_KINDS = ("Image", "Segmentation", "Heat Map", "Displacement field", "DICOM Image Set")
+#: endings of the voxels of a .mhd file
+_VOXELS = (".raw", ".zraw")
+#: bytes of a part of a path; files in a message
+_LONGEST, _MOST = 200, 4
 
 
 @dataclass(frozen=True)
@@ -32,8 +40,9 @@ class Inputs:
 def find_inputs(folder: Path, modalities: tuple[str, ...], settings: AlgorithmSettings) -> Inputs:
     """Find the images and the points of the case in ``/input``.
 
-    With ``inputs.json``, the list of interfaces ("interface" or "socket": slug, kind, super_kind,
-    relative_path), it alone counts; without, images are ``images/SLUG/UUID.mha`` and values
+    With ``inputs.json``, the list of inputs ("socket", formerly "interface": slug, relative_path,
+    and is_image_kind, formerly super_kind), it alone counts; without, images are in
+    ``images/SLUG/``, as one ``UUID.mha`` or the ``UID.dcm`` of a DICOM series, and values are
     ``SLUG.json``. Raises RequestError naming what is there, where something is not or is not clear.
     """
     images, values = _listed(folder) if (folder / LIST).exists() else _flat(folder)
@@ -49,7 +58,7 @@ def find_inputs(folder: Path, modalities: tuple[str, ...], settings: AlgorithmSe
                 f" {' or '.join(slugs)}, found {_names(images)}",
                 remedy="name it under 'images' in the settings",
             )
-        chosen.append(_one_file(images[fitting[0]]))
+        chosen.append(_one_image(images[fitting[0]]))
     if len({path.resolve() for path in chosen}) < len(chosen):
         raise RequestError(
             f"{folder}: the same image fits several of the modalities {', '.join(modalities)}",
@@ -71,27 +80,73 @@ def find_inputs(folder: Path, modalities: tuple[str, ...], settings: AlgorithmSe
 def _listed(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
     path = folder / LIST
     content = read_json(path)
+    if not isinstance(content, list):
+        raise DataError(f"{path}: is not a list of inputs, expected {_EXPECTED}")
     images: dict[str, Path] = {}
     values: dict[str, Path] = {}
-    try:
+    with naming(path):
         for entry in content:
-            socket = entry.get("socket") or entry["interface"]
-            texts = [socket[key] for key in ("slug", "super_kind", "relative_path")]
-            if not all(isinstance(text, str) and text.isprintable() for text in texts):
-                raise TypeError
-            slug, kind, relative = texts
+            socket = _socket(entry)
+            slug = socket["slug"]
             if slug in images or slug in values:
-                raise DataError(f"{path}: holds {slug} twice")
-            place = folder / relative
-            if not place.resolve().is_relative_to(folder.resolve()):
-                raise DataError(f"{path}: {relative} lies outside of {folder}")
-            (images if kind == "Image" else values)[slug] = place
-    except (TypeError, KeyError, AttributeError) as error:
-        raise DataError(
-            f"{path}: is not a list of interfaces, expected"
-            ' [{"interface": {"slug", "kind", "super_kind", "relative_path"}}]'
-        ) from error
+                raise DataError(f"holds {slug} twice")
+            place = _place(folder, socket["relative_path"])
+            if _is_image(socket):
+                images[slug] = place
+            elif place.suffix.lower() == ".json":
+                values[slug] = place
     return images, values
+
+
+def _socket(entry: Any) -> dict[str, Any]:
+    """Return what an entry says of its input: under "socket", formerly "interface", or both."""
+    given = [entry.get(key) for key in ("socket", "interface")] if isinstance(entry, dict) else []
+    sockets = [socket for socket in given if socket is not None]
+    for socket in sockets:
+        texts = [socket.get(key) for key in _TEXTS] if isinstance(socket, dict) else [None]
+        if not all(isinstance(text, str) and text and text.isprintable() for text in texts):
+            raise DataError(f"has an entry that is not an input's, expected {_EXPECTED}")
+    if not sockets:
+        raise DataError(f"has an entry that is not an input's, expected {_EXPECTED}")
+    if len({tuple(socket[key] for key in _TEXTS) for socket in sockets}) > 1:
+        raise DataError(
+            f"has an entry whose socket ({sockets[0]['slug']}) and interface"
+            f" ({sockets[1]['slug']}) differ in slug or relative_path"
+        )
+    merged: dict[str, Any] = {**sockets[-1], **sockets[0]}
+    return merged
+
+
+def _is_image(socket: Mapping[str, Any]) -> bool:
+    """Whether an input is an image: as it says in one of the ways that there have been."""
+    said = {
+        "is_image_kind": socket.get("is_image_kind"),
+        "super_kind": socket["super_kind"] == "Image" if socket.get("super_kind") else None,
+        "kind": socket["kind"] in _IMAGE_KINDS if socket.get("kind") else None,
+    }
+    answers = {key: answer for key, answer in said.items() if isinstance(answer, bool)}
+    if not answers:
+        return str(socket["relative_path"]).startswith("images/")
+    first = next(iter(answers.values()))
+    if answers.get("super_kind", first) != first:
+        raise DataError(f"says of {socket['slug']} both that it is an image and that it is not")
+    return first
+
+
+def _place(folder: Path, relative: str) -> Path:
+    """Return the path of an input, which must lie in its folder."""
+    parts = relative.split("/")
+    if any(not part or part.startswith(".") or "\\" in part or len(part.encode()) > _LONGEST
+           for part in parts):  # fmt: skip
+        raise DataError(
+            f"has the relative_path {relative!r}", expected="one such as images/ct-image"
+        )
+    if relative == LIST:
+        raise DataError(f"has itself as the relative_path of an input, {relative!r}")
+    place = folder / relative
+    if not place.resolve().is_relative_to(folder.resolve()):
+        raise DataError(f"{relative} lies outside of {folder}")
+    return place
 
 
 def _flat(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
@@ -101,15 +156,42 @@ def _flat(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
     return images, {path.stem: path for path in sorted(folder.glob("*.json"))}
 
 
-def _one_file(place: Path) -> Path:
-    """The image in the folder of an interface."""
+def _one_image(place: Path) -> Path:
+    """Return the image in the folder of an input: its only image file, or the folder of a series.
+
+    Raises RequestError naming the files where they are anything else.
+    """
     if place.is_file():
         return place
-    files = sorted(place.glob("[!.]*"))
-    if len(files) != 1:
-        names = ", ".join(file.name for file in files) or "none"
-        raise RequestError(f"{place}: has {len(files)} files ({names}), expected one image")
-    return files[0]
+    if not place.is_dir():
+        raise RequestError(f"{place}: does not exist", expected="the folder of an image")
+    entries = sorted(place.glob("[!.]*"))
+    images = [path for path in entries if suffix_of(path, READABLE)]
+    others = [path for path in entries if path not in images]
+    if len(images) == 1 and (not others or (images[0].suffix.lower() == ".mhd"
+                             and all(suffix_of(path, _VOXELS) for path in others))):  # fmt: skip
+        return images[0]
+    if entries and not images and all(map(_is_dicom, entries)):
+        return place
+    some = ", ".join(path.name for path in entries[:_MOST]) or "none"
+    more = " ..." if len(entries) > _MOST else ""
+    raise RequestError(
+        f"{place}: has {len(entries)} files ({some}{more})",
+        expected=f"one image ({', '.join(READABLE)}), or the files of one DICOM series",
+    )
+
+
+def _is_dicom(path: Path) -> bool:
+    """Whether a file is DICOM, by its name or by its content."""
+    if not path.is_file():
+        return False
+    if path.suffix.lower() == ".dcm":
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
 
 
 def _names(inputs: Mapping[str, Any]) -> str:
@@ -117,4 +199,4 @@ def _names(inputs: Mapping[str, Any]) -> str:
 
 
 def _number(slugs: list[str]) -> str:
-    return f"{len(slugs)} inputs could be the" if slugs else "there is no"
+    return f"{len(slugs)} inputs ({', '.join(slugs)}) could be the" if slugs else "there is no"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from interactivenet.datasets.conversion import RECORD, import_cases
 from interactivenet.datasets.findings import Finding
-from interactivenet.datasets.formats import Source, find_source, some_of
+from interactivenet.datasets.formats import find_source, some_of
 from interactivenet.datasets.integrity import TaskCheck
 from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
+from interactivenet.datasets.sources import Source
 from interactivenet.datasets.task import Roots, Task, check_task_name, record_failures, set_aside
 from interactivenet.errors import RequestError
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
@@ -108,7 +109,7 @@ def convert_dataset(
 
     Args:
         source: Folder of a Medical Segmentation Decathlon dataset (4D images become one file per
-            modality), of an nnU-Net v2 dataset, or one with ``images/`` and ``labels/``.
+            modality), of an nnU-Net dataset (v1 or v2), or one with ``images/`` and ``labels/``.
         task: Name of the task to make, such as 'Task101_LIVER'.
         modalities: Their names, where the source does not name them.
         labels: Names of the label values, instead of the source's own.
@@ -137,13 +138,24 @@ def convert_dataset(
     dataset = some_of(find_source(Path(source), labels), cases, test_cases, seed)
     names = LabelNames({1: merge_labels}) if merge_labels is not None else dataset.labels
     modalities = modalities or tuple(name for name in dataset.modalities if name)
-    _check_names(dataset, modalities, names)
+    check_modalities(dataset, modalities)
+    if not names.names:
+        raise RequestError(
+            f"{dataset.folder} does not name its labels",
+            field="labels",
+            expected="a name for each",
+        )
     reporter.say(f"{dataset.kind} dataset, {counted(len(dataset.cases), 'case')} -> {folder}")
     imported = import_cases(dataset, folder, copy=copy, merge_labels=merge_labels is not None)
     if not sum(1 for _ in reporter.track(imported, len(dataset.cases), "imported")):
         reporter.say(f"{folder} is already imported: it is only checked again")
     left_out = read_object(folder / RECORD).get("left_out", {})
-    reporter.findings([Finding("error", case, reason) for case, reason in left_out.items()])
+    reporter.findings(
+        [
+            *(Finding("error", case, reason) for case, reason in left_out.items()),
+            *(Finding("warning", "", note) for note in dataset.notes),
+        ]
+    )
     record_failures(folder, "convert", recorded_reasons(left_out, reporter))
     return _check(folder, modalities, names, jobs, reporter, left_out=left_out)
 
@@ -179,8 +191,8 @@ def make_phantoms(
     return _check(folder, settings.modalities, names, jobs, reporter)
 
 
-def _check_names(source: Source, modalities: Sequence[str], names: LabelNames) -> None:
-    """Raise RequestError where a source's modalities or labels have no names, or too many."""
+def check_modalities(source: Source, modalities: Sequence[str]) -> None:
+    """Raise RequestError unless the names given, or the source's own, name each modality once."""
     if not modalities:
         raise RequestError(
             f"{source.folder} does not name its modalities",
@@ -194,9 +206,11 @@ def _check_names(source: Source, modalities: Sequence[str], names: LabelNames) -
             f" {', '.join(modalities)}",
             field="modalities",
         )
-    if not names.names:
+    if twice := [name for name, count in Counter(modalities).items() if count > 1]:
         raise RequestError(
-            f"{source.folder} does not name its labels", field="labels", expected="a name for each"
+            f"{source.folder} has several modalities named '{twice[0]}'",
+            field="modalities",
+            expected="another name for each",
         )
 
 

@@ -234,7 +234,9 @@ def _infer_step(purpose: str, task: str, subset: str) -> Step:
 
 
 def _import_step(options: DemoOptions) -> Step:
-    """Import own scans, with names for what the data does not name."""
+    """Import own scans, with names for labels that the data does not name."""
+    from interactivenet.pipeline.dataset import check_modalities
+
     folder = Path(options.data).resolve()
     source = find_source(folder, LabelNames.parse(options.labels) if options.labels else None)
     try:
@@ -242,9 +244,7 @@ def _import_step(options: DemoOptions) -> Step:
     except RequestError as error:
         raise RequestError(str(error), remedy="take fewer with `cases` and `test_cases`") from error
     modalities = options.modalities
-    if not modalities and not all(source.modalities):
-        count = len(source.modalities)
-        modalities = ("image",) if count == 1 else tuple(f"image_{i}" for i in range(count))
+    check_modalities(source, modalities or tuple(filter(None, source.modalities)))
     labels = options.labels
     if not labels and not options.merge_labels and not source.labels.names:
         values: set[int] = set()

@@ -40,10 +40,12 @@ _WHOLE = (
 
 
 def read_grand_challenge(path: Path) -> NamedPoints:
-    """Read grand-challenge "Multiple points" JSON: LPS mm."""
+    """Read grand-challenge "Multiple points" or "Point" JSON: LPS mm."""
     content = read_json(path)
     if isinstance(content, dict) and "markups" in content:
         return read_slicer(path)
+    if isinstance(content, dict) and content.get("type") == "Point" and "points" not in content:
+        content = {**content, "type": "Multiple points", "points": [content]}
     if _are_clicks(content):
         raise DataError(
             "holds clicks as autoPET has them, in voxel indices, expected 'Multiple points' (points"

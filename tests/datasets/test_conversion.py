@@ -200,12 +200,11 @@ def broken(tmp_path, change):
 REFUSED = {
     "an ignore label": (lambda s, c: c["labels"].update(ignore=2), "'ignore' label"),
     "2D files": (lambda s, c: c.update(file_ending=".png"), "file ending '.png'"),
-    "no channel names": (lambda s, c: c.pop("channel_names"), "is neither a Decathlon dataset"),
-    "no labels": (lambda s, c: c.pop("labels"), "is not an nnU-Net v2 dataset"),
-    "labels the wrong way round": (
-        lambda s, c: c.update(labels={"0": "background", "1": "a"}),
-        "is not an nnU-Net v2 dataset",
+    "no channel names": (
+        lambda s, c: c.pop("channel_names"),
+        "lacks 'modality' and 'channel_names'",
     ),
+    "no labels": (lambda s, c: c.pop("labels"), "lacks 'labels'"),
     "a value with two names": (
         lambda s, c: c.update(labels={"background": 0, "a": 1, "b": 1}),
         "label value 1 has two names",

@@ -210,13 +210,13 @@ def other_grid(folder):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (spoil_list, "is not a list of interfaces"),
-        (climb, r"\.\./\.\./etc lies outside"),
+        (spoil_list, "is not a list of inputs"),
+        (climb, r"has the relative_path '\.\./\.\./etc'"),
         (second_image, "has 2 files"),
         (five_points, "has 5 points, expected 6"),
         (other_grid, "grid differs"),
         (listed_twice, "holds ct-image twice"),
-        (null_path, "is not a list of interfaces"),
+        (null_path, "has an entry that is not an input"),
         (twelve_points, "has 12 points, expected 6: a second object's points have '#2'"),
         (no_points, "holds no points"),
     ],

@@ -72,12 +72,12 @@ def test_own_scans_are_imported_with_the_labels_that_they_have(tmp_path):
     for number in range(4):
         write_volume(tmp_path / "images" / f"c{number}.nii.gz", image_array(0), GRID)
         write_label_array(tmp_path / "labels" / f"c{number}.nii.gz", 3 * label_array(), GRID)
-    options = DemoOptions(data=str(tmp_path), cases=2, test_cases=1)
+    options = DemoOptions(data=str(tmp_path), cases=2, test_cases=1, modalities=("MR",))
     first = command(demo_steps(options)[0])
     values = sorted({3 * int(value) for value in set(label_array().ravel().tolist())} - {0})
     assert first == (
         f"interactivenet dataset convert {tmp_path} -t Task999_DEMO --cases 2 --test-cases 1"
-        f" -m image {' '.join(f'-l {value}=label_{value}' for value in values)}"
+        f" -m MR {' '.join(f'-l {value}=label_{value}' for value in values)}"
     )
     named = replace(options, modalities=("CT",), merge_labels="tumour")
     assert command(demo_steps(named)[0]).endswith("-m CT --merge-labels tumour")
@@ -229,3 +229,23 @@ def test_large_samples_are_planned_with_larger_voxels(tmp_path):
     assert parsed(coarser)["spacing"] == coarser.arguments["spacing"]
     shape, spacing = np.array((144, 120, 72)), np.array((0.9766, 0.9766, 3.27))
     assert (voxels >= spacing).all() and 30_000 < np.prod(shape * spacing / voxels) < 80_000
+
+
+def test_own_scans_of_unknown_modality_are_asked_about_as_convert_does(tmp_path):
+    """A CT that is not called CT is normalised as if it were MR: nobody can tell from the file."""
+    for number in range(4):
+        write_volume(tmp_path / "scans/images" / f"c{number}.nii.gz", image_array(0), GRID)
+        write_label_array(tmp_path / "scans/labels" / f"c{number}.nii.gz", label_array(), GRID)
+
+    def reason(*words):
+        done = CliRunner().invoke(main, [*words, "-l", "tumour"])
+        assert done.exit_code == 2, done.output
+        return done.output.strip().splitlines()[-1]
+
+    source = str(tmp_path / "scans")
+    asked = reason("demo", "--data", source, "-o", str(tmp_path / "demo"))
+    assert "-m / --modality" in asked and "does not name its modalities" in asked
+    assert asked == reason("dataset", "convert", source, "-t", "Task999_DEMO")
+    two = reason("demo", "--data", source, "-m", "CT", "-m", "MR", "-o", str(tmp_path / "demo"))
+    assert "has 1 modality, 2 names were given: CT, MR" in two
+    assert not (tmp_path / "demo").exists()

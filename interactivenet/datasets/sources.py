@@ -1,0 +1,174 @@
+"""A dataset of another program: its cases, and which files belong to which."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from interactivenet.datasets.file_matching import SUFFIXED, stems
+from interactivenet.datasets.stray_files import nearest_file, unread_files
+from interactivenet.imaging.io import READABLE, suffix_of
+from interactivenet.prompts.prompt import LabelNames
+
+#: bytes of a case's name, so that what is appended still fits into a file name
+_LONGEST = 200
+
+
+@dataclass(frozen=True)
+class SourceCase:
+    """One case of a source.
+
+    images: modality -> file; where ``stacked``, one 4D file of all modalities.
+    """
+
+    subset: str  # "Tr" or "Ts"
+    name: str
+    images: Mapping[int, Path]
+    label: Path | None = None
+    stacked: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """A dataset to import. Modalities or labels are empty where it does not name them.
+
+    left_out: case -> why it cannot be imported.  notes: what is imported otherwise than one may
+    expect, or not at all.
+    """
+
+    kind: str
+    folder: Path
+    modalities: tuple[str, ...]
+    labels: LabelNames
+    cases: tuple[SourceCase, ...] = field(repr=False)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def without_unusable_names(source: Source) -> Source:
+    """Leave out cases that share a name, as they would become one, and names that are none."""
+    counts = Counter((case.subset, case.name) for case in source.cases)
+    unusable = {name: f"{number} cases have this name"
+                for (_, name), number in counts.items() if number > 1}  # fmt: skip
+    unusable |= {case.name: "its name cannot be a file's"
+                 for case in source.cases if not _is_file_name(case.name)}  # fmt: skip
+    cases = tuple(case for case in source.cases if case.name not in unusable)
+    return replace(source, cases=cases, left_out={**source.left_out, **unusable})
+
+
+def match_files(
+    images: Path, labels: Path, subset: str, suffixes: tuple[str, ...], *, modalities: int = 0
+) -> tuple[tuple[SourceCase, ...], dict[str, str]]:
+    """Match the images of a folder to the label maps of another by their names.
+
+    suffixes: of both.  modalities: how many there are, numbered _0000 and so on, where a single
+    one may leave out the number; 0 where the names must tell. Returns the cases, and case -> why
+    one cannot be used: nothing in the folders goes unmentioned but companions.
+    """
+    files, maps = stems(images, suffixes), stems(labels, suffixes)
+    grouped: dict[str, dict[int, list[Path]]] = {}
+    left_out: dict[str, str] = {}
+    for stem, paths in sorted(files.items()):
+        if problem := next(filter(None, map(_problem_of_folder, paths)), ""):
+            left_out[stem] = problem
+            maps.pop(stem, None)
+            continue
+        suffixed = SUFFIXED.fullmatch(stem)
+        if modalities:
+            whole = modalities == 1 and (stem in maps or not suffixed)
+        else:
+            whole = stem in maps or not suffixed or suffixed[1] not in maps
+        if whole:
+            grouped.setdefault(stem, {}).setdefault(0, []).extend(paths)
+        elif suffixed:
+            by_modality = grouped.setdefault(suffixed[1], {})
+            by_modality.setdefault(int(suffixed[2]), []).extend(paths)
+        else:
+            left_out[stem] = f"{paths[0].name} has no modality suffix such as _0000"
+    unread = {**unread_files(labels, suffixes), **unread_files(images, suffixes)}
+    unmatched = {name: paths for name, paths in maps.items() if name not in grouped}
+    cases = []
+    for name, by_modality in sorted(grouped.items()):
+        label_files = maps.get(name, [])
+        if problem := _several(by_modality, label_files):
+            left_out[name] = problem
+        elif not label_files and subset == "Tr":
+            left_out[name] = unread.pop(name, f"has no label{nearest_file(name, unmatched)}")
+        else:
+            label = label_files[0] if label_files else None
+            by_index = {index: paths[0] for index, paths in by_modality.items()}
+            cases.append(SourceCase(subset, name, by_index, label))
+    for name in unmatched:
+        known = {base: next(iter(found.values())) for base, found in grouped.items()}
+        reason = f"has a label but no image{nearest_file(name, known, maps)}"
+        left_out.setdefault(name, unread.pop(name, reason))
+    for name, reason in unread.items():
+        left_out[name] = f"{left_out[name]}; {reason}" if name in left_out else reason
+    kept, missing = existing(case for case in cases if case.name not in left_out)
+    return kept, {**left_out, **missing}
+
+
+def existing(cases: Iterable[SourceCase]) -> tuple[tuple[SourceCase, ...], dict[str, str]]:
+    """Separate the cases whose files all exist from the others, which are left out by name."""
+    kept, left_out = [], {}
+    for case in cases:
+        files = [*case.images.values(), *([case.label] if case.label else [])]
+        if problems := [problem for path in files if (problem := missing(path))]:
+            left_out[case.name] = problems[0]
+        else:
+            kept.append(case)
+    return tuple(kept), left_out
+
+
+def missing(path: Path) -> str:
+    """Say why there is no file at a path, '' where there is one."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        if path.is_symlink():
+            return f"{path} is a link to {path.readlink()}, which leads nowhere"
+        return f"{path} does not exist"
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror or error}"
+    except ValueError as error:  # a name that none can have
+        return f"{path} cannot be a path: {error}"
+    return ""
+
+
+def stem_of(path: Path) -> str:
+    """Return an image file's name without the suffix of its format."""
+    return path.name[: len(path.name) - len(suffix_of(path, READABLE))]
+
+
+def _problem_of_folder(path: Path) -> str:
+    """Say why a folder among images is no DICOM series, by the names in it; '' for any other."""
+    if not path.is_dir():
+        return ""
+    try:
+        inside = [entry.name for entry in sorted(path.iterdir()) if suffix_of(entry, READABLE)]
+    except OSError as error:
+        return f"{path.parent.name}/{path.name} cannot be read: {error.strerror or error}"
+    if not inside:
+        return ""
+    return f"is a folder of images ({inside[0]} ...), expected an image or a DICOM series"
+
+
+def _several(by_modality: Mapping[int, list[Path]], labels: list[Path]) -> str:
+    """Say which file of a case is there more than once, '' for none."""
+    for kind, files in (*(("image", paths) for paths in by_modality.values()), ("label", labels)):
+        if len(files) > 1:
+            names = ", ".join(path.name for path in files)
+            return f"has {len(files)} {kind} files, expected one: {names}"
+    return ""
+
+
+def _is_file_name(name: str) -> bool:
+    """Whether a case's name can become a file's, in the folder where that belongs."""
+    return (
+        bool(name)
+        and not name.startswith(".")
+        and not any(char in "/\\" or not char.isprintable() for char in name)
+        and len(name.encode(errors="surrogateescape")) <= _LONGEST
+    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
-from interactivenet.imaging.io import check_same_lattice, read_channels, read_label
+from interactivenet.imaging.io import check_same_lattice, read_channels, read_label, short_names
 from interactivenet.imaging.volume import Volume
 from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt, points_outside
@@ -21,12 +22,18 @@ class Scan:
     image: (C, X, Y, Z), channels in modality order.
     label: (1, X, Y, Z) on the same lattice, values of the task's labels; None where unknown.
     prompts: the objects to segment.
+    files: names of the channels' files, for messages; empty where there are none.
     """
 
     name: str
     image: Volume
     label: Volume | None = None
     prompts: tuple[Prompt, ...] = ()
+    files: tuple[str, ...] = ()
+
+    def channel_names(self, modalities: Sequence[str]) -> tuple[str, ...]:
+        """Return what the channels are called in messages: their files, or their modalities."""
+        return self.files or tuple(modalities)
 
     @cached_property
     def objects(self) -> PromptObjects:
@@ -57,4 +64,4 @@ def read_scan(case: Case, modalities: int, labels: LabelNames | None = None) -> 
                     f"{case.interaction}: {outside} of {len(prompt.points)} points of label"
                     f" {prompt.label} lie outside the image ({image.grid})"
                 )
-    return Scan(case.name, image, label, prompts)
+    return Scan(case.name, image, label, prompts, short_names(case.images))

@@ -83,6 +83,7 @@ class Output:
         record = {
             "case": case,
             MADE_FROM: dict(key.content),
+            "notes": list(segmentation.notes),
             "objects": [segmented.as_json() for segmented in segmentation.objects],
         }
         write_json(self.record(case), record)
@@ -132,6 +133,7 @@ def case_key(
             "weights": {str(number): weights[number] for number in folds},
             "postprocessing": asdict(model.postprocessing),
             "calibration": asdict(calibration) if calibration else None,
+            "training_set": asdict(model.training) if model.training else None,
             **options,
         }
     )

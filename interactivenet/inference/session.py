@@ -13,7 +13,7 @@ from interactivenet.datasets.case import Scan, read_scan
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError, naming
 from interactivenet.imaging.in_memory import as_volume
-from interactivenet.imaging.io import join_channels, read_image, suffix_of
+from interactivenet.imaging.io import join_channels, read_image, short_names, suffix_of
 from interactivenet.planning.plan import Plan
 from interactivenet.postprocessing.merging import Segmentation, average
 from interactivenet.prompts.io import read_prompts
@@ -113,7 +113,9 @@ def open_scan(image: ImageLike, plan: Plan) -> tuple[Scan, Path]:
         volumes = [_read(each, path) for each, path in zip(images, paths, strict=True)]
         volume = volumes[0] if len(volumes) == 1 else join_channels(volumes, paths)
         path = paths[0]
-        scan = Scan(path.name[: len(path.name) - len(suffix_of(path))], volume)
+        files = short_names(paths) if len(paths) == len(volume.array) else ()
+        name = path.name[: len(path.name) - len(suffix_of(path))]
+        scan = Scan(name, volume, files=files)
     channels = len(scan.image.array)
     if channels != len(plan.modalities):
         raise DataError(

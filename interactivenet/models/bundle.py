@@ -17,7 +17,7 @@ from typing import Any
 from interactivenet import __version__
 from interactivenet.datasets.task import Roots
 from interactivenet.errors import DataError, RequestError
-from interactivenet.models.model import Model, chosen, own_model
+from interactivenet.models.model import Model, chosen, own_model, parse_training_set
 from interactivenet.models.model_card import render_card
 from interactivenet.planning.plan import Plan
 from interactivenet.system.files import read_json, sha256, write_bytes, write_json, write_text
@@ -33,6 +33,9 @@ _FIELDS = {
     "schema_version", "version", "libraries", *_OF_PLAN, *ABOUT, "plan", "weights", "checkpoint",
     "postprocessing", "uncertainty", "digest",
 }  # fmt: skip
+#: fields that bundles of earlier versions do not have; without it, what a model was trained on is
+#: not known
+_LATER = {"training_set"}
 
 
 def bundle_content(model: Model, about: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -50,6 +53,7 @@ def bundle_content(model: Model, about: Mapping[str, Any] | None = None) -> dict
         **dict.fromkeys(ABOUT),
         **(about or {}),
         **model.choices(),
+        "training_set": asdict(model.training) if model.training else None,
         "weights": dict(zip(names, model.digests, strict=True)),
         "plan": plan,
         "libraries": libraries(),
@@ -94,7 +98,7 @@ def read_description(folder: Path) -> dict[str, Any]:
             f"{path}: schema_version is {version}, but this version of InteractiveNet reads"
             f" {BUNDLE_VERSION}"
         )
-    if differing := set(content) ^ _FIELDS:
+    if differing := (set(content) - _LATER) ^ _FIELDS:
         name = min(differing)
         raise DataError(f"{path}: field {name} is {'unknown' if name in content else 'missing'}")
     kinds: dict[str, tuple[type, ...]] = {
@@ -140,6 +144,9 @@ def read_bundle(folder: Path) -> Model:
         files[int(name[len("fold_") : -len(".safetensors")])] = folder / name
     try:
         choices = chosen(content)
+        training = parse_training_set(content.get("training_set"))
+        if training is not None and len(training.channels) != len(plan.modalities):
+            raise ValueError("field training_set must have a channel per modality")
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
     if content["digest"] != (actual := _digest(content)):
@@ -150,7 +157,8 @@ def read_bundle(folder: Path) -> Model:
     numbers = sorted(files)
     return Model(
         plan=plan, weights=tuple(files[number] for number in numbers), folds=tuple(numbers),
-        name=f"{plan.task}, deployed, folds {', '.join(map(str, numbers))}, in {folder}", **choices,
+        name=f"{plan.task}, deployed, folds {', '.join(map(str, numbers))}, in {folder}",
+        training=training, **choices,
     )  # fmt: skip
 
 

@@ -62,11 +62,11 @@ def write_report(
     rows: Sequence[Row],
     summary: Mapping[str, Any],
     failures: Mapping[str, str],
-    notes: Mapping[str, Sequence[str]],
     figures: Sequence[Path],
     pictures: Mapping[str, Path],
     calibration: Mapping[str, Any] | None = None,
     tolerance_mm: float = TOLERANCE_MM,
+    notes: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Write the report of all objects as a self-contained HTML file.
 
@@ -106,7 +106,7 @@ def write_report(
         metrics=[METRIC[name] for name in summary["all"]["metrics"]],
         of_groups=[METRIC[name] for name in _OF_GROUPS if name in summary["all"]["metrics"]],
         failures=failures,
-        notes=notes,
+        notes=notes or {},
         figures=[
             (figure.stem, _CAPTIONS.get(figure.stem, figure.stem.replace("_", " ")), _png(figure))
             for figure in figures

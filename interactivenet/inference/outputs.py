@@ -133,7 +133,7 @@ def case_key(
             "weights": {str(number): weights[number] for number in folds},
             "postprocessing": asdict(model.postprocessing),
             "calibration": asdict(calibration) if calibration else None,
-            "training_set": asdict(model.training) if model.training else None,
+            "training_set": model.training.as_json() if model.training else None,
             **options,
         }
     )

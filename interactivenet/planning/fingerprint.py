@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -255,7 +255,7 @@ class Fingerprint:
                 }
                 for index, name in enumerate(self.modalities)
             },
-            "training_set": asdict(TrainingSet.of(self.cases, self.modalities)),
+            "training_set": TrainingSet.of(self.cases, self.modalities).as_json(),
         }
 
 

@@ -8,9 +8,10 @@ floor at least, and by more where few cases were seen (:func:`widened`). Nothing
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import permutations
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -113,6 +114,18 @@ class TrainingSet:
 
     __pydantic_config__: ClassVar[Any] = _STRICT
 
+    def __post_init__(self) -> None:
+        if self.cases < 1:
+            raise ValueError(f"cases must be 1 or more, got {self.cases}")
+        of_channels = [
+            seen
+            for channel in self.channels
+            for seen in (*channel.inside, *channel.around, channel.spread, channel.contrast)
+        ]
+        for low, high in (self.points, *self.spacing_mm, *self.box_mm, self.box_ml, *of_channels):
+            if low > high:
+                raise ValueError(f"ranges must go from low to high, got {low} to {high}")
+
     @staticmethod
     def of(cases: Sequence[CaseFacts], modalities: Sequence[str]) -> TrainingSet:
         """Collect what was measured on cases; there is at least one, with an object."""
@@ -130,6 +143,11 @@ class TrainingSet:
                 for index, name in enumerate(modalities)
             ),
         )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        content: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return content
 
     def unlike(self, image: Volume, prompt: Prompt) -> tuple[str, ...]:
         """Say in what an object's points, voxels and values differ from all that was seen.

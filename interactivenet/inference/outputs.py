@@ -87,6 +87,7 @@ class Output:
         record = {
             "case": case,
             MADE_FROM: dict(key.content),
+            "notes": list(segmentation.notes),
             "objects": [segmented.as_json() for segmented in segmentation.objects],
         }
         if series:
@@ -138,6 +139,7 @@ def case_key(
             "weights": {str(number): weights[number] for number in folds},
             "postprocessing": asdict(model.postprocessing),
             "calibration": asdict(calibration) if calibration else None,
+            "training_set": model.training.as_json() if model.training else None,
             **options,
         }
     )

@@ -18,6 +18,7 @@ from interactivenet.imaging.io import (
     ReadOptions,
     join_channels,
     read_image,
+    short_names,
     suffix_of,
 )
 from interactivenet.planning.plan import Plan
@@ -121,7 +122,9 @@ def open_scan(image: ImageLike, plan: Plan, reading: ReadOptions = AS_IT_IS) -> 
         volumes = [_read(each, path, reading) for each, path in zip(images, paths, strict=True)]
         volume = volumes[0] if len(volumes) == 1 else join_channels(volumes, paths)
         path = paths[0]
-        scan = Scan(path.name[: len(path.name) - len(suffix_of(path))], volume)
+        files = short_names(paths) if len(paths) == len(volume.array) else ()
+        name = path.name[: len(path.name) - len(suffix_of(path))]
+        scan = Scan(name, volume, files=files)
     channels = len(scan.image.array)
     if channels != len(plan.modalities):
         raise DataError(

@@ -89,18 +89,13 @@ def check_prompt(
         )
 
 
-def prompt_notes(prompts: Sequence[Prompt], grid: Geometry) -> tuple[str, ...]:
-    """Say what a user should know of a case's points, each once, where they can be used.
-
-    grid: of the case's image.
-    """
+def prompt_notes(prompts: Sequence[Prompt]) -> tuple[str, ...]:
+    """Say what a user should know of the files of a case's points, each once."""
     notes: dict[str, None] = {}
     for prompt in prompts:
         notes.update(dict.fromkeys(prompt.notes))
         if background := _background_note(prompt):
             notes[background] = None
-        for doubt in arrangement_doubts(prompt, grid):
-            notes[f"prompt of label {prompt.label}: {doubt}"] = None
     return tuple(notes)
 
 
@@ -125,6 +120,6 @@ def arrangement_doubts(prompt: Prompt, grid: Geometry) -> list[str]:
 
 def _background_note(prompt: Prompt) -> str:
     count = len(prompt.negative)
-    return (
-        f"{count} background point{'s are' if count > 1 else ' is'} not used yet" if count else ""
-    )
+    if not count:
+        return ""
+    return f"{count} background point{'s are' if count > 1 else ' is'} not used yet"

@@ -112,9 +112,39 @@ def test_background_points_are_kept_with_the_result_and_change_nothing(infer, tm
     write_prompts(points, [Prompt(1, POINTS, "tumour", negative=background)])
     done = infer("-i", path, "-in", points)
     assert done.exit_code == 0, done.output
-    (segmented,) = json.loads((tmp_path / "out/scan.json").read_text())["objects"]
+    record = json.loads((tmp_path / "out/scan.json").read_text())
+    (segmented,) = record["objects"]
     np.testing.assert_allclose(segmented["background"], background)
+    assert "2 background points are not used yet" in record["notes"]
+    assert "2 background points are not used yet" in done.output
     assert (tmp_path / "out/scan.nii.gz").read_bytes() == plain
+
+
+def test_a_slip_of_the_hand_is_told_and_to_be_looked_at_first(infer, tmp_path):
+    path, points = image(tmp_path / "scan.nii.gz"), tmp_path / "scan.mrk.json"
+    content = json.loads(slicer(points, "F").read_text())
+    controls = content["markups"][0]["controlPoints"]
+    controls[3]["position"] = controls[1]["position"]
+    controls.append({"label": "F-7", "position": [0, 0, 0], "positionStatus": "undefined"})
+    points.write_text(json.dumps(content))
+    done = infer("-i", path, "-in", points)
+    assert done.exit_code == 0, done.output
+    record = json.loads((tmp_path / "out/scan.json").read_text())
+    (segmented,) = record["objects"]
+    assert segmented["look"] is True and "F-2 and F-4 lie within" in " ".join(segmented["reasons"])
+    assert "F-7 (undefined) was left out" in " ".join(record["notes"])
+    for said in ("review first: scan", "F-2 and F-4 lie within", "F-7 (undefined)"):
+        assert said in " ".join(done.output.split()), done.output
+
+
+def test_what_was_left_out_explains_missing_points(infer, tmp_path):
+    path, given = image(tmp_path / "scan.nii.gz"), tmp_path / "scan.mrk.json"
+    content = json.loads(slicer(given, "F").read_text())
+    content["markups"][0]["controlPoints"][5]["positionStatus"] = "undefined"
+    given.write_text(json.dumps(content))
+    assert infer("-i", path, "-in", given).exit_code == 1
+    reason = failures(tmp_path)["scan"]
+    assert "has 5 points, expected 6" in reason and "F-6 (undefined) was left out" in reason
 
 
 def test_the_remedy_is_spelled_as_the_option(infer, tmp_path):

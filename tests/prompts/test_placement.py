@@ -6,7 +6,7 @@ import pytest
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import read_label
-from interactivenet.prompts.checks import check_prompt, prompt_notes
+from interactivenet.prompts.checks import arrangement_doubts, check_prompt, prompt_notes
 from interactivenet.prompts.placement import (
     check_inside,
     describe_outside,
@@ -35,7 +35,7 @@ def named(points, **more):
 def test_points_inside_are_not_spoken_of():
     assert describe_outside(named(INSIDE), GRID) == ""
     check_inside(named(INSIDE), GRID)
-    assert prompt_notes([named(INSIDE)], GRID) == ()
+    assert prompt_notes([named(INSIDE)]) == () and arrangement_doubts(named(INSIDE), GRID) == []
 
 
 def test_a_point_outside_is_named_with_its_distance():
@@ -88,8 +88,8 @@ def test_a_point_six_centimetres_off_is_named(number, direction):
     affine = np.diag([1.0, 1, 1, 1])
     affine[:3, 3] = -100
     big = Geometry((220, 220, 220), affine)
-    (note,) = prompt_notes([named(points)], big)
-    assert f"prompt of label 1: F-{number + 1} lies {distance:.1f} mm from the nearest" in note
+    (note,) = arrangement_doubts(named(points), big)
+    assert f"F-{number + 1} lies {distance:.1f} mm from the nearest" in note
 
 
 @pytest.mark.parametrize("radii", [(40, 5, 5), (5, 5, 45), (40, 40, 40), (45, 8, 45), (2, 2, 2)])
@@ -147,7 +147,7 @@ def test_a_doubled_point_is_named(shift):
     points = INSIDE.copy()
     points[3] = points[1] + shift
     assert doubled_points(named(points), GRID) == [(1, 3)]
-    (note,) = prompt_notes([named(points)], GRID)
+    (note,) = arrangement_doubts(named(points), GRID)
     assert "F-2 and F-4 lie within a voxel of each other" in note
 
 
@@ -179,7 +179,7 @@ def test_doubts_are_warnings_of_the_check():
 
 def test_a_note_that_several_objects_share_is_told_once():
     one = named(INSIDE, negative=np.zeros((1, 3)))
-    assert prompt_notes([one, one], GRID) == ("1 background point is not used yet",)
+    assert prompt_notes([one, one]) == ("1 background point is not used yet",)
 
 
 @pytest.mark.parametrize("points", [INSIDE[:5], INSIDE * [1, 1, 0] + IN_PLANE])

@@ -67,7 +67,9 @@ class Prompt:
         object.__setattr__(self, "point_names", tuple(names))
 
     def with_points(self, points: NDArray[np.float64]) -> Prompt:
-        """Return the same object with other points, which have numbers for names."""
+        """Return the same object with these points; others than its own are called by numbers."""
+        if np.array_equal(points, self.points):
+            return self
         return replace(self, points=points, point_names=())
 
     def call(self, number: int) -> str:

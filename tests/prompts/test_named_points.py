@@ -142,4 +142,5 @@ def test_a_prompt_with_other_points_keeps_its_background():
     other = prompt.with_points(np.ones((3, 3)))
     assert (other.label, other.name, other.point_names) == (2, "a", ("1", "2", "3"))
     np.testing.assert_array_equal(other.negative, prompt.negative)
+    assert prompt.with_points(prompt.points.copy()) is prompt
     assert Prompt(1, np.zeros((1, 3))).negative.shape == (0, 3)

@@ -10,8 +10,8 @@ from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, naming
 from interactivenet.imaging.io import check_same_lattice, read_channels, read_label, short_names
 from interactivenet.imaging.volume import Volume
+from interactivenet.prompts.arrangement import check_inside
 from interactivenet.prompts.io import read_prompts
-from interactivenet.prompts.placement import check_inside
 from interactivenet.prompts.prompt import LabelNames, Prompt
 from interactivenet.prompts.prompt_objects import PromptObjects
 

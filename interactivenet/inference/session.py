@@ -23,8 +23,8 @@ from interactivenet.imaging.io import (
 )
 from interactivenet.planning.plan import Plan
 from interactivenet.postprocessing.merging import Segmentation, average
+from interactivenet.prompts.arrangement import check_inside
 from interactivenet.prompts.io import read_prompts
-from interactivenet.prompts.placement import check_inside
 from interactivenet.prompts.prompt import LabelNames, Prompt
 
 if TYPE_CHECKING:

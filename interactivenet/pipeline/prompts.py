@@ -9,9 +9,9 @@ from interactivenet.datasets.task import Roots, Task
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import read_image, suffix_of
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.prompts.arrangement import describe_outside
 from interactivenet.prompts.io import TEXT_SUFFIXES, read_prompts, write_prompts
 from interactivenet.prompts.named_points import shared_background
-from interactivenet.prompts.placement import describe_outside
 from interactivenet.prompts.prompt import LabelNames, Prompt
 
 

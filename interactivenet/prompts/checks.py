@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.prompts.placement import describe_outside, doubled_points, far_point
+from interactivenet.prompts.arrangement import describe_outside, doubled_points, far_point
 from interactivenet.prompts.prompt import (
     MARGIN_POINTS,
     Prompt,

@@ -6,14 +6,14 @@ import pytest
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import read_label
-from interactivenet.prompts.checks import arrangement_doubts, check_prompt, prompt_notes
-from interactivenet.prompts.placement import (
+from interactivenet.prompts.arrangement import (
     check_inside,
     describe_outside,
     doubled_points,
     far_point,
     outside_mm,
 )
+from interactivenet.prompts.checks import arrangement_doubts, check_prompt, prompt_notes
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.prompts.prompt_objects import PromptObjects
 from interactivenet.prompts.simulation import SimulationOptions, draw_points, find_objects

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -50,6 +51,15 @@ class _Reporting(click.Command):
                 callback=_remember_debug,
             )
         )
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the command line; an option that takes one value is refused if given twice."""
+        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        for option, count in Counter(order).items():
+            if count > 1 and isinstance(option, click.Option) and _takes_one(option):
+                name = " / ".join(sorted(option.opts, key=len))
+                raise Refusal(f"{name}: is given {count} times, expected once")
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         # MLflow reports its use to its makers unless it is told not to, or a user allows it
@@ -120,6 +130,15 @@ class LazyGroup(Group):
         """Write the help's list of subcommands, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self._at.items()])
+
+
+def _takes_one(option: click.Option) -> bool:
+    """Whether a second value of an option would silently replace the first.
+
+    A flag given twice says the same twice, unless it can be switched off again.
+    """
+    plain_flag = option.is_flag and not option.secondary_opts
+    return not (option.multiple or option.count or plain_flag)
 
 
 def _remember_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:

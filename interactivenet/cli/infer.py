@@ -35,8 +35,9 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
 @click.option("-i", "--images", multiple=True, type=DataPath("reads"), metavar="PATH",
               help="Folder of images; or, for a single case, an image file or DICOM folder (of a"
               " series, or of studies), once per modality.")  # fmt: skip
-@click.option("-in", "--interactions", type=DataPath("reads"), metavar="PATH",
-              help="Folder of points files named like the cases, or a single file.")  # fmt: skip
+@click.option("-in", "--interactions", multiple=True, type=DataPath("reads"), metavar="PATH",
+              help="Folder of points files named like the cases; or, for a single case, its file,"
+              " or several, each of other objects.")  # fmt: skip
 @click.option("-o", "--output", type=DataPath("writes"), metavar="FOLDER",
               help="Folder for the label maps.")  # fmt: skip
 @click.option("-l", "--labels", type=DataPath("reads"), metavar="PATH",
@@ -65,7 +66,7 @@ def infer(
     /,
     task: str | None,
     images: tuple[Path, ...],
-    interactions: Path | None,
+    interactions: tuple[Path, ...],
     output: Path | None,
     labels: Path | None,
     mlflow: bool,
@@ -91,8 +92,8 @@ def infer(
     name = required(task, "-t / --task")
     if not images:
         raise click.UsageError("Missing option '-i / --images'.")
-    if interactions is None or output is None:
-        missing = "-in / --interactions" if interactions is None else "-o / --output"
+    if not interactions or output is None:
+        missing = "-o / --output" if interactions else "-in / --interactions"
         raise click.UsageError(f"Missing option '{missing}'.")
     result = run_stage(
         name,

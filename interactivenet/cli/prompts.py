@@ -17,7 +17,7 @@ def prompts() -> None:
 
 
 @prompts.command("convert")
-@click.argument("source", type=DataPath("reads"))
+@click.argument("source", nargs=-1, required=True, type=DataPath("reads"))
 @click.argument("target", type=DataPath("writes", dir_okay=False))
 @task_option
 @click.option(
@@ -29,22 +29,27 @@ def prompts() -> None:
     "--image", type=DataPath("reads"),
     help="Image of the case; needed to write a mask, and for voxel indices.",
 )  # fmt: skip
-@click.option("--voxels-in", is_flag=True, help="SOURCE (.json) holds voxel indices, not LPS mm.")
+@click.option(
+    "--voxels-in",
+    is_flag=True,
+    help="SOURCE (.json) holds voxel indices, not LPS mm, as autoPET's clicks do.",
+)
 @click.option("--voxels-out", is_flag=True, help="Write voxel indices to TARGET (.json).")
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
 @raw_option.with_access(only_with("task"))
 def convert(
-    source: Path,
+    source: tuple[Path, ...],
     target: Path,
     labels: tuple[str, ...],
     raw: Path | None,
     **options: Any,
 ) -> None:
-    """Convert the prompts of one case from SOURCE to TARGET.
+    """Convert the prompts of one case from SOURCE, one file or several, to TARGET.
 
-    Formats follow the file names: .nii.gz .nii .mha .nrrd (mask: voxel value = label), .json
-    (grand-challenge "Multiple points", LPS mm), .mrk.json and .fcsv (3D Slicer), .csv (columns
-    name,x,y,z,system). Only a mask loses precision: its points are voxels.
+    Several files hold several objects, and may be named after their labels. Formats follow the
+    file names: .nii.gz .nii .mha .nrrd (mask: voxel value = label), .json (grand-challenge
+    "Multiple points", LPS mm), .mrk.json and .fcsv (3D Slicer), .csv (columns name,x,y,z,system;
+    or 3D Slicer's label,r,a,s). Only a mask loses precision: its points are voxels.
     """
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.task import Roots

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from interactivenet.datasets.task import Case
-from interactivenet.errors import DataError
-from interactivenet.imaging.io import check_same_lattice, read_channels, read_label
+from interactivenet.errors import DataError, naming
+from interactivenet.imaging.io import check_same_lattice, read_channels, read_label, short_names
 from interactivenet.imaging.volume import Volume
+from interactivenet.prompts.arrangement import check_inside
 from interactivenet.prompts.io import read_prompts
-from interactivenet.prompts.prompt import LabelNames, Prompt, points_outside
+from interactivenet.prompts.prompt import LabelNames, Prompt
 from interactivenet.prompts.prompt_objects import PromptObjects
 
 
@@ -21,12 +23,18 @@ class Scan:
     image: (C, X, Y, Z), channels in modality order.
     label: (1, X, Y, Z) on the same lattice, values of the task's labels; None where unknown.
     prompts: the objects to segment.
+    files: names of the channels' files, for messages; empty where there are none.
     """
 
     name: str
     image: Volume
     label: Volume | None = None
     prompts: tuple[Prompt, ...] = ()
+    files: tuple[str, ...] = ()
+
+    def channel_names(self, modalities: Sequence[str]) -> tuple[str, ...]:
+        """Return what the channels are called in messages: their files, or their modalities."""
+        return self.files or tuple(modalities)
 
     @property
     def series(self) -> tuple[str, ...]:
@@ -56,11 +64,11 @@ def read_scan(case: Case, modalities: int, labels: LabelNames | None = None) -> 
     prompts: tuple[Prompt, ...] = ()
     if case.interaction:
         grid = (case.images[0], image.source)
-        prompts = tuple(read_prompts(case.interaction, labels, image=grid))
-        for prompt in prompts:
-            if outside := points_outside(prompt, image.grid):
-                raise DataError(
-                    f"{case.interaction}: {outside} of {len(prompt.points)} points of label"
-                    f" {prompt.label} lie outside the image ({image.grid})"
-                )
-    return Scan(case.name, image, label, prompts)
+        files = case.all_interactions
+        prompts = tuple(
+            read_prompts(files if len(files) > 1 else case.interaction, labels, image=grid)
+        )
+        with naming(case.interaction if len(files) == 1 else case.name):
+            for prompt in prompts:
+                check_inside(prompt, image.source)
+    return Scan(case.name, image, label, prompts, short_names(case.images))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from interactivenet.datasets.case import Scan
@@ -16,6 +16,7 @@ from interactivenet.datasets.dicom_cases import (
     renamed,
 )
 from interactivenet.datasets.file_matching import SUFFIXED, match_cases, stems
+from interactivenet.datasets.stray_files import has_companion_name, nearest_file, unread_files
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.io import AS_IT_IS, READABLE, ReadOptions, suffix_of
@@ -24,26 +25,41 @@ from interactivenet.prompts.io import PROMPT_SUFFIXES
 from interactivenet.prompts.prompt import MARGIN_POINTS
 from interactivenet.prompts.prompt_objects import PromptObjects
 
+#: so many names are listed where more are meant
+_NAMED = 8
+
+
+@dataclass
+class NewCases:
+    """What is to be segmented.
+
+    failures: case -> why it cannot be.  notes: what a user should know besides.
+    """
+
+    cases: list[Case] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
 
 def find_new_cases(
     images: Sequence[Path],
-    interactions: Path,
+    interactions: Sequence[Path],
     labels: Path | None,
     modalities: Sequence[str],
     *,
     reading: ReadOptions = AS_IT_IS,
     name_by: NameBy = "folder",
-) -> tuple[list[Case], dict[str, str]]:
+) -> NewCases:
     """Match images with points, and with labels where there are any.
 
     images: one folder of images named as in a task, or the files of one case in the order of the
-    modalities (a DICOM series is its folder, or a tree of studies); interactions, labels: a folder,
-    or one file.  reading: how images are read.  name_by: where the names of cases come from; points
-    may have these names, or those of the folders.
-    Returns the cases, and case -> why one cannot be used. Raises RequestError where what is given
-    does not fit together.
+    modalities (a DICOM series is its folder, or a tree of studies).  interactions: a folder, or the
+    file of one case, or several.  labels: a folder, or one file.  reading: how images are read.
+    name_by: where the names of cases come from; points may have these names, or those of the
+    folders. What belongs to no other file, or cannot be read, is a case that failed. Raises
+    RequestError where what is given does not fit together.
     """
-    for path in (*images, interactions, *([labels] if labels else [])):
+    for path in (*images, *interactions, *([labels] if labels else [])):
         if not path.exists():
             raise RequestError(f"{path}: does not exist")
     if reading.series and not any(path.is_dir() or not suffix_of(path) for path in images):
@@ -53,45 +69,111 @@ def find_new_cases(
         )  # fmt: skip
     first = images[0]
     single = len(images) > 1 or not first.is_dir() or _is_series(first)
-    if single or is_study(first, interactions):
+    if single or is_study(first, interactions[0]):
         return _one_case(images, interactions, labels, modalities, reading, name_by)
-    if not interactions.is_dir():
+    if len(interactions) > 1 or not interactions[0].is_dir():
+        given = f"{interactions[0]}: is one file" if len(interactions) == 1 else (
+            f"{interactions[0]} and {len(interactions) - 1} more: are points of one case"
+        )  # fmt: skip
         raise RequestError(
-            f"{interactions}: is one file, but {images[0]} is a folder of cases: expected a folder"
-            " with a file of points for each"
+            f"{given}, but {images[0]} is a folder of cases: expected a folder with a file of"
+            " points for each"
         )
     if labels and not labels.is_dir():
         raise RequestError(f"{labels}: is one file: expected a folder with a label map per case")
-    names: dict[Path, str] = {}
-    unnamed: dict[Path, str] = {}
-    if name_by != "folder":
-        paths = [path for listed in stems(images[0], READABLE).values() for path in listed]
-        names, unnamed = dicom_names(paths, reading.series, name_by)
-    marked = stems(interactions, PROMPT_SUFFIXES)
-    matched = match_cases(
-        images[0], labels, interactions, modalities, labelled=False,
-        aliases={path.name: name for path, name in names.items()
-                 if path.name not in marked and case_of(path.name) not in marked},
-    )  # fmt: skip
-    failures = {
-        finding.case: finding.message for finding in matched.findings if finding.level == "error"
-    }
-    cases = []
-    for case in matched.cases:
-        if case.images[0] in unnamed:
-            failures[case.name] = unnamed[case.images[0]]
-        elif case.interaction is None:
-            failures[case.name] = f"has no points in {interactions}: expected {case.name}.json"
-        else:
-            cases.append(replace(case, reading=reading))
-    cases, doubled = renamed(cases, names)
-    failures |= doubled
-    if not cases and not failures:
+    if not stems(images[0], READABLE) and not unread_files(images[0], READABLE):
         raise RequestError(
             f"{images[0]}: holds no images: expected files such as CASE_0000.nii.gz, or one DICOM"
             " series"
         )
-    return cases, failures
+    return _in_folders(images[0], interactions[0], labels, modalities, reading, name_by)
+
+
+def _in_folders(
+    images: Path,
+    points: Path,
+    labels: Path | None,
+    modalities: Sequence[str],
+    reading: ReadOptions,
+    name_by: NameBy,
+) -> NewCases:
+    names: dict[Path, str] = {}
+    unnamed: dict[Path, str] = {}
+    if name_by != "folder":
+        paths = [path for listed in stems(images, READABLE).values() for path in listed]
+        names, unnamed = dicom_names(paths, reading.series, name_by)
+    pointed = stems(points, PROMPT_SUFFIXES)
+    matched = match_cases(
+        images, labels, points, modalities, labelled=False,
+        aliases={path.name: name for path, name in names.items()
+                 if path.name not in pointed and case_of(path.name) not in pointed},
+    )  # fmt: skip
+    new = NewCases()
+    new.failures = {
+        finding.case: finding.message for finding in matched.findings if finding.level == "error"
+    }
+    for name in [name for name, (path, *_) in pointed.items() if has_companion_name(path)]:
+        del pointed[name]
+    with_image = {case.name: case.images for case in matched.cases}
+    alone = {name: files for name, files in pointed.items()
+             if name not in with_image and name not in new.failures}  # fmt: skip
+    pointless = {case.name: case.images for case in matched.cases if case.name not in pointed}
+    unread_images = unread_files(images, READABLE, pointed)
+    unread_points = unread_files(points, PROMPT_SUFFIXES, with_image)
+    for case in matched.cases:
+        if reason := unnamed.get(case.images[0]) or _dangling(case):
+            new.failures[case.name] = reason
+        elif case.name in pointless:
+            reason = unread_points.pop(case.name, "") or (
+                f"expected {case.name}.json{nearest_file(case.name, alone)}"
+            )
+            new.failures[case.name] = f"has no points in {points}: {reason}"
+        else:
+            new.cases.append(replace(case, reading=reading))
+    new.cases, doubled = renamed(new.cases, names)
+    new.failures |= doubled
+    for name, files in alone.items():
+        reason = unread_images.pop(name, "") or (
+            f"{points.name}/{files[0].name} belongs to none{nearest_file(name, pointless)}"
+        )
+        new.failures[name] = f"has no image in {images}: {reason}"
+    for name, reason in (*unread_images.items(), *unread_points.items()):
+        before = new.failures.get(name)
+        new.failures[name] = f"{before}; {reason}" if before else reason
+    new.failures = dict(sorted(new.failures.items()))
+    if labels:
+        new.notes = _label_notes(labels, new)
+    return new
+
+
+def _dangling(case: Case) -> str:
+    """Say which file of a case is a link that leads nowhere, '' for none."""
+    for path in (*case.images, *filter(None, (case.label, case.interaction))):
+        if path.is_symlink() and not path.exists():
+            target = path.readlink()
+            return f"{path.parent.name}/{path.name} is a link to {target}, which leads nowhere"
+    return ""
+
+
+def _label_notes(labels: Path, new: NewCases) -> list[str]:
+    """Say which cases have no label map, and which label maps no case."""
+    names = {case.name for case in new.cases} | set(new.failures)
+    lacking = [case.name for case in new.cases if case.label is None]
+    spare = {name: files for name, files in stems(labels, READABLE).items() if name not in names}
+    notes = []
+    if lacking and len(lacking) < len(new.cases):
+        notes.append(f"{labels}: holds no label map for {_listed(lacking)}: not compared")
+    if spare:
+        belong = "belongs" if len(spare) == 1 else "belong"
+        notes.append(f"{labels}: {_listed(sorted(spare))} {belong} to no case: not used")
+    for reason in unread_files(labels, READABLE, names).values():
+        notes.append(f"{labels}: {reason}: not used")
+    return notes
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def check_output(output: Path, inputs: Sequence[Path]) -> None:
@@ -107,36 +189,43 @@ def check_output(output: Path, inputs: Sequence[Path]) -> None:
             )
 
 
-def check_scan(scan: Scan, any_points: bool) -> None:
-    """Raise DataError for a new scan whose points cannot be what was meant.
+def check_scan(scan: Scan, any_points: bool) -> tuple[str, ...]:
+    """Return what is doubtful about the points of a new scan, for its user.
 
-    any_points: their number and arrangement are not checked.
+    any_points: their number and arrangement are not checked. Raises DataError where the points
+    cannot be what was meant.
     """
     objects = PromptObjects(None)  # a label is for comparison only, it must not excuse anything
+    remedy = "" if any_points else "`any_points=True` takes them as they are"
+    notes: dict[str, None] = {}
 
     def add(level: str, message: str) -> None:
-        if level == "error":
-            raise DataError(f"{scan.name}: {message}")
+        if level == "error":  # which may be due to what was left out
+            reasons = [message, *(note for prompt in scan.prompts for note in prompt.notes)]
+            raise DataError(f"{scan.name}: {'; '.join(reasons)}")
+        notes[message] = None
 
     if not scan.prompts:
         raise DataError(f"{scan.name}: has no points")
     for prompt in scan.prompts:
         if not any_points and len(prompt.points) > MARGIN_POINTS:
-            raise DataError(
-                f"{scan.name}: prompt of label {prompt.label} has {len(prompt.points)} points,"
-                f" expected {MARGIN_POINTS}: a second object's points have '#2' after their names"
+            add(
+                "error",
+                f"prompt of label {prompt.label} has {len(prompt.points)} points, expected"
+                f" {MARGIN_POINTS}: a second object's points have '#2' after their names; {remedy}",
             )
-        check_prompt(prompt, scan.image.grid, objects, add, margin=not any_points)
+        check_prompt(prompt, scan.image.source, objects, add, margin=not any_points, remedy=remedy)
+    return tuple(notes)
 
 
 def _one_case(
     images: Sequence[Path],
-    interactions: Path,
+    interactions: Sequence[Path],
     labels: Path | None,
     modalities: Sequence[str],
     reading: ReadOptions,
     name_by: NameBy,
-) -> tuple[list[Case], dict[str, str]]:
+) -> NewCases:
     if len(images) != len(modalities):
         raise RequestError(
             f"{len(images)} given for one case",
@@ -153,15 +242,26 @@ def _one_case(
         try:
             case = replace(case, name=dicom_name(images[0], reading.series, name_by))
         except DataError as error:
-            return [], {base: str(error)}
+            return NewCases(failures={base: str(error)})
         names.append(case.name)
-    points = _of_case(interactions, names, PROMPT_SUFFIXES)
-    if points is None:
-        raise RequestError(f"{interactions}: holds no points of {base}: expected {base}.json")
-    case = replace(case, interaction=points)
+    if len(interactions) > 1:
+        for path in interactions:
+            if path.is_dir():
+                raise RequestError(f"{path}: is a folder, expected the files of one case's points")
+            if list(interactions).count(path) > 1:
+                raise RequestError(f"{path}: is given twice, expected each file of points once")
+        case = replace(case, interaction=interactions[0], more_interactions=tuple(interactions[1:]))
+    else:
+        points = _of_case(interactions[0], names, PROMPT_SUFFIXES)
+        if points is None:
+            hint = nearest_file(base, stems(interactions[0], PROMPT_SUFFIXES))
+            raise RequestError(
+                f"{interactions[0]}: holds no points of {base}: expected {base}.json{hint}"
+            )
+        case = replace(case, interaction=points)
     if labels is not None:
         case = replace(case, label=_of_case(labels, names, READABLE))
-    return [case], {}
+    return NewCases([case])
 
 
 def _of_case(path: Path, names: Sequence[str], suffixes: Sequence[str]) -> Path | None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from interactivenet.datasets.findings import Finding
+from interactivenet.datasets.image_checks import check_tags, image_notes
 from interactivenet.datasets.stray_files import check_folder_names
 from interactivenet.datasets.task import Case, Task, simulated_files
 from interactivenet.datasets.task_files import find_cases
 from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.imaging.components import label_counts
 from interactivenet.imaging.geometry import Array, Geometry
-from interactivenet.imaging.io import check_same_lattice, read_image, read_label
+from interactivenet.imaging.io import check_same_lattice, read_image, read_label, short_names
 from interactivenet.prompts.checks import Add, check_prompt
 from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.prompt import LabelNames
@@ -181,25 +182,18 @@ class TaskCheck:
 def _check_images(case: Case, modalities: Sequence[str], add: Add) -> Geometry:
     """Read every modality on its own, so that memory holds one at a time."""
     first: Geometry | None = None
+    tags: list[Mapping[str, str]] = []
     for path, modality in zip(case.images, modalities, strict=True):
         volume = read_image(path)
         if first is None:
             first = volume.source
         else:
             check_same_lattice(path, volume.source, case.images[0], first)
-        for note in volume.notes:
-            add("warning", f"{path.name}: {note}")
-        if min(volume.shape) == 1:
-            add("warning", f"{path.name}: is one voxel thick, hardly a 3D image")
-        low, high = volume.array.min(), volume.array.max()
-        if low == high:
-            add("warning", f"{path.name}: every voxel is {low:g}")
-        elif modality.upper() == "CT" and low >= 0:
-            add(
-                "warning",
-                f"{path.name}: named CT, but no value is below 0 (not in Hounsfield units?)",
-            )
+        for note in image_notes(volume, (path.name,), (modality,)):
+            add("warning", note)
+        tags += volume.tags
     assert first is not None
+    check_tags(tags, short_names(case.images), modalities)
     return first
 
 

@@ -50,11 +50,14 @@ def is_companion(path: Path) -> bool:
     )
 
 
-def unread_files(folder: Path, suffixes: Sequence[str]) -> dict[str, str]:
+def unread_files(
+    folder: Path, suffixes: Sequence[str], known: Container[str] = ()
+) -> dict[str, str]:
     """Say why files of a folder of images, labels or points cannot be read, by their names alone.
 
-    suffixes: of the files that can. Returns case -> reason, in which the file is named with its
-    folder; companions are none. Loose DICOM files are one entry together, under the folder's name.
+    suffixes: of the files that can.  known: cases; a file of just that name is theirs. Returns
+    case -> reason, in which the file is named with its folder; companions are none. Loose DICOM
+    files are one entry together, under the folder's name.
     """
     if not folder.is_dir():
         return {}
@@ -73,7 +76,7 @@ def unread_files(folder: Path, suffixes: Sequence[str]) -> dict[str, str]:
             continue
         if path.is_symlink() and not path.exists():
             reason = f"{name} is a link to {path.readlink()}, which leads nowhere"
-        elif _DICOM.fullmatch(path.name):
+        elif path.name not in known and _DICOM.fullmatch(path.name):
             loose.append(path.name)
             continue
         elif suffix_of(path, READABLE):

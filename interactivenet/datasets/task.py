@@ -104,6 +104,7 @@ class Case:
     """The files of one case; images in modality order.
 
     reading: how its images, and its label, are read where there are several ways.
+    more_interactions: further files of points, each of other objects than ``interaction`` has.
     """
 
     name: str
@@ -112,6 +113,12 @@ class Case:
     interaction: Path | None = None
     subtype: str | None = None
     reading: ReadOptions = AS_IT_IS
+    more_interactions: tuple[Path, ...] = ()
+
+    @property
+    def all_interactions(self) -> tuple[Path, ...]:
+        """All files of points."""
+        return (self.interaction, *self.more_interactions) if self.interaction else ()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from interactivenet.errors import RequestError, describe_failure
 from interactivenet.evaluation.matching import Pair
-from interactivenet.evaluation.measures import Row, measure_pair, read_maps, worst_first
+from interactivenet.evaluation.measures import Row, measure_with_notes, read_maps, worst_first
 from interactivenet.evaluation.statistics import summarise
 from interactivenet.imaging.io import check_same_lattice, read_channels
 from interactivenet.metric_names import METRIC, TOLERANCE_MM
@@ -37,17 +37,19 @@ class Evaluation:
     Attributes:
         rows: One for each object: 'case', 'subtype', 'label', 'name', 'prompt' (its number where
             rows are per prompt, else None), the metrics (distances in mm, volumes in ml, None
-            where undefined), and 'agreement', 'expected_dice' and 'look' as noted when it was
-            segmented.
+            where undefined), and 'agreement', 'expected_dice', 'look', 'points_inside',
+            'untouched_components' and 'reasons' (one text) as noted when it was segmented.
         summary: Statistics, see :func:`~interactivenet.evaluation.statistics.summarise`.
         failures: Case -> why it could not be measured or drawn.
         report: Path of the HTML report.
+        notes: Case -> what is doubtful about its image and its label maps.
     """
 
     rows: tuple[dict[str, Any], ...]
     summary: dict[str, Any]
     failures: dict[str, str]
     report: Path
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def evaluate_cases(
@@ -82,23 +84,27 @@ def evaluate_cases(
     if repeated:
         raise RequestError(f"{repeated[0]}: several cases have this name, expected one")
 
-    def read(pair: Pair) -> tuple[str, list[dict[str, Any]], str]:
+    def read(pair: Pair) -> tuple[str, list[dict[str, Any]], tuple[str, ...], str]:
         try:
-            return pair.case, measure_pair(pair, labels, tolerance_mm), ""
+            return pair.case, *measure_with_notes(pair, labels, tolerance_mm), ""
         except Exception as error:  # one odd case must not end the others
-            return pair.case, [], describe_failure(error)
+            return pair.case, [], (), describe_failure(error)
 
     rows: list[dict[str, Any]] = []
+    notes: dict[str, tuple[str, ...]] = {}
     failures = dict(missing or {})
-    for case, measured, error in track(map_cases(read, pairs, jobs), len(pairs), "evaluated"):
+    measurements = track(map_cases(read, pairs, jobs), len(pairs), "evaluated")
+    for case, measured, told, error in measurements:
         rows += measured
+        if told:
+            notes[case] = told
         if error:
             failures[case] = error
         if signals:
             signals.check()
     summary = summarise(rows)
     content = {"tolerance_mm": tolerance_mm, "title": title, "rows": rows,
-               "summary": summary, "failures": failures}  # fmt: skip
+               "summary": summary, "failures": failures, "notes": notes}  # fmt: skip
     write_json(folder / METRICS, content)
     write_csv((folder / METRICS).with_suffix(".csv"), rows)
     _remove_stale(folder / FIGURES)
@@ -120,11 +126,11 @@ def evaluate_cases(
         write_json(folder / METRICS, content)  # with the pictures that failed
     report = folder / REPORT
     write_report(
-        report, title=title, rows=rows, summary=summary, failures=failures,
+        report, title=title, rows=rows, summary=summary, failures=failures, notes=notes,
         figures=save_figures(folder / FIGURES, rows) if rows else [], pictures=drawn,
         calibration=calibration, tolerance_mm=tolerance_mm,
     )  # fmt: skip
-    return Evaluation(tuple(rows), summary, failures, report)
+    return Evaluation(tuple(rows), summary, failures, report, notes)
 
 
 def _remove_stale(figures: Path) -> None:

@@ -28,7 +28,9 @@ from interactivenet.system.files import read_object
 Row = Mapping[str, Any]
 Outcome = Literal["found", "missed", "false", "empty"]
 #: what the record of a segmentation adds to a row
-_RECORDED = ("agreement", "expected_dice", "look")
+_RECORDED = ("agreement", "expected_dice", "look", "points_inside", "untouched_components")
+#: in a row and in tables, what joins the reasons to look at an object first
+JOINED = "; "
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +61,17 @@ class Maps:
 def measure_pair(
     pair: Pair, labels: LabelNames | None = None, tolerance_mm: float = TOLERANCE_MM
 ) -> list[dict[str, Any]]:
-    """Measure a stored prediction: a row per object, as in :class:`Evaluation`.
+    """Measure a stored prediction: the rows of :func:`measure_with_notes`."""
+    return measure_with_notes(pair, labels, tolerance_mm)[0]
+
+
+def measure_with_notes(
+    pair: Pair, labels: LabelNames | None = None, tolerance_mm: float = TOLERANCE_MM
+) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """Measure a stored prediction: a row per object, as in :class:`Evaluation`, and notes.
+
+    The notes say what is doubtful about the label maps, and what was noted of the image when it was
+    segmented.
 
     An object is a label's value in either map; where there is a map of objects and prompts, a
     prompt's object, and then the values that no prompt has. Where both maps are empty, there is
@@ -68,7 +80,7 @@ def measure_pair(
     """
     maps = read_maps(pair, labels)
     names = dict(labels.names) if labels else {}
-    records = _read_records(pair.record)
+    records, recorded = _read_records(pair.record)
     objects: list[tuple[int, str, int | None]] = []
     if maps.objects is not None:
         objects = [(prompt.label, prompt.name, i) for i, prompt in enumerate(maps.prompts)]
@@ -86,8 +98,11 @@ def measure_pair(
         rows.append({
             "case": pair.case, "subtype": pair.subtype, "label": value, "name": name,
             "prompt": number, **metrics, **{key: record.get(key) for key in _RECORDED},
+            "reasons": JOINED.join(record.get("reasons") or ()),
         })  # fmt: skip
-    return rows
+    maps_of = ((pair.prediction, maps.prediction), (pair.label, maps.label))
+    own = [f"{path.name}: {note}" for path, volume in maps_of for note in volume.notes]
+    return rows, tuple(dict.fromkeys([*recorded, *own]))
 
 
 def measure_object(
@@ -156,16 +171,20 @@ def _cropped(prediction: Mask, label: Mask) -> tuple[Mask, Mask]:
     return prediction[box], label[box]
 
 
-def _read_records(path: Path | None) -> list[Mapping[str, Any]]:
-    """Read what was noted of each object when it was segmented."""
-    records = read_object(path).get("objects", []) if path else []
+def _read_records(path: Path | None) -> tuple[list[Mapping[str, Any]], list[str]]:
+    """Read what was noted of each object, and of the image, when it was segmented."""
+    content = read_object(path) if path else {}
+    records, notes = content.get("objects", []), content.get("notes", [])
     if not isinstance(records, list) or not all(isinstance(item, Mapping) for item in records):
         raise DataError(f"{path}: expected 'objects' to be a list of objects")
     for record in records:
         for key in _RECORDED:
             if not isinstance(record.get(key), (int, float, type(None))):
                 raise DataError(f"{path}: has {key} {record[key]!r}, expected a number or null")
-    return records
+    for texts in (notes, *(record.get("reasons", []) for record in records)):
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise DataError(f"{path}: expected 'notes' and 'reasons' to be lists of sentences")
+    return records, notes
 
 
 def _record_of(

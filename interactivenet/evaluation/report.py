@@ -36,6 +36,8 @@ _COLUMNS = (
     METRIC["expected_dice"],
     *METRICS[1:],
     METRIC["agreement"],
+    _Column("points_inside", "Points in the mask", "", 0),
+    _Column("untouched_components", "Parts without a point", "", 0),
 )
 #: what a table of groups shows
 _OF_GROUPS = ("dice", "nsd", "hd95", "assd")
@@ -64,12 +66,14 @@ def write_report(
     pictures: Mapping[str, Path],
     calibration: Mapping[str, Any] | None = None,
     tolerance_mm: float = TOLERANCE_MM,
+    notes: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Write the report of all objects as a self-contained HTML file.
 
     rows: one for each object; distances in mm, volumes in ml, None where undefined.
     summary: {"all": group, "labels": {name: group}, "subtypes": {name: group}}.
-    failures: case -> reason.  figures: PNG files.  pictures: case -> PNG file, made smaller here.
+    failures: case -> reason.  notes: case -> what is doubtful about its files.
+    figures: PNG files.  pictures: case -> PNG file, made smaller here.
     calibration: how well flags did in cross-validation.  tolerance_mm: of NSD.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -102,6 +106,7 @@ def write_report(
         metrics=[METRIC[name] for name in summary["all"]["metrics"]],
         of_groups=[METRIC[name] for name in _OF_GROUPS if name in summary["all"]["metrics"]],
         failures=failures,
+        notes=notes or {},
         figures=[
             (figure.stem, _CAPTIONS.get(figure.stem, figure.stem.replace("_", " ")), _png(figure))
             for figure in figures

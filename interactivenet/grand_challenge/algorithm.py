@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +29,13 @@ def run_algorithm(inputs: Path, output: Path, model: Path) -> list[Path]:
     ``images/SLUG/NAME.mha`` of ``output``, compressed, on the first image's own grid; NAME is the
     first image's. Raises RequestError and DataError.
     """
-    from interactivenet.datasets.case import Scan, read_scan
+    from interactivenet.datasets.case import read_scan
     from interactivenet.datasets.inference_cases import check_scan
     from interactivenet.datasets.task import Case
     from interactivenet.grand_challenge.inputs import find_inputs
     from interactivenet.grand_challenge.settings import FILE, AlgorithmSettings
     from interactivenet.imaging.io import write_label_array
+    from interactivenet.inference.examination import examine
     from interactivenet.inference.predictor import Predictor
     from interactivenet.postprocessing.merging import merge
     from interactivenet.prompts.io import read_prompts
@@ -60,16 +62,21 @@ def run_algorithm(inputs: Path, output: Path, model: Path) -> list[Path]:
             raise
         prompts = []
         _say(f"{files.points}: holds no points: nothing is segmented")
-    scan = Scan(files.name, case.image, None, tuple(prompts))
+    scan = replace(case, prompts=tuple(prompts))
     if prompts:
         check_scan(scan, settings.any_points)
         result = predictor.segment(scan)
     else:
-        result = merge([], case.image.source)
+        result = merge([], case.image.source, notes=examine(scan, predictor.model).notes)
+    for note in result.notes:
+        _say(f"warning: {note}")
     for segmented in result.objects:
         dice, prompt = segmented.expected_dice, segmented.prompt
         expected = "" if dice is None else f", expected Dice {dice:.2f}"
-        _say(f"{prompt.name or prompt.label}: {segmented.volume_ml:.2f} ml{expected}")
+        name = prompt.name or prompt.label
+        _say(f"{name}: {segmented.volume_ml:.2f} ml{expected}")
+        for reason in segmented.reasons:
+            _say(f"warning: {name}: look first: {reason}")
     maps = {settings.output_slug(plan): result.label}
     if settings.outputs:
         values = {name: value for value, name in plan.labels.items()}

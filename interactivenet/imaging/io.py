@@ -84,12 +84,24 @@ def join_channels(volumes: Sequence[Volume], paths: Sequence[Path]) -> Volume:
         check_same_lattice(path, volume.source, paths[0], volumes[0].source)
     source = volumes[0].source
     array = np.concatenate([volume.array for volume in volumes])
-    notes = tuple(note for volume in volumes for note in volume.notes)
+    names = short_names(paths)
+    several = len(volumes) > 1  # of one alone, whoever tells its notes knows the name
+    notes = tuple(
+        f"{name}: {note}" if several else note
+        for name, volume in zip(names, volumes, strict=True)
+        for note in volume.notes
+    )
     patients = {tags.get("PatientID", "") for volume in volumes for tags in volume.tags} - {""}
     if len(patients) > 1:
         notes += (f"its channels are of several patients: {', '.join(sorted(patients))}",)
     tags = [tags for volume in volumes for tags in volume.tags]
     return Volume.from_stored(source.from_ras(array), source, notes=notes, tags=tags)
+
+
+def short_names(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Return the names of files, for messages; whole paths where two have the same name."""
+    names = tuple(path.name for path in paths)
+    return names if len(set(names)) == len(names) else tuple(str(path) for path in paths)
 
 
 def read_label(path: Path | str, options: ReadOptions = AS_IT_IS) -> Volume:

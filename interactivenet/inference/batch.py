@@ -45,7 +45,7 @@ def predict_cases(
     options: InferenceOptions,
     *,
     predictor: Predictor | None = None,
-    check: Callable[[Scan], None] | None = None,
+    check: Callable[[Scan], object] | None = None,
     overwrite: bool = False,
     signals: Signals | None = None,
 ) -> Iterator[CaseResult]:
@@ -106,7 +106,7 @@ class _Batch:
     outputs: Sequence[Output]
     options: InferenceOptions
     predictor: Predictor | None
-    check: Callable[[Scan], None] | None
+    check: Callable[[Scan], object] | None
     overwrite: bool
 
     def __post_init__(self) -> None:

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from interactivenet.datasets.case import read_scan
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, describe_failure
-from interactivenet.imaging.io import read_image
+from interactivenet.inference.examination import examine
 from interactivenet.inference.outputs import CaseResult, Output, case_key, input_hashes
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import PromptProbability, average, merge
 from interactivenet.postprocessing.probabilities import read_probabilities
-from interactivenet.prompts.prompt import Prompt
+from interactivenet.prompts.prompt import LabelNames, Prompt
 from interactivenet.system.cache_key import MADE_FROM
 from interactivenet.system.files import read_object
 from interactivenet.system.signals import Signals
@@ -62,20 +63,27 @@ def _ensemble_case(
     key = case_key(hashes, model, output.folds, options)
     if not overwrite and output.is_done(case.name, key):
         return CaseResult(case.name, kept=True, record=read_object(output.record(case.name)))
-    source = read_image(case.images[0]).source
+    scan = read_scan(case, len(model.plan.modalities), LabelNames(model.plan.labels))
+    examined, source = examine(scan, model), scan.image.source
     by_fold: list[list[PromptProbability]] = []
     for fold, record in zip(folds, records, strict=True):
         objects = record["objects"]
         prompts = [
-            Prompt(segmented["label"], np.array(segmented["points"]), segmented["name"])
+            Prompt(
+                segmented["label"], np.array(segmented["points"]), segmented["name"],
+                negative=np.array(segmented.get("background", [])),
+            )
             for segmented in objects
-        ]
+        ]  # fmt: skip
         agreements = [segmented["agreement"] for segmented in objects]
         path = fold.probability_file(case.name)
         by_fold.append(read_probabilities(path, prompts, agreements, source))
     means = [average(of_prompt) for of_prompt in zip(*by_fold, strict=True)]
     calibration = model.calibration(bool(options["mirrored"]))
-    segmentation = merge(means, source, model.postprocessing, calibration)
+    segmentation = merge(
+        means, source, model.postprocessing, calibration,
+        unlike=examined.unlike, notes=examined.notes,
+    )  # fmt: skip
     return CaseResult(case.name, record=output.write(case.name, key, means, segmentation))
 
 

@@ -87,6 +87,7 @@ class Output:
         record = {
             "case": case,
             MADE_FROM: dict(key.content),
+            "notes": list(segmentation.notes),
             "objects": [segmented.as_json() for segmented in segmentation.objects],
         }
         if series:
@@ -138,6 +139,7 @@ def case_key(
             "weights": {str(number): weights[number] for number in folds},
             "postprocessing": asdict(model.postprocessing),
             "calibration": asdict(calibration) if calibration else None,
+            "training_set": model.training.as_json() if model.training else None,
             **options,
         }
     )
@@ -158,7 +160,7 @@ def input_hashes(case: Case) -> dict[str, str]:
             files |= {f"{image.name}/{name.as_posix()}": path for name, path in within.items()}
         else:
             files[f"{image.parent.name}/{image.name}"] = image
-    if case.interaction:
-        files[f"{case.interaction.parent.name}/{case.interaction.name}"] = case.interaction
+    for points in case.all_interactions:
+        files[f"{points.parent.name}/{points.name}"] = points
     hashes = {name: sha256(path) for name, path in files.items()}
     return {**hashes, "series": case.reading.series} if case.reading.series else hashes

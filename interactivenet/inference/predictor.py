@@ -21,6 +21,7 @@ from torch import Tensor
 from interactivenet.datasets.case import Scan, read_scan
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
+from interactivenet.inference.examination import Examination, examine
 from interactivenet.inference.options import Device, InferenceOptions, Precision, Restore
 from interactivenet.inference.rules import rules_for
 from interactivenet.inference.session import Session
@@ -47,10 +48,11 @@ _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 @dataclass(frozen=True, eq=False)
 class PreparedScan:
-    """A case, read, and the sample of each of its prompts."""
+    """A case, read, what is to be told of it, and the sample of each of its prompts."""
 
     scan: Scan
     samples: tuple[Sample, ...]
+    examination: Examination
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +176,8 @@ class Predictor:
         """Read a case, where files are given, and make the samples: what needs no network.
 
         prompts: None for the case's own.
-        Raises DataError where a file cannot be used, there are no prompts, or a point lies outside.
+        Raises DataError where a file cannot be used, there are no prompts, a point lies outside, or
+        an image says that it is of another modality than the model's.
         """
         scan = self.read(case) if isinstance(case, Case) else case
         if prompts is not None:
@@ -182,7 +185,7 @@ class Predictor:
         if not scan.prompts:
             raise DataError(f"{scan.name}: has no prompts: expected the points of an object")
         samples = tuple(self._rules.sample(scan, prompt) for prompt in scan.prompts)
-        return PreparedScan(scan, samples)
+        return PreparedScan(scan, samples, examine(scan, self.model))
 
     def answer(self, prepared: PreparedScan) -> list[NetworkOutput]:
         """Ask the networks about every sample of a case."""
@@ -209,7 +212,11 @@ class Predictor:
         """Merge one claim per prompt, postprocessed, into the case's segmentation."""
         calibration = self.model.calibration(self.mirrored)
         source = prepared.scan.image.source
-        return merge(claims, source, self.model.postprocessing, calibration)
+        examined = prepared.examination
+        return merge(
+            claims, source, self.model.postprocessing, calibration,
+            unlike=examined.unlike, notes=examined.notes,
+        )  # fmt: skip
 
     def probability(self, sample: Sample) -> NDArray[np.float32]:
         """Return the object's mean probability (X, Y, Z) float32 on the grid of a sample."""

@@ -18,10 +18,12 @@ from interactivenet.imaging.io import (
     ReadOptions,
     join_channels,
     read_image,
+    short_names,
     suffix_of,
 )
 from interactivenet.planning.plan import Plan
 from interactivenet.postprocessing.merging import Segmentation, average
+from interactivenet.prompts.arrangement import check_inside
 from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt
 
@@ -80,7 +82,7 @@ class Session:
             several prompts claim belongs to the one with the highest probability.
 
         Raises:
-            DataError: A point lies outside the image (its position is named), a file cannot be
+            DataError: A point lies outside the image (it is named), a file cannot be
                 read, or there are no points.
             RequestError: The points are of another shape, or do not say of which label they are,
                 or are of one that the model does not have.
@@ -90,7 +92,7 @@ class Session:
             prompts = as_prompts(points, self.predictor.plan, self.scan, self._path)
         with naming(self.scan.name):
             for prompt in prompts:
-                self.scan.image.grid.nearest_voxel(prompt.points)
+                check_inside(prompt, self.scan.image.source)
         prepared = self.predictor.prepare(self.scan, prompts)
         claims = self.predictor.claims(prepared, self.predictor.answer(prepared))
         return self.predictor.merged(prepared, [average(of_prompt) for of_prompt in claims])
@@ -120,7 +122,9 @@ def open_scan(image: ImageLike, plan: Plan, reading: ReadOptions = AS_IT_IS) -> 
         volumes = [_read(each, path, reading) for each, path in zip(images, paths, strict=True)]
         volume = volumes[0] if len(volumes) == 1 else join_channels(volumes, paths)
         path = paths[0]
-        scan = Scan(path.name[: len(path.name) - len(suffix_of(path))], volume)
+        files = short_names(paths) if len(paths) == len(volume.array) else ()
+        name = path.name[: len(path.name) - len(suffix_of(path))]
+        scan = Scan(name, volume, files=files)
     channels = len(scan.image.array)
     if channels != len(plan.modalities):
         raise DataError(

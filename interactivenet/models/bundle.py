@@ -17,21 +17,23 @@ from typing import Any
 from interactivenet import __version__
 from interactivenet.datasets.task import Roots
 from interactivenet.errors import DataError, RequestError
-from interactivenet.models.model import Model, chosen, own_model
+from interactivenet.models.model import Model, chosen, own_model, parse_training_set
 from interactivenet.models.model_card import render_card
 from interactivenet.planning.plan import Plan
 from interactivenet.system.files import read_json, sha256, write_bytes, write_json, write_text
 from interactivenet.system.provenance import libraries
 
 BUNDLE, CARD = "bundle.json", "MODEL_CARD.md"
-BUNDLE_VERSION = 1
+BUNDLE_VERSION = 2
+#: fields that bundles of an earlier version do not have; what they tell is not known of these
+_LATER = {1: {"training_set"}}
 #: repeated from the plan, for whoever reads the file without knowing plans
 _OF_PLAN = ("task", "modalities", "labels", "encoding")
 #: what is known of a model beside what its use needs; null where it is not
 ABOUT = ("description", "training", "cross_validation")
 _FIELDS = {
     "schema_version", "version", "libraries", *_OF_PLAN, *ABOUT, "plan", "weights", "checkpoint",
-    "postprocessing", "uncertainty", "digest",
+    "postprocessing", "uncertainty", "training_set", "digest",
 }  # fmt: skip
 
 
@@ -50,6 +52,7 @@ def bundle_content(model: Model, about: Mapping[str, Any] | None = None) -> dict
         **dict.fromkeys(ABOUT),
         **(about or {}),
         **model.choices(),
+        "training_set": model.training.as_json() if model.training else None,
         "weights": dict(zip(names, model.digests, strict=True)),
         "plan": plan,
         "libraries": libraries(),
@@ -88,13 +91,13 @@ def read_description(folder: Path) -> dict[str, Any]:
             f"{folder}: holds no {BUNDLE}", expected="the folder of a deployed model"
         )
     content = read_json(path)
-    if not isinstance(content, dict) or content.get("schema_version") != BUNDLE_VERSION:
-        version = content.get("schema_version") if isinstance(content, dict) else None
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or version not in (*_LATER, BUNDLE_VERSION):
         raise DataError(
             f"{path}: schema_version is {version}, but this version of InteractiveNet reads"
-            f" {BUNDLE_VERSION}"
+            f" {', '.join(map(str, (*_LATER, BUNDLE_VERSION)))}"
         )
-    if differing := set(content) ^ _FIELDS:
+    if differing := set(content) ^ (_FIELDS - _LATER.get(version, set())):
         name = min(differing)
         raise DataError(f"{path}: field {name} is {'unknown' if name in content else 'missing'}")
     kinds: dict[str, tuple[type, ...]] = {
@@ -140,6 +143,9 @@ def read_bundle(folder: Path) -> Model:
         files[int(name[len("fold_") : -len(".safetensors")])] = folder / name
     try:
         choices = chosen(content)
+        training = parse_training_set(content.get("training_set"))
+        if training is not None and len(training.channels) != len(plan.modalities):
+            raise ValueError("field training_set must have a channel per modality")
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
     if content["digest"] != (actual := _digest(content)):
@@ -150,7 +156,8 @@ def read_bundle(folder: Path) -> Model:
     numbers = sorted(files)
     return Model(
         plan=plan, weights=tuple(files[number] for number in numbers), folds=tuple(numbers),
-        name=f"{plan.task}, deployed, folds {', '.join(map(str, numbers))}, in {folder}", **choices,
+        name=f"{plan.task}, deployed, folds {', '.join(map(str, numbers))}, in {folder}",
+        training=training, **choices,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from interactivenet.errors import DataError, RequestError
 from interactivenet.models.fold_results import WEIGHTS, FoldResults
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PlannedTask
+from interactivenet.planning.training_set import TrainingSet
 from interactivenet.postprocessing.calibration import Calibration
 from interactivenet.postprocessing.components import Postprocessing
 from interactivenet.system.files import read_object, sha256
@@ -35,6 +36,7 @@ class Model:
         calibrations: 'mirrored' and 'single' (without mirroring) -> what Dice an agreement of the
             predictions lets expect.
         name: What the model is called in messages.
+        training: What its training set looks like; None where that is not known.
     """
 
     plan: Plan
@@ -44,6 +46,7 @@ class Model:
     postprocessing: Postprocessing = field(default_factory=Postprocessing)
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     name: str = ""
+    training: TrainingSet | None = None
 
     @cached_property
     def digests(self) -> tuple[str, ...]:
@@ -117,8 +120,28 @@ def own_model(
         weights=weights,
         folds=tuple(numbers),
         name=f"{task}, own folds {', '.join(map(str, numbers))}, in {results}",
+        training=_training_set(planned),
         **chosen(content),
     )
+
+
+def parse_training_set(content: Any) -> TrainingSet | None:
+    """Read what a training set looks like from JSON data; None from none.
+
+    Raises ValueError, naming the field, where one cannot be used.
+    """
+    if content is None:
+        return None
+    parsed = parse_json_as(TrainingSet, content, "training_set")
+    assert isinstance(parsed, TrainingSet)
+    return parsed
+
+
+def _training_set(planned: PlannedTask) -> TrainingSet | None:
+    try:
+        return parse_training_set(planned.fingerprint.get("training_set"))
+    except ValueError as error:
+        raise DataError(f"{planned.path}: {error}", remedy="plan the task again") from error
 
 
 def read_choice(path: Path) -> dict[str, Any]:

@@ -21,7 +21,9 @@ _NOT_FOR = """\
 - **It is not a medical device.** No diagnosis, treatment or treatment plan may rest on its
   outlines alone; a qualified person must check every one of them.
 - Not for modalities, sequences, body regions, objects or age groups other than those that it was
-  trained on. It returns an outline for these, too, and does not warn that it may be worthless.
+  trained on. It returns an outline for these, too. It warns where the number of points, their box,
+  the voxels or the values are far from those of training, and then expects no Dice; it cannot
+  notice anything else.
 - Not without points: it segments whatever six interior margin points enclose, whether or not that
   is the intended object. Points on another object give that object; misplaced points give a wrong
   outline.
@@ -52,6 +54,7 @@ def render_card(bundle: Mapping[str, Any]) -> str:
         ),
         "## What it was trained on",
         _training(bundle["training"]),
+        _known(bundle.get("training_set")),
         "## How it did in cross-validation",
         _validation(bundle["cross_validation"]),
         _NOT_FOR,
@@ -78,6 +81,18 @@ def _training(training: Mapping[str, Any] | None) -> str:
         low, middle, high = (_numbers(spread[part]) for part in ("min", "median", "max"))
         rows.append((name, low if low == high else f"{low} to {high}, median {middle}"))
     return _table(("", ""), rows)
+
+
+def _known(known: Mapping[str, Any] | None) -> str:
+    """Say between what a Dice is expected."""
+    if not known:
+        return "What its scans and objects look like is unknown: no Dice is expected of any."
+    sides = [_numbers([one[side] for one in known["box_mm"]]) for side in (0, 1)]
+    return (
+        f"The boxes of its points measure {sides[0]} to {sides[1]} mm (R, A, S). Of scans and"
+        " objects far beyond what training has seen, no Dice is expected, and they are to be looked"
+        " at first."
+    )
 
 
 def _validation(summary: Mapping[str, Any] | None) -> str:

@@ -188,7 +188,9 @@ def replace_bundle(model: Model, folder: Path, about: Mapping[str, Any], aside: 
     content = bundle_content(model, about)
     with suppress(DataError, RequestError):
         read_bundle(folder)  # its weights are whole
-        if all(_agree(before[name], content[name]) for name in content if name not in _OF_WRITER):
+        if all(
+            _agree(before.get(name), content[name]) for name in content if name not in _OF_WRITER
+        ):
             return Deployment(folder, model.folds, False)
     kept = _set_aside(folder, before, aside)
     with replacing_folder(folder) as temporary:

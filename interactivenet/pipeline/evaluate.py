@@ -12,8 +12,15 @@ from interactivenet.datasets.task import Case
 from interactivenet.evaluation.evaluate import Evaluation, evaluate_cases
 from interactivenet.evaluation.matching import Pair, build_pairs, case_name, read_subtypes
 from interactivenet.metric_names import METRIC, TOLERANCE_MM
-from interactivenet.pipeline.reporting import SILENT, Reporter, Table, counted, recorded_reasons
-from interactivenet.pipeline.segmenting import report_failures
+from interactivenet.pipeline.reporting import (
+    SILENT,
+    Reporter,
+    Table,
+    counted,
+    recorded_notes,
+    recorded_reasons,
+)
+from interactivenet.pipeline.segmenting import report_failures, report_notes
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.parallel import available_cores
@@ -97,7 +104,13 @@ def evaluate(
             missing=matched.missing,
         )  # fmt: skip
         recorded = recorded_reasons(evaluation.failures, reporter)
-        stage.run.note(cases=len(matched.pairs), failures=recorded)
+        reasons = _reasons(evaluation)
+        stage.run.note(
+            cases=len(matched.pairs), failures=recorded,
+            notes=recorded_notes(evaluation.notes, reporter),
+            review=recorded_notes(reasons, reporter),
+        )  # fmt: skip
+        report_notes(evaluation.notes, reporter, reasons)
         report_failures(output, "evaluate", evaluation.failures, reporter)
     report_evaluation(evaluation, reporter)
     return evaluation
@@ -137,6 +150,17 @@ def evaluate_output(
                  *sorted((folder / "figures").glob("*.png"))):  # fmt: skip
         tracker.artefact(path, "evaluation")
     return evaluation
+
+
+def _reasons(evaluation: Evaluation) -> dict[str, list[str]]:
+    """Return case -> why its objects are to be looked at first, as was noted when segmented."""
+    reasons: dict[str, list[str]] = {}
+    for row in evaluation.rows:
+        if row["reasons"]:
+            reasons.setdefault(row["case"], []).append(
+                f"{row['name'] or row['label']}: {row['reasons']}"
+            )
+    return reasons
 
 
 def labelled_pairs(cases: Sequence[Case], output: Output) -> list[Pair]:

@@ -43,7 +43,7 @@ class Inference:
 def infer(
     task: str,
     images: Path | str | Sequence[Path | str],
-    interactions: Path | str,
+    interactions: Path | str | Sequence[Path | str],
     output: Path | str,
     *,
     labels: Path | str | None = None,
@@ -67,7 +67,8 @@ def infer(
         task: Name of the task whose model is used.
         images: A folder of images, or the files of one case, one per modality; a DICOM series is
             its folder, or a tree of studies in which it is.
-        interactions: A file of points, or a folder of them, named as the cases.
+        interactions: A folder of files of points, named as the cases; or the file of one case, or
+            several, each of other objects: of the only label, or named after their labels.
         output: Folder for the label maps.
         labels: Label map, or folder of them, to compare with.
         mlflow: Record it in MLflow.
@@ -91,21 +92,24 @@ def infer(
         RequestError: What is given does not fit together, or it is not clear which model is meant.
     """
     options, roots = options or InferenceOptions(), roots or Roots.choose()
-    scans = [Path(path) for path in ([images] if isinstance(images, Path | str) else images)]
-    interactions, output = Path(interactions), Path(output)
+    scans, points = _paths(images), _paths(interactions)
+    output = Path(output)
     labels = None if labels is None else Path(labels)
-    check_output(output, [*scans, interactions, *([labels] if labels else [])])
+    check_output(output, [*scans, *points, *([labels] if labels else [])])
     trained = find_model(roots, task, None if model is None else str(model))
     settings = options.as_json()
-    cases, unusable = find_new_cases(
-        scans, interactions, labels, trained.plan.modalities,
+    new = find_new_cases(
+        scans, points, labels, trained.plan.modalities,
         reading=ReadOptions(series=series), name_by=name_by,
     )  # fmt: skip
+    cases = new.cases
     target = Output(output, trained.folds, True, probabilities, f".{format}")
     for line in describe_model(trained, options):
         reporter.say(line)
+    for note in new.notes:
+        reporter.say(note)
     arguments = {
-        "task": task, "images": scans, "interactions": interactions, "output": output,
+        "task": task, "images": scans, "interactions": points, "output": output,
         "labels": labels, "mlflow": mlflow, "model": model, "format": format,
         "probabilities": probabilities, "any_points": any_points, "series": series,
         "name_by": name_by, "overwrite": overwrite,
@@ -129,7 +133,7 @@ def infer(
                 check=lambda scan: check_scan(scan, any_points), overwrite=overwrite,
                 signals=stage.signals,
             )  # fmt: skip
-            refused = [CaseResult(case, reason) for case, reason in unusable.items()]
+            refused = [CaseResult(case, reason) for case, reason in new.failures.items()]
             total = len(cases) + len(refused)
             failures = follow_cases(
                 chain(segmented, refused), total, "infer", stage.run, output, reporter
@@ -150,3 +154,7 @@ def infer(
             reporter.say(f"{labels}: holds no label map for any of the cases: nothing to evaluate")
     reporter.say(f"{output}: {counted(total - len(failures), 'case')}")
     return Inference(output, total, evaluation, failures)
+
+
+def _paths(given: Path | str | Sequence[Path | str]) -> list[Path]:
+    return [Path(path) for path in ([given] if isinstance(given, Path | str) else given)]

@@ -1,20 +1,23 @@
-"""Prompt files of one format into another."""
+"""Prompt files of one format into another, several into one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from interactivenet.datasets.task import Roots, Task
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import read_image, suffix_of
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.prompts.arrangement import describe_outside
 from interactivenet.prompts.io import TEXT_SUFFIXES, read_prompts, write_prompts
+from interactivenet.prompts.named_points import shared_background
 from interactivenet.prompts.prompt import LabelNames, Prompt
 
 
 def convert_prompts(
-    source: Path,
-    target: Path,
+    source: Path | str | Sequence[Path | str],
+    target: Path | str,
     *,
     task: str | None = None,
     labels: LabelNames | None = None,
@@ -28,19 +31,21 @@ def convert_prompts(
     """Convert the prompts of one case; the formats follow the files' names.
 
     Args:
-        source: Prompt file: a mask, or JSON, FCSV or CSV.
+        source: Prompt file: a mask, or JSON, FCSV or CSV; or several, each of other objects, which
+            may be named after their labels.
         target: File to write.
         task: Name of the task whose labels the names in the source are.
         labels: These labels, where there is no task.
         image: The case's image; needed to write a mask, and for voxel indices.
-        voxels_in: The source (.json) has voxel indices of the image as stored, not LPS mm.
+        voxels_in: The source (.json) has voxel indices of the image as stored, not LPS mm, as
+            autoPET's clicks have.
         voxels_out: Write voxel indices of the image as stored to the target (.json).
         overwrite: Replace the target where it exists.
         roots: Folders of the tasks; by default those of the environment variables.
         reporter: Receives what was written.
 
     Returns:
-        The prompts, points in RAS+ mm.
+        The prompts, points in RAS+ mm, and those of the background.
 
     Raises:
         RequestError: The target exists, or label values are needed that nobody gave.
@@ -52,19 +57,28 @@ def convert_prompts(
         )
     if task:
         labels = Task.load((roots or Roots.choose()).raw_task(task)).labels
-    if source.resolve() == target.resolve():
+    target = Path(target)
+    sources = [Path(path) for path in ([source] if isinstance(source, Path | str) else source)]
+    if target.resolve() in [path.resolve() for path in sources]:
         raise RequestError(f"{target} is the source itself: expected another file")
     if target.exists() and not overwrite:
         raise RequestError(f"{target} exists", remedy="`overwrite=True` replaces it")
     grid = (image, read_image(image).source) if image else None
-    prompts = read_prompts(source, labels, image=grid, voxels=voxels_in)
+    prompts = read_prompts(
+        sources if len(sources) > 1 else sources[0], labels, image=grid, voxels=voxels_in
+    )
     unnamed = sorted({prompt.name for prompt in prompts if prompt.name}) if labels is None else []
     if unnamed and not suffix_of(target, TEXT_SUFFIXES):
         raise RequestError(
-            f"{source} names '{unnamed[0]}': which label value is that in {target}?",
+            f"{sources[0]} names '{unnamed[0]}': which label value is that in {target}?",
             remedy="give the label values with `task` or `labels`",
         )
     notes = write_prompts(target, prompts, image=grid[1] if grid else None, voxels=voxels_out)
+    read = [note for prompt in prompts for note in prompt.notes]
+    if grid:
+        read += [line for prompt in prompts if (line := describe_outside(prompt, grid[1]))]
+    for note in read:
+        reporter.say(f"{', '.join(path.name for path in sources)}: {note}")
     for note in notes:
         reporter.say(f"{target}: {note}")
     written = ", ".join(
@@ -72,5 +86,8 @@ def convert_prompts(
         f" ({counted(len(prompt.points), 'point')})"
         for prompt in prompts
     )
+    background = len(shared_background(prompts)[0])
+    if background and suffix_of(target, TEXT_SUFFIXES):
+        written += f", {counted(background, 'background point')}"
     reporter.say(f"{target}: {written}")
     return prompts

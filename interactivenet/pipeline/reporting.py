@@ -103,6 +103,11 @@ def recorded_reasons(failures: Mapping[str, str], reporter: Reporter) -> dict[st
     return {case: reporter.text(reason) for case, reason in failures.items()}
 
 
+def recorded_notes(notes: Mapping[str, Sequence[str]], reporter: Reporter) -> dict[str, list[str]]:
+    """Return case -> what is to be told of it, in the words of whoever started the stage."""
+    return {case: [reporter.text(note) for note in told] for case, told in notes.items()}
+
+
 def counted(count: int, noun: str, plural: str = "") -> str:
     """Return '1 case', '2 cases'; plural: where it is not the noun with an s."""
     return f"{count} {noun if count == 1 else plural or noun + 's'}"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.task import record_failures
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult
 from interactivenet.models.model import Model
-from interactivenet.pipeline.reporting import Reporter, counted, recorded_reasons
+from interactivenet.pipeline.reporting import Reporter, counted, recorded_notes, recorded_reasons
 from interactivenet.system.cache_key import MADE_FROM
 from interactivenet.system.provenance import Run
 
@@ -40,7 +41,8 @@ def follow_cases(
     failures: dict[str, str] = {}
     inputs: dict[str, str] = {}
     kept, seconds = 0, 0.0
-    to_review: list[str] = []
+    notes: dict[str, list[str]] = {}
+    review: dict[str, list[str]] = {}
     for result in reporter.track(results, total, name):
         kept += result.kept
         seconds += result.network_seconds
@@ -48,22 +50,56 @@ def follow_cases(
             failures[result.case] = result.error
         elif result.record:
             inputs.update(result.record[MADE_FROM]["inputs"])
+            if told := result.record.get("notes"):
+                notes[result.case] = list(told)
             if any(segmented["look"] for segmented in result.record["objects"]):
-                to_review.append(result.case)
+                review[result.case] = review_reasons(result.record["objects"])
     run.inputs(inputs)
-    run.note(cases=total, kept=kept, failures=recorded_reasons(failures, reporter))
+    run.note(
+        cases=total, kept=kept, failures=recorded_reasons(failures, reporter),
+        notes=recorded_notes(notes, reporter), review=recorded_notes(review, reporter),
+    )  # fmt: skip
     run.record["seconds"]["network"] = round(seconds, 3)
+    report_notes(notes, reporter, review)
     report_failures(folder, name, failures, reporter)
     if kept:
         reporter.say(
             f"{counted(kept, 'case')} already done from the same files and settings: kept"
             " (`overwrite=True` redoes them)"
         )
-    if to_review:
-        more = " ..." if len(to_review) > _NAMED else ""
-        named = ", ".join(to_review[:_NAMED])
-        reporter.say(f"review first: {named}{more} ({counted(len(to_review), 'case')})")
+    if review:
+        more = " ..." if len(review) > _NAMED else ""
+        named = ", ".join([*review][:_NAMED])
+        reporter.say(f"review first: {named}{more} ({counted(len(review), 'case')})")
     return failures
+
+
+def review_reasons(objects: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return why the objects of a record are to be looked at first, each after its name."""
+    return [
+        f"{segmented.get('name') or segmented.get('label')}: {reason}"
+        for segmented in objects
+        for reason in segmented.get("reasons") or ()
+    ]
+
+
+def report_notes(
+    notes: Mapping[str, Iterable[str]],
+    reporter: Reporter,
+    review: Mapping[str, Iterable[str]] | None = None,
+) -> None:
+    """Tell what is doubtful about cases, and why some are to be looked at first.
+
+    notes, review: case -> sentences.
+    """
+    findings = [Finding("warning", case, note) for case, told in notes.items() for note in told]
+    findings += [
+        Finding("warning", case, f"look first: {reason}")
+        for case, reasons in (review or {}).items()
+        for reason in reasons
+    ]
+    if findings:
+        reporter.findings(findings)
 
 
 def report_failures(folder: Path, stage: str, failures: dict[str, str], reporter: Reporter) -> None:

@@ -24,7 +24,14 @@ from interactivenet.imaging.io import read_label
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.fold_results import VALIDATION_METRICS, WEIGHTS, FoldResults
 from interactivenet.models.model import Model
-from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
+from interactivenet.pipeline.reporting import (
+    SILENT,
+    Reporter,
+    counted,
+    recorded_notes,
+    recorded_reasons,
+)
+from interactivenet.pipeline.segmenting import report_notes
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.pipeline.validation_results import (
     MEASURES_VERSION,
@@ -105,7 +112,10 @@ def validate(
                 dataset, chosen, results,
                 device=device, precision=precision, reporter=reporter, signals=stage.signals,
             )  # fmt: skip
-            stage.run.note(failures=recorded_reasons(outcome.failures, reporter))
+            stage.run.note(
+                failures=recorded_reasons(outcome.failures, reporter),
+                notes=recorded_notes(outcome.notes, reporter),
+            )
         validated.append(outcome)
     return validated
 
@@ -170,8 +180,8 @@ def validate_fold(
             predictor = Predictor(model, device=device, precision=precision)
             record["epoch"] = predictor.facts[0]["epoch"]
             segmented = _segment(task, fold, predictor, folder, due, tolerance_mm)
-            for case, rows, error in reporter.track(segmented, len(due), f"validated {checkpoint}"):
-                measured[case] = {"objects": rows, "error": error}
+            for case, found in reporter.track(segmented, len(due), f"validated {checkpoint}"):
+                measured[case] = found
                 write_json(path, records)
                 if signals:
                     signals.check()
@@ -209,7 +219,7 @@ def validate_case(
     prepared = predictor.prepare(scan)
     answers = predictor.answer(prepared)
     claims = [members[0] for members in predictor.claims(prepared, answers)]
-    plain = merge(claims, scan.image.source)
+    plain = merge(claims, scan.image.source, notes=prepared.examination.image_notes)
     measured = measure(scan, plain.instance_map, tolerance_mm)
     rows = [
         {**row, "agreement": {"mirrored": answer.agreement[0], "single": answer.single[0]},
@@ -244,8 +254,8 @@ def _segment(
     folder: Path,
     names: Sequence[str],
     tolerance_mm: float,
-) -> Iterator[tuple[str, list[dict[str, Any]], str]]:
-    """Yield each of the cases with a row per object, and why it failed, '' if it did not."""
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each of the cases with its entry of :attr:`Validated.cases`."""
     cases = {case.name: case for case in task.training}
 
     def read(name: str) -> tuple[str, Scan | None, str]:
@@ -256,13 +266,15 @@ def _segment(
 
     for name, scan, failure in map_cases(read, names, 2):  # the next is read meanwhile
         rows: list[dict[str, Any]] = []
+        notes: tuple[str, ...] = ()
         try:
             if scan is not None:
                 segmentation, rows = validate_case(predictor, scan, tolerance_mm)
+                notes = segmentation.notes
                 segmentation.save(folder / f"{name}.nii.gz")
         except Exception as error:  # one odd case must not end the others
             failure = describe_failure(error)
-        yield name, rows, failure
+        yield name, {"objects": rows, "error": failure, "notes": list(notes)}
 
 
 def _read_case(cases: Mapping[str, Case], name: str, fold: Fold) -> Scan:
@@ -300,6 +312,7 @@ def _report(validated: ValidatedFold, reporter: Reporter) -> None:
     results, failures = validated.results, validated.failures
     reporter.table(validation_table(validated.checkpoints))
     # under the name of the stage that validates, too: what one mends, the other had noted
+    report_notes(validated.notes, reporter)
     recorded = record_failures(results.folder, "train", recorded_reasons(failures, reporter))
     if failures:
         reporter.findings([Finding("error", case, reason) for case, reason in failures.items()])

@@ -26,8 +26,9 @@ class Validated:
         epoch: Of its weights.
         cases: Name to 'objects', a row for each ('label', 'name', 'prompt', and the metrics, None
             where one is not defined; 'agreement', of the 'mirrored' members and of a 'single' one;
-            'postprocessed', name of a postprocessing that changes something to its metrics), and
-            'error', why the case could not be segmented, or ''.
+            'postprocessed', name of a postprocessing that changes something to its metrics),
+            'error', why the case could not be segmented, or '', and 'notes', what is doubtful
+            about its images.
     """
 
     checkpoint: str
@@ -45,6 +46,11 @@ class Validated:
     def failures(self) -> dict[str, str]:
         """Why a case could not be segmented."""
         return {name: case["error"] for name, case in self.cases.items() if case["error"]}
+
+    @property
+    def notes(self) -> dict[str, list[str]]:
+        """What is doubtful about the images of a case, where anything is."""
+        return {name: case["notes"] for name, case in self.cases.items() if case.get("notes")}
 
     @property
     def missed(self) -> int:
@@ -76,6 +82,15 @@ class ValidatedFold:
             case: reason
             for checkpoint in self.checkpoints
             for case, reason in checkpoint.failures.items()
+        }
+
+    @property
+    def notes(self) -> dict[str, list[str]]:
+        """What is doubtful about the images of a case, where anything is."""
+        return {
+            case: notes
+            for checkpoint in self.checkpoints
+            for case, notes in checkpoint.notes.items()
         }
 
 

@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 from interactivenet.datasets.case import Scan
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Array, coarse_axes
+from interactivenet.planning.appearance import Appearance, measure_appearance
 from interactivenet.planning.plan import Floats, Sides
+from interactivenet.planning.training_set import TrainingSet
 from interactivenet.prompts.prompt import Prompt, points_box
 
 #: facts of another version are measured again
-FACTS_VERSION = 1
+FACTS_VERSION = 2
 #: percentiles that are kept of each modality's foreground
 PERCENTILES = (0.5, 5.0, 50.0, 95.0, 99.5)
 
@@ -45,6 +47,7 @@ class PromptFacts:
     overhang_mm: (3, 2) how far the object reaches beyond the points' box, lower and upper side;
         of its components, those that a point touches, if one does.
     outside: points that do not lie in the object.
+    appearance: of each channel near the points.
     """
 
     label: int
@@ -56,6 +59,7 @@ class PromptFacts:
     voxels: int
     volume_ml: float
     components: int
+    appearance: tuple[Appearance, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ def _prompt(scan: Scan, label: Array, prompt: Prompt) -> PromptFacts:
         voxels=voxels,
         volume_ml=float(voxels * spacing.prod() / 1000),
         components=scan.objects.count(prompt.label),
+        appearance=measure_appearance(scan.image, prompt),
     )
 
 
@@ -250,6 +255,7 @@ class Fingerprint:
                 }
                 for index, name in enumerate(self.modalities)
             },
+            "training_set": TrainingSet.of(self.cases, self.modalities).as_json(),
         }
 
 

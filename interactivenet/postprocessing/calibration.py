@@ -27,6 +27,11 @@ FLAGGED = 0.2
 FEWEST = 10
 #: parts of the cases that are left out in turn; up to so many cases, each is a part of its own
 _PARTS, _ONE_BY_ONE = 10, 50
+#: agreements are learned over a range; beyond it, by this share of its width (of the logarithm of
+#: the disagreement) or this factor, whichever is more, nothing is known; with few cases by more
+BEYOND, BEYOND_FACTOR, FEW = 0.5, 1.5, 5.0
+#: disagreements below this are alike
+_ALIKE = 1e-3
 #: a richer curve is chosen where its mean squared error is lower than this share of a simpler's
 _BETTER = 0.98
 
@@ -49,7 +54,8 @@ def agreement(probability: ArrayLike, threshold: float = 0.5) -> float:
 class Calibration:
     """What an agreement is worth: learned from cross-validation predictions.
 
-    agreement, dice: (K,) knots of the curve, linear between them and flat beyond.
+    agreement, dice: (K,) knots of the curve, linear between them and flat beyond; the first and the
+        last are the lowest and the highest agreement that it was learned from.
     threshold: objects that agree less are flagged; None for no flags.
     poor_below: the Dice below which an object counts as poor: the lowest fifth.
     hit_rate: share of the flagged objects that are poor; sensitivity: share of the poor that are
@@ -82,6 +88,17 @@ class Calibration:
     def expected(self, agreement: float) -> float:
         """Return the expected Dice of an object."""
         return float(np.interp(agreement, self.agreement, self.dice))
+
+    def covers(self, agreement: float) -> bool:
+        """Whether cross-validation has seen agreements like this one."""
+        if len(self.agreement) == 1:  # a constant, of a version that did not keep its range
+            return True
+        low, high, asked = (
+            float(np.log(max(1 - value, _ALIKE)))
+            for value in (self.agreement[-1], self.agreement[0], agreement)
+        )
+        margin = max(float(np.log(BEYOND_FACTOR)), BEYOND * (high - low)) * (1 + FEW / max(self.cases, 1))
+        return low - margin <= asked <= high + margin
 
     def needs_review(self, agreement: float) -> bool | None:
         """Whether a person should look at an object first; None where there are no flags."""
@@ -134,7 +151,7 @@ def left_out(
 
 
 def _constant(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    return np.zeros(1), np.full(1, y.mean())
+    return np.array([x.min(), x.max()]), np.full(2, y.mean())
 
 
 def _linear(x: Floats, y: Floats) -> tuple[Floats, Floats]:

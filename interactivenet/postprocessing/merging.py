@@ -19,6 +19,8 @@ from interactivenet.imaging.in_memory import label_to_nibabel, label_to_sitk
 from interactivenet.imaging.io import write_label_array
 from interactivenet.postprocessing.calibration import Calibration
 from interactivenet.postprocessing.components import Postprocessing
+from interactivenet.postprocessing.judging import hold_points, judge
+from interactivenet.prompts.checks import arrangement_doubts
 from interactivenet.prompts.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -53,32 +55,48 @@ class SegmentedObject:
         prompt: The prompt that it was segmented from.
         volume_ml: Volume of its voxels, ml.
         agreement: How far the network's mirrored predictions agree, from 0 to 1.
-        expected_dice: Dice with a person's outline to be expected; None without a calibration.
-        needs_review: Whether a person should look at it first; None without a calibration, or
-            where that has too few objects.
+        points_inside: How many of the prompt's points the voxels hold.
+        components: How many 26-connected parts the voxels form.
+        untouched_components: How many of them no point lies in.
+        expected_dice: Dice with a person's outline to be expected; None without a calibration, and
+            where the object is not like those that the model was trained on.
+        needs_review: Whether a person should look at it first; None where nothing is known.
+        reasons: Why it should be looked at first, a short sentence each.
     """
 
     prompt: Prompt
     volume_ml: float
     agreement: float
+    points_inside: int
+    components: int
+    untouched_components: int
     expected_dice: float | None = None
     needs_review: bool | None = None
+    reasons: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the object as JSON data.
 
         Returns:
             'label', 'name', 'points' (N, 3) in RAS+ mm, 'volume_ml', 'agreement',
-            'expected_dice', and 'look', which is ``needs_review``.
+            'points_inside', 'components', 'untouched_components', 'expected_dice', 'look', which is
+            ``needs_review``, 'reasons', and 'background' (M, 3), where the prompt has points of the
+            background.
         """
+        background = self.prompt.negative.tolist()
         return {
             "label": self.prompt.label,
             "name": self.prompt.name,
             "points": self.prompt.points.tolist(),
+            **({"background": background} if background else {}),
             "volume_ml": self.volume_ml,
             "agreement": self.agreement,
+            "points_inside": self.points_inside,
+            "components": self.components,
+            "untouched_components": self.untouched_components,
             "expected_dice": self.expected_dice,
             "look": self.needs_review,
+            "reasons": list(self.reasons),
         }
 
 
@@ -93,12 +111,14 @@ class Segmentation:
             for background; it tells objects that share a label apart.
         source: Stored grid of the scan, on which label maps are written.
         objects: One for each prompt, in their order.
+        notes: What a user should know about the image, a sentence each.
     """
 
     label: NDArray[Any]
     instance_map: NDArray[np.int16]
     source: Geometry
     objects: tuple[SegmentedObject, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def shares_labels(self) -> bool:
@@ -158,11 +178,16 @@ def merge(
     source: Geometry,
     postprocessing: Postprocessing | None = None,
     calibration: Calibration | None = None,
+    *,
+    unlike: Sequence[Sequence[str]] | None = None,
+    notes: Sequence[str] = (),
 ) -> Segmentation:
     """Give every voxel of a scan to the prompt for which it has the highest probability.
 
     probabilities: one per prompt.  source: the stored grid of the scan. Each prompt's voxels are
     postprocessed first. Of equal probabilities, the first prompt's counts.
+    unlike: per prompt, in what it differs from the training set; None where that is not known, and
+    no Dice is expected.  notes: about the scan.
     """
     grid = source.ras
     highest_label = max((item.prompt.label for item in probabilities), default=0)
@@ -184,14 +209,21 @@ def merge(
         instance_map[region][mask] = number + 1
     counts = np.bincount(instance_map.ravel(), minlength=len(probabilities) + 1)
     voxel_ml = float(np.prod(grid.spacing)) / 1000
-    objects = tuple(
-        SegmentedObject(
-            item.prompt,
-            int(counts[number + 1]) * voxel_ml,
-            item.agreement,
-            calibration.expected(item.agreement) if calibration else None,
-            calibration.needs_review(item.agreement) if calibration else None,
-        )
-        for number, item in enumerate(probabilities)
-    )
-    return Segmentation(label, instance_map, source, objects)
+    objects = []
+    for number, item in enumerate(probabilities):
+        start = np.array(item.start)
+        mask = instance_map[box(start, start + item.probability.shape)] == number + 1
+        held = hold_points(mask, grid.nearest_voxel(item.prompt.points) - start)
+        judged = judge(
+            item.agreement, held, calibration, None if unlike is None else unlike[number],
+            arrangement_doubts(item.prompt, source),
+        )  # fmt: skip
+        objects.append(
+            SegmentedObject(
+                prompt=item.prompt, volume_ml=int(counts[number + 1]) * voxel_ml,
+                agreement=item.agreement, points_inside=held.inside, components=held.components,
+                untouched_components=held.untouched, expected_dice=judged.expected_dice,
+                needs_review=judged.needs_review, reasons=judged.reasons,
+            )
+        )  # fmt: skip
+    return Segmentation(label, instance_map, source, tuple(objects), tuple(notes))

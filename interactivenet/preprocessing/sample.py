@@ -104,7 +104,7 @@ def crop_sample(region: Region, points: ArrayLike, plan: Plan) -> Sample:
         label = np.zeros(tuple(size), np.uint8)
         label[content] = region.label[box(start, stop)]
     return Sample(
-        case=region.case, prompt=Prompt(region.prompt.label, points, region.prompt.name),
+        case=region.case, prompt=region.prompt.with_points(points),
         array=array, label=label, grid=resampled_geometry(grid, first, first + size, tuple(size)),
         source=region.source, region_start=region.start, region_stop=region.stop,
         region_shape=grid.shape, start=start, stop=stop, padding=padding,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from interactivenet.imaging.geometry import Geometry
+from interactivenet.prompts.arrangement import describe_outside, doubled_points, far_point
 from interactivenet.prompts.prompt import (
     MARGIN_POINTS,
     Prompt,
     flat_direction,
     is_flat,
-    points_outside,
     spans_no_box,
     thickness,
 )
@@ -20,21 +20,34 @@ from interactivenet.prompts.prompt_objects import PromptObjects
 Add = Callable[[str, str], None]
 #: an object thinner than this across its points' plane may have its points in that plane
 _THIN_VOXELS = 2.0
+#: so many doubled points are named where more are meant
+_NAMED = 3
 
 
 def check_prompt(
-    prompt: Prompt, grid: Geometry, objects: PromptObjects, add: Add, margin: bool
+    prompt: Prompt,
+    grid: Geometry,
+    objects: PromptObjects,
+    add: Add,
+    margin: bool,
+    remedy: str = "",
 ) -> None:
-    """Tell what is wrong with a prompt.
+    """Tell what is wrong with a prompt, or doubtful.
 
     grid: stored grid of the case's image.  objects: the objects of its label map.
     margin: six margin points are expected; else any, which were placed so on purpose.
+    remedy: what takes them as they are, where they are not six margin points.
     """
     subject = f"prompt of label {prompt.label}"
-    outside = points_outside(prompt, grid)
-    if outside:
-        add("error", f"{subject}: {outside} of {len(prompt.points)} points lie outside the image")
+    for note in prompt.notes:
+        add("warning", note)
+    if background := _background_note(prompt):
+        add("note", background)
+    if outside := describe_outside(prompt, grid):
+        add("error", f"{subject}: {outside}")
         return
+    for doubt in arrangement_doubts(prompt, grid):
+        add("warning", f"{subject}: {doubt}")
     count = len(prompt.points)
     if objects.label is not None:
         values = objects.label[tuple(grid.ras.nearest_voxel(prompt.points).T)]
@@ -44,6 +57,7 @@ def check_prompt(
             return
         if strays:
             add("warning", f"{subject}: {strays} of {count} points lie outside the object")
+    remedy = f"; {remedy}" if remedy else ""
     if margin and count > MARGIN_POINTS:
         size = len(objects.voxels(prompt, grid))
         whole = 2 * count >= size > MARGIN_POINTS
@@ -59,7 +73,8 @@ def check_prompt(
         reason = f": the object has {size} voxels" if small else ""
         add(
             "warning" if excused else "error",
-            f"{subject}: has {count} points, expected {MARGIN_POINTS}{reason}",
+            f"{subject}: has {count} points, expected {MARGIN_POINTS}{reason}"
+            f"{'' if excused else remedy}",
         )
     elif is_flat(prompt, grid.ras):
         voxels = objects.voxels(prompt, grid)
@@ -67,8 +82,44 @@ def check_prompt(
         thin = len(voxels) > 0 and thickness(voxels.astype(float), across) < _THIN_VOXELS
         # within an object, points that do span a box may happen to share an oblique plane
         excused = not margin or thin or (len(voxels) > 0 and not spans_no_box(prompt, grid.ras))
-        reason = "" if excused else ", expected two along each axis"
+        reason = "" if excused else f", expected two along each axis{remedy}"
         add(
             "warning" if excused else "error",
             f"{subject}: all {count} points lie in one plane{reason}",
         )
+
+
+def prompt_notes(prompts: Sequence[Prompt]) -> tuple[str, ...]:
+    """Say what a user should know of the files of a case's points, each once."""
+    notes: dict[str, None] = {}
+    for prompt in prompts:
+        notes.update(dict.fromkeys(prompt.notes))
+        if background := _background_note(prompt):
+            notes[background] = None
+    return tuple(notes)
+
+
+def arrangement_doubts(prompt: Prompt, grid: Geometry) -> list[str]:
+    """Name points that are far from the others, or twice in one place: slips of the hand."""
+    doubts = []
+    if far := far_point(prompt):
+        number, distance = far
+        doubts.append(
+            f"{prompt.call(number)} lies {distance:.1f} mm from the nearest other point, far from"
+            " all of them: is it meant?"
+        )
+    doubled = doubled_points(prompt, grid)
+    if doubled:
+        pairs = [f"{prompt.call(one)} and {prompt.call(other)}" for one, other in doubled[:_NAMED]]
+        more = f" (and {len(doubled) - _NAMED} more pairs)" if len(doubled) > _NAMED else ""
+        doubts.append(
+            f"{', '.join(pairs)} lie within a voxel of each other{more}: was one placed twice?"
+        )
+    return doubts
+
+
+def _background_note(prompt: Prompt) -> str:
+    count = len(prompt.negative)
+    if not count:
+        return ""
+    return f"{count} background point{'s are' if count > 1 else ' is'} not used yet"

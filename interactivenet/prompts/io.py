@@ -1,16 +1,19 @@
 """Prompt files of every format, chosen by the file's name and content.
 
 Masks (an image whose voxel value is the label), grand-challenge "Multiple points" JSON,
-3D Slicer ``.mrk.json`` and ``.fcsv``, and CSV. All but masks keep exact positions.
+3D Slicer's ``.mrk.json``, ``.fcsv`` and table of control points, and CSV. All but masks keep
+exact positions.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interactivenet.errors import DataError, naming
 from interactivenet.imaging.geometry import Geometry
@@ -21,13 +24,14 @@ from interactivenet.imaging.io import (
     suffix_of,
     write_label_array,
 )
-from interactivenet.prompts.prompt import (
-    LabelNames,
+from interactivenet.prompts.named_points import (
+    GatheredPoints,
     NamedPoint,
-    Prompt,
-    from_named_points,
+    gather,
+    shared_background,
     to_named_points,
 )
+from interactivenet.prompts.prompt import LabelNames, Prompt
 from interactivenet.prompts.text_formats import READERS, WRITERS, voxel_points_json, voxel_prompts
 
 TEXT_SUFFIXES = (".mrk.json", ".json", ".fcsv", ".csv")
@@ -36,7 +40,7 @@ PROMPT_SUFFIXES = (*TEXT_SUFFIXES, *READABLE)
 
 
 def read_prompts(
-    path: Path | str,
+    path: Path | str | Sequence[Path | str],
     labels: LabelNames | None = None,
     *,
     image: tuple[Path, Geometry] | None = None,
@@ -47,7 +51,9 @@ def read_prompts(
 
     Args:
         path: a mask (an image whose voxel value is the label), grand-challenge "Multiple points"
-            JSON, 3D Slicer .mrk.json or .fcsv, or CSV with the columns name, x, y, z, system.
+            JSON, 3D Slicer .mrk.json, .fcsv or table of control points (.csv), or CSV with the
+            columns name, x, y, z, system; or several such files, each of other objects, which may
+            be named after their labels.
         labels: the task's labels, which the names of points are matched with; without them, names
             that are numbers are label values.
         image: path and stored grid of the case's image. A mask must share its grid.
@@ -57,30 +63,59 @@ def read_prompts(
             out; '*' stands for all others that name no label. What follows a '#' stays.
 
     Returns:
-        A prompt for every object, in order of appearance, with its points in RAS+ mm.
+        A prompt for every object, in order of appearance, with its points in RAS+ mm, and those of
+        the background, which are the same for all.
 
     Raises:
-        DataError: the file, which is named, cannot be read as prompts of these labels.
-        NoPoints: it holds no points.
+        DataError: a file, which is named, cannot be read as prompts of these labels.
+        NoPoints: there are no points of an object.
     """
-    path = Path(path)
-    with naming(path):
-        suffix = suffix_of(path, PROMPT_SUFFIXES)
-        if voxels and suffix != ".json":
-            raise DataError("cannot hold voxel indices: expected a .json file")
-        if suffix in READABLE:
-            return _read_mask(path, labels, image)
-        if not suffix:
-            raise DataError(f"is not a prompt file: expected {', '.join(PROMPT_SUFFIXES)}")
-        if voxels:
-            if image is None:
-                raise DataError(
-                    "holds voxel indices: expected the image that they belong to (`image`)"
-                )
-            points = voxel_prompts(path, image[1])
-        else:
-            points = READERS[suffix](path)
-        return from_named_points(_renamed(points, names or {}, labels), labels)
+    single = isinstance(path, (Path, str))
+    paths = [Path(path)] if isinstance(path, (Path, str)) else [Path(each) for each in path]
+    if doubled := [each for each, count in Counter(paths).items() if count > 1]:
+        raise DataError(f"{doubled[0]}: is given twice, expected each file of points once")
+    read = GatheredPoints()
+    for each in paths:
+        with naming(each):
+            of_file = _read_file(each, labels, image, voxels, names or {}, named_after=not single)
+            if not (of_file.prompts or of_file.background):
+                of_file.as_prompts()  # which says that it holds none
+        read.prompts += of_file.prompts
+        read.background += of_file.background
+        read.notes += [note if single else f"{each.name}: {note}" for note in of_file.notes]
+    with naming(", ".join(map(str, paths))):
+        return read.as_prompts()
+
+
+def _read_file(
+    path: Path,
+    labels: LabelNames | None,
+    image: tuple[Path, Geometry] | None,
+    voxels: bool,
+    names: Mapping[str, str],
+    *,
+    named_after: bool,
+) -> GatheredPoints:
+    """Read one file; named_after: whether it may be named after the label of its points."""
+    suffix = suffix_of(path, PROMPT_SUFFIXES)
+    if voxels and suffix != ".json":
+        raise DataError("cannot hold voxel indices: expected a .json file")
+    if suffix in READABLE:
+        return GatheredPoints(_read_mask(path, labels, image))
+    if not suffix:
+        raise DataError(f"is not a prompt file: expected {', '.join(PROMPT_SUFFIXES)}")
+    if voxels:
+        if image is None:
+            raise DataError("holds voxel indices: expected the image that they belong to (`image`)")
+        read = voxel_prompts(path, image[1])
+    else:
+        read = READERS[suffix](path)
+    points = read.points
+    if named_after:
+        stem = path.name[: len(path.name) - len(suffix)]
+        points = [replace(point, lists=(*point.lists, stem)) for point in points]
+    gathered = gather(_renamed(points, names, labels), labels)
+    return replace(gathered, notes=list(read.notes))
 
 
 def write_prompts(
@@ -112,7 +147,7 @@ def write_prompts(
         raise DataError(f"{path}: cannot hold voxel indices: expected a .json file")
     if suffix in TEXT_SUFFIXES and not voxels:
         WRITERS[suffix](path, to_named_points(prompts))
-        return []
+        return _background_notes(prompts)
     if not suffix:
         raise DataError(f"{path}: is not a prompt file: expected {', '.join(PROMPT_SUFFIXES)}")
     if image is None:
@@ -122,8 +157,15 @@ def write_prompts(
     with naming(path):
         if voxels:
             voxel_points_json(path, to_named_points(prompts), image)
-            return []
+            return _background_notes(prompts)
         return _write_mask(path, prompts, image)
+
+
+def _background_notes(prompts: Sequence[Prompt]) -> list[str]:
+    """Say where points of the background are written as those of all objects."""
+    if shared_background(prompts)[1]:
+        return []
+    return ["background points of single objects are written as those of all"]
 
 
 def _renamed(
@@ -160,8 +202,15 @@ def _read_mask(
         if labels is not None and value not in labels.names:
             raise DataError(f"holds points of label {value}, expected one of {labels}")
         name = labels.names[value] if labels else ""
-        prompts.append(Prompt(value, volume.voxel_to_world(voxels[values == value]), name))
+        own = voxels[values == value]
+        called = tuple(f"voxel {tuple(voxel)}" for voxel in _as_stored(own, volume.source).tolist())
+        prompts.append(Prompt(value, volume.voxel_to_world(own), name, called))
     return prompts
+
+
+def _as_stored(voxels: NDArray[np.intp], source: Geometry) -> NDArray[np.intp]:
+    """Return indices (N, 3) on the stored grid of voxels on the RAS grid."""
+    return np.rint(source.world_to_voxel(source.ras.voxel_to_world(voxels))).astype(np.intp)
 
 
 def _write_mask(path: Path, prompts: Sequence[Prompt], image: Geometry) -> list[str]:
@@ -189,5 +238,10 @@ def _write_mask(path: Path, prompts: Sequence[Prompt], image: Geometry) -> list[
                 f" {len(voxels)} voxels of the mask"
             )
         mask[tuple(voxels.T)] = prompt.label
+    if count := len(shared_background(prompts)[0]):
+        notes.append(
+            f"{count} background point{'s are' if count > 1 else ' is'} left out, which a mask"
+            " cannot hold: use a .json file"
+        )
     write_label_array(path, mask, image)
     return notes

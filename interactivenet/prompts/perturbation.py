@@ -61,4 +61,4 @@ def perturb(
         if objects:
             drawn = draw_points(objects[0], grid.spacing, SimulationOptions(), rng)
             points = grid.voxel_to_world(drawn)
-    return Prompt(prompt.label, points, prompt.name)
+    return prompt.with_points(points)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,26 +12,45 @@ import numpy as np
 
 from interactivenet.errors import DataError, NoPoints
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.prompts.prompt import NamedPoint
+from interactivenet.prompts.coordinates import (
+    coordinates,
+    in_system,
+    named_point,
+    system_of,
+    text_of,
+)
+from interactivenet.prompts.named_points import BACKGROUND, NamedPoint, NamedPoints
+from interactivenet.prompts.slicer_formats import (
+    read_fcsv,
+    read_slicer,
+    read_table,
+    table_system,
+    write_fcsv,
+    write_slicer,
+)
 from interactivenet.system.files import read_json, write_json, write_text
 
-_SLICER_SCHEMA = (
-    "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/"
-    "Schema/markups-schema-v1.0.3.json#"
-)
-_FCSV_COLUMNS = "id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,desc,associatedNodeID"
 _CSV_COLUMNS = ("name", "x", "y", "z", "system")
-#: signs that turn coordinates of a system into RAS
-_SIGNS = {"RAS": (1, 1, 1), "LPS": (-1, -1, 1)}
+#: what this program calls the points that it writes
+_NAME = "interior margin points"
+_WHOLE = (
+    "all points are whole numbers, as autoPET's clicks in voxel indices are: taken as LPS mm, as"
+    " the file's type says (`convert_prompts(voxels_in=True)` reads voxel indices)"
+)
 
 
-def read_grand_challenge(path: Path) -> list[NamedPoint]:
+def read_grand_challenge(path: Path) -> NamedPoints:
     """Read grand-challenge "Multiple points" or "Point" JSON: LPS mm."""
     content = read_json(path)
     if isinstance(content, dict) and "markups" in content:
         return read_slicer(path)
     if isinstance(content, dict) and content.get("type") == "Point" and "points" not in content:
         content = {**content, "type": "Multiple points", "points": [content]}
+    if _are_clicks(content):
+        raise DataError(
+            "holds clicks as autoPET has them, in voxel indices, expected 'Multiple points' (points"
+            " in LPS mm); voxel indices are read with `voxels=True` only"
+        )
     points = _points_of(content)
     kind = content.get("type")
     if kind != "Multiple points":
@@ -43,22 +61,39 @@ def read_grand_challenge(path: Path) -> list[NamedPoint]:
     version = content.get("version", {})
     if not isinstance(version, dict) or version.get("major") != 1:
         raise DataError(f"has version {version!r}, expected major version 1")
-    return [_named(name, position, "LPS") for name, position in points]
+    named = [named_point(name, position, "LPS") for name, position in points]
+    whole = all(value == round(value) for point in named for value in point.position)
+    foreign = content.get("name") != _NAME  # else this program wrote it, in mm
+    clicks = foreign and any(name.strip().casefold() == BACKGROUND for name, _ in points)
+    notes = (_WHOLE,) if whole and clicks else ()
+    return NamedPoints(named, notes)
 
 
 def write_grand_challenge(path: Path, points: Sequence[NamedPoint]) -> None:
     """Write grand-challenge "Multiple points" JSON: LPS mm."""
-    _write_multiple_points(path, [(p.name, _in_system(p, "LPS")) for p in points])
+    _write_multiple_points(path, [(p.name, in_system(p, "LPS")) for p in points])
 
 
-def voxel_prompts(path: Path, image: Geometry) -> list[NamedPoint]:
-    """Read ``{"points": [{"name", "point"}]}`` in voxel indices of the stored grid ``image``."""
-    points = _points_of(read_json(path))
-    world = image.voxel_to_world(np.array([_triple(position) for _, position in points]))
-    return [
-        NamedPoint(name, (x, y, z))
-        for (name, _), (x, y, z) in zip(points, world.tolist(), strict=True)
-    ]
+def voxel_prompts(path: Path, image: Geometry) -> NamedPoints:
+    """Read points in voxel indices of the stored grid ``image``.
+
+    ``{"points": [{"name", "point"}]}``, as grand-challenge sends them, or ``{"tumor": [[i, j, k],
+    ...], "background": [...]}``, as autoPET keeps them.
+    """
+    content = read_json(path)
+    if _are_clicks(content):
+        points = [(name, position) for name, clicks in content.items() for position in clicks]
+        if not points:
+            raise NoPoints("holds no points")
+    else:
+        points = _points_of(content)
+    world = image.voxel_to_world(np.array([coordinates(position) for _, position in points]))
+    return NamedPoints(
+        [
+            NamedPoint(name, (x, y, z))
+            for (name, _), (x, y, z) in zip(points, world.tolist(), strict=True)
+        ]
+    )
 
 
 def voxel_points_json(path: Path, points: Sequence[NamedPoint], image: Geometry) -> None:
@@ -73,95 +108,29 @@ def voxel_points_json(path: Path, points: Sequence[NamedPoint], image: Geometry)
     write_json(path, {"coordinates": "voxel indices", "points": entries})
 
 
-def read_slicer(path: Path) -> list[NamedPoint]:
-    """Read 3D Slicer ``.mrk.json``: every control point that has been placed."""
-    content = read_json(path)
-    markups = content.get("markups") if isinstance(content, dict) else None
-    if not isinstance(markups, list):
-        raise DataError("is not a 3D Slicer markups file: it has no list 'markups'")
-    points = []
-    for index, markup in enumerate(markups):
-        controls = markup.get("controlPoints", []) if isinstance(markup, dict) else None
-        if not isinstance(controls, list) or not all(isinstance(c, dict) for c in controls):
-            raise DataError("is not a 3D Slicer markups file: expected lists of control points")
-        system = str(markup.get("coordinateSystem", "LPS")).upper()
-        units = markup.get("coordinateUnits", "mm")
-        units = units[0] if isinstance(units, list) and units else units
-        if units not in ("mm", "millimeter"):
-            raise DataError(f"has coordinate units {units!r}, expected mm")
-        for control in controls:
-            if control.get("positionStatus", "defined") == "defined":
-                name = str(control.get("label", ""))
-                points.append(_named(name, control.get("position"), system, index))
-    return points
+def read_csv(path: Path) -> NamedPoints:
+    """Read CSV with the columns name, x, y, z (mm) and system (RAS or LPS), in any order.
 
-
-def write_slicer(path: Path, points: Sequence[NamedPoint]) -> None:
-    """Write 3D Slicer ``.mrk.json``: one list of points in LPS mm, labelled by their names."""
-    controls = [
-        {
-            "id": str(number),
-            "label": point.name,
-            "position": _in_system(point, "LPS"),
-            "orientation": [-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0],
-            "selected": True,
-            "locked": False,
-            "visibility": True,
-            "positionStatus": "defined",
-        }
-        for number, point in enumerate(points, start=1)
-    ]
-    markup = {
-        "type": "Fiducial",
-        "coordinateSystem": "LPS",
-        "coordinateUnits": "mm",
-        "controlPoints": controls,
-    }
-    write_json(path, {"@schema": _SLICER_SCHEMA, "markups": [markup]})
-
-
-def read_fcsv(path: Path) -> list[NamedPoint]:
-    """Read 3D Slicer ``.fcsv``; its header must say the coordinate system."""
-    system, points = "", []
-    for number, row in enumerate(csv.reader(io.StringIO(_text(path))), start=1):
-        if row and row[0].lstrip().startswith("#"):
-            key, _, value = ",".join(row).lstrip("# ").partition("=")
-            if key.strip() == "CoordinateSystem":
-                system = {"0": "RAS", "1": "LPS"}.get(value.strip(), _system(value))
-        elif row:
-            if len(row) < 4:
-                raise DataError(f"line {number} has {len(row)} columns, expected {_FCSV_COLUMNS}")
-            name = row[11] if len(row) > 11 else ""
-            points.append(_named(name, row[1:4], system))
-    return points
-
-
-def write_fcsv(path: Path, points: Sequence[NamedPoint]) -> None:
-    """Write 3D Slicer ``.fcsv`` in LPS mm."""
-    out = io.StringIO()
-    out.write("# Markups fiducial file version = 5.0\n# CoordinateSystem = LPS\n")
-    out.write(f"# columns = {_FCSV_COLUMNS}\n")
-    writer = csv.writer(out, lineterminator="\n")
-    for number, point in enumerate(points, start=1):
-        place = [repr(value) for value in _in_system(point, "LPS")]
-        writer.writerow([number, *place, 0, 0, 0, 1, 1, 1, 0, point.name, "", ""])
-    write_text(path, out.getvalue())
-
-
-def read_csv(path: Path) -> list[NamedPoint]:
-    """Read CSV with the columns name, x, y, z (mm) and system (RAS or LPS), in any order."""
-    table = csv.DictReader(io.StringIO(_text(path)), skipinitialspace=True)
+    Or the table of control points of 3D Slicer, which has the columns label and r, a, s or l, p, s.
+    """
+    table = csv.DictReader(io.StringIO(text_of(path)), skipinitialspace=True)
     table.fieldnames = [(name or "").strip().lower() for name in table.fieldnames or ()]
+    if "label" in table.fieldnames and (system := table_system(table.fieldnames)):
+        return read_table(table, system)
     missing = set(_CSV_COLUMNS) - set(table.fieldnames)
     if missing:
         raise DataError(
             f"lacks the columns {', '.join(sorted(missing))}: expected"
-            f" {','.join(_CSV_COLUMNS)}, where system is RAS or LPS (mm)"
+            f" {','.join(_CSV_COLUMNS)}, where system is RAS or LPS (mm), or the columns of a table"
+            " of 3D Slicer: label,r,a,s or label,l,p,s"
         )
-    return [
-        _named(str(row["name"] or ""), [row["x"], row["y"], row["z"]], _system(row["system"]))
-        for row in table
-    ]
+    return NamedPoints(
+        [
+            named_point(str(row["name"] or ""), [row["x"], row["y"], row["z"]],
+                        system_of(row["system"]))
+            for row in table
+        ]
+    )  # fmt: skip
 
 
 def write_csv(path: Path, points: Sequence[NamedPoint]) -> None:
@@ -174,7 +143,7 @@ def write_csv(path: Path, points: Sequence[NamedPoint]) -> None:
     write_text(path, out.getvalue())
 
 
-READERS: dict[str, Callable[[Path], list[NamedPoint]]] = {
+READERS: dict[str, Callable[[Path], NamedPoints]] = {
     ".json": read_grand_challenge,
     ".mrk.json": read_slicer,
     ".fcsv": read_fcsv,
@@ -199,48 +168,24 @@ def _points_of(content: Any) -> list[tuple[str, Any]]:
     return [(str(entry.get("name") or ""), entry["point"]) for entry in entries]
 
 
+def _are_clicks(content: Any) -> bool:
+    """Whether JSON is a list of positions for every name, as autoPET keeps clicks."""
+    return (
+        isinstance(content, dict)
+        and bool(content)
+        and "points" not in content
+        and all(
+            isinstance(positions, list) and all(isinstance(each, list) for each in positions)
+            for positions in content.values()
+        )
+    )
+
+
 def _write_multiple_points(path: Path, points: Sequence[tuple[str, list[float]]]) -> None:
     content = {
         "version": {"major": 1, "minor": 0},
         "type": "Multiple points",
-        "name": "interior margin points",
+        "name": _NAME,
         "points": [{"name": name, "point": position} for name, position in points],
     }
     write_json(path, content)
-
-
-def _named(name: str, position: Any, system: str, group: int = 0) -> NamedPoint:
-    if system not in _SIGNS:
-        stated = f"coordinate system '{system}'" if system else "no coordinate system"
-        raise DataError(f"has {stated}, expected RAS or LPS")
-    signs = _SIGNS[system]
-    x, y, z = (value * sign + 0.0 for value, sign in zip(_triple(position), signs, strict=True))
-    return NamedPoint(name, (x, y, z), group)
-
-
-def _in_system(point: NamedPoint, system: str) -> list[float]:
-    signs = _SIGNS[system]
-    return [value * sign + 0.0 for value, sign in zip(point.position, signs, strict=True)]
-
-
-def _system(text: str | None) -> str:
-    return (text or "").strip().upper()
-
-
-def _triple(position: Any) -> tuple[float, float, float]:
-    try:
-        x, y, z = (float(value) for value in position)
-    except (TypeError, ValueError):
-        raise DataError(f"has a point {position!r}, expected three numbers") from None
-    if not all(math.isfinite(value) for value in (x, y, z)):
-        raise DataError(f"has a point {position!r}, expected finite numbers")
-    return x, y, z
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"is not a text file: {error}") from error
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}") from error

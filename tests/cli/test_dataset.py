@@ -204,7 +204,7 @@ BAD = {
             (t / PROMPT).unlink(),
             write_points(t / "interactionsTr/bad.json", [[*p[:2], 99] for p in POINTS]),
         ),
-        "prompt of label 1: 6 of 6 points lie outside the image",
+        "mm outside the image",
     ),
 }
 

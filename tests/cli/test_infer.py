@@ -79,7 +79,7 @@ def test_an_odd_case_costs_itself(trained, tested, tmp_path, fault):
     mine.unlink()
     expected = {
         "points": "has no points", "five": "has 5 points, expected 6",
-        "outside": "lie outside the image", "flat": "points lie in one plane",
+        "outside": "mm outside the image", "flat": "points lie in one plane",
         "modality": "modality 0001, but 1 were named",
     }[fault]  # fmt: skip
     changed = np.array(prompt.points)

@@ -197,8 +197,9 @@ def test_no_mount_table_is_no_reason_to_refuse(lacks, monkeypatch):
 
 
 def test_an_option_that_is_given_twice(lacks, writable):
-    assert lacks("simulate -t X --raw /lost --raw /here", "/here") is None
-    assert "/lost" in lacks("simulate -t X --raw /here --raw /lost", "/here")
+    for words in ("--raw /lost --raw /here", "--raw /here --raw /lost"):
+        message = lacks(f"simulate -t X {words}", "/here")
+        assert "--raw: is given 2 times, expected once" in message
 
 
 @pytest.mark.parametrize(

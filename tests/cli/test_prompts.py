@@ -3,6 +3,8 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli import main
+from interactivenet.imaging.geometry import Geometry
+from interactivenet.imaging.io import write_volume
 from interactivenet.prompts.io import read_prompts, write_prompts
 from interactivenet.prompts.prompt import Prompt
 from tests.raw_task import POINTS, read, write_case
@@ -89,3 +91,45 @@ def test_wrong_requests_get_one_line(case, name):
     assert places["taken"].read_text() == "precious"
     assert result.exit_code == 2
     assert message in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_several_files_are_joined(case):
+    rng = np.random.default_rng(0)
+    for name, label in (("tumour", 1), ("b", 2), ("c", 1)):
+        points = rng.normal(size=(6, 3))
+        write_prompts(case / f"{name}.csv", [Prompt(label, points, ("", "tumour", "node")[label])])
+    write_prompts(case / "d.csv", [Prompt(1, points, "tumour", negative=points[:2])])
+    sources = [case / f"{name}.csv" for name in ("tumour", "b", "c", "d")]
+    result = convert(*sources, case / "all.json", "-l", "tumour", "-l", "node")
+    assert result.exit_code == 0, result.output
+    assert "label 1 (6 points), label 2 (6 points), label 1 (6 points), label 1" in result.stdout
+    assert "2 background points" in result.stdout
+    names = [point["name"] for point in read(case / "all.json")["points"]]
+    assert list(dict.fromkeys(names)) == ["tumour", "node", "tumour#2", "tumour#3", "background"]
+    again = convert(*sources, sources[0], "--overwrite")
+    assert again.exit_code == 2 and "is the source itself" in again.stderr
+
+
+def test_what_was_left_out_or_lies_outside_is_said(case):
+    image = case / "imagesTr/a_0000.nii.gz"
+    path = case / "F.csv"
+    path.write_text("label,r,a,s,defined\nF-1,500,0,0,1\nF-2,0,0,0,0\n")
+    result = convert(path, case / "F.json", "--image", image)
+    assert result.exit_code == 0, result.output
+    assert "F.csv: F-2 (not defined) was left out" in result.stdout
+    assert "F.csv: F-1 at (500, 0, 0) mm (RAS) lies" in result.stdout
+
+
+def test_clicks_of_autopet_are_converted(shared_cases, tmp_path):
+    folder = shared_cases("b12_other_refused")
+    grid = Geometry((300, 300, 500), np.diag([2.0, 2, 3, 1]))
+    write_volume(tmp_path / "pet.nii", np.zeros((300, 300, 500), np.uint8), grid)
+    for name in ("lesion-clicks.json", "autopet_training_clicks.json"):
+        target = tmp_path / f"{name}.csv"
+        result = convert(folder / name, target, "--voxels-in", "--image", tmp_path / "pet.nii")
+        assert result.exit_code == 0, result.output
+        assert "tumor (10 points), 10 background points" in result.stdout
+    result = convert(folder / name, tmp_path / "mm.csv")
+    assert result.exit_code == 2 and "in voxel indices" in result.stderr
+    assert "--voxels-in" in result.stderr
+    assert "F (3 points)" in convert(folder / "table.csv", tmp_path / "t.mrk.json").stdout

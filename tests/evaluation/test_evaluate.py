@@ -11,7 +11,7 @@ from interactivenet.errors import RequestError
 from interactivenet.evaluation import evaluate_masks
 from interactivenet.evaluation.evaluate import evaluate_cases
 from interactivenet.evaluation.matching import Pair, build_pairs
-from interactivenet.evaluation.measures import measure_pair
+from interactivenet.evaluation.measures import measure_pair, measure_with_notes
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import read_label, write_label_array
 from interactivenet.prompts.io import write_prompts
@@ -126,9 +126,9 @@ def test_an_unexpected_error_is_a_case_s_own(task, tmp_path, monkeypatch):
     def odd(pair, *rest):
         if pair.case == "a":
             raise ZeroDivisionError("by nought")
-        return measure_pair(pair, *rest)
+        return measure_with_notes(pair, *rest)
 
-    monkeypatch.setattr(evaluate, "measure_pair", odd)
+    monkeypatch.setattr(evaluate, "measure_with_notes", odd)
     done = evaluate_cases(pairs_of(task), tmp_path / "out")
     reason = "unexpected ZeroDivisionError: by nought (please report it)"
     assert done.failures == {"a": reason} and {row["case"] for row in done.rows} == {"b"}

@@ -191,11 +191,11 @@ def test_points_outside_are_named(knower, tmp_path):
     scan = labelled({})
     points = scan.prompts[0].points.copy()
     points[2] = (500.25, 0, 7)
-    message = r"case: points outside the image: \(500\.25, 0, 7\) mm \(RAS\); the image has shape"
+    message = r"case: point 3 at \(500\.25, 0, 7\) mm \(RAS\) lies [\d.]+ mm outside the image; the"
     with pytest.raises(DataError, match=message):
         knower.segment(scan, points)
     write_prompts(tmp_path / "points.json", [Prompt(1, points)])
-    with pytest.raises(DataError, match=r"image: points outside the image: \(500\.25, 0, 7\)"):
+    with pytest.raises(DataError, match=r"image: point 3 at \(500\.25, 0, 7\)"):
         knower.segment(scan.image, tmp_path / "points.json")
 
 

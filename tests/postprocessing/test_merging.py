@@ -131,13 +131,20 @@ def test_what_is_expected_stands_with_every_object():
     x = np.linspace(0.5, 1, 40)
     calibration = calibrate(x.tolist(), x.tolist(), list(map(str, range(40))))
     source = GRIDS[0]
-    good, bad = (
-        make_probability(source, 1, agreement=0.95),
-        make_probability(source, 2, agreement=0.55),
-    )
-    merged = merge([good, bad], source, None, calibration)
+    solid = (np.ones((4, 5, 3), np.float16), (2, 1, 3))
+    prompts = [
+        Prompt(label, source.ras.voxel_to_world(np.array([[2 + label, 3, 4]])), f"l{label}")
+        for label in (1, 2)
+    ]
+    good = PromptProbability(prompts[0], *solid, 0.95)
+    bad = PromptProbability(prompts[1], solid[0], (0, 0, 0), 0.55)
+    merged = merge([good, bad], source, None, calibration, unlike=[(), ()])
     assert merged.objects[0].expected_dice == pytest.approx(0.95, abs=0.02)
     assert [item.needs_review for item in merged.objects] == [False, True]
+    assert merged.objects[0].reasons == () and merge([good], source).objects[0].reasons == ()
     assert merge([good], source).objects[0].expected_dice is None
+    # of a training set that is not known, nothing can be expected
+    unknown = merge([good], source, None, calibration).objects[0]
+    assert (unknown.expected_dice, unknown.needs_review) == (None, None)
     content = merged.objects[0].as_json()
     assert content["label"] == 1 and content["points"] == good.prompt.points.tolist()

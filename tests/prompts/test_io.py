@@ -265,3 +265,138 @@ def test_numbered_names_of_a_viewer_are_the_only_label(tmp_path, form):
     path.write_text(json.dumps(content))
     (prompt,) = read_prompts(path, LabelNames({1: "tumour"}))
     assert len(prompt.points) == 6 and prompt.label == 1
+
+
+@pytest.mark.parametrize("suffix", TEXT)
+def test_background_points_go_round(tmp_path, suffix):
+    rng = np.random.default_rng(1)
+    background = rng.normal(size=(3, 3))
+    prompts = [
+        Prompt(p.label, p.points, p.name, negative=background)
+        for p in some_prompts(oblique_grid(), labels=(1, 2, 1))
+    ]
+    assert write_prompts(tmp_path / f"case{suffix}", prompts) == []
+    back = read_prompts(tmp_path / f"case{suffix}", LABELS)
+    assert_same(prompts, back)
+    for prompt in back:
+        np.testing.assert_allclose(prompt.negative, background, rtol=0, atol=0)
+    assert not back[0].notes
+
+
+def test_background_points_go_round_as_voxels(tmp_path):
+    grid = oblique_grid()
+    voxels = np.array([[3, 4, 5], [6, 7, 8]])
+    prompt = Prompt(
+        1, grid.voxel_to_world(voxels), "tumour", negative=grid.voxel_to_world(voxels + 1)
+    )
+    write_prompts(tmp_path / "case.json", [prompt], image=grid, voxels=True)
+    image = (tmp_path / "image.nii.gz", grid)
+    (back,) = read_prompts(tmp_path / "case.json", LABELS, image=image, voxels=True)
+    np.testing.assert_allclose(grid.world_to_voxel(back.negative), voxels + 1, atol=1e-9)
+
+
+def test_what_a_format_cannot_keep_of_the_background_is_said(tmp_path):
+    grid = oblique_grid()
+    points = grid.voxel_to_world([[3, 4, 5], [6, 7, 8]])
+    prompt = Prompt(1, points, "tumour", negative=points + 1)
+    (note,) = write_prompts(tmp_path / "case.nii.gz", [prompt], image=grid)
+    assert note.startswith("2 background points are left out, which a mask cannot hold")
+    of_one = [prompt, Prompt(2, points, "oedema")]
+    (note,) = write_prompts(tmp_path / "case.json", of_one)
+    assert note == "background points of single objects are written as those of all"
+
+
+def click_files(folder, tumour, background):
+    """The two forms of autoPET's clicks."""
+    points = [{"point": p, "name": "tumor"} for p in tumour]
+    points += [{"point": p, "name": "background"} for p in background]
+    sent = {"version": {"major": 1, "minor": 0}, "type": "Multiple points", "points": points}
+    (folder / "lesion-clicks.json").write_text(json.dumps(sent))
+    kept = {"tumor": tumour, "background": background}
+    (folder / "training.json").write_text(json.dumps(kept))
+    return folder / "lesion-clicks.json", folder / "training.json"
+
+
+def test_clicks_of_autopet_are_voxel_indices(tmp_path):
+    grid = oblique_grid()
+    image = (tmp_path / "image.nii.gz", grid)
+    tumour, background = [[3, 20, 7], [4, 5, 6]], [[1, 2, 3]]
+    for path in click_files(tmp_path, tumour, background):
+        (prompt,) = read_prompts(path, LabelNames({5: "tumour"}), image=image, voxels=True)
+        assert prompt.label == 5 and not prompt.notes
+        np.testing.assert_allclose(prompt.points, grid.voxel_to_world(tumour))
+        np.testing.assert_allclose(prompt.negative, grid.voxel_to_world(background))
+
+
+def test_clicks_of_autopet_are_not_silently_taken_for_millimetres(tmp_path):
+    sent, kept = click_files(tmp_path, [[3, 20, 7]], [[1, 2, 3]])
+    with pytest.raises(DataError, match=r"clicks as autoPET has them, in voxel indices.*`voxels="):
+        read_prompts(kept, LabelNames({1: "tumour"}))
+    (prompt,) = read_prompts(sent, LabelNames({1: "tumour"}))
+    assert "all points are whole numbers" in prompt.notes[0] and "as LPS mm" in prompt.notes[0]
+    write_prompts(tmp_path / "own.json", [prompt])
+    assert not read_prompts(tmp_path / "own.json", LABELS)[0].notes
+    for content, message in (
+        ({"tumor": [[1, 2]]}, "three numbers"),
+        ({"tumor": []}, "no points"),
+        ({"background": [[1, 2, 3]]}, "1 background points, but none"),
+    ):
+        kept.write_text(json.dumps(content))
+        with pytest.raises(DataError, match=message):
+            read_prompts(kept, image=(kept, oblique_grid()), voxels=True)
+
+
+def test_the_shared_clicks_are_the_same_in_both_forms(shared_cases):
+    folder = shared_cases("b12_other_refused")
+    image = (folder, Geometry((300, 300, 500), np.diag([-2.0, 2, 3, 1])))
+    one, other = (
+        read_prompts(folder / name, LabelNames({1: "tumour"}), image=image, voxels=True)[0]
+        for name in ("lesion-clicks.json", "autopet_training_clicks.json")
+    )
+    np.testing.assert_array_equal(one.points, other.points)
+    np.testing.assert_array_equal(one.negative, other.negative)
+    assert one.points[0].tolist() == [-218, 206, 1059] and len(one.negative) == 10
+
+
+def slicer(path, name, system="LPS", count=3):
+    controls = [{"label": f"{name}-{n}", "position": [n, 2, 3.5]} for n in range(1, count + 1)]
+    path.write_text(
+        json.dumps({"markups": [{"coordinateSystem": system, "controlPoints": controls}]})
+    )
+    return path
+
+
+def test_several_files_are_several_objects(tmp_path):
+    one = slicer(tmp_path / "left.mrk.json", "left")
+    other = slicer(tmp_path / "right.mrk.json", "right", "RAS")
+    background = slicer(tmp_path / "background.mrk.json", "F", count=2)
+    prompts = read_prompts([one, other, background], LabelNames({4: "node"}))
+    assert [(p.label, len(p.points), len(p.negative)) for p in prompts] == [(4, 3, 2)] * 2
+    assert prompts[0].points[0].tolist() == [-1, -2, 3.5]
+    assert prompts[1].points[0].tolist() == [1, 2, 3.5]
+    with pytest.raises(DataError, match=r"background\.mrk\.json: holds 2 .*none of an object"):
+        read_prompts([background], LabelNames({4: "node"}))
+
+
+def test_files_may_be_named_after_their_labels(tmp_path):
+    files = [
+        slicer(tmp_path / f"{name}.mrk.json", "F") for name in ("Oedema", "tumour_1", "tumour")
+    ]
+    assert [p.label for p in read_prompts(files, LABELS)] == [2, 1, 1]
+    wrong = slicer(tmp_path / "oedema.mrk.json", "tumour")
+    with pytest.raises(DataError, match=r"oedema\.mrk\.json: has a point named 'tumour-1' in the"):
+        read_prompts([files[2], wrong], LABELS)
+    other = slicer(tmp_path / "2.mrk.json", "F")
+    with pytest.raises(DataError, match=r"2\.mrk\.json: has points named 'F', expected one of"):
+        read_prompts([files[2], other], LABELS)
+    with pytest.raises(DataError, match="is given twice"):
+        read_prompts([files[2], files[2]], LABELS)
+
+
+def test_points_of_a_mask_are_called_by_their_stored_voxels(tmp_path):
+    grid = Geometry((8, 9, 10), np.diag([-1.0, -1, 2, 1]))
+    mask = np.zeros((8, 9, 10), np.uint8)
+    mask[1, 2, 3] = 1
+    write_label_array(tmp_path / "mask.nii.gz", mask, grid)
+    (prompt,) = read_prompts(tmp_path / "mask.nii.gz", LABELS)
+    assert prompt.call(0) == "voxel (6, 6, 3)"

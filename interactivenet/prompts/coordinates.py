@@ -1,0 +1,57 @@
+"""What all text formats of points share: coordinate systems and numbers."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from interactivenet.errors import DataError
+from interactivenet.prompts.named_points import NamedPoint
+
+#: signs that turn coordinates of a system into RAS
+_SIGNS = {"RAS": (1, 1, 1), "LPS": (-1, -1, 1)}
+
+
+def named_point(
+    name: str, position: Any, system: str, group: int = 0, lists: tuple[str, ...] = ()
+) -> NamedPoint:
+    """Make a point of coordinates in a system, RAS or LPS; raises DataError for any other."""
+    if system not in _SIGNS:
+        stated = f"coordinate system '{system}'" if system else "no coordinate system"
+        raise DataError(f"has {stated}, expected RAS or LPS")
+    signs = _SIGNS[system]
+    x, y, z = (value * sign + 0.0 for value, sign in zip(coordinates(position), signs, strict=True))
+    return NamedPoint(name, (x, y, z), group, lists)
+
+
+def in_system(point: NamedPoint, system: str) -> list[float]:
+    """Return a point's coordinates in a system, RAS or LPS."""
+    signs = _SIGNS[system]
+    return [value * sign + 0.0 for value, sign in zip(point.position, signs, strict=True)]
+
+
+def system_of(text: str | None) -> str:
+    """Return the name of a coordinate system as it is compared."""
+    return (text or "").strip().upper()
+
+
+def coordinates(position: Any) -> tuple[float, float, float]:
+    """Return three numbers; raises DataError where they are not, or are not finite."""
+    try:
+        x, y, z = (float(value) for value in position)
+    except (TypeError, ValueError):
+        raise DataError(f"has a point {position!r}, expected three numbers") from None
+    if not all(math.isfinite(value) for value in (x, y, z)):
+        raise DataError(f"has a point {position!r}, expected finite numbers")
+    return x, y, z
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file; raises DataError where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not a text file: {error}") from error
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}") from error

@@ -24,7 +24,7 @@ GRID = stored_grid((30, 30, 20), (1.0, 1.0, 2.0))
 def two_channels(seed, grid=GRID, radius=6, ct=lambda hu: hu):
     """An object of about 60 HU in fat and air, bright in MR, of radius about ``radius``."""
     rng = np.random.default_rng(seed)
-    radii = (radius, radius, radius // 2) + rng.integers(0, 2, 3)
+    radii = np.array([radius, radius, radius // 2]) + rng.integers(0, 2, 3)
     scan = make_scan(grid, radii=radii)
     inside = scan.label.array[0] > 0
     noise = rng.normal(0, 1, (2, *inside.shape))
@@ -64,7 +64,7 @@ def test_new_cases_of_the_same_kind_are_like_it(seen):
         ({"ct": lambda hu: hu + 1024}, "CT has a median of"),
         ({"ct": lambda hu: (hu + 1000) / 4000}, "CT reaches over"),
         ({"ct": lambda hu: hu * 0}, "CT has one value only, 0"),
-        ({"grid": stored_grid((30, 30, 40), (1.0, 1.0, 0.5)), "radius": 6}, "voxels of 1 x 1 x 0.5"),
+        ({"grid": stored_grid((30, 30, 40), (1.0, 1.0, 0.5))}, "voxels of 1 x 1 x 0.5"),
         ({"grid": stored_grid((90, 90, 60), (1.0, 1.0, 2.0)), "radius": 30}, "the points' box is"),
     ],
 )  # fmt: skip

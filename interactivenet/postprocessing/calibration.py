@@ -97,7 +97,8 @@ class Calibration:
             float(np.log(max(1 - value, _ALIKE)))
             for value in (self.agreement[-1], self.agreement[0], agreement)
         )
-        margin = max(float(np.log(BEYOND_FACTOR)), BEYOND * (high - low)) * (1 + FEW / max(self.cases, 1))
+        margin = max(float(np.log(BEYOND_FACTOR)), BEYOND * (high - low))
+        margin *= 1 + FEW / max(self.cases, 1)
         return low - margin <= asked <= high + margin
 
     def needs_review(self, agreement: float) -> bool | None:

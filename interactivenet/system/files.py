@@ -52,7 +52,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 
 def check_writable(folder: Path) -> None:
-    """Raise DataError, naming the folder, where no file could be made in it; nothing stays there."""
+    """Raise DataError, naming the folder, where no file could be made in it; none stays there."""
     try:
         # of a folder that is made later, the one that it is made in
         place = next(place for place in (folder, *folder.parents) if os.path.lexists(place))

@@ -48,7 +48,8 @@ def test_it_says_how_to_mount(engine, image, tmp_path):
 def test_without_temporary_files_nothing_is_left_among_the_results(engine, image, tmp_path):
     results = given_away(tmp_path / "results", USER)
     options = [option for option in HARDENED if option not in ("--tmpfs", "/tmp")]
-    program = "import interactivenet.encoding.maps, matplotlib.pyplot, interactivenet.pipeline.train"
+    modules = ("interactivenet.encoding.maps", "matplotlib.pyplot", "interactivenet.pipeline.train")
+    program = f"import {', '.join(modules)}"
     words = ("--entrypoint", "python", image, "-c", program)
     engine("run", "--rm", *options, "-v", f"{results}:/results", *words)
     assert list(results.iterdir()) == []

@@ -219,6 +219,21 @@ def browse(folder, html, script):
     return ran.stdout
 
 
+def test_notes_and_reasons_are_readable(tmp_path):
+    reason = "its mask holds 2 of its 6 points; unlike the training data: 1 point, there 6"
+    rows = [
+        make_row("a", look=True, reasons=reason, points_inside=2, untouched_components=1),
+        make_row("b", look=False, reasons="", points_inside=6, untouched_components=0),
+    ]
+    html = write(tmp_path, rows, notes={"b": ("b.nii.gz: every voxel is 0", NAUGHTY)})
+    text = words(html)
+    for part in (reason, "Points in the mask", "Parts without a point", "Notes on the files 1",
+                 "b.nii.gz: every voxel is 0"):  # fmt: skip
+        assert part in text
+    assert NAUGHTY not in html
+    assert "Notes on the files" not in write(tmp_path, rows)
+
+
 def test_sorting_searching_and_opening(tmp_path):
     rows = [
         make_row("case 10", 0.1, hd95=9.0),

@@ -1,5 +1,6 @@
 """Bundles come back as they were, from anywhere; whatever was altered is refused by name."""
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from interactivenet.models.bundle import (
     write_bundle,
 )
 from interactivenet.planning.planned_task import PlannedTask
+from interactivenet.planning.training_set import ChannelRanges, TrainingSet
 from interactivenet.postprocessing.calibration import calibrate
 from interactivenet.postprocessing.components import Postprocessing
 from tests.random_model import make_model
@@ -91,6 +93,9 @@ def changed(folder, **changes):
         ({"labels": {"1": "b"}}, "field labels is .*but its plan says"),
         ({"encoding": {"kind": "gaussian"}}, "field encoding is .*but its plan says"),
         ({"modalities": ["MR"]}, "field modalities is"),
+        ({"training_set": {"cases": 1}}, "is missing"),
+        ({"training_set": 3}, "field training_set"),
+        ({"schema_version": 1}, "field training_set is unknown"),
         ({"libraries": 5}, "field libraries is of type int, expected dict"),
         ({"libraries": {}}, r"bundle\.json: was altered"),
         ({"cross_validation": {"cases": 9}}, r"bundle\.json: was altered"),
@@ -101,6 +106,35 @@ def test_an_altered_bundle_is_refused(model, tmp_path, changes, message):
     changed(tmp_path / "bundle", **changes)
     with pytest.raises(DataError, match=message):
         read_bundle(tmp_path / "bundle")
+
+
+def known(channels=1):
+    side = (10.0, 30.0)
+    one = ChannelRanges("CT", (side,) * 3, (side,) * 3, side, (-1.0, 1.0))
+    spacing = ((1.0, 1.0),) * 3
+    return TrainingSet(9, 12, (6, 6), spacing, (side,) * 3, (1.0, 4.0), (one,) * channels)
+
+
+def test_it_knows_what_it_was_trained_on(model, tmp_path):
+    write_bundle(replace(model, training=known()), tmp_path / "bundle")
+    assert read_bundle(tmp_path / "bundle").training == known()
+    card = (tmp_path / "bundle" / "MODEL_CARD.md").read_text()
+    assert "measure 10 x 10 x 10 to 30 x 30 x 30 mm" in card
+    write_bundle(replace(model, training=known(2)), tmp_path / "other")
+    with pytest.raises(DataError, match="training_set must have a channel per modality"):
+        read_bundle(tmp_path / "other")
+
+
+def test_a_bundle_of_version_1_is_read_and_knows_nothing_of_its_training(model, tmp_path):
+    write_bundle(replace(model, training=known()), tmp_path / "bundle")
+    path = tmp_path / "bundle" / "bundle.json"
+    content = json.loads(path.read_text())
+    del content["training_set"], content["digest"]
+    content["schema_version"] = 1
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps({**content, "digest": digest}))
+    back = read_bundle(tmp_path / "bundle")
+    assert back.training is None and back.choices() == model.choices()
 
 
 def test_an_altered_byte_is_refused(model, tmp_path):

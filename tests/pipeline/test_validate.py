@@ -14,6 +14,7 @@ from interactivenet.datasets.task import Roots, Task
 from interactivenet.errors import RequestError
 from interactivenet.evaluation import evaluate_masks
 from interactivenet.imaging.io import read_label
+from interactivenet.inference.examination import Examination
 from interactivenet.inference.predictor import NetworkOutput, PreparedScan
 from interactivenet.models.fold_results import FoldResults
 from interactivenet.pipeline.validate import validate, validate_fold
@@ -63,7 +64,7 @@ class Oracle:
         pass
 
     def prepare(self, scan):
-        return PreparedScan(scan, ())
+        return PreparedScan(scan, (), Examination((), None))
 
     def answer(self, prepared):
         return [NetworkOutput(None, (0.9,), (0.8,)) for _ in prepared.scan.prompts]

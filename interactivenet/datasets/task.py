@@ -113,6 +113,11 @@ class Case:
     subtype: str | None = None
     reading: ReadOptions = AS_IT_IS
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them: images, label and points; a DICOM series is its folder."""
+        return (*self.images, *(path for path in (self.label, self.interaction) if path))
+
 
 @dataclass(frozen=True)
 class Task:

@@ -14,12 +14,12 @@ from typing import Any
 from interactivenet import __version__
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
-from interactivenet.imaging.io import write_label_array
+from interactivenet.imaging.io import AS_IT_IS, ReadOptions, write_label_array
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import PromptProbability, Segmentation
 from interactivenet.postprocessing.probabilities import write_probabilities
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
-from interactivenet.system.files import read_object, remove, sha256, write_json
+from interactivenet.system.files import files_of, read_object, remove, sha256, write_json
 
 #: folder of the maps that tell objects of one label apart
 OBJECTS = "objects"
@@ -116,12 +116,18 @@ class CaseResult:
 
 
 def case_key(
-    inputs: Mapping[str, str], model: Model, folds: Sequence[int], options: Mapping[str, Any]
+    inputs: Mapping[str, str],
+    model: Model,
+    folds: Sequence[int],
+    options: Mapping[str, Any],
+    reading: ReadOptions = AS_IT_IS,
 ) -> CacheKey:
     """Return all that decides the result of a case.
 
     inputs: as of :func:`input_hashes`.  options: as of ``InferenceOptions.as_json``.
+    reading: how the files are read, noted where it is not as they are.
     """
+    asked = {} if reading == AS_IT_IS else {"reading": asdict(reading)}
     weights = dict(zip(model.folds, model.digests, strict=True))
     calibration = model.calibration(bool(options["mirrored"]))
     return CacheKey(
@@ -133,20 +139,25 @@ def case_key(
             "postprocessing": asdict(model.postprocessing),
             "calibration": asdict(calibration) if calibration else None,
             **options,
+            **asked,
         }
     )
 
 
-def input_hashes(case: Case) -> dict[str, str]:
-    """SHA-256 of the files of a case, by their names: images (of a DICOM folder, each) and points.
+def input_hashes(case: Case, *, label: bool = False) -> dict[str, str]:
+    """SHA-256 of the files of a case, by what they are to it, wherever they lie.
 
-    Raises DataError, naming the file, where one cannot be read.
+    label: its label map, too. The keys are 'image 0', 'image 1' and so on, 'points' and 'label';
+    of a DICOM folder each file, 'image 0/NAME'. Files of the same name are told apart, and a case
+    that was moved stays the same. Raises DataError, naming the file, where one cannot be read.
     """
-    files: list[Path] = []
-    for image in case.images:
-        files += sorted(path for path in image.iterdir() if path.is_file()) if image.is_dir() else [
-            image
-        ]  # fmt: skip
+    parts = {f"image {number}": image for number, image in enumerate(case.images)}
     if case.interaction:
-        files.append(case.interaction)
-    return {f"{path.parent.name}/{path.name}": sha256(path) for path in files}
+        parts["points"] = case.interaction
+    if label and case.label:
+        parts["label"] = case.label
+    return {
+        f"{part}/{name}" if name else part: sha256(file)
+        for part, path in parts.items()
+        for name, file in files_of(path).items()
+    }

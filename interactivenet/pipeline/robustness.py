@@ -282,12 +282,9 @@ def _by_object(
 
 def _case_key(predictor: Predictor, case: Case, repeats: int, seed: int) -> CacheKey:
     model = predictor.model
-    files = input_hashes(case)
-    if case.label:
-        files |= input_hashes(Case(case.name, (case.label,)))
     return CacheKey(
         {
-            "inputs": files, "weights": model.digests, "plan": model.plan.digest,
+            "inputs": input_hashes(case, label=True), "weights": model.digests, "plan": model.plan.digest,
             "postprocessing": model.postprocessing.name, "mirrored": predictor.mirrored,
             "restore": predictor.restore, "precision": predictor.precision, "repeats": repeats,
             "seed": seed,

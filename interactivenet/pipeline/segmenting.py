@@ -47,7 +47,8 @@ def follow_cases(
         if result.error:
             failures[result.case] = result.error
         elif result.record:
-            inputs.update(result.record[MADE_FROM]["inputs"])
+            hashes = result.record[MADE_FROM]["inputs"]
+            inputs |= {f"{result.case}/{part}": digest for part, digest in hashes.items()}
             if any(segmented["look"] for segmented in result.record["objects"]):
                 to_review.append(result.case)
     run.inputs(inputs)

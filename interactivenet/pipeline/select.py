@@ -25,6 +25,7 @@ from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.calibration import Calibration, calibrate, left_out
 from interactivenet.postprocessing.components import CANDIDATES, Postprocessing
 from interactivenet.preprocessing.folds import read_fold
+from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import read_object, write_json
 
 #: means of Dice that differ by less are a tie
@@ -268,8 +269,18 @@ def _validation(planned: PlannedTask, fold_results: FoldResults) -> dict[str, An
 
 
 def _made_from(records: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a choice is made from: of every validation its key, and all that it measured.
+
+    With the cases that failed: one that is mended and validated again has the same key.
+    """
     return {
-        f"fold_{number}": {checkpoint: record[checkpoint]["made_from"] for checkpoint in WEIGHTS}
+        f"fold_{number}": {
+            checkpoint: {
+                **record[checkpoint]["made_from"],
+                "measured": CacheKey(record[checkpoint]["cases"]).digest,
+            }
+            for checkpoint in WEIGHTS
+        }
         for number, record in records.items()
     }
 

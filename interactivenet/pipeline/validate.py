@@ -7,6 +7,7 @@ all folds are there (select.py).
 
 from __future__ import annotations
 
+import copy
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -42,7 +43,7 @@ from interactivenet.postprocessing.merging import Segmentation, merge
 from interactivenet.preprocessing.folds import Fold, read_fold
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.cache_key import CacheKey
-from interactivenet.system.files import remove, write_csv, write_json
+from interactivenet.system.files import remove, write_bytes, write_csv, write_json
 from interactivenet.system.parallel import map_cases
 from interactivenet.system.signals import Signals
 
@@ -150,6 +151,7 @@ def validate_fold(
     checkpoints = []
     for checkpoint in WEIGHTS:
         folder = results.validation / checkpoint
+        weights = results.weights(checkpoint)
         key = CacheKey(
             {
                 "weights": results.digest(checkpoint),
@@ -164,9 +166,12 @@ def validate_fold(
             record = records[checkpoint] = {"made_from": key.content, "epoch": 0, "cases": {}}
         measured = record["cases"]
         due = [case for case in fold.cases if not _is_done(folder, case, measured)]
+        if checkpoints and key.matches(records[checkpoints[0].checkpoint]):
+            _take_over(record, checkpoints[0], results.validation, folder)
+            write_json(path, records)
+            due = []
         if due:
-            weights = (results.weights(checkpoint),)
-            model = Model(fold.plan, weights, (fold.number,), checkpoint)
+            model = Model(fold.plan, (weights,), (fold.number,), checkpoint)
             predictor = Predictor(model, device=device, precision=precision)
             record["epoch"] = predictor.facts[0]["epoch"]
             segmented = _segment(task, fold, predictor, folder, due, tolerance_mm)
@@ -235,6 +240,21 @@ def validate_case(
 
 def _is_done(folder: Path, case: str, measured: Mapping[str, Mapping[str, Any]]) -> bool:
     return case in measured and not measured[case]["error"] and (folder / f"{case}.nii.gz").exists()
+
+
+def _take_over(record: dict[str, Any], same: Validated, validation: Path, folder: Path) -> None:
+    """Take over the validation of another checkpoint that has the same weights.
+
+    record: gets what was measured.  folder: gets the segmentations.
+    """
+    record["epoch"] = same.epoch
+    record["cases"].update(copy.deepcopy(dict(same.cases)))
+    for case in same.cases:
+        source, target = (place / f"{case}.nii.gz" for place in (validation / same.checkpoint, folder))
+        if not source.exists():
+            remove(target)
+        elif not target.exists() or target.read_bytes() != source.read_bytes():
+            write_bytes(target, source.read_bytes())
 
 
 def _segment(

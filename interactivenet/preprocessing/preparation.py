@@ -23,7 +23,7 @@ from interactivenet.preprocessing.storage import (
     simulation_of,
 )
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
-from interactivenet.system.files import read_object, remove, sha256
+from interactivenet.system.files import files_of, read_object, remove, sha256
 
 #: regions of another version are made again
 _VERSION = 2
@@ -74,12 +74,7 @@ class PreparedCase:
 
 def file_hashes(task: Task, case: Case) -> dict[str, str]:
     """SHA-256 of all files of a case by their path in the task; of each slice of a series."""
-    paths = [*case.images, *(p for p in (case.label, case.interaction) if p)]
-    files = [
-        file
-        for path in paths
-        for file in (sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path])
-    ]
+    files = [file for path in case.files for file in files_of(path).values()]
     return {file.relative_to(task.folder).as_posix(): sha256(file) for file in files}
 
 

@@ -27,6 +27,7 @@ from interactivenet.models.fold_results import VALIDATION_METRICS, WEIGHTS, Fold
 from interactivenet.models.model import Model
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.pipeline.stage import running_stage
+from interactivenet.pipeline.up_to_date import check_sources
 from interactivenet.pipeline.validation_results import (
     MEASURES_VERSION,
     Validated,
@@ -41,6 +42,7 @@ from interactivenet.plotting.overlays import save_overlay
 from interactivenet.postprocessing.components import CANDIDATES
 from interactivenet.postprocessing.merging import Segmentation, merge
 from interactivenet.preprocessing.folds import Fold, read_fold
+from interactivenet.preprocessing.sources import Sources
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import remove, write_bytes, write_csv, write_json
@@ -77,7 +79,8 @@ def validate(
         The metrics of each fold.
 
     Raises:
-        RequestError: There is no such task or fold, or it is not trained to its end.
+        RequestError: There is no such task or fold, it is not trained to its end, or scans, labels
+            or points of the task have changed since.
         DataError: A file of the task other than those of its cases cannot be used.
         Interrupted: A signal came; called again, it continues.
     """
@@ -94,6 +97,10 @@ def validate(
     arguments = {
         "task": task, "fold": fold, "device": device, "precision": precision, "roots": roots,
     }  # fmt: skip
+    check_sources(roots, planned, reporter)
+    for results in trained:
+        for checkpoint in WEIGHTS:
+            results.check_current(planned, checkpoint)
     validated = []
     for results in trained:
         chosen = read_fold(planned, results.number)
@@ -270,7 +277,7 @@ def _segment(
 
     def read(name: str) -> tuple[str, Scan | None, str]:
         try:
-            return name, _read_case(cases, name, fold), ""
+            return name, _read_case(task, cases, name, fold), ""
         except Exception as error:
             return name, None, describe_failure(error)
 
@@ -285,9 +292,16 @@ def _segment(
         yield name, rows, failure
 
 
-def _read_case(cases: Mapping[str, Case], name: str, fold: Fold) -> Scan:
+def _read_case(task: Task, cases: Mapping[str, Case], name: str, fold: Fold) -> Scan:
+    """Read a validation case, if it still is what the fold's regions were made from."""
     if name not in cases:
         raise DataError(f"{name}: is in the plan, but no longer in the task's dataset.json")
+    region = next(region for region in fold.validation if region.rpartition("__")[0] == name)
+    if changes := Sources(task, fold.processed).changes_of(cases[name], region):
+        raise DataError(
+            f"{name}: is out of date: since it was planned, {', '.join(changes)} changed",
+            remedy=f"run `plan(task={task.name!r})` again",
+        )
     scan = read_scan(cases[name], len(fold.plan.modalities), LabelNames(fold.plan.labels))
     if scan.label is None:
         raise DataError(f"{name}: has no label map to compare with")
@@ -300,7 +314,7 @@ def _save_pictures(task: Task, fold: Fold, folder: Path, validated: Validated) -
     for old in folder.glob("*.png"):
         remove(old)
     for rank, row in ranked(validated.objects).items():
-        scan = _read_case(cases, row["case"], fold)
+        scan = _read_case(task, cases, row["case"], fold)
         prompt = scan.prompts[row["prompt"]]
         label = read_label(folder / validated.checkpoint / f"{row['case']}.nii.gz").array[0]
         save_overlay(

@@ -73,7 +73,8 @@ from interactivenet.cli.base import (
     help="Draw a picture of every prompt into snapshots/.",
 )
 @click.option(
-    "--overwrite", is_flag=True,
+    "--overwrite",
+    is_flag=True,
     help="Redo finished work, even if its files are unchanged, and replace a plan with trained"
     " folds.",
 )

@@ -288,7 +288,8 @@ def _case_key(predictor: Predictor, case: Case, repeats: int, seed: int) -> Cach
     model = predictor.model
     return CacheKey(
         {
-            "inputs": input_hashes(case, label=True), "weights": model.digests, "plan": model.plan.digest,
+            "inputs": input_hashes(case, label=True), "weights": model.digests,
+            "plan": model.plan.digest,
             "postprocessing": model.postprocessing.name, "mirrored": predictor.mirrored,
             "restore": predictor.restore, "precision": predictor.precision, "repeats": repeats,
             "seed": seed,

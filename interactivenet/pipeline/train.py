@@ -215,7 +215,7 @@ def describe(fold: Fold, options: TrainingOptions) -> list[str]:
     ]
     if fold.empty:
         lines.append(
-            f"warning: {', '.join(fold.empty)}: not trained on, since no voxel of the object is left"
-            " at the planned spacing (`plan()` with a finer `spacing` keeps them)"
+            f"warning: {', '.join(fold.empty)}: not trained on, since no voxel of the object is"
+            " left at the planned spacing (`plan()` with a finer `spacing` keeps it)"
         )
     return lines

@@ -55,9 +55,7 @@ def check_sources(roots: Roots, planned: PlannedTask, reporter: Reporter) -> Non
     )
 
 
-def lost_training(
-    roots: Roots, planned: PlannedTask, task: Task, hashes: Mapping[str, str]
-) -> str:
+def lost_training(roots: Roots, planned: PlannedTask, task: Task, hashes: Mapping[str, str]) -> str:
     """Say what a new plan changes, and which trained folds that costs; '' where it costs none.
 
     planned: the new one.  hashes: SHA-256 of the files of the raw task as they are now.

@@ -155,7 +155,7 @@ def validate_fold(
     """
     path = results.validation / VALIDATION_METRICS
     records = results.read_validation()
-    checkpoints = []
+    checkpoints: list[Validated] = []
     for checkpoint in WEIGHTS:
         folder = results.validation / checkpoint
         weights = results.weights(checkpoint)
@@ -257,7 +257,8 @@ def _take_over(record: dict[str, Any], same: Validated, validation: Path, folder
     record["epoch"] = same.epoch
     record["cases"].update(copy.deepcopy(dict(same.cases)))
     for case in same.cases:
-        source, target = (place / f"{case}.nii.gz" for place in (validation / same.checkpoint, folder))
+        source = validation / same.checkpoint / f"{case}.nii.gz"
+        target = folder / source.name
         if not source.exists():
             remove(target)
         elif not target.exists() or target.read_bytes() != source.read_bytes():

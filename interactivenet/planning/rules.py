@@ -126,7 +126,8 @@ def make_plan(
     if spacing != usual:
         finer, coarser = ("x".join(f"{mm:.4g}" for mm in each) for each in (spacing, usual))
         notes.append(
-            f"spacing {finer} mm instead of {coarser} mm: small objects of finer scans would be lost"
+            f"spacing {finer} mm instead of the usual {coarser} mm, at which small objects of finer"
+            " scans would be lost"
         )
     if larger:
         notes.append(

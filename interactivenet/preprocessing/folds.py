@@ -40,7 +40,8 @@ class Fold:
         if not self.learnable or not self.measurable:
             raise RequestError(
                 f"{self.processed}: of fold {self.number}, the target grid holds"
-                f" {len(self.learnable)} objects to train on and {len(self.measurable)} to validate",
+                f" {len(self.learnable)} objects to train on and {len(self.measurable)} to"
+                " validate",
                 expected="at least one of each",
                 remedy=f"run `plan(task={self.plan.task!r})` again with a finer `spacing`",
             )

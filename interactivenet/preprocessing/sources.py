@@ -33,7 +33,7 @@ Stamp = tuple[int, int, int]
 
 
 def stamp(path: Path) -> Stamp | None:
-    """Return what a file's content cannot change without; None where it is missing, or just changed.
+    """Return what changes with a file's content; None where it is missing, or has just changed.
 
     The time of the last change of its entry cannot be set back, as that of its content can.
     """
@@ -78,7 +78,7 @@ class Sources:
         A file that is not there, or cannot be read, has not changed: whoever needs it will say so.
         """
         cases = {case.name: case for case in self.task.training}
-        regions = {name.rpartition("__")[0]: name for name in sorted(planned.coverage, reverse=True)}
+        regions = {name.rpartition("__")[0]: name for name in sorted(planned.coverage)}
         gone = [
             f"{name}, which is no longer in dataset.json" for name in regions if name not in cases
         ]

@@ -132,7 +132,7 @@ def load_region(folder: Path, name: str, plan: Plan) -> Region:
 
 
 def volume_of(record: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Return an object's volume, ml, in the scan and on the target grid; None where not recorded."""
+    """Return an object's volume, ml, in the scan and on the target grid; None where not noted."""
     volume = record.get(VOLUME)
     return (float(volume[0]), float(volume[1])) if volume else None
 

@@ -275,11 +275,12 @@ def _loaders(
     def patches(names: tuple[str, ...]) -> Patches:
         return Patches(fold.plan, fold.processed, names, fold.seed, settings.augmentation)
 
+    training = PatchDataset(patches(fold.learnable))
     validation = ValidationDataset(patches(fold.measurable))
     # a process without a share takes the first again: all must validate something
     share = list(range(devices.rank(settings.devices), len(validation), settings.devices)) or [0]
     size = fold.plan.batch_size
     return (
-        DataLoader(PatchDataset(patches(fold.learnable)), batch_sampler=batches, **options(workers)),
+        DataLoader(training, batch_sampler=batches, **options(workers)),
         DataLoader(Subset(validation, share), batch_size=size, **options(min(workers, 2))),
     )

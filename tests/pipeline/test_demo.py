@@ -22,7 +22,12 @@ from interactivenet.errors import RequestError
 from interactivenet.imaging.io import write_label_array, write_volume
 from interactivenet.models.device import kept_choice_of_kernels
 from interactivenet.pipeline import demo
-from interactivenet.pipeline.demo_steps import DemoOptions, coarser_plan, demo_steps
+from interactivenet.pipeline.demo_steps import (
+    DemoOptions,
+    coarser_plan,
+    demo_steps,
+    planned_spacing,
+)
 from interactivenet.pipeline.reporting import Table
 from interactivenet.system.files import write_json
 from tests.raw_task import GRID, image_array, label_array
@@ -229,3 +234,20 @@ def test_large_samples_are_planned_with_larger_voxels(tmp_path):
     assert parsed(coarser)["spacing"] == coarser.arguments["spacing"]
     shape, spacing = np.array((144, 120, 72)), np.array((0.9766, 0.9766, 3.27))
     assert (voxels >= spacing).all() and 30_000 < np.prod(shape * spacing / voxels) < 80_000
+
+
+def test_a_demo_that_goes_on_keeps_its_coarser_plan(tmp_path):
+    """Which folds are trained with: the plan of the data's own spacing is not made again."""
+    roots = demo.demo_roots(tmp_path)
+    folder = roots.processed / "Task999_DEMO"
+    assert planned_spacing(roots) is None
+    write_json(folder / "run.json", {"arguments": {"spacing": [2.0, 2.0, 3.5]}})
+    assert planned_spacing(roots) is None  # killed before the plan was there
+    write_json(folder / "plans.json", {})
+    assert planned_spacing(roots) == (2.0, 2.0, 3.5)
+    (step,) = [one for one in demo_steps(DemoOptions(), planned_spacing(roots))
+               if one.function == "plan"]  # fmt: skip
+    assert command(step).endswith("--spacing 2 2 3.5")
+    for other in ({"arguments": {"spacing": None}}, {"arguments": None}, {}):
+        write_json(folder / "run.json", other)
+        assert planned_spacing(roots) is None

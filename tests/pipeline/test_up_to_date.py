@@ -55,9 +55,7 @@ def shrink(path):
 
 STAGES = {
     "train": lambda roots: train(NAME, 0, OPTIONS, mlflow=False, roots=roots),
-    "train_alone": lambda roots: train(
-        NAME, 0, OPTIONS, validate=False, mlflow=False, roots=roots
-    ),
+    "train_alone": lambda roots: train(NAME, 0, OPTIONS, validate=False, mlflow=False, roots=roots),
     "validate": lambda roots: validate(NAME, roots=roots),
     "postprocess": lambda roots: select(NAME, roots=roots),
     "test": lambda roots: run_test(NAME, mlflow=False, roots=roots),
@@ -77,7 +75,8 @@ def test_a_label_that_changes_after_planning_stops_every_stage(roots):
             stage(roots)
         line = str(refusal.value)
         assert f"since it was planned, labelsTr/{label.name} changed" in line
-        assert f"`plan(task='{NAME}', overwrite=True)`, then `train(task='{NAME}', fold='all'" in line
+        assert f"`plan(task='{NAME}', overwrite=True)`" in line
+        assert f"then `train(task='{NAME}', fold='all', overwrite=True)`" in line
         assert "\n" not in line
     assert sorted(path for path in roots.results.rglob("*") if path.name != ".lock") == before
 
@@ -223,7 +222,7 @@ def test_a_refused_training_opens_no_run(roots, monkeypatch):
     monkeypatch.setattr(tracking, "start", Runs)
     with pytest.raises(RequestError, match="has already reached epoch 3"):
         train(NAME, 0, replace(OPTIONS, epochs=2), roots=roots)
-    with pytest.raises(RequestError, match="precision|cuda|CUDA"):
+    with pytest.raises(RequestError, match="`precision"):
         train(NAME, 0, replace(OPTIONS, precision="fp16"), roots=roots)
     plan(NAME, replace(TINY, seed=4), folds=2, roots=roots, jobs=1, overwrite=True)
     with pytest.raises(RequestError, match="belongs to another training"):

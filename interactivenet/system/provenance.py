@@ -46,7 +46,9 @@ class Run:
         keep: bool = False,
     ) -> None:
         self.path = folder / RUN
-        self._before = self.path.read_bytes() if self.path.is_file() else None
+        self._before: bytes | None = None
+        with suppress(OSError):
+            self._before = self.path.read_bytes() if self.path.is_file() else None
         self._forgotten = False
         self.workers_mb: dict[str, float] = {}
         self._start = time.monotonic()

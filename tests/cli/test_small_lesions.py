@@ -105,8 +105,11 @@ def test_what_a_coarser_grid_loses_is_named_counted_and_not_trained_on(mixed):
 def test_more_than_half_lost_is_named_with_both_volumes():
     task = Task("Task001_A", Path(), ("CT",), LabelNames({1: "lesion", 2: "node"}), (), ())
     volumes = {
-        "a__1": (0.04, 0.0199), "a__1_2": (0.04, 0.02), "a__2_3": (0.0123456, 0.0), "a__2": (1.0, 1.2)
-    }  # fmt: skip
+        "a__1": (0.04, 0.0199),
+        "a__1_2": (0.04, 0.02),
+        "a__2_3": (0.0123456, 0.0),
+        "a__2": (1.0, 1.2),
+    }
     prepared = [PreparedCase("a", "written", tuple(volumes), dict.fromkeys(volumes, 1.0), volumes)]
     lost = lost_objects(prepared, task)
     assert [found["object"] for found in lost.values()] == [

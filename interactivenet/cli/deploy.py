@@ -9,6 +9,7 @@ import click
 from interactivenet.cli.base import (
     Command,
     processed_option,
+    raw_option,
     required,
     results_option,
     task_option,
@@ -31,6 +32,7 @@ from interactivenet.cli.folders import DataPath
               help="Container image that the algorithm is built on.")  # fmt: skip
 @click.option("--description", default="", metavar="TEXT",
               help="First paragraph of the model card: data, makers, licence.")  # fmt: skip
+@raw_option.with_access("ignores")
 @processed_option.with_access("ignores")  # a deployed model needs nothing of its task
 @results_option
 def deploy(
@@ -41,6 +43,7 @@ def deploy(
     settings: Path | None,
     image: str,
     description: str,
+    raw: Path | None,
     processed: Path | None,
     results: Path | None,
 ) -> None:
@@ -72,7 +75,7 @@ def deploy(
         folds=parse_folds(folds),
         zip=zip,
         description=description,
-        roots=Roots.choose(processed=processed, results=results),
+        roots=Roots.choose(raw=raw, processed=processed, results=results),
         reporter=Terminal(),
     )
     if grand_challenge is not None:

@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from interactivenet.cli.base import Command, processed_option, raw_option, required, task_option
+from interactivenet.cli.base import (
+    Command,
+    processed_option,
+    raw_option,
+    required,
+    results_option,
+    task_option,
+)
 
 
 @click.command("plan", cls=Command)
@@ -66,10 +73,14 @@ from interactivenet.cli.base import Command, processed_option, raw_option, requi
     help="Draw a picture of every prompt into snapshots/.",
 )
 @click.option(
-    "--overwrite", is_flag=True, help="Redo finished work, even if its files are unchanged."
+    "--overwrite",
+    is_flag=True,
+    help="Redo finished work, even if its files are unchanged, and replace a plan with trained"
+    " folds.",
 )
 @raw_option
 @processed_option.with_access("writes")
+@results_option.with_access("ignores")  # where there are trained folds, a plan is not just replaced
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -89,6 +100,7 @@ def plan(
     overwrite: bool,
     raw: Path | None,
     processed: Path | None,
+    results: Path | None,
     jobs: int | None,
     **options: Any,
 ) -> None:
@@ -109,7 +121,7 @@ def plan(
         folds=FoldOptions(folds, stratified=stratified, leave_one_out=leave_one_out),
         snapshots=snapshots,
         overwrite=overwrite,
-        roots=Roots.choose(raw=raw, processed=processed),
+        roots=Roots.choose(raw=raw, processed=processed, results=results),
         jobs=jobs,
         reporter=Terminal(),
     )

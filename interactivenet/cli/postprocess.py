@@ -9,6 +9,7 @@ import click
 from interactivenet.cli.base import (
     Command,
     processed_option,
+    raw_option,
     required,
     results_option,
     task_option,
@@ -19,6 +20,7 @@ from interactivenet.cli.base import (
 @task_option
 @click.option("--folds", metavar="0,1,2|all", default="all", show_default=True,
               help="Folds to pool; all: every fold of the plan.")  # fmt: skip
+@raw_option.with_access("ignores")  # where it is there, its files are compared with the plan's
 @processed_option
 @results_option
 @click.pass_context
@@ -26,6 +28,7 @@ def postprocess(
     ctx: click.Context,
     task: str | None,
     folds: str,
+    raw: Path | None,
     processed: Path | None,
     results: Path | None,
 ) -> None:
@@ -42,7 +45,7 @@ def postprocess(
     selection = select(
         required(task, "-t / --task"),
         folds=parse_folds(folds),
-        roots=Roots.choose(processed=processed, results=results),
+        roots=Roots.choose(raw=raw, processed=processed, results=results),
         reporter=Terminal(),
     )
     if selection.failures:

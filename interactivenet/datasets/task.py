@@ -120,6 +120,11 @@ class Case:
         """All files of points."""
         return (self.interaction, *self.more_interactions) if self.interaction else ()
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them: images, label and points; a DICOM series is its folder."""
+        return (*self.images, *(path for path in (self.label, self.interaction) if path))
+
 
 @dataclass(frozen=True)
 class Task:

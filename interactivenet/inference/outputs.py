@@ -14,12 +14,12 @@ from typing import Any
 from interactivenet import __version__
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
-from interactivenet.imaging.io import write_label_array
+from interactivenet.imaging.io import AS_IT_IS, ReadOptions, write_label_array
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import PromptProbability, Segmentation
 from interactivenet.postprocessing.probabilities import write_probabilities
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
-from interactivenet.system.files import read_object, remove, sha256, write_json
+from interactivenet.system.files import files_of, read_object, remove, sha256, write_json
 
 #: folder of the maps that tell objects of one label apart
 OBJECTS = "objects"
@@ -123,12 +123,18 @@ class CaseResult:
 
 
 def case_key(
-    inputs: Mapping[str, str], model: Model, folds: Sequence[int], options: Mapping[str, Any]
+    inputs: Mapping[str, str],
+    model: Model,
+    folds: Sequence[int],
+    options: Mapping[str, Any],
+    reading: ReadOptions = AS_IT_IS,
 ) -> CacheKey:
     """Return all that decides the result of a case.
 
     inputs: as of :func:`input_hashes`.  options: as of ``InferenceOptions.as_json``.
+    reading: how the files are read, noted where it is not as they are.
     """
+    asked = {} if reading == AS_IT_IS else {"reading": asdict(reading)}
     weights = dict(zip(model.folds, model.digests, strict=True))
     calibration = model.calibration(bool(options["mirrored"]))
     return CacheKey(
@@ -141,26 +147,26 @@ def case_key(
             "calibration": asdict(calibration) if calibration else None,
             "training_set": model.training.as_json() if model.training else None,
             **options,
+            **asked,
         }
     )
 
 
-def input_hashes(case: Case) -> dict[str, str]:
-    """SHA-256 of the files of a case, by their names: images (of a DICOM folder, each) and points.
+def input_hashes(case: Case, *, label: bool = False) -> dict[str, str]:
+    """SHA-256 of the files of a case, by what they are to it, wherever they lie.
 
-    The DICOM series that was asked for stands there, too. Raises DataError, naming the file, where
-    one cannot be read.
+    label: its label map, too. The keys are 'image 0', 'image 1' and so on, 'points' ('points 2' of a
+    second file) and 'label'; of a DICOM folder each file, 'image 0/NAME'. Files of the same name
+    are told apart, and a case that was moved stays the same. Raises DataError, naming the file,
+    where one cannot be read.
     """
-    files: dict[str, Path] = {}
-    for image in case.images:
-        if image.is_dir():
-            from interactivenet.imaging.dicom_files import regular_files
-
-            within = {path.relative_to(image): path for path in regular_files(image)}
-            files |= {f"{image.name}/{name.as_posix()}": path for name, path in within.items()}
-        else:
-            files[f"{image.parent.name}/{image.name}"] = image
-    for points in case.all_interactions:
-        files[f"{points.parent.name}/{points.name}"] = points
-    hashes = {name: sha256(path) for name, path in files.items()}
-    return {**hashes, "series": case.reading.series} if case.reading.series else hashes
+    parts = {f"image {number}": image for number, image in enumerate(case.images)}
+    for number, points in enumerate(case.all_interactions, 1):
+        parts["points" if number == 1 else f"points {number}"] = points
+    if label and case.label:
+        parts["label"] = case.label
+    return {
+        f"{part}/{name}" if name else part: sha256(file)
+        for part, path in parts.items()
+        for name, file in files_of(path).items()
+    }

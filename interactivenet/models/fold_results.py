@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from interactivenet.errors import RequestError
+from interactivenet.planning.planned_task import PlannedTask
+from interactivenet.preprocessing.folds import read_fold
 from interactivenet.system.files import read_object, sha256
 
 #: checkpoint -> its weights, in a fold's results
 WEIGHTS = {"best": "model_best.safetensors", "last": "model_last.safetensors"}
+#: what an interrupted training continues from, and the table of its epochs
+CHECKPOINT, METRICS = "checkpoint.ckpt", "metrics.csv"
 VALIDATION, VALIDATION_METRICS = "validation", "metrics.json"
 
 
@@ -36,10 +41,38 @@ class FoldResults:
         """SHA-256 of a checkpoint's weights; raises DataError where they cannot be read."""
         return sha256(self.weights(checkpoint))
 
+    def check_current(self, planned: PlannedTask, checkpoint: str) -> None:
+        """Raise RequestError unless a checkpoint was trained by the task's plan, on its regions.
+
+        Weights of an earlier version, which do not say on what, are taken as they are.
+        """
+        path, task = self.weights(checkpoint), planned.name
+        facts = read_object(path.with_suffix(".json"))
+        again = f"`train(task={task!r}, fold='all', overwrite=True)`"
+        if facts.get("plan", planned.plan.digest) != planned.plan.digest:
+            raise RequestError(
+                f"{path}: was trained with another plan than that of {planned.path}",
+                remedy=f"plan with the options that it was trained with, or run {again}",
+            )
+        if "regions" in facts and facts["regions"] != read_fold(planned, self.number).digest:
+            raise RequestError(
+                f"{path}: is out of date: scans, labels, points or folds of the task have changed"
+                f" since it was trained, and {planned.path} follows them",
+                remedy=f"run {again}",
+            )
+
     @property
     def is_finished(self) -> bool:
         """Whether the fold was trained to its end: its last weights are written then."""
         return all(self.weights(checkpoint).exists() for checkpoint in WEIGHTS)
+
+    @property
+    def epochs(self) -> int | None:
+        """How many epochs are trained; None where no training was begun."""
+        path = self.folder / METRICS
+        if path.exists():
+            return max(len(path.read_text(encoding="utf-8").splitlines()) - 1, 0)
+        return 0 if (self.folder / CHECKPOINT).exists() or self.is_finished else None
 
     @property
     def validation(self) -> Path:

@@ -80,8 +80,8 @@ def own_model(
 
     With what ``postprocessing.json`` chose; without one, or with ``choice`` off, the best
     checkpoint and nothing else.
-    Raises RequestError where no fold is finished, not all of those named, or one belongs to
-    another plan.
+    Raises RequestError where no fold is finished, not all of those named, or one was trained by
+    another plan, or on other scans, labels or points than those that are planned now.
     """
     planned = PlannedTask.load(roots.processed_task(task))
     results = roots.results / task
@@ -106,15 +106,9 @@ def own_model(
             f"{path}: was chosen for another plan", remedy=f"run `select(task={task!r})` again"
         )
     checkpoint = content.get("checkpoint", "best")
-    weights = tuple(FoldResults(results, number).weights(checkpoint) for number in numbers)
-    for path in weights:
-        facts = read_object(path.with_suffix(".json"))
-        if facts.get("plan", planned.plan.digest) != planned.plan.digest:
-            raise RequestError(
-                f"{path}: was trained with another plan than that of {planned.path}",
-                remedy=f"plan with the options that it was trained with, or run"
-                f" `train(task={task!r}, fold='all', overwrite=True)`",
-            )
+    for number in numbers:
+        every[number].check_current(planned, checkpoint)
+    weights = tuple(every[number].weights(checkpoint) for number in numbers)
     return Model(
         plan=planned.plan,
         weights=weights,

@@ -17,7 +17,14 @@ from typing import Any
 from interactivenet.datasets.formats import find_source
 from interactivenet.datasets.task import EVALUATION, Roots
 from interactivenet.errors import RequestError
-from interactivenet.pipeline.demo_steps import TASK, DemoOptions, Step, coarser_plan, demo_steps
+from interactivenet.pipeline.demo_steps import (
+    TASK,
+    DemoOptions,
+    Step,
+    coarser_plan,
+    demo_steps,
+    planned_spacing,
+)
 from interactivenet.pipeline.reporting import SILENT, Reporter
 from interactivenet.system.files import read_object, write_json
 from interactivenet.system.signals import Signals
@@ -105,9 +112,9 @@ def demo(
         test_cases=test_cases or test_count, epochs=epochs or (30 if data else 50),
         deterministic=deterministic,
     )  # fmt: skip
-    steps = demo_steps(options)
-    begin(output, options)
     roots = demo_roots(output)
+    steps = demo_steps(options, planned_spacing(roots))
+    begin(output, options)
     failures: dict[str, str] = {}
     signals = Signals()
 
@@ -123,7 +130,8 @@ def demo(
     with signals.noted():
         for number, step in enumerate(steps, start=1):
             take(step, number)
-            if step.function == "plan" and (again := coarser_plan(options, roots)):
+            first_plan = step.function == "plan" and "spacing" not in step.arguments
+            if first_plan and (again := coarser_plan(options, roots)):
                 take(again, number)
     return DemoResult(output, read_dice(output), failures)
 

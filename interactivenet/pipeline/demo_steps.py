@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ import numpy as np
 from interactivenet.datasets.formats import find_source, some_of
 from interactivenet.datasets.phantom import PhantomSettings
 from interactivenet.datasets.task import Roots
-from interactivenet.errors import RequestError
+from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.io import read_label
 from interactivenet.pipeline.reporting import Reporter
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PLANS
 from interactivenet.prompts.prompt import LabelNames
+from interactivenet.system.files import read_object
+from interactivenet.system.provenance import RUN
 
 TASK, NEW = "Task999_DEMO", "Task998_NEW"
 #: of a sample: more take a CPU too long; what is aimed at where there are more, as a share
@@ -74,8 +77,11 @@ class Step:
         return f"`{self.function}({given})`"
 
 
-def demo_steps(options: DemoOptions) -> list[Step]:
-    """Return the demo's steps; raises RequestError where the data cannot be used."""
+def demo_steps(options: DemoOptions, spacing: Numbers | None = None) -> list[Step]:
+    """Return the demo's steps; raises RequestError where the data cannot be used.
+
+    spacing: of the plan that an earlier run has made coarser, see :func:`planned_spacing`.
+    """
     if options.data:
         first, new, subset = _import_step(options), TASK, "Ts"
         infer_purpose = "segment scans that it has not seen with the deployed model"
@@ -97,7 +103,7 @@ def demo_steps(options: DemoOptions) -> list[Step]:
         first,
         _simulate_step("place six interior margin points in every object", TASK),
         Step("check images, labels and points", "check_dataset", {"task": TASK}, _check),
-        _plan_step("measure, plan and preprocess", options),
+        _plan_step("measure, plan and preprocess", options, spacing),
         _train_step(options),
         Step(
             "choose the postprocessing, segment the test cases and write the report",
@@ -131,6 +137,20 @@ def coarser_plan(options: DemoOptions, roots: Roots) -> Step | None:
     voxels = f"{right:g} x {anterior:g} x {superior:g} mm"
     purpose = f"plan again with voxels of {voxels}, for a demo on the CPU, not for use"
     return _plan_step(purpose, options, (right, anterior, superior))
+
+
+def planned_spacing(roots: Roots) -> Numbers | None:
+    """Return the spacing that the plan in a demo's folder was asked for; None for no such plan.
+
+    A demo that goes on keeps its coarser plan: folds may be trained with it.
+    """
+    folder = roots.processed / TASK
+    with suppress(DataError, AttributeError, TypeError, ValueError):
+        spacing = read_object(folder / RUN).get("arguments", {}).get("spacing")
+        if spacing and (folder / PLANS).exists():
+            right, anterior, superior = (float(mm) for mm in spacing)
+            return right, anterior, superior
+    return None
 
 
 def _phantom_step(purpose: str, task: str, cases: int, test_cases: int, *, seed: int = 0) -> Step:

@@ -21,12 +21,14 @@ from interactivenet.models.bundle import (
     read_description,
     write_bundle,
 )
+from interactivenet.models.fold_results import FoldResults
 from interactivenet.models.model import CHOICE, Model, own_model, read_choice
 from interactivenet.models.model_card import render_card
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.select import is_current, make_selection
 from interactivenet.pipeline.stage import running_stage
-from interactivenet.planning.planned_task import PlannedTask
+from interactivenet.pipeline.up_to_date import check_sources
+from interactivenet.planning.planned_task import PLANS, PlannedTask
 from interactivenet.system.archives import zip_folder
 from interactivenet.system.files import read_object, remove, replacing_folder, write_bytes
 
@@ -88,7 +90,8 @@ def deploy(
         Where the bundle is, and what became of the one before.
 
     Raises:
-        RequestError: Where a fold is not trained, or the task's cross-validation is not there.
+        RequestError: Where a fold is not trained, what it was trained on has changed since, or the
+            task's cross-validation is not there.
         DataError: Where the model that is deployed already is not whole.
     """
     check_task_name(task)
@@ -99,6 +102,8 @@ def deploy(
         own_model(roots, task, folds, choice=False)
     except RequestError:
         if not (folder / BUNDLE).exists() or folds is not None or description:
+            raise
+        if _has_trained_folds(roots, task):  # which are out of date
             raise
         reporter.say(
             f"{folder}: already deployed, and left as it is: no fold of its plan is trained"
@@ -118,6 +123,14 @@ def deploy(
     return replace(deployment, archive=archive)
 
 
+def _has_trained_folds(roots: Roots, task: str) -> bool:
+    """Whether a task that is planned has folds that are trained to their end."""
+    if not (roots.processed / task / PLANS).exists():
+        return False
+    count = len(PlannedTask.load(roots.processed / task).splits)
+    return any(FoldResults(roots.results / task, number).is_finished for number in range(count))
+
+
 def _deploy_own(
     roots: Roots,
     task: str,
@@ -131,6 +144,7 @@ def _deploy_own(
     arguments = {"task": task, "folds": folds and list(folds), "zip": zip,
                  "description": description, "processed": roots.processed,
                  "results": roots.results}  # fmt: skip
+    check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
     with running_stage("deploy", place, arguments) as stage:
         if not is_current(roots, task, folds):
             make_selection(roots, task, folds, reporter)

@@ -13,7 +13,10 @@ from interactivenet.inference.outputs import Output
 from interactivenet.models.model import own_model
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import follow_cases
+from interactivenet.pipeline.select import check_choice
 from interactivenet.pipeline.stage import running_stage, tracked_run
+from interactivenet.pipeline.up_to_date import check_sources
+from interactivenet.planning.planned_task import PlannedTask
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,14 @@ def ensemble(
         Where the predictions are, and which cases failed.
 
     Raises:
-        RequestError: No fold's probabilities were kept, or one of the folds is not trained.
+        RequestError: No fold's probabilities were kept, one of the folds is not trained, or what it
+            was trained on or chosen from has changed since.
     """
     roots = roots or Roots.choose()
     cases = read_test_set(roots, task)
+    check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
     model = own_model(roots, task, folds)
+    check_choice(roots, task)
     single = [Output(predictions_folder(roots, task, number), (number,)) for number in model.folds]
     if folds is None:
         single = [output for output in single if any(output.folder.glob("*.npz"))]

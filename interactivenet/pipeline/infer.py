@@ -20,6 +20,7 @@ from interactivenet.models.bundle import find_model
 from interactivenet.pipeline.evaluate import evaluate_output
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import describe_model, follow_cases
+from interactivenet.pipeline.select import check_choice
 from interactivenet.pipeline.stage import running_stage, tracked_run
 
 
@@ -97,6 +98,8 @@ def infer(
     labels = None if labels is None else Path(labels)
     check_output(output, [*scans, *points, *([labels] if labels else [])])
     trained = find_model(roots, task, None if model is None else str(model))
+    if trained.weights[0].is_relative_to(roots.results / task):  # its own folds
+        check_choice(roots, task)
     settings = options.as_json()
     new = find_new_cases(
         scans, points, labels, trained.plan.modalities,

@@ -14,11 +14,14 @@ from interactivenet.errors import DataError, RequestError
 from interactivenet.pipeline import planning_steps as steps
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.pipeline.stage import running_stage
+from interactivenet.pipeline.up_to_date import lost_training
 from interactivenet.planning.fingerprint import Fingerprint
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PLANS, PlannedTask
 from interactivenet.planning.rules import PlanningOptions, lone_margins, make_plan
+from interactivenet.preprocessing import sources
 from interactivenet.preprocessing.preparation import Preparation, remove_stale
+from interactivenet.preprocessing.region import effective_coverage
 from interactivenet.system.files import remove
 from interactivenet.system.parallel import Workers, available_cores
 
@@ -75,7 +78,8 @@ def plan(
         options: What is asked of the plan.
         folds: How the cases are divided for cross-validation; a number means so many folds.
         snapshots: Draw a picture of every prompt, too.
-        overwrite: Measure and preprocess again what is finished and unchanged, too.
+        overwrite: Measure and preprocess again what is finished and unchanged, too, and replace a
+            plan that folds are trained with.
         roots: Folders of the tasks; by default those of the environment variables.
         jobs: Processes; by default one for each available core.
         reporter: Receives the progress, the findings, and what was decided.
@@ -84,8 +88,8 @@ def plan(
         The planned task, and what became of every case.
 
     Raises:
-        RequestError: There is no such task, it has no prompts or too few cases, or nothing fits
-            into the memory.
+        RequestError: There is no such task, it has no prompts or too few cases, nothing fits into
+            the memory, or the plan would replace one that folds are trained with.
         DataError: A file of the task other than those of its cases cannot be used.
         Interrupted: A signal came; called again, it continues.
     """
@@ -116,7 +120,17 @@ def plan(
             decided = _decide(dataset, fingerprint, options)
             decided = _same_as_before(decided, folder / PLANS)
             usable = [case.name for case in measured if not case.error]
-            _divide(dataset, usable, division, seed)  # refused before hours of preprocessing
+            # refused before hours of preprocessing
+            splits = _divide(dataset, usable, division, seed)
+            lost = lost_training(
+                roots, PlannedTask(folder, decided, splits), dataset,
+                {name: digest for case in measured for name, digest in case.hashes.items()},
+            )  # fmt: skip
+            if lost and not overwrite:
+                run.forget()  # the plan that stays keeps its record
+                raise RequestError(lost, remedy="`overwrite=True` replaces it all the same")
+            if lost:
+                reporter.say(f"warning: {lost}")
         with run.step("preprocess"):
             _withdraw(folder, decided)
             pictures = steps.SNAPSHOTS if snapshots else None
@@ -125,23 +139,34 @@ def plan(
             regions = stage.interruptible(regions)
             results = list(reporter.track(regions, len(usable), "preprocessed"))
         prepared = [case for case in results if case.status != "failed"]
+        small = steps.lost_objects(prepared, dataset)
         late = {case.name: case.error for case in results if case.status == "failed"}
         failures |= late
         reasons = recorded_reasons(failures, reporter)
         recorded = record_failures(folder, "plan", reasons)
-        run.note(failures=reasons)
+        run.note(failures=reasons, lost=small)
         run.workers(workers.jobs, workers.peak_mb)
         reporter.findings(
             [
                 *(Finding("warning", *lone) for lone in lone_margins(fingerprint, decided.spacing)),
                 *_errors(late),
                 *steps.low_coverage(prepared),
+                *steps.small_objects(small, decided.spacing),
                 *(Finding("warning", case.name, note) for case in prepared for note in case.notes),
                 *(Finding("note", "", note) for note in decided.notes),
             ]
         )
         splits = _divide(dataset, [case.name for case in prepared], division, seed)
-        coverage = {name: held for case in prepared for name, held in case.coverage.items()}
+        coverage = {
+            name: effective_coverage(held, case.volumes.get(name))
+            for case in prepared
+            for name, held in case.coverage.items()
+        }
+        sources.write_sources(
+            folder,
+            {name: digest for case in measured for name, digest in case.hashes.items()},
+            {name: mark for case in measured for name, mark in case.stamps.items()},
+        )
         planned = PlannedTask(folder, decided, splits, coverage, fingerprint.summary())
         planned.save()
         remove_stale(folder, coverage)

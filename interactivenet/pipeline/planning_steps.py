@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from interactivenet.planning.fingerprint import (
     Histogram,
     measure_case,
 )
+from interactivenet.planning.plan import Floats
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.planning.rules import is_ct
 from interactivenet.plotting.snapshots import save_snapshot, snapshot_made_from
@@ -29,8 +31,11 @@ from interactivenet.preprocessing.preparation import (
     Snapshots,
     case_inputs,
     file_hashes,
+    file_stamps,
     prepare_case,
 )
+from interactivenet.preprocessing.region import is_lost
+from interactivenet.preprocessing.sources import Stamp
 from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import read_object, remove, sha256, write_json
 from interactivenet.system.parallel import Workers
@@ -48,11 +53,13 @@ ENOUGH = 0.999
 class MeasuredCase:
     """Facts of one case, None where it cannot be used.
 
-    hashes: SHA-256 of its files.  error: why it cannot be used, '' where it can.
+    hashes: SHA-256 of its files.  stamps: their sizes and times, from before that.
+    error: why it cannot be used, '' where it can.
     """
 
     name: str
     hashes: Mapping[str, str]
+    stamps: Mapping[str, Stamp | None] = field(default_factory=dict)
     facts: CaseFacts | None = None
     histograms: Mapping[str, Histogram] = field(default_factory=dict)
     error: str = ""
@@ -79,7 +86,7 @@ def collect(task: Task, measured: Iterator[MeasuredCase]) -> tuple[Fingerprint, 
             facts.append(case.facts)
         for name, histogram in case.histograms.items():
             histograms[name] = histograms.get(name, Histogram()) + histogram
-        cases.append(MeasuredCase(case.name, case.hashes, error=case.error))
+        cases.append(MeasuredCase(case.name, case.hashes, case.stamps, error=case.error))
     return Fingerprint(task.modalities, tuple(facts), histograms), cases
 
 
@@ -115,6 +122,48 @@ def low_coverage(prepared: list[PreparedCase]) -> list[Finding]:
         for region, coverage in case.coverage.items()
         if coverage < ENOUGH
     ]
+
+
+def lost_objects(prepared: Sequence[PreparedCase], task: Task) -> dict[str, dict[str, Any]]:
+    """Return what the target grid has lost, or more than half of it, as JSON data, by region."""
+    return {
+        region: {
+            "case": case.name,
+            "object": _object_name(region, case.name, task),
+            "volume_ml": volume[0],
+            "volume_at_spacing_ml": volume[1],
+        }
+        for case in prepared
+        for region, volume in case.volumes.items()
+        if is_lost(volume)
+    }
+
+
+def small_objects(lost: Mapping[str, Mapping[str, Any]], spacing: Floats) -> list[Finding]:
+    """Warn of each object of which the target grid holds less than half."""
+    grid = "x".join(f"{mm:.4g}" for mm in spacing)
+    findings = []
+    for found in lost.values():
+        before, after = found["volume_ml"], found["volume_at_spacing_ml"]
+        left = f"{after:.4g} ml are left" if after else "nothing is left"
+        then = "" if after else ", so that it is not trained on"
+        findings.append(
+            Finding(
+                "warning",
+                found["case"],
+                f"{found['object']}: {left} of {before:.4g} ml at the planned spacing of {grid} mm"
+                f"{then}: choose a finer `spacing`, or leave the case out",
+            )
+        )
+    return findings
+
+
+def _object_name(region: str, case: str, task: Task) -> str:
+    """Name an object as people know it: 'label 1 (tumour)', 'label 1 (tumour), object 2'."""
+    label, _, number = region.removeprefix(f"{case}__").partition("_")
+    name = task.labels.names.get(int(label), "")
+    named = f"label {label} ({name})" if name else f"label {label}"
+    return f"{named}, object {number}" if number else named
 
 
 def describe(planned: PlannedTask) -> list[str]:
@@ -172,7 +221,9 @@ def _without_cases(task: Task) -> Task:
 def _measure(work: tuple[Task, Path, Case, bool]) -> MeasuredCase:
     task, folder, case, overwrite = work
     hashes: dict[str, str] = {}
+    stamps: dict[str, Stamp | None] = {}
     try:
+        stamps = file_stamps(task, case)
         hashes = file_hashes(task, case)
         path = folder / FACTS / f"{case.name}.json"
         key = CacheKey(
@@ -183,7 +234,7 @@ def _measure(work: tuple[Task, Path, Case, bool]) -> MeasuredCase:
             }
         )
         if not overwrite and (measured := _measured_before(path, key)):
-            return MeasuredCase(case.name, hashes, *measured)
+            return MeasuredCase(case.name, hashes, stamps, *measured)
         scan = read_scan(case, len(task.modalities), task.labels)
         facts = measure_case(scan, case.subtype)
         assert scan.label is not None
@@ -202,9 +253,9 @@ def _measure(work: tuple[Task, Path, Case, bool]) -> MeasuredCase:
             },
         }
         write_json(path, content)
-        return MeasuredCase(case.name, hashes, facts, histograms)
+        return MeasuredCase(case.name, hashes, stamps, facts, histograms)
     except Exception as error:  # one odd case must not end the others
-        return MeasuredCase(case.name, hashes, error=describe_failure(error))
+        return MeasuredCase(case.name, hashes, stamps, error=describe_failure(error))
 
 
 def _measured_before(path: Path, key: CacheKey) -> tuple[CaseFacts, dict[str, Histogram]] | None:

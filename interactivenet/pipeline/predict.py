@@ -14,7 +14,10 @@ from interactivenet.inference.outputs import Output
 from interactivenet.models.model import own_model
 from interactivenet.pipeline.reporting import SILENT, Reporter
 from interactivenet.pipeline.segmenting import describe_model, follow_cases
+from interactivenet.pipeline.select import check_choice
 from interactivenet.pipeline.stage import running_stage
+from interactivenet.pipeline.up_to_date import check_sources
+from interactivenet.planning.planned_task import PlannedTask
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ def predict(
         Where the predictions are, and which cases failed.
 
     Raises:
-        RequestError: The task has no test cases with points, or a fold is not trained.
+        RequestError: The task has no test cases with points, a fold is not trained, or what it was
+            trained on or chosen from has changed since.
     """
     options, roots = options or InferenceOptions(), roots or Roots.choose()
     if not (nifti or probabilities):
@@ -71,7 +75,9 @@ def predict(
             expected="at least one of the two",
         )
     cases = read_test_set(roots, task)
+    check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
     model = own_model(roots, task, folds)
+    check_choice(roots, task)
     for line in describe_model(model, options):
         reporter.say(line)
     folders: dict[int, Path] = {}

@@ -29,7 +29,9 @@ from interactivenet.models.model import own_model
 from interactivenet.pipeline import reporting
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.pipeline.segmenting import describe_model, report_failures
+from interactivenet.pipeline.select import check_choice
 from interactivenet.pipeline.stage import running_stage
+from interactivenet.pipeline.up_to_date import check_sources
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.plotting.robustness import save_robustness
 from interactivenet.prompts.perturbation import PERTURBATIONS, perturb
@@ -129,7 +131,9 @@ def _groups(
 ) -> list[tuple[Predictor, list[Case]]]:
     """Return predictors and the labelled cases that each never saw, and say which they are."""
     dataset = Task.load(roots.raw_task(task))
+    check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
     model = own_model(roots, task)
+    check_choice(roots, task)
     for line in describe_model(model, options):
         reporter.say(line)
     test = [case for case in dataset.test if case.label and case.interaction]
@@ -282,12 +286,10 @@ def _by_object(
 
 def _case_key(predictor: Predictor, case: Case, repeats: int, seed: int) -> CacheKey:
     model = predictor.model
-    files = input_hashes(case)
-    if case.label:
-        files |= input_hashes(Case(case.name, (case.label,)))
     return CacheKey(
         {
-            "inputs": files, "weights": model.digests, "plan": model.plan.digest,
+            "inputs": input_hashes(case, label=True), "weights": model.digests,
+            "plan": model.plan.digest,
             "postprocessing": model.postprocessing.name, "mirrored": predictor.mirrored,
             "restore": predictor.restore, "precision": predictor.precision, "repeats": repeats,
             "seed": seed,

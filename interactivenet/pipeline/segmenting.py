@@ -49,7 +49,8 @@ def follow_cases(
         if result.error:
             failures[result.case] = result.error
         elif result.record:
-            inputs.update(result.record[MADE_FROM]["inputs"])
+            hashes = result.record[MADE_FROM]["inputs"]
+            inputs |= {f"{result.case}/{part}": digest for part, digest in hashes.items()}
             if told := result.record.get("notes"):
                 notes[result.case] = list(told)
             if any(segmented["look"] for segmented in result.record["objects"]):

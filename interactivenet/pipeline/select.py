@@ -17,14 +17,16 @@ from interactivenet.datasets.task import Roots
 from interactivenet.errors import DataError, RequestError
 from interactivenet.metric_names import METRIC
 from interactivenet.models.fold_results import WEIGHTS, FoldResults
-from interactivenet.models.model import CHOICE, CHOICE_VERSION
+from interactivenet.models.model import CHOICE, CHOICE_VERSION, read_choice
 from interactivenet.pipeline.reporting import SILENT, Reporter, Table, counted
 from interactivenet.pipeline.stage import running_stage
+from interactivenet.pipeline.up_to_date import check_sources
 from interactivenet.pipeline.validation_results import MEASURES_VERSION, SHOWN
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.calibration import Calibration, calibrate, left_out
 from interactivenet.postprocessing.components import CANDIDATES, Postprocessing
 from interactivenet.preprocessing.folds import read_fold
+from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import read_object, write_json
 
 #: means of Dice that differ by less are a tie
@@ -107,10 +109,11 @@ def select(
         The choice, and the table that it was made from.
 
     Raises:
-        RequestError: A fold is not trained or not validated; the message names it.
+        RequestError: A fold is not trained or not validated, or what it was trained on has changed
+            since; the message names it.
     """
     roots = roots or Roots.choose()
-    roots.processed_task(task)
+    check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
     folder = roots.results / task / FOLDER
     arguments = {"task": task, "folds": folds and list(folds), "roots": roots}
     with running_stage("postprocess", folder, arguments) as stage:
@@ -197,6 +200,32 @@ def is_current(roots: Roots, task: str, folds: Sequence[int] | None = None) -> b
     return content.get("schema_version") == CHOICE_VERSION and content.get("made_from") == made_from
 
 
+def check_choice(roots: Roots, task: str) -> None:
+    """Raise RequestError where a task's choice was made from other validations than there are now.
+
+    A fold whose validation is not there is not compared, nor is a task without a choice.
+    """
+    path = roots.results / task / CHOICE
+    if not path.exists():
+        return
+    content = read_choice(path)
+    for number in content["folds"]:
+        results = FoldResults(roots.results / task, number)
+        record = results.read_validation()
+        if not all(checkpoint in record for checkpoint in WEIGHTS):
+            continue
+        now = _made_from({number: record})[f"fold_{number}"]
+        current = content.get("made_from", {}).get(f"fold_{number}") == now and all(
+            now[checkpoint].get("weights") == results.digest(checkpoint) for checkpoint in WEIGHTS
+        )
+        if not current:
+            raise RequestError(
+                f"{path}: is out of date: the weights of fold {number}, or what its validation"
+                " measured, are not those that it was chosen from",
+                remedy=f"run `select(task={task!r})` again",
+            )
+
+
 def _report(selection: Selection, reporter: Reporter) -> None:
     """Report the whole table, the chosen row marked, and what expected Dice is worth."""
     chosen = (selection.checkpoint, selection.postprocessing.name)
@@ -249,6 +278,7 @@ def _validation(planned: PlannedTask, fold_results: FoldResults) -> dict[str, An
     record = fold_results.read_validation()
     fold = read_fold(planned, fold_results.number)
     for checkpoint in WEIGHTS:
+        fold_results.check_current(planned, checkpoint)
         validated = record.get(checkpoint, {})
         made_from = validated.get("made_from", {})
         current = (
@@ -268,8 +298,18 @@ def _validation(planned: PlannedTask, fold_results: FoldResults) -> dict[str, An
 
 
 def _made_from(records: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a choice is made from: of every validation its key, and all that it measured.
+
+    With the cases that failed: one that is mended and validated again has the same key.
+    """
     return {
-        f"fold_{number}": {checkpoint: record[checkpoint]["made_from"] for checkpoint in WEIGHTS}
+        f"fold_{number}": {
+            checkpoint: {
+                **record[checkpoint]["made_from"],
+                "measured": CacheKey(record[checkpoint]["cases"]).digest,
+            }
+            for checkpoint in WEIGHTS
+        }
         for number, record in records.items()
     }
 

@@ -23,6 +23,8 @@ from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import describe_model, follow_cases
 from interactivenet.pipeline.select import is_current, make_selection
 from interactivenet.pipeline.stage import running_stage, tracked_run
+from interactivenet.pipeline.up_to_date import check_sources
+from interactivenet.planning.planned_task import PlannedTask
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,13 @@ def test(
         Where the predictions are, how they compare with the labels, and which cases failed.
 
     Raises:
-        RequestError: The task has no test cases with points, or a fold is not trained.
+        RequestError: The task has no test cases with points, a fold is not trained, or what it was
+            trained on has changed since.
     """
     options, roots = options or InferenceOptions(), roots or Roots.choose()
     cases = read_test_set(roots, task)
     # refused at once, before anything is written
+    check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
     numbers = own_model(roots, task, folds, choice=False).folds
     results = roots.results / task
     folder = results / PREDICTIONS

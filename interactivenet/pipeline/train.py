@@ -9,19 +9,25 @@ from dataclasses import asdict, dataclass
 from interactivenet.datasets.task import Roots, Task
 from interactivenet.errors import RequestError
 from interactivenet.models.device import choose_device, choose_precision, rank
-from interactivenet.models.fold_results import VALIDATION, FoldResults
+from interactivenet.models.fold_results import CHECKPOINT, METRICS, VALIDATION, FoldResults
 from interactivenet.models.network import build_network, count_parameters
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.pipeline.stage import Stage, running_stage, tracked_run
 from interactivenet.pipeline.tracking import Epochs, Tracker
+from interactivenet.pipeline.up_to_date import check_sources
 from interactivenet.pipeline.validate import fold_numbers, validate_fold
 from interactivenet.pipeline.validation_results import SHOWN, Validated, ValidatedFold
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.folds import Fold, read_fold
 from interactivenet.system.files import sha256
 from interactivenet.system.signals import Interrupted
-from interactivenet.training.checkpointing import BEST, CHECKPOINT, CURVES, METRICS
-from interactivenet.training.trainer import Trained, TrainingOptions, train_fold
+from interactivenet.training.checkpointing import BEST, CURVES
+from interactivenet.training.trainer import (
+    Trained,
+    TrainingOptions,
+    check_training,
+    train_fold,
+)
 
 
 @dataclass(frozen=True)
@@ -73,8 +79,9 @@ def train(
         What became of each fold.
 
     Raises:
-        RequestError: There is no such task or fold, the results hold the training of something
-            else, or the device does not have enough memory.
+        RequestError: There is no such task or fold, its scans, labels or points have changed since
+            it was planned, the results hold the training of something else, or the device does not
+            have enough memory.
         DataError: A region cannot be read.
         Interrupted: A signal came: the training is saved, and continued when it is called again.
     """
@@ -87,6 +94,8 @@ def train(
     planned = PlannedTask.load(roots.processed_task(task))
     numbers = fold_numbers(planned, fold)
     dataset = Task.load(roots.raw_task(task)) if validate else None
+    if not rank(options.devices):
+        check_sources(roots, planned, reporter)
     arguments = {
         "task": task, "fold": fold, "options": options, "validate": validate,
         "overwrite": overwrite, "mlflow": mlflow, "roots": roots,
@@ -100,18 +109,20 @@ def train(
                 train_fold(chosen, results.folder, options, overwrite=overwrite, warn=SILENT.say)
             continue
         parameters = {"fold": number, **asdict(options), **asdict(planned.plan)}
-        with (
-            running_stage(
-                "train", results.folder, arguments, seed=planned.plan.seed, keep=not overwrite
-            ) as stage,
-            tracked_run(
+        with running_stage(
+            "train", results.folder, arguments, seed=planned.plan.seed, keep=not overwrite
+        ) as stage:
+            # what is refused leaves the run of the training that is there as it was
+            check_training(chosen, results.folder, options, overwrite=overwrite)
+            with tracked_run(
                 roots, task, f"fold_{number}", parameters,
                 mlflow=mlflow, reporter=reporter, note=results.folder, anew=overwrite,
-            ) as tracker,
-        ):  # fmt: skip
-            tracker.artefact(planned.path)
-            trained = _train(planned, chosen, results, options, overwrite, stage, tracker, reporter)
-            validated = _validate(dataset, chosen, results, options, stage, tracker, reporter)
+            ) as tracker:  # fmt: skip
+                tracker.artefact(planned.path)
+                trained = _train(
+                    planned, chosen, results, options, overwrite, stage, tracker, reporter
+                )
+                validated = _validate(dataset, chosen, results, options, stage, tracker, reporter)
         checkpoints, failures = (
             (validated.checkpoints, validated.failures) if validated else ((), {})
         )
@@ -195,10 +206,16 @@ def describe(fold: Fold, options: TrainingOptions) -> list[str]:
     weights = count_parameters(build_network(plan.network, plan.channels))
     device = choose_device(options.device)
     shape = "x".join(map(str, plan.sample_shape))
-    return [
-        f"{plan.task} fold {fold.number}: {counted(len(fold.training), 'object')} to train on,"
-        f" {len(fold.validation)} to validate, {counted(options.epochs, 'epoch')}",
+    lines = [
+        f"{plan.task} fold {fold.number}: {counted(len(fold.learnable), 'object')} to train on,"
+        f" {len(fold.measurable)} to validate, {counted(options.epochs, 'epoch')}",
         f"network of {weights / 1e6:.1f} million weights, samples {plan.channels}x{shape}, batch"
         f" {plan.batch_size}: about {plan.estimated_gb:.1f} GB in fp32; {device},"
         f" {choose_precision(options.precision, device)}",
     ]
+    if fold.empty:
+        lines.append(
+            f"warning: {', '.join(fold.empty)}: not trained on, since no voxel of the object is"
+            " left at the planned spacing (`plan()` with a finer `spacing` keeps it)"
+        )
+    return lines

@@ -7,6 +7,7 @@ all folds are there (select.py).
 
 from __future__ import annotations
 
+import copy
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ from interactivenet.pipeline.reporting import (
 )
 from interactivenet.pipeline.segmenting import report_notes
 from interactivenet.pipeline.stage import running_stage
+from interactivenet.pipeline.up_to_date import check_sources
 from interactivenet.pipeline.validation_results import (
     MEASURES_VERSION,
     Validated,
@@ -47,9 +49,10 @@ from interactivenet.plotting.overlays import save_overlay
 from interactivenet.postprocessing.components import CANDIDATES
 from interactivenet.postprocessing.merging import Segmentation, merge
 from interactivenet.preprocessing.folds import Fold, read_fold
+from interactivenet.preprocessing.sources import Sources
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.cache_key import CacheKey
-from interactivenet.system.files import remove, write_csv, write_json
+from interactivenet.system.files import remove, write_bytes, write_csv, write_json
 from interactivenet.system.parallel import map_cases
 from interactivenet.system.signals import Signals
 
@@ -83,7 +86,8 @@ def validate(
         The metrics of each fold.
 
     Raises:
-        RequestError: There is no such task or fold, or it is not trained to its end.
+        RequestError: There is no such task or fold, it is not trained to its end, or scans, labels
+            or points of the task have changed since.
         DataError: A file of the task other than those of its cases cannot be used.
         Interrupted: A signal came; called again, it continues.
     """
@@ -100,6 +104,10 @@ def validate(
     arguments = {
         "task": task, "fold": fold, "device": device, "precision": precision, "roots": roots,
     }  # fmt: skip
+    check_sources(roots, planned, reporter)
+    for results in trained:
+        for checkpoint in WEIGHTS:
+            results.check_current(planned, checkpoint)
     validated = []
     for results in trained:
         chosen = read_fold(planned, results.number)
@@ -157,9 +165,10 @@ def validate_fold(
     """
     path = results.validation / VALIDATION_METRICS
     records = results.read_validation()
-    checkpoints = []
+    checkpoints: list[Validated] = []
     for checkpoint in WEIGHTS:
         folder = results.validation / checkpoint
+        weights = results.weights(checkpoint)
         key = CacheKey(
             {
                 "weights": results.digest(checkpoint),
@@ -174,9 +183,12 @@ def validate_fold(
             record = records[checkpoint] = {"made_from": key.content, "epoch": 0, "cases": {}}
         measured = record["cases"]
         due = [case for case in fold.cases if not _is_done(folder, case, measured)]
+        if checkpoints and key.matches(records[checkpoints[0].checkpoint]):
+            _take_over(record, checkpoints[0], results.validation, folder)
+            write_json(path, records)
+            due = []
         if due:
-            weights = (results.weights(checkpoint),)
-            model = Model(fold.plan, weights, (fold.number,), checkpoint)
+            model = Model(fold.plan, (weights,), (fold.number,), checkpoint)
             predictor = Predictor(model, device=device, precision=precision)
             record["epoch"] = predictor.facts[0]["epoch"]
             segmented = _segment(task, fold, predictor, folder, due, tolerance_mm)
@@ -247,6 +259,22 @@ def _is_done(folder: Path, case: str, measured: Mapping[str, Mapping[str, Any]])
     return case in measured and not measured[case]["error"] and (folder / f"{case}.nii.gz").exists()
 
 
+def _take_over(record: dict[str, Any], same: Validated, validation: Path, folder: Path) -> None:
+    """Take over the validation of another checkpoint that has the same weights.
+
+    record: gets what was measured.  folder: gets the segmentations.
+    """
+    record["epoch"] = same.epoch
+    record["cases"].update(copy.deepcopy(dict(same.cases)))
+    for case in same.cases:
+        source = validation / same.checkpoint / f"{case}.nii.gz"
+        target = folder / source.name
+        if not source.exists():
+            remove(target)
+        elif not target.exists() or target.read_bytes() != source.read_bytes():
+            write_bytes(target, source.read_bytes())
+
+
 def _segment(
     task: Task,
     fold: Fold,
@@ -260,7 +288,7 @@ def _segment(
 
     def read(name: str) -> tuple[str, Scan | None, str]:
         try:
-            return name, _read_case(cases, name, fold), ""
+            return name, _read_case(task, cases, name, fold), ""
         except Exception as error:
             return name, None, describe_failure(error)
 
@@ -277,9 +305,16 @@ def _segment(
         yield name, {"objects": rows, "error": failure, "notes": list(notes)}
 
 
-def _read_case(cases: Mapping[str, Case], name: str, fold: Fold) -> Scan:
+def _read_case(task: Task, cases: Mapping[str, Case], name: str, fold: Fold) -> Scan:
+    """Read a validation case, if it still is what the fold's regions were made from."""
     if name not in cases:
         raise DataError(f"{name}: is in the plan, but no longer in the task's dataset.json")
+    region = next(region for region in fold.validation if region.rpartition("__")[0] == name)
+    if changes := Sources(task, fold.processed).changes_of(cases[name], region):
+        raise DataError(
+            f"{name}: is out of date: since it was planned, {', '.join(changes)} changed",
+            remedy=f"run `plan(task={task.name!r})` again",
+        )
     scan = read_scan(cases[name], len(fold.plan.modalities), LabelNames(fold.plan.labels))
     if scan.label is None:
         raise DataError(f"{name}: has no label map to compare with")
@@ -292,7 +327,7 @@ def _save_pictures(task: Task, fold: Fold, folder: Path, validated: Validated) -
     for old in folder.glob("*.png"):
         remove(old)
     for rank, row in ranked(validated.objects).items():
-        scan = _read_case(cases, row["case"], fold)
+        scan = _read_case(task, cases, row["case"], fold)
         prompt = scan.prompts[row["prompt"]]
         label = read_label(folder / validated.checkpoint / f"{row['case']}.nii.gz").array[0]
         save_overlay(

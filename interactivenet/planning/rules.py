@@ -21,6 +21,11 @@ from interactivenet.prompts.prompt import LabelNames
 CT_PERCENTILES = (0.5, 99.5)
 #: percentile of spacings that the coarse axis of an anisotropic dataset takes
 COARSE_PERCENTILE = 10.0
+#: voxels of the target grid that the extent of a small object takes along each axis: a ball of 4
+#: voxels keeps at least 0.84 of its volume there, one of 3 0.57, and one of 2 may be lost
+SMALL_OBJECT_VOXELS = 4
+#: percentile of what objects ask of the spacing that is granted: a tenth may be smaller
+SMALL_OBJECT_PERCENTILE = 10.0
 #: a batch is at most this share of the training set, as nnU-Net's, so that steps are many
 LARGEST_BATCH = 0.05
 #: the encoding and whether the ellipsoid is drawn: benchmarks/results/encodings_*.md say why
@@ -106,7 +111,8 @@ def make_plan(
     task: str, labels: LabelNames, fingerprint: Fingerprint, options: PlanningOptions
 ) -> Plan:
     """Derive the plan of a task. Raises RequestError where nothing fits the memory."""
-    spacing = options.spacing or target_spacing(fingerprint.spacings)
+    usual = options.spacing or target_spacing(fingerprint.spacings)
+    spacing = options.spacing or spacing_for_small_objects(usual, fingerprint)
     cut = plan_cut(fingerprint.boxes, fingerprint.overhangs, spacing, options.relax)
     sizes = cut_sizes(fingerprint.boxes, cut, spacing, fingerprint)
     shape = np.ceil(np.percentile(sizes, SAMPLE_PERCENTILE, axis=0)).astype(int)
@@ -117,6 +123,12 @@ def make_plan(
     network, sample_shape, batch, needed = fit(shape, spacing, channels, preset, options.memory_gb)
     larger = int((sizes > np.array(sample_shape)).any(axis=1).sum())
     notes = []
+    if spacing != usual:
+        finer, coarser = ("x".join(f"{mm:.4g}" for mm in each) for each in (spacing, usual))
+        notes.append(
+            f"spacing {finer} mm instead of the usual {coarser} mm, at which small objects of finer"
+            " scans would be lost"
+        )
     if larger:
         notes.append(
             f"{larger} of {len(sizes)} cuts are larger than the sample shape: they are trained in"
@@ -161,6 +173,22 @@ def target_spacing(spacings: NDArray[np.float64]) -> Floats:
         fine = np.delete(target, axis).max()
         target[axis] = max(float(np.percentile(spacings[:, axis], COARSE_PERCENTILE)), float(fine))
     x, y, z = target.tolist()
+    return x, y, z
+
+
+def spacing_for_small_objects(spacing: Floats, fingerprint: Fingerprint) -> Floats:
+    """Make a target spacing finer along the axes on which small objects would be lost.
+
+    An object asks for ``SMALL_OBJECT_VOXELS`` voxels along each axis, but never for finer ones than
+    its own scan has. What all but a tenth of the objects ask for at the most is granted: where the
+    scans with the smallest objects are no finer than the others, or no object is small, the spacing
+    stays as it is.
+    """
+    own = np.array([case.spacing for case in fingerprint.cases for _ in case.prompts])
+    extents = np.array([prompt.object_mm for prompt in fingerprint.prompts])
+    asked = np.maximum(own, extents / SMALL_OBJECT_VOXELS)
+    granted = np.percentile(asked, SMALL_OBJECT_PERCENTILE, axis=0, method="lower")
+    x, y, z = np.minimum(spacing, granted).tolist()
     return x, y, z
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from interactivenet.errors import RequestError
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PlannedTask
-from interactivenet.preprocessing.storage import REGIONS
+from interactivenet.preprocessing.storage import REGIONS, is_empty, record_digest
 from interactivenet.system.files import sha256
 
 
@@ -29,6 +29,33 @@ class Fold:
     validation: tuple[str, ...]
     cases: tuple[str, ...]
 
+    @cached_property
+    def empty(self) -> tuple[str, ...]:
+        """Those regions of whose object no voxel is left on the target grid, sorted."""
+        names = sorted({*self.training, *self.validation})
+        return tuple(name for name in names if is_empty(self.processed / REGIONS, name))
+
+    def check_learnable(self) -> None:
+        """Raise RequestError where the target grid holds no object to train on, or to validate."""
+        if not self.learnable or not self.measurable:
+            raise RequestError(
+                f"{self.processed}: of fold {self.number}, the target grid holds"
+                f" {len(self.learnable)} objects to train on and {len(self.measurable)} to"
+                " validate",
+                expected="at least one of each",
+                remedy=f"run `plan(task={self.plan.task!r})` again with a finer `spacing`",
+            )
+
+    @property
+    def learnable(self) -> tuple[str, ...]:
+        """Regions to train on: those that are not empty."""
+        return tuple(name for name in self.training if name not in self.empty)
+
+    @property
+    def measurable(self) -> tuple[str, ...]:
+        """Regions to validate an epoch on: those that are not empty."""
+        return tuple(name for name in self.validation if name not in self.empty)
+
     @property
     def seed(self) -> int:
         """Of everything random in its training."""
@@ -37,17 +64,18 @@ class Fold:
     @cached_property
     def inputs(self) -> dict[str, str]:
         """SHA-256 of the regions' records, by their path, which hold those of the scans' files."""
-        paths = [
-            self.processed / REGIONS / f"{name}.json"
-            for name in sorted({*self.training, *self.validation})
-        ]
-        return {path.relative_to(self.processed).as_posix(): sha256(path) for path in paths}
+        return {path.relative_to(self.processed).as_posix(): sha256(path) for path in self._records}
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of its regions: which they are, which train, and what they were made from."""
-        content = [*self.training, "", *self.validation, "", *self.inputs.values()]
+        content = [*self.training, "", *self.validation, "", *map(record_digest, self._records)]
         return hashlib.sha256("\n".join(content).encode()).hexdigest()
+
+    @property
+    def _records(self) -> list[Path]:
+        names = sorted({*self.training, *self.validation})
+        return [self.processed / REGIONS / f"{name}.json" for name in names]
 
 
 def read_fold(planned: PlannedTask, number: int) -> Fold:

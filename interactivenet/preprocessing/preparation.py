@@ -14,16 +14,19 @@ from interactivenet.datasets.task import Case, Task, simulated_files
 from interactivenet.errors import DataError, describe_failure, one_line
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.region import Region, make_region
+from interactivenet.preprocessing.sources import Stamp, stamp
 from interactivenet.preprocessing.storage import (
     REGIONS,
     SNAPSHOTS,
+    VOLUME,
     region_names,
     region_settings,
     save_region,
     simulation_of,
+    volume_of,
 )
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
-from interactivenet.system.files import read_object, remove, sha256
+from interactivenet.system.files import files_of, read_object, remove, sha256
 
 #: regions of another version are made again
 _VERSION = 2
@@ -61,26 +64,29 @@ class PreparedCase:
     """What became of one case: 'written', 'unchanged' or 'failed' (error says why).
 
     regions: names of its regions.  coverage: of each, the fraction of its object's voxels that
-    the planned cut holds.  notes: what went less well.
+    the planned cut holds.  volumes: of each object, ml, in the scan and on the target grid.
+    notes: what went less well.
     """
 
     name: str
     status: str
     regions: tuple[str, ...] = ()
     coverage: Mapping[str, float] = field(default_factory=dict)
+    volumes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     error: str = ""
     notes: tuple[str, ...] = ()
 
 
 def file_hashes(task: Task, case: Case) -> dict[str, str]:
     """SHA-256 of all files of a case by their path in the task; of each slice of a series."""
-    paths = [*case.images, *(p for p in (case.label, case.interaction) if p)]
-    files = [
-        file
-        for path in paths
-        for file in (sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path])
-    ]
+    files = [file for path in case.files for file in files_of(path).values()]
     return {file.relative_to(task.folder).as_posix(): sha256(file) for file in files}
+
+
+def file_stamps(task: Task, case: Case) -> dict[str, Stamp | None]:
+    """Sizes and times of the files of a case, by their path as in :func:`file_hashes`."""
+    files = [file for path in case.files for file in files_of(path).values()]
+    return {file.relative_to(task.folder).as_posix(): stamp(file) for file in files}
 
 
 def prepare_case(work: tuple[Preparation, Case, Mapping[str, str]]) -> PreparedCase:
@@ -109,13 +115,15 @@ def _prepare(preparation: Preparation, case: Case, hashes: Mapping[str, str]) ->
     if not preparation.overwrite:
         unchanged = _unchanged(preparation, case.name, key, picture)
         if unchanged is not None:
-            return PreparedCase(case.name, "unchanged", tuple(unchanged), unchanged)
+            return unchanged
     scan = read_scan(case, len(plan.modalities), task.labels)
     names = region_names(case.name, [prompt.label for prompt in scan.prompts])
-    coverage, notes = {}, []
+    coverage, volumes, notes = {}, {}, []
     for name, prompt in zip(names, scan.prompts, strict=True):
         region = replace(make_region(scan, prompt, plan), simulation=simulation_of(key.content))
         coverage[name] = region.coverage
+        if region.volume_ml:
+            volumes[name] = region.volume_ml
         save_region(preparation.folder / REGIONS, name, region, _key_of_region(key, names))
         path = preparation.folder / SNAPSHOTS / f"{name}.png"
         remove(path)
@@ -124,7 +132,7 @@ def _prepare(preparation: Preparation, case: Case, hashes: Mapping[str, str]) ->
                 snapshots.save(path, scan, region, plan, picture)
             except Exception as error:  # a region is of use without a picture, too
                 notes.append(f"{path.name} could not be drawn: {one_line(error)}")
-    return PreparedCase(case.name, "written", tuple(names), coverage, notes=tuple(notes))
+    return PreparedCase(case.name, "written", tuple(names), coverage, volumes, notes=tuple(notes))
 
 
 def _key_of_region(key: CacheKey, names: Iterable[str]) -> CacheKey:
@@ -180,8 +188,8 @@ def remove_stale(folder: Path, regions: Iterable[str]) -> int:
 
 def _unchanged(
     preparation: Preparation, case: str, key: CacheKey, picture: str
-) -> dict[str, float] | None:
-    """Coverage by region of a finished case that was made from the same; None if it was not.
+) -> PreparedCase | None:
+    """Return a finished case that was made from the same; None if it was not.
 
     picture: what its snapshots must have been made from; '' where none are wanted.
     """
@@ -191,7 +199,7 @@ def _unchanged(
     if first is None:
         return None
     names = _record(folder / f"{first}.json").get(MADE_FROM, {}).get("regions", [])
-    coverage = {}
+    coverage, volumes = {}, {}
     for name in names:
         record = _record(folder / f"{name}.json")
         arrays = folder / f"{name}.npz"
@@ -202,8 +210,12 @@ def _unchanged(
         drawn = preparation.folder / SNAPSHOTS / f"{name}.png"
         if snapshots and snapshots.made_from(drawn) != picture:
             return None
+        if VOLUME not in record:  # of an earlier version: measured now
+            return None
         coverage[name] = float(record["coverage"])
-    return coverage or None
+        if volume := volume_of(record):
+            volumes[name] = volume
+    return PreparedCase(case, "unchanged", tuple(names), coverage, volumes) if coverage else None
 
 
 def _record(path: Path) -> dict[str, Any]:

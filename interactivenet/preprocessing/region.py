@@ -33,6 +33,8 @@ from interactivenet.prompts.simulation import SimulationOptions
 
 Indices = NDArray[np.intp]
 
+#: an object of which the target grid holds less than this fraction is as good as lost
+KEPT = 0.5
 #: of a region: 8 GB in float32
 _MOST_VOXELS = 2**31
 
@@ -48,6 +50,8 @@ class Region:
     start, stop: (3,) first and one past the last voxel of the scan's RAS grid that it covers.
     coverage: fraction of the object's voxels that the planned cut holds; 1 without a label map.
     simulation: how the points were simulated; None where a person placed them.
+    volume_ml: of the object in the region, in the scan and on the target grid; None without a label
+        map.
     """
 
     case: str
@@ -60,6 +64,7 @@ class Region:
     stop: Indices
     coverage: float = 1.0
     simulation: SimulationOptions | None = None
+    volume_ml: tuple[float, float] | None = None
 
 
 def make_region(scan: Scan, prompt: Prompt, plan: Plan) -> Region:
@@ -89,16 +94,20 @@ def make_region(scan: Scan, prompt: Prompt, plan: Plan) -> Region:
         values = normalise(values, values[inner], normalisation)
         image[channel] = resample_box(values, start - first, stop - first, size, orders)
 
-    label, coverage = None, 1.0
+    label, coverage, volume = None, 1.0, None
     if scan.label is not None:
         mask = scan.objects.mask(prompt, scan.prompts, grid)
         coverage = covered(mask, low, high, margins / spacing[:, None])
         nearest = tuple(order == 0 for order in orders)
         label = resample_labels_box(mask.view(np.uint8), start, stop, size, nearest=nearest)
+        volume = (
+            float(np.count_nonzero(mask[box(start, stop)]) * spacing.prod() / 1000),
+            float(np.count_nonzero(label) * np.prod(spacing * (stop - start) / size) / 1000),
+        )
     return Region(
         case=scan.name, prompt=prompt, image=image, label=label,
         grid=resampled_geometry(grid, start, stop, size), source=scan.image.source,
-        start=start, stop=stop, coverage=coverage,
+        start=start, stop=stop, coverage=coverage, volume_ml=volume,
     )  # fmt: skip
 
 
@@ -141,6 +150,23 @@ def covered(mask: Array, low: Indices, high: Indices, margins: NDArray[np.float6
     inside = mask[box(np.maximum(first, 0), np.minimum(last, mask.shape))]
     total = int(np.count_nonzero(mask))
     return int(np.count_nonzero(inside)) / total if total else 1.0
+
+
+def is_lost(volume_ml: tuple[float, float]) -> bool:
+    """Whether the target grid holds less than half of an object, or nothing: in the scan, on it."""
+    before, after = volume_ml
+    return after == 0 or after < KEPT * before
+
+
+def effective_coverage(coverage: float, volume_ml: tuple[float, float] | None) -> float:
+    """Return the fraction of an object that can be learned.
+
+    That which the planned cut holds; of an object that the target grid has lost, what is left.
+    """
+    if volume_ml is None or not is_lost(volume_ml):
+        return coverage
+    before, after = volume_ml
+    return coverage * after / before if before else 0.0
 
 
 def _sides(

@@ -7,6 +7,7 @@ region without it is not finished.
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -23,13 +24,17 @@ from interactivenet.prompts.prompt import Prompt
 from interactivenet.prompts.simulation import SimulationOptions
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
 from interactivenet.system.files import (
+    json_bytes,
     read_json,
+    read_object,
     remove,
     replacing,
     write_json,
 )
 
 REGIONS, SNAPSHOTS = "regions", "snapshots"
+#: in a region's record
+VOLUME = "volume_ml"
 
 
 def region_names(case: str, labels: Iterable[int]) -> list[str]:
@@ -78,6 +83,7 @@ def save_region(folder: Path, name: str, region: Region, key: CacheKey | None = 
         "start": region.start.tolist(),
         "stop": region.stop.tolist(),
         "coverage": region.coverage,
+        VOLUME: list(region.volume_ml) if region.volume_ml else None,
         "bytes": size,
         MADE_FROM: key.content if key else {},
     }
@@ -116,12 +122,43 @@ def load_region(folder: Path, name: str, plan: Plan) -> Region:
             stop=np.array(content["stop"], dtype=np.intp),
             coverage=content["coverage"],
             simulation=simulation_of(content[MADE_FROM]),
+            volume_ml=volume_of(content),
         )
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(
             f"{path.with_suffix('.npz')}: is damaged, or is not a region: {one_line(error)}",
             remedy=f"`plan(task={plan.task!r}, overwrite=True)` makes it again",
         ) from error
+
+
+def volume_of(record: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return an object's volume, ml, in the scan and on the target grid; None where not noted."""
+    volume = record.get(VOLUME)
+    return (float(volume[0]), float(volume[1])) if volume else None
+
+
+def is_empty(folder: Path, name: str) -> bool:
+    """Whether no voxel of a region's label is left on the target grid.
+
+    Raises DataError where the region cannot be read.
+    """
+    path = folder / f"{name}.json"
+    if volume := volume_of(read_object(path)):
+        return volume[1] == 0
+    try:  # of an earlier version
+        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+            return "label" in arrays and not arrays["label"].any()
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path.with_suffix('.npz')}: is damaged, or is not a region: {one_line(error)}"
+        ) from error
+
+
+def record_digest(path: Path) -> str:
+    """SHA-256 of a region's record, in hex; its volumes, which earlier versions lack, aside."""
+    content = read_object(path)
+    content.pop(VOLUME, None)
+    return hashlib.sha256(json_bytes(content)).hexdigest()
 
 
 def simulation_of(made_from: Mapping[str, Any]) -> SimulationOptions | None:

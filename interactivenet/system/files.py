@@ -94,6 +94,14 @@ def digest(path: Path, kind: str) -> str:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
+def files_of(path: Path) -> dict[str, Path]:
+    """Return the files of what may be a folder, by their paths in it: of a file, itself as ''."""
+    if not path.is_dir():
+        return {"": path}
+    inside = sorted(file for file in path.rglob("*") if file.is_file())
+    return {file.relative_to(path).as_posix(): file for file in inside}
+
+
 def remove(path: Path) -> None:
     """Remove a file; raises DataError, naming it, where the system refuses."""
     try:
@@ -115,7 +123,13 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON atomically, indented, with numbers that read back exactly."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_bytes(path, json_bytes(content))
+
+
+def json_bytes(content: Any) -> bytes:
+    """Return JSON data as :func:`write_json` writes it."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n".encode()
 
 
 def read_object(path: Path) -> dict[str, Any]:

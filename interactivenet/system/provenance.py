@@ -18,7 +18,7 @@ from typing import Any
 
 from interactivenet import __version__
 from interactivenet.errors import DataError, one_line
-from interactivenet.system.files import read_object, write_json
+from interactivenet.system.files import read_object, write_bytes, write_json
 from interactivenet.system.parallel import peak_memory_mb
 
 RUN = "run.json"
@@ -46,6 +46,10 @@ class Run:
         keep: bool = False,
     ) -> None:
         self.path = folder / RUN
+        self._before: bytes | None = None
+        with suppress(OSError):
+            self._before = self.path.read_bytes() if self.path.is_file() else None
+        self._forgotten = False
         self.workers_mb: dict[str, float] = {}
         self._start = time.monotonic()
         self.record: dict[str, Any] = {
@@ -93,6 +97,10 @@ class Run:
         """Note anything else that belongs to the record, as JSON data."""
         self.record.update({name: _plain(value) for name, value in facts.items()})
 
+    def forget(self) -> None:
+        """Leave the record that was there before: this run changes nothing that it is beside."""
+        self._forgotten = True
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -103,7 +111,10 @@ class Run:
         self.record["status"] = one_line(self.record["status"])
         self.record["seconds"]["all"] = round(time.monotonic() - self._start, 3)
         self.record["peak_memory_mb"] = {"process": peak_memory_mb(), **self.workers_mb}
-        write_json(self.path, self.record)
+        if self._forgotten and self._before is not None:
+            write_bytes(self.path, self._before)
+        else:
+            write_json(self.path, self.record)
 
 
 def libraries() -> dict[str, str]:

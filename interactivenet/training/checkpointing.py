@@ -13,7 +13,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from interactivenet.errors import DataError
-from interactivenet.models.fold_results import WEIGHTS
+from interactivenet.models.fold_results import CHECKPOINT, METRICS, WEIGHTS
 from interactivenet.models.network import save_weights
 from interactivenet.plotting.curves import save_curves
 from interactivenet.system.files import read_object, replacing, write_csv
@@ -21,7 +21,7 @@ from interactivenet.system.signals import Interrupted, Signals
 from interactivenet.training.dataset import EpochBatches
 from interactivenet.training.lightning_module import Segmenter
 
-CHECKPOINT, METRICS, CURVES = "checkpoint.ckpt", "metrics.csv", "curves.png"
+CURVES = "curves.png"
 BEST, LAST = WEIGHTS["best"], WEIGHTS["last"]
 #: weight of the past in the moving average of the validation Dice, as nnU-Net's
 _PAST = 0.9

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Subset
 
 from interactivenet.errors import RequestError
 from interactivenet.models import device as devices
-from interactivenet.models.fold_results import VALIDATION
+from interactivenet.models.fold_results import CHECKPOINT, METRICS, VALIDATION
 from interactivenet.preprocessing.folds import Fold
 from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import remove
@@ -24,10 +24,8 @@ from interactivenet.system.signals import Signals
 from interactivenet.training.augmentation import Augmentation
 from interactivenet.training.checkpointing import (
     BEST,
-    CHECKPOINT,
     CURVES,
     LAST,
-    METRICS,
     CheckpointCallback,
     Observer,
     WholeCheckpoints,
@@ -109,16 +107,17 @@ def identity(fold: Fold, settings: TrainingOptions) -> CacheKey:
 
     Not the device, nor its precision: a queue may send the rest to another kind of machine.
     """
-    return CacheKey(
-        {
-            "task": fold.plan.task,
-            "plan": fold.plan.digest,
-            "fold": fold.number,
-            "seed": fold.plan.seed,
-            "regions": fold.digest,
-            "devices": settings.devices,
-        }
-    )
+    content = {
+        "task": fold.plan.task,
+        "plan": fold.plan.digest,
+        "fold": fold.number,
+        "seed": fold.plan.seed,
+        "regions": fold.digest,
+        "devices": settings.devices,
+    }
+    if fold.empty:  # which an earlier version trained on
+        content["left_out"] = list(fold.empty)
+    return CacheKey(content)
 
 
 def train_fold(
@@ -142,6 +141,7 @@ def train_fold(
     """
     device = devices.choose_device(settings.device)
     devices.check_devices(settings.devices, device)
+    fold.check_learnable()
     rank = devices.rank(settings.devices)
     key = identity(fold, settings)
     earlier = None if overwrite else _earlier(folder, key, settings)
@@ -155,7 +155,7 @@ def train_fold(
         warn(warning)
 
     batches = EpochBatches(
-        len(fold.training), fold.plan.batch_size, fold.seed, rank=rank, processes=settings.devices
+        len(fold.learnable), fold.plan.batch_size, fold.seed, rank=rank, processes=settings.devices
     )
     signals = signals or Signals()
     callback = CheckpointCallback(folder, settings.epochs, key.content, batches, signals, observers)
@@ -172,6 +172,21 @@ def train_fold(
             path = folder / CHECKPOINT if earlier else None
             trainer.fit(module, *loaders, ckpt_path=path, weights_only=True)
     return Trained(folder, tuple(callback.history), callback.best, resumed)
+
+
+def check_training(
+    fold: Fold, folder: Path, settings: TrainingOptions, *, overwrite: bool = False
+) -> None:
+    """Raise RequestError where a training is refused before it begins, as :func:`train_fold` does.
+
+    There is no such device, or the folder holds another training.
+    """
+    device = devices.choose_device(settings.device)
+    devices.check_devices(settings.devices, device)
+    devices.choose_precision(settings.precision, device)
+    fold.check_learnable()
+    if not overwrite:
+        _earlier(folder, identity(fold, settings), settings)
 
 
 def clear(folder: Path) -> None:
@@ -260,11 +275,12 @@ def _loaders(
     def patches(names: tuple[str, ...]) -> Patches:
         return Patches(fold.plan, fold.processed, names, fold.seed, settings.augmentation)
 
-    validation = ValidationDataset(patches(fold.validation))
+    training = PatchDataset(patches(fold.learnable))
+    validation = ValidationDataset(patches(fold.measurable))
     # a process without a share takes the first again: all must validate something
     share = list(range(devices.rank(settings.devices), len(validation), settings.devices)) or [0]
     size = fold.plan.batch_size
     return (
-        DataLoader(PatchDataset(patches(fold.training)), batch_sampler=batches, **options(workers)),
+        DataLoader(training, batch_sampler=batches, **options(workers)),
         DataLoader(Subset(validation, share), batch_size=size, **options(min(workers, 2))),
     )

@@ -26,5 +26,5 @@ def digests(folder):
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in ("run.json", ".lock")
+        if path.is_file() and path.name not in ("run.json", "sources.json", ".lock")
     }

@@ -31,7 +31,7 @@ def test_what_is_written(task):
     names = sorted(case.name for case in Task.load(task).training)
     regions = [name for case in names for name in region_names(case, [1, 2])]
     assert sorted(path.name for path in folder.iterdir() if path.name != ".lock") == [
-        "fingerprint", "plans.json", "regions", "run.json",
+        "fingerprint", "plans.json", "regions", "run.json", "sources.json",
     ]  # fmt: skip
     expected = sorted(f"{name}.{suffix}" for name in regions for suffix in ("json", "npz"))
     assert sorted(path.name for path in (folder / "regions").iterdir()) == expected

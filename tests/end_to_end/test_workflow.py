@@ -159,3 +159,21 @@ def test_inference_of_new_cases_follows_the_model(folder):
 
 def test_lint(folder):
     assert "good condition" in snakemake(folder, "--lint")
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ({"epoch": 3}, "'epoch' is unknown: did you mean 'epochs'?"),
+        ({"taks": TASK}, "'taks' is unknown: did you mean 'task'?"),
+        ({"zzz": 1}, "'zzz' is unknown: known are task, data, results"),
+        ({"infer": {"image": "a", "interactions": "b", "output": "c"}}, "did you mean 'images'?"),
+        ({"infer": {"images": "a", "output": "c"}}, "'interactions' is missing, expected images"),
+    ],
+)
+def test_unknown_keys_are_refused(tmp_path, config, reason):
+    """A mistyped name would leave the default in place, without a word."""
+    (tmp_path / "my.yaml").write_text(json.dumps(CONFIG | config))
+    running = start(tmp_path, "--dry-run")
+    said, _ = running.communicate()
+    assert running.returncode == 1 and reason in said, said

@@ -7,6 +7,7 @@ import pytest
 
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
+from interactivenet.imaging.io import ReadOptions
 from interactivenet.inference.outputs import Output, case_key, input_hashes
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.calibration import calibrate
@@ -108,8 +109,45 @@ def test_every_file_of_a_case_is_hashed(tmp_path):
     for path in (series / "1.dcm", series / "2.dcm", tmp_path / "points.json"):
         path.write_bytes(path.name.encode())
     case = Case("a", (series,), interaction=tmp_path / "points.json")
-    points = f"{tmp_path.name}/points.json"
-    assert set(input_hashes(case)) == {"series/1.dcm", "series/2.dcm", points}
+    assert set(input_hashes(case)) == {"image 0/1.dcm", "image 0/2.dcm", "points"}
     (tmp_path / "points.json").unlink()
     with pytest.raises(DataError, match=r"points\.json: cannot be read"):
         input_hashes(case)
+
+
+def test_files_of_one_name_are_told_apart(tmp_path):
+    """Two modalities in folders of the same name: the record has both, and a change of either."""
+    paths = [tmp_path / part / "scan" / "img.nii.gz" for part in "xyz"]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(str(path).encode())
+    case = Case("a", tuple(paths[:2]), label=paths[2], interaction=paths[2])
+    hashes = input_hashes(case)
+    assert list(hashes) == ["image 0", "image 1", "points"]
+    for number, path in enumerate(paths[:2]):
+        path.write_bytes(b"other")
+        changed = input_hashes(case)
+        assert changed[f"image {number}"] != hashes[f"image {number}"]
+    swapped = input_hashes(replace(case, images=(paths[1], paths[2])))
+    assert swapped["image 0"] != swapped["image 1"]
+    assert input_hashes(case, label=True)["label"] == hashes["points"]
+
+
+def test_a_case_that_was_moved_is_the_same(tmp_path):
+    series = tmp_path / "here" / "series" / "sub"
+    series.mkdir(parents=True)
+    (series / "1.dcm").write_text("one")
+    (series.parent / "1.dcm").write_text("another")
+    before = input_hashes(Case("a", (series.parent,)))
+    assert set(before) == {"image 0/1.dcm", "image 0/sub/1.dcm"}
+    moved = (tmp_path / "here").rename(tmp_path / "there")
+    assert input_hashes(Case("a", (moved / "series",))) == before
+
+
+def test_how_files_are_read_counts(tmp_path):
+    model = Model(make_plan((1.0, 1.0, 1.0)), ())
+    plain = case_key({"image 0": "1"}, model, (), OPTIONS)
+    assert "reading" not in plain.content
+    for reading in (ReadOptions(use_form="sform"), ReadOptions(use_form="qform")):
+        other = case_key({"image 0": "1"}, model, (), OPTIONS, reading)
+        assert other.differences(plain.content) == ["reading"]

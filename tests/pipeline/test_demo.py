@@ -22,7 +22,12 @@ from interactivenet.errors import RequestError
 from interactivenet.imaging.io import write_label_array, write_volume
 from interactivenet.models.device import kept_choice_of_kernels
 from interactivenet.pipeline import demo
-from interactivenet.pipeline.demo_steps import DemoOptions, coarser_plan, demo_steps
+from interactivenet.pipeline.demo_steps import (
+    DemoOptions,
+    coarser_plan,
+    demo_steps,
+    planned_spacing,
+)
 from interactivenet.pipeline.reporting import Table
 from interactivenet.system.files import write_json
 from tests.raw_task import GRID, image_array, label_array
@@ -249,3 +254,20 @@ def test_own_scans_of_unknown_modality_are_asked_about_as_convert_does(tmp_path)
     two = reason("demo", "--data", source, "-m", "CT", "-m", "MR", "-o", str(tmp_path / "demo"))
     assert "has 1 modality, 2 names were given: CT, MR" in two
     assert not (tmp_path / "demo").exists()
+
+
+def test_a_demo_that_goes_on_keeps_its_coarser_plan(tmp_path):
+    """Which folds are trained with: the plan of the data's own spacing is not made again."""
+    roots = demo.demo_roots(tmp_path)
+    folder = roots.processed / "Task999_DEMO"
+    assert planned_spacing(roots) is None
+    write_json(folder / "run.json", {"arguments": {"spacing": [2.0, 2.0, 3.5]}})
+    assert planned_spacing(roots) is None  # killed before the plan was there
+    write_json(folder / "plans.json", {})
+    assert planned_spacing(roots) == (2.0, 2.0, 3.5)
+    (step,) = [one for one in demo_steps(DemoOptions(), planned_spacing(roots))
+               if one.function == "plan"]  # fmt: skip
+    assert command(step).endswith("--spacing 2 2 3.5")
+    for other in ({"arguments": {"spacing": None}}, {"arguments": None}, {}):
+        write_json(folder / "run.json", other)
+        assert planned_spacing(roots) is None

@@ -17,3 +17,15 @@ def test_reasons_are_recorded_in_the_words_of_the_reader(tmp_path):
     assert read(tmp_path / "run.json")["failures"] == told(failures)
     (finding,) = reporter.found  # whoever shows it puts it into words
     assert finding.message == failures["a"]
+
+
+def test_the_record_has_the_files_of_every_case(tmp_path):
+    """All cases have an 'image 0': none takes the place of another's."""
+    records = {name: {"made_from": {"inputs": {"image 0": name, "points": f"p{name}"}},
+                      "objects": []} for name in "ab"}  # fmt: skip
+    results = [CaseResult(name, record=record) for name, record in records.items()]
+    with running_stage("infer", tmp_path, {}) as stage:
+        follow_cases(results, 2, "infer", stage.run, tmp_path, RecordingReporter())
+    assert read(tmp_path / "run.json")["inputs"] == {
+        "a/image 0": "a", "a/points": "pa", "b/image 0": "b", "b/points": "pb",
+    }  # fmt: skip

@@ -1,11 +1,14 @@
 """Decisions: spacing, margins, normalisation and sizes follow from the facts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from interactivenet.errors import RequestError
+from interactivenet.imaging.resampling import resample_labels
 from interactivenet.planning.fingerprint import (
     CaseFacts,
     Fingerprint,
@@ -15,12 +18,14 @@ from interactivenet.planning.fingerprint import (
 )
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.rules import (
+    SMALL_OBJECT_VOXELS,
     PlanningOptions,
     cut_sizes,
     encoding_named,
     lone_margins,
     make_plan,
     plan_cut,
+    spacing_for_small_objects,
     target_spacing,
 )
 from interactivenet.prompts.prompt import LabelNames
@@ -165,3 +170,59 @@ def test_encodings_by_name():
     assert encoding_named("gradient").metric == "gradient"
     with pytest.raises(RequestError, match="expected one of exact, scan"):
         encoding_named("best")
+
+
+def small_task(*objects):
+    """A fingerprint of cases: the spacing of each, and the extent of its object, mm."""
+    prompts = [
+        (replace(prompt_facts(), object_mm=extent, overhang_mm=((1.0, 1.0),) * 3),)
+        for _, extent in objects
+    ]
+    cases = (
+        case_facts(f"c{number}", spacing=spacing, prompts=facts)
+        for number, ((spacing, _), facts) in enumerate(zip(objects, prompts, strict=True))
+    )
+    return Fingerprint(("MR",), tuple(cases))
+
+
+COARSE, FINE = (3.0, 3.0, 6.0), (1.0, 1.0, 2.0)
+LARGE = (50.0, 50.0, 50.0)
+
+
+@pytest.mark.parametrize(
+    ("objects", "expected"),
+    [
+        # nothing is small: as it was, whatever the spacings
+        ([(COARSE, LARGE)] * 6 + [(FINE, LARGE)] * 2, COARSE),
+        # small objects in scans that are no finer: there is nothing to gain
+        ([(COARSE, (6.0, 6.0, 6.0))] * 8, COARSE),
+        # small objects of fine scans: these scans' own spacing
+        ([(COARSE, LARGE)] * 6 + [(FINE, (3.0, 3.0, 4.0))] * 2, FINE),
+        # as fine as they need, and along the axes on which they need it
+        ([(COARSE, LARGE)] * 6 + [(FINE, (8.0, 40.0, 16.0))] * 2, (2.0, 3.0, 4.0)),
+        # one of ten may be smaller
+        ([(COARSE, LARGE)] * 29 + [(FINE, (3.0, 3.0, 4.0))] * 2, COARSE),
+    ],
+)
+def test_small_objects_ask_for_a_finer_grid(objects, expected):
+    assert spacing_for_small_objects(COARSE, small_task(*objects)) == pytest.approx(expected)
+
+
+def test_a_plan_says_why_its_grid_is_finer():
+    labels, options = LabelNames({1: "tumour"}), PlanningOptions(preset="tiny")
+    fingerprint = small_task(*[(COARSE, LARGE)] * 6, *[(FINE, (3.0, 3.0, 4.0))] * 2)
+    plan = make_plan("Task001_A", labels, fingerprint, options)
+    assert plan.spacing == FINE
+    assert plan.notes[0].startswith("spacing 1x1x2 mm instead of the usual 3x3x6 mm")
+    asked = make_plan("Task001_A", labels, fingerprint, replace(options, spacing=COARSE))
+    assert asked.spacing == COARSE and not any("usual" in note for note in asked.notes)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.25, 0.5])
+def test_a_ball_of_so_many_voxels_is_not_lost(shift):
+    """What the rule grants keeps more than 0.8 of a ball, wherever it lies on the grid."""
+    fine, size = 12, (SMALL_OBJECT_VOXELS + 4) * 12
+    axes = np.indices((size,) * 3) + 0.5 - size / 2 - shift * fine
+    ball = (axes**2).sum(axis=0) <= (SMALL_OBJECT_VOXELS * fine / 2) ** 2
+    label = resample_labels(ball.astype(np.uint8), (SMALL_OBJECT_VOXELS + 4,) * 3)
+    assert 0.8 < label.sum() * fine**3 / ball.sum() < 1.25

@@ -16,6 +16,7 @@ import click
 from interactivenet.cli.folders import Access, DataPath, Rule, describe_missing_folder
 from interactivenet.cli.wording import translate
 from interactivenet.errors import InteractiveNetError, describe_failure, one_line
+from interactivenet.system.memory import VARIABLE
 from interactivenet.system.mounts import in_image
 from interactivenet.system.signals import Interrupted
 
@@ -182,6 +183,30 @@ def jobs_option(function: Function) -> Function:
         type=click.IntRange(min=1),
         help="Number of threads.  [default: all available cores]",
     )(function)
+
+
+def max_gb_option(function: Function) -> Function:
+    """Add ``--max-gb``, which holds for all that the command reads, in its workers, too."""
+
+    def allow(ctx: click.Context, _: click.Parameter, value: float | None) -> None:
+        if value is None:
+            return
+        before = os.environ.get(VARIABLE)
+        os.environ[VARIABLE] = f"{value:g}"
+
+        def restore() -> None:
+            if before is None:
+                os.environ.pop(VARIABLE, None)
+            else:
+                os.environ[VARIABLE] = before
+
+        ctx.call_on_close(restore)
+
+    return click.option(
+        "--max-gb", type=click.FloatRange(min=0, min_open=True), expose_value=False, callback=allow,
+        help="GB of voxels that an image may have.  [default: $interactivenet_max_gb, or a third of"
+        " the available memory]",
+    )(function)  # fmt: skip
 
 
 def required(value: str | None, option: str) -> str:

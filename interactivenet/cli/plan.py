@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from interactivenet.cli.base import Command, processed_option, raw_option, required, task_option
+from interactivenet.cli.base import (
+    Command,
+    max_gb_option,
+    processed_option,
+    raw_option,
+    required,
+    task_option,
+)
 
 
 @click.command("plan", cls=Command)
@@ -75,6 +82,7 @@ from interactivenet.cli.base import Command, processed_option, raw_option, requi
     type=click.IntRange(min=1),
     help="Number of processes.  [default: all available cores]",
 )
+@max_gb_option
 @click.pass_context
 def plan(
     ctx: click.Context,

@@ -23,7 +23,15 @@ from interactivenet.imaging.io import (
     write_label_array,
     write_volume,
 )
-from interactivenet.system.files import read_object, replacing, write_json
+from interactivenet.system.files import (
+    check_regular,
+    check_regular_members,
+    copy_file,
+    open_regular,
+    read_object,
+    replacing,
+    write_json,
+)
 
 #: what an imported task was made from, in its folder
 RECORD = "import.json"
@@ -127,7 +135,7 @@ def _has_parts(path: Path) -> bool:
     if suffix != ".nrrd":
         return suffix == ".mhd"
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             header = file.read(65536).partition(b"\n\n")[0].lower()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -161,10 +169,12 @@ def _place(source: Path, target: Path, copy: bool) -> None:
         return
     with replacing(target) as temporary:
         if source.is_dir():
+            check_regular_members(source)
             shutil.copytree(source, temporary)
             return
         if not copy:
             with suppress(OSError):  # another disk, or no hard links here
+                check_regular(source)
                 os.link(source.resolve(), temporary)
                 return
-        shutil.copyfile(source, temporary)
+        copy_file(source, temporary)

@@ -11,7 +11,10 @@ import numpy as np
 
 from interactivenet.errors import DataError, naming
 from interactivenet.imaging.geometry import Array, Geometry
+from interactivenet.imaging.size_limits import check_data_files, size_limit
 from interactivenet.imaging.volume import Volume
+from interactivenet.system.files import check_regular_members
+from interactivenet.system.native_output import silent_libraries
 
 READABLE = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")
 #: label maps are 32-bit at most
@@ -25,11 +28,13 @@ class ReadOptions:
 
     use_form: which of a NIfTI header's two positions counts where they differ; '' for the sform,
     where nothing depends on it.  series: which series of a DICOM folder, by number or UID; '' for
-    its only one.
+    its only one.  max_gb: GB of voxels that it may have; None for a third of the memory that is
+    available, or what the variable interactivenet_max_gb says.
     """
 
     use_form: Literal["", "sform", "qform"] = ""
     series: str = ""
+    max_gb: float | None = None
 
 
 AS_IT_IS = ReadOptions()
@@ -58,7 +63,7 @@ def read_image(path: Path | str, options: ReadOptions = AS_IT_IS) -> Volume:
             orthogonal grid.
     """
     path = Path(path)
-    with naming(path):
+    with naming(path), size_limit(options.max_gb):
         array, geometry, notes, tags = _read_stored(path, options)
         check_finite(array)
         return Volume.from_stored(array, geometry, notes=notes, tags=[tags])
@@ -204,7 +209,9 @@ def _read_stored(
         if path.is_dir():
             from interactivenet.imaging.itk import read_dicom
 
-            return *read_dicom(path), {}
+            check_regular_members(path)
+            with silent_libraries():
+                return *read_dicom(path), {}
         if not path.exists():
             raise DataError("does not exist")
         suffix = suffix_of(path)
@@ -215,7 +222,8 @@ def _read_stored(
         if suffix:
             from interactivenet.imaging.itk import read_itk
 
-            with path.open("rb"):  # the system's own reason, where it may not be read
+            check_data_files(path)
+            with silent_libraries():
                 return *read_itk(path), {}
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}") from error

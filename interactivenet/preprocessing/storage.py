@@ -21,6 +21,7 @@ from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.region import Region
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.prompts.simulation import SimulationOptions
+from interactivenet.system.arrays import open_arrays
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
 from interactivenet.system.files import (
     read_json,
@@ -97,7 +98,7 @@ def load_region(folder: Path, name: str, plan: Plan) -> Region:
                 f"{path}: was made with settings other than the plan's",
                 remedy=f"run `plan(task={plan.task!r})` again",
             )
-        with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
+        with open_arrays(folder / f"{name}.npz") as arrays:
             image = arrays["image"]
             label = arrays.get("label")
         if image.shape[1:] != tuple(content["grid"]["shape"]):

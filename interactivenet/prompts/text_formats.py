@@ -14,7 +14,7 @@ import numpy as np
 from interactivenet.errors import DataError, NoPoints
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.prompts.prompt import NamedPoint
-from interactivenet.system.files import read_json, write_json, write_text
+from interactivenet.system.files import read_json, read_text, write_json, write_text
 
 _SLICER_SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/"
@@ -237,8 +237,6 @@ def _triple(position: Any) -> tuple[float, float, float]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_text(path)
     except UnicodeDecodeError as error:
         raise DataError(f"is not a text file: {error}") from error
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}") from error

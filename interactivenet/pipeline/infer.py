@@ -14,6 +14,7 @@ from interactivenet.evaluation.evaluate import Evaluation
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult, Output
+from interactivenet.inference.requirements import check_model
 from interactivenet.models.bundle import find_model
 from interactivenet.pipeline.evaluate import evaluate_output
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
@@ -88,6 +89,7 @@ def infer(
     labels = None if labels is None else Path(labels)
     check_output(output, [*scans, interactions, *([labels] if labels else [])])
     trained = find_model(roots, task, None if model is None else str(model))
+    check_model(trained, options.chosen_device)
     settings = options.as_json()
     cases, unusable = find_new_cases(scans, interactions, labels, trained.plan.modalities)
     target = Output(output, trained.folds, True, probabilities, f".{format}")

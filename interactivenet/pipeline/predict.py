@@ -11,6 +11,7 @@ from interactivenet.errors import RequestError
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import Output
+from interactivenet.inference.requirements import check_model
 from interactivenet.models.model import own_model
 from interactivenet.pipeline.reporting import SILENT, Reporter
 from interactivenet.pipeline.segmenting import describe_model, follow_cases
@@ -72,6 +73,7 @@ def predict(
         )
     cases = read_test_set(roots, task)
     model = own_model(roots, task, folds)
+    check_model(model, options.chosen_device)
     for line in describe_model(model, options):
         reporter.say(line)
     folders: dict[int, Path] = {}

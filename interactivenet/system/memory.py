@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from interactivenet.errors import RequestError
+from interactivenet.errors import DataError, RequestError
 from interactivenet.system.resources import read_limits
 
 #: sets how many GB of voxels an image may have
@@ -52,3 +52,15 @@ def in_gb(count: float) -> str:
     """Write a number of bytes in GB."""
     gb = count / 1e9
     return f"{gb:.2f} GB" if gb < 10 else f"{gb:.0f} GB"
+
+
+def check_memory(needed: int, purpose: str, remedy: str = "") -> None:
+    """Raise DataError where more bytes are needed than there are.
+
+    purpose: what takes them, as it reads before "takes 12 GB".
+    """
+    if needed > SMALL and needed > (available := available_memory()):
+        raise DataError(
+            f"{purpose} takes {in_gb(needed)} of memory, {in_gb(available)} are available",
+            remedy=remedy,
+        )

@@ -65,7 +65,7 @@ class _Diversion:
                 if _is_on_descriptor(sys.stderr):
                     sys.stderr.flush()
                     self._python = sys.stderr, _StandardError(sys.stderr, self._real)
-                    sys.stderr = self._python[1]  # type: ignore[assignment]
+                    sys.stderr = self._python[1]
                 os.dup2(self._noise.fileno(), _DESCRIPTOR)
 
     def end(self) -> None:
@@ -92,7 +92,7 @@ class _Diversion:
 
 def _anonymous_file() -> IO[bytes]:
     if hasattr(os, "memfd_create"):
-        return open(os.memfd_create("noise"), "w+b")  # noqa: SIM115, PTH123
+        return open(os.memfd_create("noise"), "w+b")  # noqa: PTH123
     return tempfile.TemporaryFile()
 
 
@@ -104,6 +104,11 @@ def _is_on_descriptor(stream: Any) -> bool:
 
 
 _DIVERSION = _Diversion()
+
+
+def quiet_matplotlib() -> None:
+    """Keep Matplotlib from telling of its folders, which a user may lack; before its import."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
 @contextmanager

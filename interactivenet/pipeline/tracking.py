@@ -17,7 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet.errors import one_line
-from interactivenet.pipeline.tracking_store import check_database, impatient_connections
+from interactivenet.pipeline.tracking_store import (
+    check_database,
+    check_place,
+    impatient_connections,
+)
 
 DATABASE, ARTEFACTS, LOCK = "mlflow.db", "mlruns", ".mlflow.lock"
 #: characters of a name, a parameter and a tag that older servers take, too; longer ones are cut
@@ -103,7 +107,7 @@ class Tracker:
         def request() -> None:
             database = database_of(address)
             if database:
-                check_database(database)
+                check_place(database)
             from mlflow import MlflowClient
 
             served = address.startswith(("http:", "https:"))
@@ -111,6 +115,8 @@ class Tracker:
                 _database_lock(database) if database else nullcontext(),
                 nullcontext() if served else impatient_connections(),
             ):
+                if database:  # once nobody is making its tables
+                    check_database(database)
                 client = MlflowClient(address)
                 number = _experiment(client, experiment, artefacts)
             self.run_id = _earlier_run(client, run_id, number)

@@ -17,23 +17,29 @@ PATIENCE = 5.0
 _ATTEMPTS = 3
 
 
-def check_database(path: Path) -> None:
-    """Raise DataError where an SQLite database cannot be written, which may not exist yet."""
+def check_place(path: Path) -> None:
+    """Raise DataError where no SQLite database can be, or be written; it is not opened."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         check_regular(path)
         for needed in (path.parent, path):  # a journal stands beside the database
             if needed.exists() and not os.access(needed, os.W_OK):
                 raise DataError(f"{needed} is not writable")
-        if not path.exists():
-            return
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def check_database(path: Path) -> None:
+    """Raise DataError where an SQLite database, which may not exist yet, cannot be written now."""
+    check_place(path)
+    if not path.exists():
+        return
+    try:
         # no statement of Python's own before these
         with closing(sqlite3.connect(path, PATIENCE, isolation_level=None)) as database:
             database.execute("pragma schema_version").fetchone()
             database.execute("begin immediate")
             database.execute("rollback")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
     except sqlite3.Error as error:
         if "locked" in str(error):
             raise DataError(

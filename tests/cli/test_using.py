@@ -198,10 +198,8 @@ def test_interrupted_it_keeps_what_is_done(trained, tmp_path, monkeypatch):
         for one in predict_cases(cases, model, [output], options, signals=signals):
             done.append(one.case)
     assert done == [cases[0].name]  # written, though it was not yet when the signal came
-    assert {path.name.partition(".")[0] for path in tmp_path.iterdir()} <= {
-        cases[0].name,
-        "objects",
-    }
+    left = {path.name.partition(".")[0] for path in tmp_path.iterdir()}
+    assert left <= {cases[0].name, "objects"}
     again = list(predict_cases(cases, model, [output], options))
     assert [one.kept for one in again] == [True, False] and not any(one.error for one in again)
     # a record is what marks a case done: without it, it is done again

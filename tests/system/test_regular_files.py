@@ -1,6 +1,6 @@
 """Only regular files are read: nothing waits for a FIFO, nothing reads a device without end."""
 
-import os
+from pathlib import Path
 
 import pytest
 
@@ -87,8 +87,8 @@ def test_texts_are_bounded_and_read_as_before(tmp_path, monkeypatch):
 
 def test_no_descriptor_is_left_open(tmp_path):
     path = make_special(tmp_path / "file", "fifo")
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(5):
         with pytest.raises(DataError):
             files.open_regular(path)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

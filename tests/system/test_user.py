@@ -17,8 +17,8 @@ UNKNOWN = (
 
 def run(code, **environment):
     """Run code as a user whom the system does not know."""
-    kept = {k: v for k, v in os.environ.items()
-            if k not in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "MPLCONFIGDIR")}  # fmt: skip
+    dropped = ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "MPLCONFIGDIR")
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return subprocess.run(
         [sys.executable, "-c", UNKNOWN + code], env=kept | environment,
         capture_output=True, text=True, check=False,

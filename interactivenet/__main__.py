@@ -1,5 +1,48 @@
-"""``python -m interactivenet``: the same as the ``interactivenet`` command."""
+"""The ``interactivenet`` command, and ``python -m interactivenet``, which is the same.
 
-from interactivenet.cli import main
+Signals are taken care of before anything else is imported, and until the very end.
+"""
 
-main()
+import os
+import signal
+
+_LINE = "ended by {}: run the same command again to finish its work\n"
+
+
+def _end(number: int, _: object) -> None:
+    """End the process: nothing is begun yet."""
+    os.write(1, _LINE.format(signal.Signals(number).name).encode())
+    os._exit(128 + number)
+
+
+_BEFORE = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+for _number, _handler in _BEFORE.items():
+    if _handler in (signal.SIG_DFL, signal.default_int_handler):
+        signal.signal(_number, _end)
+
+import sys  # noqa: E402
+from contextlib import suppress  # noqa: E402
+
+from interactivenet.system.signals import Ended, ending_by_signals  # noqa: E402
+
+
+def main() -> None:
+    """Run the command line."""
+    for number, handler in _BEFORE.items():
+        signal.signal(number, handler)
+    with ending_by_signals() as ending:
+        try:
+            from interactivenet.cli import main as command
+
+            command()
+        except Ended as ended:
+            sys.stdout.write(_LINE.format(signal.Signals(ended.number).name))
+            sys.exit(128 + ended.number)
+        finally:
+            with suppress(OSError, ValueError):
+                sys.stdout.flush()
+            ending.finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 """Who may import whom, and which words belong to the command line alone."""
 
+import ast
 import os
 import re
 import shutil
@@ -158,4 +159,76 @@ def test_only_the_outside_speaks_of_options_and_containers():
             words = words_of_the_outside(text.content)
             words = [word for word in words if word not in FOREIGN.get(where.as_posix(), ())]
             wrong += [f"{where}:{text.line}: {', '.join(words)} ({text.kind})"] if words else []
+    assert not wrong, "\n".join(wrong)
+
+
+#: what opens a file by its name: the last parts of the names of functions
+OPENERS = {
+    "open", "read_text", "read_bytes", "FileIO", "copyfile", "copy2", "copytree",
+    "safe_open", "load_file", "memmap", "fromfile", "read_header", "SetFileName", "SetFileNames",
+    "ReadImage", "GetGDCMSeriesIDs", "GetGDCMSeriesFileNames", "dcmread",
+}  # fmt: skip
+#: those of numpy and torch are common words
+MODULES_THAT_LOAD = {"np", "numpy", "torch"}
+#: what a module may open all the same, and last what its text says of why: it is the system's, is
+#: written, was looked at by `check_regular` before, or is an open file
+OPENED = {
+    "datasets/placing.py": ("open", 'target.open("xb")'),
+    "doctor/computer.py": ("read_text", "/proc/cpuinfo"),
+    "doctor/folders.py": ("open", "read_bytes"),
+    "doctor/gpu.py": ("read_text", "/proc/driver"),
+    "doctor/mlflow_store.py": ("open", "changes nothing"),
+    "encoding/compiling.py": ("copyfile", "_IN_TREE"),
+    "evaluation/report.py": ("open", "check_regular(path)"),
+    "grand_challenge/folder.py": ("open", "temporary.open"),
+    "imaging/dicom_directory.py": ("dcmread", "path"),
+    "imaging/dicom_files.py": ("FileIO", "dcmread", "check_regular(path)"),
+    "imaging/dicom_pixels.py": ("dcmread", "SetFileNames", "ReadImage", "one.file.path"),
+    "imaging/dicom_volumes.py": ("dcmread", "file.path"),
+    "imaging/itk.py": ("SetFileName", "SetFileNames", "ReadImage", "GetGDCMSeriesIDs",
+                       "GetGDCMSeriesFileNames", "read_header"),
+    "imaging/itk_sizes.py": ("SetFileName", ""),
+    "inference/predictor.py": ("open", "self.open(image"),
+    "models/download.py": ("open", 'self.part.open("ab")'),
+    "models/network.py": ("safe_open", "load_file", "check_regular(path)"),
+    "pipeline/simulate.py": ("open", 'open("a"'),
+    "pipeline/tracking.py": ("open", "tracker.open"),
+    "plotting/snapshots.py": ("open", "check_regular(path)"),
+    "postprocessing/probabilities.py": ("open", "temporary.open"),
+    "system/archives.py": ("open", "archive.open"),
+    "system/arrays.py": ("open", "load", "open_regular(path)"),
+    "system/files.py": ("open", "read_bytes", "open_regular"),
+    "system/mounts.py": ("read_text", "/proc/self/mountinfo"),
+    "system/native_output.py": ("open", "memfd_create"),
+    "system/resources.py": ("read_text", "_text(root / \"proc/self/cgroup\")"),
+    "training/checkpointing.py": ("load", "check_regular(path)"),
+}  # fmt: skip
+
+
+def opened_in(path):
+    """Return which of what opens a file by its name a module calls."""
+    calls = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        function = node.func
+        name = getattr(function, "attr", getattr(function, "id", ""))
+        of = getattr(getattr(function, "value", None), "id", "")
+        if name in {"read_text", "read_bytes"} and isinstance(function, ast.Name):
+            continue  # those of system/files.py
+        if name in OPENERS or (name == "load" and of in MODULES_THAT_LOAD):
+            calls.add(name)
+    return calls
+
+
+def test_files_are_read_through_one_place():
+    """system/files.py opens regular files only; whoever else opens one by its name is known."""
+    wrong = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        where = path.relative_to(PACKAGE).as_posix()
+        known = OPENED.get(where, ())
+        if more := opened_in(path) - set(known):
+            wrong.append(f"{where}: {', '.join(sorted(more))}: use system/files.py")
+        elif known and known[-1] not in path.read_text(encoding="utf-8"):
+            wrong.append(f"{where}: lacks {known[-1]!r}")
     assert not wrong, "\n".join(wrong)

@@ -17,8 +17,10 @@ import click
 from interactivenet.cli.folders import Access, DataPath, Rule, describe_missing_folder
 from interactivenet.cli.wording import translate
 from interactivenet.errors import InteractiveNetError, describe_failure, one_line
+from interactivenet.system.memory import VARIABLE
 from interactivenet.system.mounts import in_image
-from interactivenet.system.signals import Interrupted
+from interactivenet.system.signals import AGAIN, Ended, Interrupted, ending_by_signals
+from interactivenet.system.user import name_user
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _DEBUG = "interactivenet.debug"
@@ -61,7 +63,26 @@ class _Reporting(click.Command):
                 raise Refusal(f"{name}: is given {count} times, expected once")
         return super().parse_args(ctx, args)
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command; a signal at any moment is told in one line, and is the exit status."""
+        with ending_by_signals() as ending:
+            try:
+                return super().main(*args, **kwargs)
+            except SystemExit as ended:
+                # click takes for an answer, to a question or to nothing, what was a signal
+                if ending.received and ended.code == 1:
+                    raise SystemExit(128 + ending.received) from None
+                raise
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the command line."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except KeyboardInterrupt as signal:
+            raise click.exceptions.Exit(_tell(signal)) from None
+
     def invoke(self, ctx: click.Context) -> Any:
+        name_user()
         # MLflow reports its use to its makers unless it is told not to, or a user allows it
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         try:
@@ -71,10 +92,7 @@ class _Reporting(click.Command):
                 traceback.print_exc()
             raise Refusal(translate(one_line(error), ctx)) from error
         except (Interrupted, KeyboardInterrupt) as signal:
-            ended = signal if isinstance(signal, Interrupted) else Interrupted(SIGINT)
-            # what that costs differs: most commands continue, evaluate starts over
-            click.echo(f"{ended}: run the same command again to finish its work")
-            ctx.exit(128 + ended.number)
+            ctx.exit(_tell(signal))
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:  # a fault of the program: not to be taken for "1, some failed"
@@ -141,6 +159,14 @@ def _takes_one(option: click.Option) -> bool:
     return not (option.multiple or option.count or plain_flag)
 
 
+def _tell(signal: BaseException) -> int:
+    """Say in one line that a signal ended the command; returns the exit status."""
+    ended = signal if isinstance(signal, Interrupted | Ended) else Interrupted(SIGINT)
+    # what that costs differs: most commands continue, evaluate starts over
+    click.echo(f"{ended}: {AGAIN}")
+    return 128 + ended.number
+
+
 def _remember_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
         ctx.meta[_DEBUG] = True
@@ -201,6 +227,30 @@ def jobs_option(function: Function) -> Function:
         type=click.IntRange(min=1),
         help="Number of threads.  [default: all available cores]",
     )(function)
+
+
+def max_gb_option(function: Function) -> Function:
+    """Add ``--max-gb``, which holds for all that the command reads, in its workers, too."""
+
+    def allow(ctx: click.Context, _: click.Parameter, value: float | None) -> None:
+        if value is None:
+            return
+        before = os.environ.get(VARIABLE)
+        os.environ[VARIABLE] = f"{value:g}"
+
+        def restore() -> None:
+            if before is None:
+                os.environ.pop(VARIABLE, None)
+            else:
+                os.environ[VARIABLE] = before
+
+        ctx.call_on_close(restore)
+
+    return click.option(
+        "--max-gb", type=click.FloatRange(min=0, min_open=True), expose_value=False, callback=allow,
+        help="GB of voxels that an image may have.  [default: $interactivenet_max_gb, or a third of"
+        " the available memory]",
+    )(function)  # fmt: skip
 
 
 def required(value: str | None, option: str) -> str:

@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from interactivenet.cli.base import Group, jobs_option, raw_option, required, task_option
+from interactivenet.cli.base import (
+    Group,
+    jobs_option,
+    max_gb_option,
+    raw_option,
+    required,
+    task_option,
+)
 from interactivenet.cli.folders import DataPath
 
 _LABEL_HELP = (
@@ -27,6 +34,7 @@ _LABEL_HELP = (
 @click.option("--subtypes", is_flag=True, help="Read each case's subtype from subtypes.json.")
 @raw_option.with_access("writes")
 @jobs_option
+@max_gb_option
 @click.pass_context
 def dataset(
     ctx: click.Context,
@@ -82,6 +90,7 @@ def dataset(
 @click.option("--seed", default=0, show_default=True, help="Seed of the random draw of cases.")
 @raw_option.with_access("writes")
 @jobs_option
+@max_gb_option
 @click.pass_context
 def convert(
     ctx: click.Context,

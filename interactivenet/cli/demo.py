@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from interactivenet.cli.base import Command
+from interactivenet.cli.base import (
+    Command,
+    max_gb_option,
+)
 from interactivenet.cli.folders import DataPath
 from interactivenet.cli.wording import translate
 from interactivenet.errors import InteractiveNetError, RequestError, one_line
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Train reproducibly: the same weights every time, but slower.",
 )
+@max_gb_option
 @click.pass_context
 def demo(
     ctx: click.Context,

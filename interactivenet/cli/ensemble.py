@@ -6,7 +6,11 @@ from pathlib import Path
 
 import click
 
-from interactivenet.cli.base import Command, required
+from interactivenet.cli.base import (
+    Command,
+    max_gb_option,
+    required,
+)
 from interactivenet.cli.network_options import mlflow_option, output_options, roots_options
 
 
@@ -16,6 +20,7 @@ from interactivenet.cli.network_options import mlflow_option, output_options, ro
               help="Folds to average; all: every fold with probabilities.")  # fmt: skip
 @output_options
 @mlflow_option
+@max_gb_option
 @click.pass_context
 def ensemble(
     ctx: click.Context,

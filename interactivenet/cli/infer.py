@@ -11,6 +11,7 @@ import click
 
 from interactivenet.cli.base import (
     Command,
+    max_gb_option,
     processed_option,
     required,
     results_option,
@@ -60,6 +61,7 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
 @click.option("--overwrite", is_flag=True, help="Redo finished work.")
 @processed_option.with_access("ignores")  # a deployed model needs nothing of its task
 @results_option.with_access(_access_to_results)
+@max_gb_option
 @click.pass_context
 def infer(
     ctx: click.Context,

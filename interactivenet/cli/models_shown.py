@@ -13,6 +13,7 @@ from rich.text import Text
 from interactivenet.cli.reporting import console, say
 from interactivenet.errors import sanitize_text
 from interactivenet.models.registry import PUBLISHED, LocalModel, find_local, local_models
+from interactivenet.system.files import read_text
 
 _UNKNOWN = "-"
 
@@ -83,7 +84,7 @@ def show_model(models: Path, name: str) -> None:
     card = local.folder / "MODEL_CARD.md"
     if card.is_file():
         say("")
-        say(sanitize_text(card.read_text(encoding="utf-8", errors="replace").rstrip(), "\n\t"))
+        say(sanitize_text(read_text(card, "replace").rstrip(), "\n\t"))
 
 
 def _command(name: str) -> str:

@@ -9,6 +9,7 @@ import click
 
 from interactivenet.cli.base import (
     Command,
+    max_gb_option,
     processed_option,
     raw_option,
     required,
@@ -86,6 +87,7 @@ from interactivenet.cli.base import (
     type=click.IntRange(min=1),
     help="Number of processes.  [default: all available cores]",
 )
+@max_gb_option
 @click.pass_context
 def plan(
     ctx: click.Context,

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from interactivenet.cli.base import Command, required
+from interactivenet.cli.base import (
+    Command,
+    max_gb_option,
+    required,
+)
 from interactivenet.cli.network_options import network_options, output_options, roots_options
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
               help="Folds to segment with, in turn; all: every trained fold.")  # fmt: skip
 @output_options
 @network_options
+@max_gb_option
 @click.pass_context
 def predict(
     ctx: click.Context,

@@ -7,7 +7,12 @@ from typing import Any
 
 import click
 
-from interactivenet.cli.base import Group, raw_option, task_option
+from interactivenet.cli.base import (
+    Group,
+    max_gb_option,
+    raw_option,
+    task_option,
+)
 from interactivenet.cli.folders import DataPath, only_with
 
 
@@ -17,6 +22,7 @@ def prompts() -> None:
 
 
 @prompts.command("convert")
+@max_gb_option
 @click.argument("source", nargs=-1, required=True, type=DataPath("reads"))
 @click.argument("target", type=DataPath("writes", dir_okay=False))
 @task_option

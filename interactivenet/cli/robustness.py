@@ -10,6 +10,7 @@ import click
 
 from interactivenet.cli.base import (
     Command,
+    max_gb_option,
     processed_option,
     raw_option,
     required,
@@ -42,6 +43,7 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
 @results_option.with_access(_access_to_results)
 @click.option("--overwrite", is_flag=True, help="Redo finished work.")
 @network_options
+@max_gb_option
 @click.pass_context
 def robustness(
     ctx: click.Context,

@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from interactivenet.cli.base import Command, jobs_option, raw_option, required, task_option
+from interactivenet.cli.base import (
+    Command,
+    jobs_option,
+    max_gb_option,
+    raw_option,
+    required,
+    task_option,
+)
 
 
 @click.command("simulate", cls=Command)
@@ -55,6 +62,7 @@ from interactivenet.cli.base import Command, jobs_option, raw_option, required, 
 )
 @raw_option.with_access("writes")
 @jobs_option
+@max_gb_option
 @click.pass_context
 def simulate(
     ctx: click.Context,

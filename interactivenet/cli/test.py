@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from interactivenet.cli.base import Command, required
+from interactivenet.cli.base import (
+    Command,
+    max_gb_option,
+    required,
+)
 from interactivenet.cli.network_options import (
     mlflow_option,
     network_options,
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 @output_options
 @network_options
 @mlflow_option
+@max_gb_option
 @click.pass_context
 def test(
     ctx: click.Context,

@@ -9,6 +9,7 @@ import click
 
 from interactivenet.cli.base import (
     Command,
+    max_gb_option,
     processed_option,
     raw_option,
     required,
@@ -54,6 +55,7 @@ from interactivenet.cli.folders import only_with
 @raw_option.with_access(only_with("validate"))
 @processed_option
 @results_option
+@max_gb_option
 @click.pass_context
 def train(
     ctx: click.Context,

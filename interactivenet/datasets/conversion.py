@@ -22,7 +22,7 @@ from interactivenet.imaging.io import (
     write_label_array,
     write_volume,
 )
-from interactivenet.system.files import read_object, write_json
+from interactivenet.system.files import open_regular, read_object, write_json
 
 #: what an imported task was made from, in its folder
 RECORD = "import.json"
@@ -134,7 +134,7 @@ def _has_parts(path: Path) -> bool:
     if suffix != ".nrrd":
         return suffix == ".mhd"
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             header = file.read(65536).partition(b"\n\n")[0].lower()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from interactivenet.errors import DataError
-from interactivenet.system.files import replacing
+from interactivenet.system.files import open_regular, replacing
 
 
 def place(source: Path, target: Path, copy: bool) -> None:
@@ -82,7 +82,7 @@ def _copy_into(source: Path, target: Path, above: tuple[Path, ...]) -> None:
 def _copy_file(source: Path, target: Path) -> None:
     """Copy a file's bytes, with the permissions of a new file."""
     try:
-        reading = source.open("rb")
+        reading = open_regular(source)
     except OSError as error:
         raise DataError(f"{source}: cannot be read: {error.strerror or error}") from error
     with reading, target.open("xb") as writing:

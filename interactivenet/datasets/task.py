@@ -123,7 +123,7 @@ class Case:
     @property
     def files(self) -> tuple[Path, ...]:
         """All of them: images, label and points; a DICOM series is its folder."""
-        return (*self.images, *(path for path in (self.label, self.interaction) if path))
+        return (*self.images, *((self.label,) if self.label else ()), *self.all_interactions)
 
 
 @dataclass(frozen=True)

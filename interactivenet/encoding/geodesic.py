@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet.encoding.layout import FAR, SEGMENT, Layout, in_best_order, in_given_order
+from interactivenet.encoding.library import check_library
 from interactivenet.encoding.step_cost import StepCost, step_lengths
-from interactivenet.errors import DataError, RequestError
+from interactivenet.errors import DataError
 from interactivenet.planning.plan import Kernel, MetricName
 
 if TYPE_CHECKING:
@@ -263,15 +264,9 @@ def _by_raster_scan(
 def _by_library(
     image: Floats, seeds: Mask, spacing: Spacing, lamb: float, iterations: int
 ) -> Floats:
-    try:
-        import GeodisTK
-    except ImportError:
-        raise RequestError(
-            field="kernel",
-            value="geodistk",
-            expected="the library GeodisTK, which is not installed",
-            remedy='install it, or choose `kernel="scan"`, which gives the same distances',
-        ) from None
+    check_library("geodistk")
+    import GeodisTK
+
     last = image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
     distance = GeodisTK.geodesic3d_raster_scan(
         np.ascontiguousarray(last),

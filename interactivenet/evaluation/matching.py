@@ -185,7 +185,7 @@ def _is_record(path: Path) -> bool:
 def _files(folder: Path) -> dict[str, list[Path]]:
     """List the label maps of a folder by case; its subfolders are ignored."""
     files = {
-        case: [path for path in paths if path.is_file()]
+        case: [path for path in paths if not path.is_dir()]
         for case, paths in stems(folder, READABLE).items()
     }
     return {case: paths for case, paths in files.items() if paths}

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from interactivenet.errors import DataError
 from interactivenet.metric_names import METRIC, METRICS, TOLERANCE_MM
-from interactivenet.system.files import write_text
+from interactivenet.system.files import check_regular, read_bytes, write_text
 
 Row = Mapping[str, Any]
 
@@ -187,9 +188,10 @@ def _smaller(path: Path, limit: int, start: int) -> tuple[str, int]:
     from PIL import Image
 
     try:
+        check_regular(path)
         with Image.open(path) as opened:
             picture = opened.convert("RGB")
-    except OSError:
+    except (OSError, DataError):
         return "", start
     uri, place = "", start
     for place in range(start, len(_ENCODINGS)):
@@ -205,7 +207,7 @@ def _smaller(path: Path, limit: int, start: int) -> tuple[str, int]:
 
 
 def _png(path: Path) -> str:
-    return _uri("png", path.read_bytes())
+    return _uri("png", read_bytes(path))
 
 
 def _uri(kind: str, data: bytes) -> str:

@@ -26,7 +26,13 @@ from interactivenet.planning.plan import Plan
 from interactivenet.prompts.io import write_prompts
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.prompts.simulation import find_objects, margin_points
-from interactivenet.system.files import replacing, replacing_folder, write_json, write_text
+from interactivenet.system.files import (
+    open_regular,
+    replacing,
+    replacing_folder,
+    write_json,
+    write_text,
+)
 
 MODEL, RECIPE = "model.tar.gz", "Dockerfile"
 _SCRIPTS = ("do_build.sh", "do_test_run.sh", "do_save.sh")
@@ -112,7 +118,7 @@ def _write_model(path: Path, bundle: Path, settings: AlgorithmSettings) -> None:
         tarfile.open(fileobj=zipped, mode="w") as tar,
     ):
         for source in bundle_files(bundle):
-            with source.open("rb") as file:
+            with open_regular(source) as file:
                 add(tar, source.name, source.stat().st_size, file)
         add(tar, FILE, len(text), io.BytesIO(text))
 

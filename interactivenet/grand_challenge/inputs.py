@@ -11,7 +11,7 @@ from typing import Any
 from interactivenet.errors import DataError, RequestError, naming
 from interactivenet.grand_challenge.settings import POINTS, AlgorithmSettings
 from interactivenet.imaging.io import READABLE, suffix_of
-from interactivenet.system.files import read_json
+from interactivenet.system.files import open_regular, read_json
 
 LIST = "inputs.json"
 #: what every input says of itself
@@ -193,7 +193,7 @@ def _is_dicom(path: Path) -> bool:
     if path.suffix.lower() == ".dcm":
         return True
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(132)[128:] == b"DICM"
     except OSError:
         return False

@@ -12,6 +12,7 @@ from interactivenet.imaging.dicom_series import choose, contents_of
 from interactivenet.imaging.dicom_stack import stack_affine
 from interactivenet.imaging.dicom_volumes import Series
 from interactivenet.imaging.geometry import Array, Geometry
+from interactivenet.imaging.size_limits import check_size
 
 
 def read_dicom(
@@ -28,6 +29,7 @@ def read_dicom(
     affine, _ = stack_affine(found.slices)
     rows, columns = found.file.size
     geometry = Geometry((columns, rows, len(found.slices)), affine)
+    check_size(geometry.shape, max(found.file.bits[0] // 8, 1))
     return read_values(found.slices), geometry, found.notes, found.file.tags
 
 

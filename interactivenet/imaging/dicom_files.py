@@ -22,6 +22,7 @@ from pydicom.uid import UID
 from interactivenet.errors import DataError, one_line, sanitize_text
 from interactivenet.imaging.dicom_header import Header
 from interactivenet.imaging.dicom_planes import Plane, planes_of
+from interactivenet.system.files import check_regular, open_regular
 
 # what matters is checked and reported here
 warnings.filterwarnings("ignore", module=r"pydicom\.")
@@ -110,7 +111,7 @@ def begins_like_dicom(path: Path) -> bool:
     try:
         if not S_ISREG(path.stat().st_mode):
             return False
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return _begins_like_dicom(file.read(132))
     except OSError:
         return False
@@ -122,6 +123,7 @@ def read_file(path: Path, root: Path) -> DicomFile | None:
     root: of the folders that are read.
     Raises DataError, with the reason alone, where it begins like DICOM but cannot be read.
     """
+    check_regular(path)
     with _Bounded(FileIO(path)) as file:
         start = file.read(132)
         if not _begins_like_dicom(start):
@@ -149,7 +151,7 @@ def looks_lost(path: Path, among: bool) -> bool:
         return False
     if path.suffix.lower() in _SUFFIXES:
         return True
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return among and not file.read(132).strip(b"\0")
 
 

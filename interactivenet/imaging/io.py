@@ -11,7 +11,10 @@ import numpy as np
 
 from interactivenet.errors import DataError, naming
 from interactivenet.imaging.geometry import Array, Geometry
+from interactivenet.imaging.size_limits import check_data_files, size_limit
 from interactivenet.imaging.volume import Volume
+from interactivenet.system.files import check_regular_members, open_regular
+from interactivenet.system.native_output import silent_libraries
 
 READABLE = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")
 #: label maps are 32-bit at most
@@ -24,12 +27,14 @@ class ReadOptions:
     """How a file is read that can be read in several ways.
 
     use_form: which of a NIfTI header's two positions counts where they differ; '' for the sform,
-    where nothing depends on it.  series: which series of a DICOM folder, by number, UID or
-    description; '' for its only one.
+    where nothing depends on it: points in mm are then refused.  series: which series of a DICOM
+    folder, by number, UID or description; '' for its only one.  max_gb: GB of voxels that it may
+    have; None for a third of the available memory, or what the variable interactivenet_max_gb says.
     """
 
     use_form: Literal["", "sform", "qform"] = ""
     series: str = ""
+    max_gb: float | None = None
 
 
 AS_IT_IS = ReadOptions()
@@ -60,7 +65,7 @@ def read_image(path: Path | str, options: ReadOptions = AS_IT_IS) -> Volume:
             orthogonal grid.
     """
     path = Path(path)
-    with naming(path):
+    with naming(path), size_limit(options.max_gb):
         array, geometry, notes, tags = _read_stored(path, options)
         check_finite(array)
         return Volume.from_stored(array, geometry, notes=notes, tags=[tags])
@@ -221,7 +226,9 @@ def _read_stored(
         if path.is_dir():
             from interactivenet.imaging.dicom import read_dicom
 
-            return read_dicom(path, options.series)
+            check_regular_members(path)
+            with silent_libraries():
+                return read_dicom(path, options.series)
         if not path.exists():
             raise DataError("does not exist")
         suffix = suffix_of(path)
@@ -232,12 +239,14 @@ def _read_stored(
         if suffix:
             from interactivenet.imaging.itk import read_itk
 
-            with path.open("rb"):  # the system's own reason, where it may not be read
+            check_data_files(path)
+            with silent_libraries():
                 return *read_itk(path), {}
         if path.suffix.lower() == ".dcm" or _is_dicom(path):
             from interactivenet.imaging.dicom import read_dicom
 
-            return read_dicom(path, options.series)
+            with silent_libraries():
+                return read_dicom(path, options.series)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}") from error
     raise DataError(f"has no readable format: expected {', '.join(READABLE)} or a DICOM folder")
@@ -247,5 +256,5 @@ def _is_dicom(path: Path) -> bool:
     """Whether a file of any name has DICOM's mark."""
     if not path.is_file():
         return False
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(132)[128:] == b"DICM"

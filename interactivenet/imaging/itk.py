@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 
 from interactivenet.errors import DataError, one_line
 from interactivenet.imaging.geometry import Array, Geometry
+from interactivenet.imaging.itk_sizes import itemsize_of
+from interactivenet.imaging.size_limits import check_size
 from interactivenet.system.files import replacing, write_bytes
+from interactivenet.system.native_output import silent_libraries
 
 #: zlib's level for .mha and .nrrd: a quarter less time than level 6 for 2 % more bytes
 COMPRESSION_LEVEL = 2
@@ -55,6 +58,7 @@ def read_itk(path: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
             raise DataError(f"has {dimension} axes {'x'.join(map(str, size))}, expected 3{hint}")
         if components != 1:
             raise DataError(f"has {components} values per voxel, expected 1")
+        check_size(size, itemsize_of(reader), components)
         if dimension == 4:
             reader.SetExtractSize((*size[:3], 0))
         image = reader.Execute()
@@ -76,7 +80,8 @@ def write_itk(path: Path, array: Array, geometry: Geometry) -> None:
     image = make_itk_image(array, geometry)
     with replacing(path) as temporary:
         try:
-            sitk.WriteImage(image, str(temporary), True, COMPRESSION_LEVEL)
+            with silent_libraries():
+                sitk.WriteImage(image, str(temporary), True, COMPRESSION_LEVEL)
         except RuntimeError as error:
             raise DataError(f"{path}: cannot be written: {_last_sentence(error)}") from error
         _check_complete(path, temporary, image)
@@ -160,7 +165,8 @@ def _array(image: sitk.Image) -> Array:
 def _check_complete(path: Path, temporary: Path, image: sitk.Image) -> None:
     """Read the file back, as ITK does not report every failed write."""
     try:
-        back = sitk.ReadImage(str(temporary))
+        with silent_libraries():
+            back = sitk.ReadImage(str(temporary))
     except RuntimeError as error:
         raise DataError(f"{path}: could not be written completely (is the disk full?)") from error
     if back.GetSize() != image.GetSize():

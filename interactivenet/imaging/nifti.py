@@ -15,6 +15,7 @@ from nibabel.wrapstruct import WrapStructError
 
 from interactivenet.errors import DataError, one_line
 from interactivenet.imaging.geometry import SAME_GRID_MM, Array, Geometry
+from interactivenet.imaging.size_limits import Claim, read_bounded
 from interactivenet.system.files import write_bytes
 
 #: isal's level: a seventh of the time of zlib's level 6 for 1 % more bytes
@@ -73,13 +74,25 @@ def write_nifti(path: Path, array: Array, geometry: Geometry) -> None:
 
 
 def _bytes_of(path: Path) -> bytes:
-    data = path.read_bytes()
-    if not data.startswith(_GZIP_MAGIC):
-        return data
     try:
-        return bytes(igzip.decompress(data))  # type: ignore[no-untyped-call]
-    except (EOFError, OSError, zlib.error, isal_zlib.error) as error:  # type: ignore[misc]
+        return read_bounded(path, _claim_of)
+    except (EOFError, igzip.BadGzipFile, zlib.error, isal_zlib.error) as error:  # type: ignore[misc]
         raise DataError(f"is a damaged or truncated gzip file: {one_line(error)}") from error
+
+
+def _claim_of(head: bytes) -> Claim | None:
+    """Return what the first bytes of a file claim; None where they are no header."""
+    kind = nib.Nifti2Header if _is_nifti2(head) else nib.Nifti1Header
+    try:
+        header = kind(head[: kind.template_dtype.itemsize], check=False)
+        itemsize, offset = header.get_data_dtype().itemsize, header.get_data_offset()
+        axes = int(header["dim"][0])
+        shape = [int(n) for n in header["dim"][1 : axes + 1]]
+    except (WrapStructError, HeaderDataError, ValueError, OverflowError, KeyError):
+        return None  # what is wrong with it is said by who reads it
+    if not 1 <= axes <= 7 or min(shape) < 0 or offset < 0:
+        return None
+    return Claim(shape, itemsize, offset)
 
 
 def _is_nifti2(data: bytes) -> bool:

@@ -22,7 +22,7 @@ from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import average
 from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import read_object
-from interactivenet.system.signals import Signals
+from interactivenet.system.signals import Interrupted, Signals
 
 if TYPE_CHECKING:
     from interactivenet.inference.predictor import NetworkOutput, Predictor, PreparedScan
@@ -54,9 +54,10 @@ def predict_cases(
     predictor: the model, loaded; None to load it once a case is due.  check: raises DataError
     where a scan is not to be segmented. A case writes ``CASE.nii.gz``, ``CASE.npz`` and
     ``objects/CASE.nii.gz`` as its output asks for, and ``CASE.json`` last, which marks it done.
-    A case that fails costs itself only. Raises Interrupted between two cases where a signal came.
+    A case that fails costs itself only. Raises Interrupted where a signal came, at once: what is
+    half done of a case is thrown away, and what was done before is written.
     """
-    batch = _Batch(model, outputs, options, predictor, check, overwrite)
+    batch = _Batch(model, outputs, options, predictor, check, overwrite, signals or Signals())
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         reading: Future[_Work] | None = None
         writing: Future[CaseResult] | None = None
@@ -72,13 +73,16 @@ def predict_cases(
                 if writing is not None:
                     yield writing.result()
                 writing = writer.submit(write)
-                if signals and signals.received:
-                    yield writing.result()
-                    writing = None
-                    signals.check()
+                if batch.signals.received:
+                    break
             if writing is not None:
                 yield writing.result()
                 writing = None
+            batch.signals.check()
+        except Interrupted:
+            if writing is not None:
+                yield writing.result()
+            raise
         finally:
             if reading is not None:
                 reading.cancel()
@@ -108,6 +112,7 @@ class _Batch:
     predictor: Predictor | None
     check: Callable[[Scan], object] | None
     overwrite: bool
+    signals: Signals
 
     def __post_init__(self) -> None:
         self._settings = self.options.as_json()
@@ -138,10 +143,12 @@ class _Batch:
         if self.predictor is None:
             return work
         try:
+            self.signals.check()
             scan = self.predictor.read(work.case)
             if self.check:
                 self.check(scan)
-            return replace(work, prepared=self.predictor.prepare(scan))
+            prepared = self.predictor.prepare(scan, interrupt=self.signals.check)
+            return replace(work, prepared=prepared)
         except Exception as error:  # one odd case must not end the others
             return replace(work, prepared=error)
 
@@ -158,7 +165,7 @@ class _Batch:
         assert self.predictor is not None
         start = perf_counter()
         try:
-            answers = self.predictor.answer(prepared)
+            answers = self.predictor.answer(prepared, interrupt=self.signals.check)
         except Exception as error:
             failure = error
             return lambda: self._failed(work, failure)

@@ -155,8 +155,8 @@ def case_key(
 def input_hashes(case: Case, *, label: bool = False) -> dict[str, str]:
     """SHA-256 of the files of a case, by what they are to it, wherever they lie.
 
-    label: its label map, too. The keys are 'image 0', 'image 1' and so on, 'points' ('points 2' of a
-    second file) and 'label'; of a DICOM folder each file, 'image 0/NAME'. Files of the same name
+    label: its label map, too. The keys are 'image 0', 'image 1' and so on, 'points' ('points 2' of
+    a second file) and 'label'; of a DICOM folder each file, 'image 0/NAME'. Files of the same name
     are told apart, and a case that was moved stays the same. Raises DataError, naming the file,
     where one cannot be read.
     """

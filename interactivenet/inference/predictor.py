@@ -7,9 +7,10 @@ averaged there. How samples are made and scored is the business of :mod:`.sampli
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,6 +24,7 @@ from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
 from interactivenet.inference.examination import Examination, examine
 from interactivenet.inference.options import Device, InferenceOptions, Precision, Restore
+from interactivenet.inference.requirements import check_model
 from interactivenet.inference.rules import rules_for
 from interactivenet.inference.session import Session
 from interactivenet.inference.windows import blend_windows
@@ -35,6 +37,7 @@ from interactivenet.postprocessing.calibration import agreement
 from interactivenet.postprocessing.merging import THRESHOLD, PromptProbability, Segmentation, merge
 from interactivenet.preprocessing.sample import Sample, restored_part
 from interactivenet.prompts.prompt import LabelNames, Prompt
+from interactivenet.system.signals import go_on
 
 if TYPE_CHECKING:
     from interactivenet.inference.session import ImageLike, PointsLike
@@ -87,7 +90,8 @@ class Predictor:
         facts: What each file of weights says about itself.
 
     Raises:
-        DataError: Weights cannot be read, or are of another network or plan.
+        DataError: Weights cannot be read, or are of another network or plan, or the plan asks for
+            more memory than there is.
         RequestError: A device, a precision or a way to restore that there is not, here or anywhere.
 
     Examples:
@@ -113,6 +117,7 @@ class Predictor:
         self.model, self.plan = model, model.plan
         self.mirrored, self.restore = mirrored, restore
         self.device = choose_device(device)
+        check_model(model, self.device)
         self.precision = choose_precision(precision, self.device)
         self._rules = rules_for(self.plan)
         self._flips = list(product((False, True), repeat=3)) if mirrored else [(False,) * 3]
@@ -172,10 +177,16 @@ class Predictor:
         """Read a case; raises DataError, naming the file, where one cannot be used."""
         return read_scan(case, len(self.plan.modalities), LabelNames(self.plan.labels))
 
-    def prepare(self, case: Scan | Case, prompts: Sequence[Prompt] | None = None) -> PreparedScan:
+    def prepare(
+        self,
+        case: Scan | Case,
+        prompts: Sequence[Prompt] | None = None,
+        *,
+        interrupt: Callable[[], None] = go_on,
+    ) -> PreparedScan:
         """Read a case, where files are given, and make the samples: what needs no network.
 
-        prompts: None for the case's own.
+        prompts: None for the case's own.  interrupt: raises where this must end, before a prompt.
         Raises DataError where a file cannot be used, there are no prompts, a point lies outside, or
         an image says that it is of another modality than the model's.
         """
@@ -184,12 +195,21 @@ class Predictor:
             scan = replace(scan, prompts=tuple(prompts))
         if not scan.prompts:
             raise DataError(f"{scan.name}: has no prompts: expected the points of an object")
-        samples = tuple(self._rules.sample(scan, prompt) for prompt in scan.prompts)
-        return PreparedScan(scan, samples, examine(scan, self.model))
+        samples = []
+        for prompt in scan.prompts:
+            interrupt()
+            samples.append(self._rules.sample(scan, prompt))
+        return PreparedScan(scan, tuple(samples), examine(scan, self.model))
 
-    def answer(self, prepared: PreparedScan) -> list[NetworkOutput]:
-        """Ask the networks about every sample of a case."""
-        return [self._answer(sample) for sample in prepared.samples]
+    def answer(
+        self, prepared: PreparedScan, *, interrupt: Callable[[], None] = go_on
+    ) -> list[NetworkOutput]:
+        """Ask the networks about every sample of a case.
+
+        interrupt: raises where this must end; it is asked before every convolution.
+        """
+        with _interruptible(self._networks, interrupt):
+            return [self._answer(sample) for sample in prepared.samples]
 
     def claims(
         self, prepared: PreparedScan, answers: Sequence[NetworkOutput]
@@ -287,6 +307,20 @@ class Predictor:
         if window is None:
             return forward(images)[:, 0]
         return blend_windows(images, window, self._batch, forward)[:, 0]
+
+
+@contextmanager
+def _interruptible(
+    networks: Sequence[torch.nn.Module], interrupt: Callable[[], None]
+) -> Iterator[None]:
+    """Ask inside, before every convolution of the networks, whether to end."""
+    convolutions = (torch.nn.Conv3d, torch.nn.ConvTranspose3d)
+    with ExitStack() as hooks:
+        for module in chain.from_iterable(network.modules() for network in networks):
+            if interrupt is not go_on and isinstance(module, convolutions):
+                hook = module.register_forward_pre_hook(lambda *_: interrupt())
+                hooks.callback(hook.remove)
+        yield
 
 
 def _batch_size(plan: Plan, device: str) -> int:

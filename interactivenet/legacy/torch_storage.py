@@ -11,7 +11,7 @@ import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader, BytesIO, FileIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +28,7 @@ from interactivenet.legacy.pickle_reader import (
     describe,
     printable,
 )
+from interactivenet.system.files import open_regular
 
 #: largest file, most bytes of all tensors that are built, most entries of an archive
 MAX_BYTES, MAX_ENTRIES = 512 << 20, 100_000
@@ -223,7 +224,7 @@ def open_saved(path: Path) -> Iterator[ZippedStorages | SequentialStorages]:
     """
     with naming(path):
         try:
-            with _Guarded(FileIO(path)) as file:
+            with open_regular(path) as raw, _Guarded(raw.raw) as file:
                 size = file.seek(0, 2)
                 if size > MAX_BYTES:
                     raise DataError(f"has {size} bytes, expected up to {MAX_BYTES}")

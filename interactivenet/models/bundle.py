@@ -20,7 +20,14 @@ from interactivenet.errors import DataError, RequestError
 from interactivenet.models.model import Model, chosen, own_model, parse_training_set
 from interactivenet.models.model_card import render_card
 from interactivenet.planning.plan import Plan
-from interactivenet.system.files import read_json, sha256, write_bytes, write_json, write_text
+from interactivenet.system.files import (
+    read_bytes,
+    read_json,
+    sha256,
+    write_bytes,
+    write_json,
+    write_text,
+)
 from interactivenet.system.provenance import libraries
 
 BUNDLE, CARD = "bundle.json", "MODEL_CARD.md"
@@ -74,7 +81,7 @@ def write_bundle(model: Model, folder: Path, about: Mapping[str, Any] | None = N
     """
     content = bundle_content(model, about)
     for name, path in zip(content["weights"], model.weights, strict=True):
-        write_bytes(folder / name, path.read_bytes(), durable=True)
+        write_bytes(folder / name, read_bytes(path), durable=True)
     write_text(folder / CARD, render_card(content))
     write_json(folder / BUNDLE, content)
     return folder / BUNDLE

@@ -9,7 +9,7 @@ from typing import Any
 from interactivenet.errors import RequestError
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.folds import read_fold
-from interactivenet.system.files import read_object, sha256
+from interactivenet.system.files import read_object, read_text, sha256
 
 #: checkpoint -> its weights, in a fold's results
 WEIGHTS = {"best": "model_best.safetensors", "last": "model_last.safetensors"}
@@ -71,7 +71,7 @@ class FoldResults:
         """How many epochs are trained; None where no training was begun."""
         path = self.folder / METRICS
         if path.exists():
-            return max(len(path.read_text(encoding="utf-8").splitlines()) - 1, 0)
+            return max(len(read_text(path).splitlines()) - 1, 0)
         return 0 if (self.folder / CHECKPOINT).exists() or self.is_finished else None
 
     @property

@@ -16,7 +16,7 @@ from interactivenet.errors import DataError, one_line
 from interactivenet.models.unet import UNet
 from interactivenet.planning.architecture import CLASSES
 from interactivenet.planning.plan import Network, Plan
-from interactivenet.system.files import sha256, write_bytes, write_json
+from interactivenet.system.files import check_regular, sha256, write_bytes, write_json
 
 
 def build_network(network: Network, channels: int) -> UNet:
@@ -71,6 +71,7 @@ def load_weights(path: Path, network: Module, *, assign: bool = False) -> dict[s
     Raises DataError where the file is missing, damaged, or of another network.
     """
     try:
+        check_regular(path)
         with safe_open(str(path), framework="pt") as file:
             facts = json.loads((file.metadata() or {})["interactivenet"])
         # copies, for files align tensors as they like, and kernels do not

@@ -14,7 +14,7 @@ from interactivenet.datasets.task import check_task_name
 from interactivenet.errors import DataError, InteractiveNetError, RequestError
 from interactivenet.models.download import WAITS, Progress, fetch, parse_checksum
 from interactivenet.models.unpacking import is_legacy, unpacked, visible
-from interactivenet.system.files import replacing_folder
+from interactivenet.system.files import copy_file, replacing_folder
 from interactivenet.system.http import TIMEOUT, Remote, get_json, remote_zip
 from interactivenet.system.locks import folder_lock
 
@@ -182,7 +182,7 @@ def install(
                 )
         with replacing_folder(target) as temporary:
             for file in files:
-                shutil.copyfile(file, temporary / file.name)
+                copy_file(file, temporary / file.name)
     return task, INSTALLED
 
 

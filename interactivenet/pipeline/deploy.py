@@ -30,7 +30,14 @@ from interactivenet.pipeline.stage import running_stage
 from interactivenet.pipeline.up_to_date import check_sources
 from interactivenet.planning.planned_task import PLANS, PlannedTask
 from interactivenet.system.archives import zip_folder
-from interactivenet.system.files import read_object, remove, replacing_folder, write_bytes
+from interactivenet.system.files import (
+    read_bytes,
+    read_object,
+    read_text,
+    remove,
+    replacing_folder,
+    write_bytes,
+)
 
 #: of the fingerprint, what a model card tells; numbers only, no case is named
 _MEASURED = ("spacing_mm", "shape", "object_mm", "volume_ml")
@@ -219,10 +226,10 @@ def _set_aside(folder: Path, before: Mapping[str, Any], aside: Path) -> tuple[Pa
     own = {BUNDLE, *before.get("weights", ())}
     if before and (folder / CARD).exists():
         written = render_card(before)
-        own |= {CARD} if (folder / CARD).read_text(encoding="utf-8") == written else set()
+        own |= {CARD} if read_text(folder / CARD) == written else set()
     others = [path for path in sorted(folder.iterdir()) if path.name not in own and path.is_file()]
     for path in others:
-        write_bytes(aside / path.name, path.read_bytes())
+        write_bytes(aside / path.name, read_bytes(path))
     return tuple(aside / path.name for path in others)
 
 

@@ -16,6 +16,7 @@ from interactivenet.imaging.io import ReadOptions
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult, Output
+from interactivenet.inference.requirements import check_model
 from interactivenet.models.bundle import find_model
 from interactivenet.pipeline.evaluate import evaluate_output
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
@@ -98,6 +99,7 @@ def infer(
     labels = None if labels is None else Path(labels)
     check_output(output, [*scans, *points, *([labels] if labels else [])])
     trained = find_model(roots, task, None if model is None else str(model))
+    check_model(trained, options.chosen_device)
     if trained.weights[0].is_relative_to(roots.results / task):  # its own folds
         check_choice(roots, task)
     settings = options.as_json()

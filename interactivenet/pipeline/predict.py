@@ -11,6 +11,7 @@ from interactivenet.errors import RequestError
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import Output
+from interactivenet.inference.requirements import check_model
 from interactivenet.models.model import own_model
 from interactivenet.pipeline.reporting import SILENT, Reporter
 from interactivenet.pipeline.segmenting import describe_model, follow_cases
@@ -78,6 +79,7 @@ def predict(
     check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
     model = own_model(roots, task, folds)
     check_choice(roots, task)
+    check_model(model, options.chosen_device)
     for line in describe_model(model, options):
         reporter.say(line)
     folders: dict[int, Path] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from interactivenet.plotting.robustness import save_robustness
 from interactivenet.prompts.perturbation import PERTURBATIONS, perturb
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
 from interactivenet.system.files import read_object, write_csv, write_json
-from interactivenet.system.signals import Signals
+from interactivenet.system.signals import Signals, go_on
 
 ROWS, TABLE, FIGURE = "robustness.json", "robustness.csv", "robustness.png"
 
@@ -153,9 +153,16 @@ def _groups(
     return groups
 
 
-def measure_scan(predictor: Predictor, scan: Scan, repeats: int, seed: int) -> list[dict[str, Any]]:
+def measure_scan(
+    predictor: Predictor,
+    scan: Scan,
+    repeats: int,
+    seed: int,
+    interrupt: Callable[[], None] = go_on,
+) -> list[dict[str, Any]]:
     """Segment a labelled scan with all disturbances; a row for each, its objects and repeats.
 
+    interrupt: raises where this must end.
     What is random follows from the seed and the names of case and disturbance.
     """
     grid = scan.image.grid
@@ -163,6 +170,7 @@ def measure_scan(predictor: Predictor, scan: Scan, repeats: int, seed: int) -> l
     rows = []
     for perturbation in PERTURBATIONS:
         for repeat in range(1 if perturbation.kind == "none" else repeats):
+            interrupt()
             rng = np.random.default_rng(
                 [seed, repeat, zlib.crc32(f"{scan.name} {perturbation.name}".encode())]
             )
@@ -196,6 +204,7 @@ def measure_cases(
     the end ``robustness.csv`` and ``robustness.png``.
     """
     path = folder / ROWS
+    interrupt = (signals or Signals()).check
     content = {} if overwrite else read_object(path)
     before = content.get("cases", {})
     now: dict[str, Any] = {}
@@ -204,15 +213,14 @@ def measure_cases(
             error = ""
             try:
                 now[case.name] = _measure_case(
-                    predictor, case, before.get(case.name, {}), repeats, seed
+                    predictor, case, before.get(case.name, {}), repeats, seed, interrupt
                 )
             except Exception as failure:  # one odd case must not end the others
                 error = describe_failure(failure)
             summary = summarise_rows(all_rows(now))
             write_json(path, {"summary": summary, "cases": {**before, **now}})
             yield case.name, error
-            if signals:
-                signals.check()
+            interrupt()
     rows = all_rows(now)
     write_json(path, {"summary": summarise_rows(rows), "cases": now})
     if rows:
@@ -222,7 +230,12 @@ def measure_cases(
 
 
 def _measure_case(
-    predictor: Predictor, case: Case, before: Mapping[str, Any], repeats: int, seed: int
+    predictor: Predictor,
+    case: Case,
+    before: Mapping[str, Any],
+    repeats: int,
+    seed: int,
+    interrupt: Callable[[], None],
 ) -> dict[str, Any]:
     """Return the case's record of before, where it was made from just the same, or a new one."""
     key = _case_key(predictor, case, repeats, seed)
@@ -231,7 +244,7 @@ def _measure_case(
     scan = predictor.read(case)
     if scan.label is None:
         raise DataError(f"{case.name}: has no label map to compare with")
-    return {MADE_FROM: key.content, "rows": measure_scan(predictor, scan, repeats, seed)}
+    return {MADE_FROM: key.content, "rows": measure_scan(predictor, scan, repeats, seed, interrupt)}
 
 
 def all_rows(cases: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ from interactivenet.prompts.io import PROMPT_SUFFIXES, write_prompts
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.prompts.simulation import SimulationOptions, simulate_prompts_with_notes
 from interactivenet.system.cache_key import CacheKey
-from interactivenet.system.files import remove, replacing, sha256, write_json
+from interactivenet.system.files import read_text, remove, replacing, sha256, write_json
 from interactivenet.system.parallel import available_cores, map_cases
 
 #: what can become of a case
@@ -184,7 +184,7 @@ class _Journal:
         cases = simulated_files(folder)
         self._entries: dict[str, list[dict[str, Any]]] = {k: [v] for k, v in cases.items()}
         if self._path.exists():
-            for line in self._path.read_text(encoding="utf-8").splitlines():
+            for line in read_text(self._path).splitlines():
                 try:
                     case, entry = json.loads(line)
                 except ValueError:

@@ -17,6 +17,7 @@ from interactivenet.evaluation.evaluate import Evaluation
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import Output
+from interactivenet.inference.requirements import check_model
 from interactivenet.models.model import own_model
 from interactivenet.pipeline.evaluate import evaluate_output
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
@@ -84,7 +85,9 @@ def test(
     cases = read_test_set(roots, task)
     # refused at once, before anything is written
     check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
-    numbers = own_model(roots, task, folds, choice=False).folds
+    untouched = own_model(roots, task, folds, choice=False)
+    check_model(untouched, options.chosen_device)
+    numbers = untouched.folds
     results = roots.results / task
     folder = results / PREDICTIONS
     ensemble = Output(predictions_folder(roots, task, None), numbers, True, probabilities)

@@ -17,6 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet.errors import one_line
+from interactivenet.pipeline.tracking_store import (
+    check_database,
+    check_place,
+    impatient_connections,
+)
 
 DATABASE, ARTEFACTS, LOCK = "mlflow.db", "mlruns", ".mlflow.lock"
 #: characters of a name, a parameter and a tag that older servers take, too; longer ones are cut
@@ -35,9 +40,9 @@ _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-#: seconds to wait for another process that creates the database
-_WAIT = 120
-#: seconds before a locked database is tried again; MLflow itself waits 20 s each time
+#: seconds to wait for another process that creates the database, or writes to it
+_WAIT = 20
+#: seconds before a locked database is tried again
 _PAUSES = (0.5, 2.0)
 #: codes of MLflow for a run that does not exist, and for what cannot be a run's id
 _NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -100,10 +105,18 @@ class Tracker:
         """
 
         def request() -> None:
+            database = database_of(address)
+            if database:
+                check_place(database)
             from mlflow import MlflowClient
 
-            database = database_of(address)
-            with _database_lock(database) if database else nullcontext():
+            served = address.startswith(("http:", "https:"))
+            with (
+                _database_lock(database) if database else nullcontext(),
+                nullcontext() if served else impatient_connections(),
+            ):
+                if database:  # once nobody is making its tables
+                    check_database(database)
                 client = MlflowClient(address)
                 number = _experiment(client, experiment, artefacts)
             self.run_id = _earlier_run(client, run_id, number)

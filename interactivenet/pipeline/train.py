@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from interactivenet.datasets.task import Roots, Task
 from interactivenet.errors import RequestError
+from interactivenet.inference.requirements import check_plan
 from interactivenet.models.device import choose_device, choose_precision, rank
 from interactivenet.models.fold_results import CHECKPOINT, METRICS, VALIDATION, FoldResults
 from interactivenet.models.network import build_network, count_parameters
@@ -92,6 +93,7 @@ def train(
             " devices can only train a single fold",
         )  # fmt: skip
     planned = PlannedTask.load(roots.processed_task(task))
+    check_plan(planned.plan)
     numbers = fold_numbers(planned, fold)
     dataset = Task.load(roots.raw_task(task)) if validate else None
     if not rank(options.devices):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.evaluation import evaluate_masks
 from interactivenet.imaging.io import read_label
 from interactivenet.inference.predictor import Predictor
+from interactivenet.inference.requirements import check_plan
 from interactivenet.models.fold_results import VALIDATION_METRICS, WEIGHTS, FoldResults
 from interactivenet.models.model import Model
 from interactivenet.pipeline.reporting import (
@@ -52,9 +53,16 @@ from interactivenet.preprocessing.folds import Fold, read_fold
 from interactivenet.preprocessing.sources import Sources
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.cache_key import CacheKey
-from interactivenet.system.files import remove, write_bytes, write_csv, write_json
+from interactivenet.system.files import (
+    read_bytes,
+    remove,
+    sha256,
+    write_bytes,
+    write_csv,
+    write_json,
+)
 from interactivenet.system.parallel import map_cases
-from interactivenet.system.signals import Signals
+from interactivenet.system.signals import Signals, go_on
 
 _WHICH = ("label", "name", "prompt")
 
@@ -93,6 +101,7 @@ def validate(
     """
     roots = roots or Roots.choose()
     planned = PlannedTask.load(roots.processed_task(task))
+    check_plan(planned.plan)
     dataset = Task.load(roots.raw_task(task))
     folds = [FoldResults(roots.results / task, number) for number in fold_numbers(planned, fold)]
     trained = [results for results in folds if results.is_finished]
@@ -158,7 +167,7 @@ def validate_fold(
 
     Writes ``validation/{best,last}/CASE.nii.gz``, ``validation/metrics.json`` and ``.csv``, and
     pictures of the best, the median and the worst object.
-    tolerance_mm: of the NSD.  signals: asks for the end, between two cases.
+    tolerance_mm: of the NSD.  signals: asks for the end, at once.
 
     Cases that were done before with the same weights and data are kept. Raises Interrupted where
     a signal came.
@@ -191,12 +200,12 @@ def validate_fold(
             model = Model(fold.plan, (weights,), (fold.number,), checkpoint)
             predictor = Predictor(model, device=device, precision=precision)
             record["epoch"] = predictor.facts[0]["epoch"]
-            segmented = _segment(task, fold, predictor, folder, due, tolerance_mm)
+            interrupt = (signals or Signals()).check
+            segmented = _segment(task, fold, predictor, folder, due, tolerance_mm, interrupt)
             for case, found in reporter.track(segmented, len(due), f"validated {checkpoint}"):
                 measured[case] = found
                 write_json(path, records)
-                if signals:
-                    signals.check()
+                interrupt()
         cases = {case: measured[case] for case in fold.cases}
         checkpoints.append(Validated(checkpoint, record["epoch"], cases))
     write_csv(path.with_suffix(".csv"), csv_rows(checkpoints))
@@ -222,14 +231,18 @@ def measure(
 
 
 def validate_case(
-    predictor: Predictor, scan: Scan, tolerance_mm: float
+    predictor: Predictor,
+    scan: Scan,
+    tolerance_mm: float,
+    interrupt: Callable[[], None] = go_on,
 ) -> tuple[Segmentation, list[dict[str, Any]]]:
     """Segment a labelled scan with one network, and measure it as it is and postprocessed.
 
+    interrupt: raises where this must end.
     Returns the segmentation as it is, and a row per object as in :class:`Validated`.
     """
-    prepared = predictor.prepare(scan)
-    answers = predictor.answer(prepared)
+    prepared = predictor.prepare(scan, interrupt=interrupt)
+    answers = predictor.answer(prepared, interrupt=interrupt)
     claims = [members[0] for members in predictor.claims(prepared, answers)]
     plain = merge(claims, scan.image.source, notes=prepared.examination.image_notes)
     measured = measure(scan, plain.instance_map, tolerance_mm)
@@ -240,6 +253,7 @@ def validate_case(
     ]  # fmt: skip
     measurements = [(plain.instance_map, measured)]
     for candidate in CANDIDATES[1:]:
+        interrupt()
         instance_map = merge(claims, scan.image.source, candidate).instance_map
         changed = next(
             (again for same, again in measurements if np.array_equal(same, instance_map)), None
@@ -271,8 +285,8 @@ def _take_over(record: dict[str, Any], same: Validated, validation: Path, folder
         target = folder / source.name
         if not source.exists():
             remove(target)
-        elif not target.exists() or target.read_bytes() != source.read_bytes():
-            write_bytes(target, source.read_bytes())
+        elif not target.exists() or sha256(target) != sha256(source):
+            write_bytes(target, read_bytes(source))
 
 
 def _segment(
@@ -282,11 +296,13 @@ def _segment(
     folder: Path,
     names: Sequence[str],
     tolerance_mm: float,
+    interrupt: Callable[[], None],
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each of the cases with its entry of :attr:`Validated.cases`."""
     cases = {case.name: case for case in task.training}
 
     def read(name: str) -> tuple[str, Scan | None, str]:
+        interrupt()
         try:
             return name, _read_case(task, cases, name, fold), ""
         except Exception as error:
@@ -297,7 +313,7 @@ def _segment(
         notes: tuple[str, ...] = ()
         try:
             if scan is not None:
-                segmentation, rows = validate_case(predictor, scan, tolerance_mm)
+                segmentation, rows = validate_case(predictor, scan, tolerance_mm, interrupt)
                 notes = segmentation.notes
                 segmentation.save(folder / f"{name}.nii.gz")
         except Exception as error:  # one odd case must not end the others

@@ -108,6 +108,21 @@ def training_gb(network: Network, shape: ArrayLike, channels: int, batch: int) -
     return float(total / 1e9)
 
 
+def segmenting_bytes(network: Network, shape: ArrayLike, channels: int, networks: int = 1) -> int:
+    """Estimate the least memory of segmenting one sample in float32, one network after the other.
+
+    The weights of all of them; what every stage on the way down hands to the way up; and the input
+    and the output of the largest convolution.
+    """
+    size = np.asarray(shape, dtype=np.float64)
+    _, weights = _count_values_and_weights(network, np.asarray(shape), channels)
+    values = []
+    for stride, features in zip(network.strides, network.features, strict=True):
+        size = size / stride
+        values.append(float(features * size.prod()))
+    return int(4 * (networks * weights + sum(values) + 2 * max(values)))
+
+
 def fit(
     shape: ArrayLike, spacing: ArrayLike, channels: int, preset: Preset, memory_gb: float
 ) -> tuple[Network, Ints, int, float]:

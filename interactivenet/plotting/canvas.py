@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet.system.files import replacing
+from interactivenet.system.native_output import quiet_matplotlib
 
 #: told apart by the colour-blind, too (Okabe and Ito)
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -14,6 +15,7 @@ INK, GREY, FAINT = "#1f2933", "#6b7785", "#d5dae0"
 
 def new_figure(width: float, height: float, **options: Any) -> Any:
     """Make a matplotlib figure, inches, that is drawn without a display."""
+    quiet_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

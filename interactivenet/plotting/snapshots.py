@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet.datasets.case import Scan
+from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Array, Geometry, box
 from interactivenet.planning.plan import Plan
 from interactivenet.plotting.canvas import new_figure, save_picture
 from interactivenet.plotting.planes import PLANES, draw_plane
 from interactivenet.preprocessing.region import Region
 from interactivenet.preprocessing.sample import crop_sample
+from interactivenet.system.files import check_regular
 
 _MADE_FROM = "Source"  # a key of PNG's text
 _INCHES = 2.3
@@ -76,9 +78,10 @@ def snapshot_made_from(path: Path) -> str:
     from PIL import Image
 
     try:
+        check_regular(path)
         with Image.open(path) as picture:
             return str(picture.info.get(_MADE_FROM, ""))
-    except OSError:
+    except (OSError, DataError):
         return ""
 
 

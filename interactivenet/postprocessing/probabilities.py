@@ -17,6 +17,7 @@ from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.postprocessing.merging import PromptProbability
 from interactivenet.prompts.prompt import Prompt
+from interactivenet.system.arrays import open_arrays
 from interactivenet.system.files import replacing
 
 
@@ -41,7 +42,7 @@ def read_probabilities(
     Raises DataError where the file is missing, damaged, or of another grid or number of prompts.
     """
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with open_arrays(path) as content:
             shape = tuple(content["shape"].tolist())
             if shape != source.shape:
                 raise DataError(

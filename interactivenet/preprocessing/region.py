@@ -30,6 +30,7 @@ from interactivenet.planning.architecture import divisible
 from interactivenet.planning.plan import Normalisation, Plan
 from interactivenet.prompts.prompt import Prompt, points_box
 from interactivenet.prompts.simulation import SimulationOptions
+from interactivenet.system.memory import check_memory
 
 Indices = NDArray[np.intp]
 
@@ -82,7 +83,7 @@ def make_region(scan: Scan, prompt: Prompt, plan: Plan) -> Region:
     stop = np.clip(np.ceil(high + sides[:, 1] / spacing), 0, shape).astype(np.intp)
 
     size = new_shape(tuple(stop - start), tuple(spacing), tuple(target))
-    check_size(size, plan.spacing)
+    check_size(size, plan.spacing, 2 * len(scan.image.array))
     orders = orders_for(tuple(spacing), tuple(target))
     # the kernel's context: only along axes that are resampled
     reach = np.where(np.array(size) == stop - start, 0, CONTEXT)
@@ -111,14 +112,19 @@ def make_region(scan: Scan, prompt: Prompt, plan: Plan) -> Region:
     )  # fmt: skip
 
 
-def check_size(shape: Sequence[int], spacing: Sequence[float]) -> None:
-    """Raise DataError for a grid of more voxels than any memory holds."""
+def check_size(shape: Sequence[int], spacing: Sequence[float], channels: int = 1) -> None:
+    """Raise DataError for a grid of more voxels than any memory holds, or than this one does."""
     if (count := math.prod(int(n) for n in shape)) > _MOST_VOXELS:
         raise DataError(
             f"the surroundings of the points take {count:.3g} voxels of"
             f" {' x '.join(f'{mm:g}' for mm in spacing)} mm, more than fit into memory",
             remedy="plan again with a coarser `spacing`",
         )
+    check_memory(
+        4 * count * channels,
+        f"the surroundings of the points in voxels of {' x '.join(f'{mm:g}' for mm in spacing)} mm",
+        "plan again with a coarser `spacing`",
+    )
 
 
 def normalise(

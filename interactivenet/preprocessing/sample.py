@@ -8,6 +8,7 @@ needs only a new crop. Everything that is needed to go back is kept in the sampl
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from interactivenet.planning.architecture import divisible
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.region import Indices, Region
 from interactivenet.prompts.prompt import Prompt
+from interactivenet.system.memory import check_memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +85,11 @@ def crop_sample(region: Region, points: ArrayLike, plan: Plan) -> Sample:
 
     size = np.array(divisible(high - low, plan.network))
     first = low - (size - (high - low)) // 2
+    check_memory(
+        4 * plan.channels * math.prod(size.tolist()),
+        f"{region.case}: a sample of {'x'.join(map(str, size.tolist()))} voxels, which the plan's"
+        " network asks for,",
+    )
     # image rather than padding: move inwards where the region goes on there
     first = np.where(size <= shape, first.clip(0, np.maximum(shape - size, 0)), (shape - size) // 2)
     start, stop = np.maximum(first, 0), np.minimum(first + size, shape)

@@ -22,6 +22,7 @@ from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.region import Region
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.prompts.simulation import SimulationOptions
+from interactivenet.system.arrays import open_arrays
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
 from interactivenet.system.files import (
     json_bytes,
@@ -103,7 +104,7 @@ def load_region(folder: Path, name: str, plan: Plan) -> Region:
                 f"{path}: was made with settings other than the plan's",
                 remedy=f"run `plan(task={plan.task!r})` again",
             )
-        with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
+        with open_arrays(folder / f"{name}.npz") as arrays:
             image = arrays["image"]
             label = arrays.get("label")
         if image.shape[1:] != tuple(content["grid"]["shape"]):
@@ -146,7 +147,7 @@ def is_empty(folder: Path, name: str) -> bool:
     if volume := volume_of(read_object(path)):
         return volume[1] == 0
     try:  # of an earlier version
-        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+        with open_arrays(path.with_suffix(".npz")) as arrays:
             return "label" in arrays and not arrays["label"].any()
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(

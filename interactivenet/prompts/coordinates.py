@@ -8,6 +8,7 @@ from typing import Any
 
 from interactivenet.errors import DataError
 from interactivenet.prompts.named_points import NamedPoint
+from interactivenet.system.files import read_text
 
 #: signs that turn coordinates of a system into RAS
 _SIGNS = {"RAS": (1, 1, 1), "LPS": (-1, -1, 1)}
@@ -50,8 +51,6 @@ def coordinates(position: Any) -> tuple[float, float, float]:
 def text_of(path: Path) -> str:
     """Return the text of a file; raises DataError where it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_text(path)
     except UnicodeDecodeError as error:
         raise DataError(f"is not a text file: {error}") from error
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}") from error

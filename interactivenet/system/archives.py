@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from interactivenet.errors import DataError, one_line
-from interactivenet.system.files import replacing
+from interactivenet.system.files import open_regular, replacing
 
 #: the earliest that a zip can hold: the same files always give the same zip
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -56,7 +56,7 @@ def zip_folder(folder: Path, path: Path, inside: str, files: Sequence[Path] | No
             stored = file.suffix == ".safetensors"
             entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             try:
-                source = file.open("rb")
+                source = open_regular(file)
             except OSError as error:
                 raise DataError(f"{file}: cannot be read: {error.strerror or error}") from error
             with source:
@@ -103,7 +103,7 @@ class _Bounded(io.BufferedReader):
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
-        with _Bounded(io.FileIO(path)) as file, zipfile.ZipFile(file) as archive:
+        with open_regular(path) as raw, _Bounded(raw.raw) as file, zipfile.ZipFile(file) as archive:
             if len(archive.infolist()) > _ENTRIES:
                 count = len(archive.infolist())
                 raise DataError(f"{path}: has {count} entries, expected at most {_ENTRIES}")

@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +19,60 @@ from typing import Any
 
 from interactivenet.errors import DataError
 
-#: bytes; no JSON of this program is nearly as large
-_JSON_BYTES = 2**28
+#: bytes; no JSON or text of this program, or that it reads, is nearly as large
+_TEXT_BYTES = 2**28
+#: what a path may lead to in place of a regular file
+_KINDS = {
+    stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
+}  # fmt: skip
 #: seconds after which leftovers of killed jobs are removed: until then a job may be writing them
 _STALE = 3600.0
+
+
+def check_regular(path: Path | str) -> None:
+    """Raise DataError where a path leads to anything but a regular file, such as a FIFO or device.
+
+    For what a library opens by its name: a FIFO would wait for ever, a device may have no end.
+    A path that leads nowhere is left to whoever opens it.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:  # a link that leads to itself, a folder without permission
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    _check_mode(path, mode)
+
+
+def check_regular_members(folder: Path) -> None:
+    """Raise DataError, naming it, where a folder or one below it holds a FIFO, device or socket."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            check_regular(Path(parent, name))
+
+
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a regular file to read its bytes: what everything that is read goes through.
+
+    Raises DataError at once where it is anything else, and OSError where the system refuses.
+    """
+    check_regular(path)  # opening a device can do things
+    # a FIFO that takes the file's place in this moment must not be waited for either
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
+    try:
+        _check_mode(path, os.fstat(descriptor).st_mode)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _check_mode(path: Path | str, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = _KINDS.get(stat.S_IFMT(mode), "no file")
+        raise DataError(f"{path}: is {kind}", expected="a regular file")
 
 
 @contextmanager
@@ -86,7 +137,7 @@ def digest(path: Path, kind: str) -> str:
     """Return the digest of a file in hex; kind: of hashlib. Raises as :func:`sha256` does."""
     hashed = hashlib.new(kind, usedforsecurity=False)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             while chunk := file.read(2**20):
                 hashed.update(chunk)
         return hashed.hexdigest()
@@ -140,14 +191,38 @@ def read_object(path: Path) -> dict[str, Any]:
     return content
 
 
+def read_bytes(path: Path, most: int | None = None) -> bytes:
+    """Read a whole file, of at most so many bytes; raises DataError, naming it, otherwise."""
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if most is not None and size > most:
+                raise DataError(f"{path}: has {size} bytes", expected=f"at most {most}")
+            return file.read() if most is None else file.read(most)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def read_text(path: Path, errors: str = "strict") -> str:
+    """Read a UTF-8 text file, with or without a mark in front; errors: as for ``bytes.decode``.
+
+    Raises DataError, naming it, where it cannot be read or is too large for a text, and
+    UnicodeDecodeError where it is no UTF-8.
+    """
+    text = read_bytes(path, _TEXT_BYTES).decode("utf-8-sig", errors)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy the bytes of a regular file; raises DataError for anything else, OSError as usual."""
+    with open_regular(source) as reading, target.open("wb") as writing:
+        shutil.copyfileobj(reading, writing, 2**20)
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file; raises DataError, naming it, where it is missing or not JSON."""
     try:
-        if (size := path.stat().st_size) > _JSON_BYTES:
-            raise DataError(f"{path}: has {size} bytes, expected at most {_JSON_BYTES} of JSON")
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+        return json.loads(read_text(path))
     except (ValueError, RecursionError) as error:  # not JSON, not text, or nested without end
         raise DataError(f"{path}: is not valid JSON: {error}") from error
 

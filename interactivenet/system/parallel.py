@@ -103,6 +103,7 @@ class Workers:
             )
             if context.get_start_method() == "forkserver":
                 context.set_forkserver_preload(self._modules)
+                _start_forkserver()
             self._pool = ProcessPoolExecutor(
                 self.jobs, mp_context=context, initializer=_settle, initargs=(os.getpid(),)
             )
@@ -129,6 +130,20 @@ def peak_memory_mb() -> float:
         return 0.0
     unit = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, KiB on Linux
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)
+
+
+def _start_forkserver() -> None:
+    """Start the process that workers come from with Ctrl-C blocked, as it is in all of these then.
+
+    The parent ends them; before they have settled, each would show a traceback of its own.
+    """
+    from multiprocessing.forkserver import ensure_running
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _measured(function: Callable[[Item], Result], item: Item) -> tuple[Result, float]:

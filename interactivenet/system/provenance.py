@@ -18,7 +18,7 @@ from typing import Any
 
 from interactivenet import __version__
 from interactivenet.errors import DataError, one_line
-from interactivenet.system.files import read_object, write_bytes, write_json
+from interactivenet.system.files import read_bytes, read_object, write_bytes, write_json
 from interactivenet.system.parallel import peak_memory_mb
 
 RUN = "run.json"
@@ -47,8 +47,8 @@ class Run:
     ) -> None:
         self.path = folder / RUN
         self._before: bytes | None = None
-        with suppress(OSError):
-            self._before = self.path.read_bytes() if self.path.is_file() else None
+        with suppress(DataError):
+            self._before = read_bytes(self.path) if self.path.is_file() else None
         self._forgotten = False
         self.workers_mb: dict[str, float] = {}
         self._start = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -12,15 +13,88 @@ from typing import Any
 #: seconds within which a repeated signal is taken for the same one: a scheduler signals the whole
 #: group of processes, and launchers pass it on
 _SAME = 5.0
+#: what is said after "ended by SIGINT"
+AGAIN = "run the same command again to finish its work"
 _NUMBERS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Interrupted(Exception):
-    """A signal ended a stage, which can be run again.  number: of the signal."""
+def go_on() -> None:
+    """Do not interrupt: what stands for the check of signals where nobody watches them."""
+
+
+class Interrupted(BaseException):
+    """A signal ended a stage, which can be run again.  number: of the signal.
+
+    No Exception, as KeyboardInterrupt is none: what keeps one odd case from ending the others must
+    not keep a signal from doing so.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(f"ended by {signal.Signals(number).name}")
         self.number = number
+
+
+class Ended(KeyboardInterrupt):
+    """A signal ended a command outside of any stage, at once.  number: of the signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"ended by {signal.Signals(number).name}")
+        self.number = number
+
+
+class _Ending:
+    """Ends a command by SIGTERM as by Ctrl-C: by an exception, so that it tidies up.
+
+    received: number of the signal, 0 for none.
+    """
+
+    def __init__(self) -> None:
+        self.received = 0
+        self._at = 0.0
+        self.finished = False
+
+    def end(self, number: int, _: FrameType | None) -> None:
+        """Raise Ended, at the first time; end the process at once, at the next or after the end.
+
+        What comes again within 5 seconds is taken for the same signal.
+        """
+        again = self.received and time.monotonic() - self._at > _SAME
+        if again or self.finished:
+            os._exit(128 + number)
+        if not self.received:
+            self.received, self._at = number, time.monotonic()
+            raise Ended(number)
+
+    def finish(self) -> None:
+        """End the process at once from now on, also after :func:`ending_by_signals`.
+
+        For the end of a program: what the interpreter does there must not show a traceback.
+        """
+        self.finished = True
+
+
+@contextmanager
+def ending_by_signals() -> Iterator[_Ending]:
+    """Let SIGINT and SIGTERM raise :class:`Ended` inside, in the main thread.
+
+    Whoever has chosen otherwise, or ignores them (a shell, for what runs in its background), keeps
+    that.
+    """
+    ending, previous = _Ending(), {}
+    for number in _NUMBERS:
+        handler = signal.getsignal(number)
+        outer = getattr(handler, "__self__", None)
+        if isinstance(outer, _Ending):  # the program's own, from before this command was loaded
+            ending = outer
+        elif handler in (signal.SIG_DFL, signal.default_int_handler):
+            previous[number] = handler
+            _handle(number, ending.end)
+    try:
+        yield ending
+    finally:
+        for number, handler in previous.items():
+            if not ending.finished:
+                _handle(number, handler)
 
 
 class Signals:

@@ -16,7 +16,7 @@ from interactivenet.errors import DataError
 from interactivenet.models.fold_results import CHECKPOINT, METRICS, WEIGHTS
 from interactivenet.models.network import save_weights
 from interactivenet.plotting.curves import save_curves
-from interactivenet.system.files import read_object, replacing, write_csv
+from interactivenet.system.files import check_regular, read_object, replacing, write_csv
 from interactivenet.system.signals import Interrupted, Signals
 from interactivenet.training.dataset import EpochBatches
 from interactivenet.training.lightning_module import Segmenter
@@ -207,6 +207,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], Mapping[str, Any]]:
 
     Raises the errors of ``torch.load`` where it is damaged, KeyError where it is not ours.
     """
+    check_regular(path)
     content = torch.load(path, map_location="cpu", weights_only=True)
     return content[_STATE], content["state_dict"]
 

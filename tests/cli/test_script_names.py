@@ -21,10 +21,17 @@ def test_all_of_them_are_tested():
     assert SCRIPTS.keys() == ERRORS.keys()
 
 
+def command_of(script):
+    """Return the click command of a script; the program's own takes care of signals first."""
+    module, _, name = SCRIPTS[script].partition(":")
+    if module == "interactivenet.__main__":
+        module = "interactivenet.cli"
+    return getattr(import_module(module), name)
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_each_name_of_the_program_speaks_of_its_commands(script):
-    module, _, name = SCRIPTS[script].partition(":")
-    command = getattr(import_module(module), name)
+    command = command_of(script)
     # no main group above it, as if started by this name
     with click.Context(command, info_name=script) as context:
         texts = {
@@ -55,12 +62,11 @@ ERRORS = {
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_an_error_by_each_name_of_the_program(script, tmp_path, monkeypatch):
-    module, _, name = SCRIPTS[script].partition(":")
     for folder in ("raw", "processed", "results"):
         monkeypatch.setenv(f"interactivenet_{folder}", str(tmp_path / folder))
     (tmp_path / "raw" / "Task500_X").mkdir(parents=True)
     (tmp_path / "p.json").touch()
     monkeypatch.chdir(tmp_path)
     arguments, says = ERRORS[script]
-    result = CliRunner().invoke(getattr(import_module(module), name), arguments.split())
+    result = CliRunner().invoke(command_of(script), arguments.split())
     assert says in result.output and "`" not in result.output, result.output

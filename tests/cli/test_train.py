@@ -278,14 +278,18 @@ def test_a_signal_during_validation(root, tmp_path):
     code = (
         "import os, sys; from interactivenet.inference.predictor import Predictor\n"
         "from interactivenet.cli import main; answer = Predictor.answer\n"
-        "def signalled(*arguments): os.kill(os.getpid(), 15); return answer(*arguments)\n"
+        "asked = []\n"
+        "def signalled(*arguments, **more):\n"
+        "    asked.append(1)\n"
+        "    if len(asked) == 2: os.kill(os.getpid(), 15)\n"
+        "    return answer(*arguments, **more)\n"
         "Predictor.answer = signalled; main(sys.argv[1:])"
     )
     command = [sys.executable, "-c", code, *arguments(root, tmp_path, "--no-mlflow")]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 143, ended.stderr
     folder = tmp_path / NAME / "fold_0" / "validation"
-    assert len(list((folder / "best").iterdir())) == 1
+    assert len(list((folder / "best").iterdir())) == 1  # what was half done is thrown away
     assert train(root, tmp_path, "--no-mlflow").exit_code == 0
     assert len(list((folder / "best").iterdir())) == 2
 

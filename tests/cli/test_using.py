@@ -11,6 +11,7 @@ from interactivenet.imaging.io import read_image, read_label, write_label_array,
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import Output
+from interactivenet.inference.predictor import Predictor
 from interactivenet.models.model import own_model
 from interactivenet.system.signals import Interrupted, Signals
 from tests.cli.trained_command import CPU, case_of, copied, copied_root, files, infer, run
@@ -178,18 +179,27 @@ def test_mlflow_is_told(trained, tested, tmp_path, monkeypatch):
         assert "dice_mean" in one.data.metrics and one.data.params["mirrored"] == "True"
 
 
-def test_interrupted_it_keeps_what_is_done(trained, tmp_path):
+def test_interrupted_it_keeps_what_is_done(trained, tmp_path, monkeypatch):
     roots = Roots(trained / "raw", trained / "processed", trained / "results")
     model = own_model(roots, NAME)
     options = InferenceOptions(mirrored=False, precision="fp32", device="cpu")
     cases, output = Task.load(trained / "raw" / NAME).test, Output(tmp_path, model.folds)
     signals = Signals()
-    signals.received = 15
     done = []
+    answer, asked = Predictor.answer, []
+
+    def signalled(*arguments, **more):
+        asked.append(1)
+        signals.received = 15 if len(asked) == 2 else 0
+        return answer(*arguments, **more)
+
+    monkeypatch.setattr(Predictor, "answer", signalled)
     with pytest.raises(Interrupted):
         for one in predict_cases(cases, model, [output], options, signals=signals):
             done.append(one.case)
-    assert done == [cases[0].name]
+    assert done == [cases[0].name]  # written, though it was not yet when the signal came
+    left = {path.name.partition(".")[0] for path in tmp_path.iterdir()}
+    assert left <= {cases[0].name, "objects"}
     again = list(predict_cases(cases, model, [output], options))
     assert [one.kept for one in again] == [True, False] and not any(one.error for one in again)
     # a record is what marks a case done: without it, it is done again

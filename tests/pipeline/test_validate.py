@@ -63,10 +63,10 @@ class Oracle:
     def __init__(self, *_, **__):
         pass
 
-    def prepare(self, scan):
+    def prepare(self, scan, **_):
         return PreparedScan(scan, (), Examination((), None))
 
-    def answer(self, prepared):
+    def answer(self, prepared, **_):
         return [NetworkOutput(None, (0.9,), (0.8,)) for _ in prepared.scan.prompts]
 
     def claims(self, prepared, _):
@@ -124,24 +124,25 @@ def test_interrupted_it_keeps_what_is_done(trained, tmp_path, oracle, monkeypatc
     segmented = []
     prepare = Oracle.prepare
 
-    def counted(self, scan):
+    def counted(self, scan, **_):
         segmented.append(scan.name)
-        signals.received = 15
+        signals.received = 15 if len(segmented) == 2 else 0
         return prepare(self, scan)
 
     monkeypatch.setattr(Oracle, "prepare", counted)
     with pytest.raises(Interrupted):
         validate_fold(task, fold, results, signals=signals)
-    assert segmented == [fold.cases[0]]
+    assert segmented == list(fold.cases)
     known = json.loads((results.validation / "metrics.json").read_text())
-    assert list(known["best"]["cases"]) == [fold.cases[0]]
+    assert list(known["best"]["cases"]) == [fold.cases[0]]  # of the second, nothing is kept
+    assert len(list((results.validation / "best").iterdir())) == 1
     validate_fold(task, fold, results)
-    assert segmented == list(fold.cases)  # the first one was not done again
+    assert segmented[2:] == [fold.cases[1]]  # the first one was not done again
     validate_fold(task, fold, results)
-    assert len(segmented) == 2
+    assert len(segmented) == 3
     (results.validation / "best" / f"{fold.cases[1]}.nii.gz").unlink()
     validate_fold(task, fold, results)
-    assert segmented[2:] == [fold.cases[1]]
+    assert segmented[3:] == [fold.cases[1]]
 
 
 def test_other_weights_are_measured_anew(trained, tmp_path, oracle):
@@ -159,7 +160,7 @@ def test_an_odd_case_costs_itself_only(trained, tmp_path, oracle, monkeypatch):
     task, fold, results = copied(trained, tmp_path)
     prepare = Oracle.prepare
 
-    def failing(self, scan):
+    def failing(self, scan, **_):
         if scan.name == fold.cases[0]:
             raise MemoryError("too large")
         return prepare(self, scan)

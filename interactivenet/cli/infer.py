@@ -15,6 +15,7 @@ from interactivenet.cli.base import (
     required,
     results_option,
     task_option,
+    use_form_option,
 )
 from interactivenet.cli.folders import Access, DataPath
 from interactivenet.cli.network_options import network_options
@@ -49,6 +50,7 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
 @click.option("-w", "--probabilities", is_flag=True, help="Also write probabilities (CASE.npz).")
 @click.option("--any-points", is_flag=True,
               help="Accept any number of points, not only six margin points.")  # fmt: skip
+@use_form_option
 @network_options
 @click.option("--overwrite", is_flag=True, help="Redo finished work.")
 @processed_option.with_access("ignores")  # a deployed model needs nothing of its task
@@ -67,6 +69,7 @@ def infer(
     format: Literal["nii.gz", "mha", "nrrd"],
     probabilities: bool,
     any_points: bool,
+    use_form: Literal["sform", "qform"] | None,
     overwrite: bool,
     processed: Path | None,
     results: Path | None,
@@ -97,6 +100,7 @@ def infer(
         format=format,
         probabilities=probabilities,
         any_points=any_points,
+        use_form=use_form,
         options=options,
         overwrite=overwrite,
         roots=Roots.choose(processed=processed, results=results),

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from interactivenet.cli.base import Group, raw_option, task_option
+from interactivenet.cli.base import Group, raw_option, task_option, use_form_option
 from interactivenet.cli.folders import DataPath, only_with
 
 
@@ -31,6 +31,7 @@ def prompts() -> None:
 )  # fmt: skip
 @click.option("--voxels-in", is_flag=True, help="SOURCE (.json) holds voxel indices, not LPS mm.")
 @click.option("--voxels-out", is_flag=True, help="Write voxel indices to TARGET (.json).")
+@use_form_option
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
 @raw_option.with_access(only_with("task"))
 def convert(

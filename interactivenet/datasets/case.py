@@ -7,7 +7,7 @@ from functools import cached_property
 
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
-from interactivenet.imaging.io import check_same_lattice, read_channels, read_label
+from interactivenet.imaging.io import read_channels, read_label
 from interactivenet.imaging.volume import Volume
 from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt, points_outside
@@ -44,13 +44,14 @@ def read_scan(case: Case, modalities: int, labels: LabelNames | None = None) -> 
     if len(case.images) != modalities:
         raise DataError(f"{case.name}: has {len(case.images)} images, expected {modalities}")
     image = read_channels(case.images, case.reading)
-    label = read_label(case.label, case.reading) if case.label else None
-    if label and case.label:
-        check_same_lattice(case.label, label.source, case.images[0], image.source)
+    grid = (case.images[0], image.source)
+    label: Volume | None = None
+    if case.label:
+        names = labels.names if labels else None
+        label = read_label(case.label, case.reading, names=names, image=grid)
     prompts: tuple[Prompt, ...] = ()
     if case.interaction:
-        grid = (case.images[0], image.source)
-        prompts = tuple(read_prompts(case.interaction, labels, image=grid))
+        prompts = tuple(read_prompts(case.interaction, labels, image=grid, options=case.reading))
         for prompt in prompts:
             if outside := points_outside(prompt, image.grid):
                 raise DataError(

@@ -15,6 +15,7 @@ import numpy as np
 from interactivenet.datasets.file_matching import stems
 from interactivenet.datasets.formats import Source, SourceCase
 from interactivenet.errors import DataError, RequestError, describe_failure, naming
+from interactivenet.imaging.image_files import files_of
 from interactivenet.imaging.io import (
     READABLE,
     read_image,
@@ -123,15 +124,14 @@ def _import_label(case: SourceCase, label: Path, folder: Path, copy: bool, merge
 
 def _has_parts(path: Path) -> bool:
     """Whether the voxels are in another file, which would be lost under a new name."""
-    suffix = suffix_of(path)
-    if suffix != ".nrrd":
-        return suffix == ".mhd"
+    if path.is_dir():
+        return False
     try:
-        with path.open("rb") as file:
-            header = file.read(65536).partition(b"\n\n")[0].lower()
+        with path.open("rb"):  # the system's own reason, where it may not be read
+            pass
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return b"\ndata file:" in header or b"\ndatafile:" in header
+    return suffix_of(path) in (".mhd", ".nhdr", ".hdr") or len(files_of(path)) > 1
 
 
 def _split(case: SourceCase, folder: Path, modalities: int) -> None:

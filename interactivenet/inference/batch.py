@@ -119,7 +119,7 @@ class _Batch:
         except DataError as error:
             return _Work(case, tuple(self.outputs), {}, error)
         keys = {
-            output.folder: case_key(hashes, self.model, output.folds, self._settings)
+            output.folder: case_key(hashes, self.model, output.folds, self._settings, case.reading)
             for output in self.outputs
         }
         lacking = tuple(

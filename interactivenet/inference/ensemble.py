@@ -52,17 +52,18 @@ def _ensemble_case(
     first = records[0][MADE_FROM]
     options = {name: first.get(name) for name in ("mirrored", "restore", "precision")}
     for fold, record in zip(folds, records, strict=True):
-        differences = case_key(hashes, model, fold.folds, options).differences(record[MADE_FROM])
+        key = case_key(hashes, model, fold.folds, options, case.reading)
+        differences = key.differences(record[MADE_FROM])
         if differences:
             raise DataError(
                 f"{fold.record(case.name)}: is out of date: {differences[0]} changed since it was"
                 " predicted",
                 remedy=f"run {_predict_again(model.plan.task)} again",
             )
-    key = case_key(hashes, model, output.folds, options)
+    key = case_key(hashes, model, output.folds, options, case.reading)
     if not overwrite and output.is_done(case.name, key):
         return CaseResult(case.name, kept=True, record=read_object(output.record(case.name)))
-    source = read_image(case.images[0]).source
+    source = read_image(case.images[0], case.reading).source
     by_fold: list[list[PromptProbability]] = []
     for fold, record in zip(folds, records, strict=True):
         objects = record["objects"]

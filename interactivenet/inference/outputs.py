@@ -14,7 +14,8 @@ from typing import Any
 from interactivenet import __version__
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
-from interactivenet.imaging.io import write_label_array
+from interactivenet.imaging.image_files import files_of
+from interactivenet.imaging.io import AS_IT_IS, ReadOptions, write_label_array
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import PromptProbability, Segmentation
 from interactivenet.postprocessing.probabilities import write_probabilities
@@ -116,11 +117,16 @@ class CaseResult:
 
 
 def case_key(
-    inputs: Mapping[str, str], model: Model, folds: Sequence[int], options: Mapping[str, Any]
+    inputs: Mapping[str, str],
+    model: Model,
+    folds: Sequence[int],
+    options: Mapping[str, Any],
+    reading: ReadOptions = AS_IT_IS,
 ) -> CacheKey:
     """Return all that decides the result of a case.
 
-    inputs: as of :func:`input_hashes`.  options: as of ``InferenceOptions.as_json``.
+    inputs: as of :func:`input_hashes`.  options: as of ``InferenceOptions.as_json``.  reading: how
+    the inputs are read, where there are several ways.
     """
     weights = dict(zip(model.folds, model.digests, strict=True))
     calibration = model.calibration(bool(options["mirrored"]))
@@ -133,6 +139,7 @@ def case_key(
             "postprocessing": asdict(model.postprocessing),
             "calibration": asdict(calibration) if calibration else None,
             **options,
+            **({"reading": reading.as_json()} if reading.as_json() else {}),
         }
     )
 
@@ -142,11 +149,7 @@ def input_hashes(case: Case) -> dict[str, str]:
 
     Raises DataError, naming the file, where one cannot be read.
     """
-    files: list[Path] = []
-    for image in case.images:
-        files += sorted(path for path in image.iterdir() if path.is_file()) if image.is_dir() else [
-            image
-        ]  # fmt: skip
+    files = [file for image in case.images for file in files_of(image)]
     if case.interaction:
         files.append(case.interaction)
     return {f"{path.parent.name}/{path.name}": sha256(path) for path in files}

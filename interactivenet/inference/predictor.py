@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
@@ -122,7 +122,13 @@ class Predictor:
             self._networks.append(network.eval().to(self.device))
         self._batch = batch or _batch_size(self.plan, self.device)
 
-    def segment(self, image: ImageLike, points: PointsLike | None = None) -> Segmentation:
+    def segment(
+        self,
+        image: ImageLike,
+        points: PointsLike | None = None,
+        *,
+        use_form: Literal["sform", "qform"] | None = None,
+    ) -> Segmentation:
         """Segment the objects that points mark in an image.
 
         Args:
@@ -135,6 +141,7 @@ class Predictor:
             points: The points of one object (N, 3) in mm along RAS+, a :class:`Prompt` or a
                 sequence of them, the path of a file of prompts, or None for a case's own; see
                 :meth:`Session.segment`.
+            use_form: As for :meth:`open`.
 
         Returns:
             The label map on the grid of the image, and what is known of each object.
@@ -143,13 +150,18 @@ class Predictor:
             DataError: A file or an image cannot be used, or a point lies outside the image.
             RequestError: What is given is not an image, or not points.
         """
-        return self.open(image).segment(points)
+        return self.open(image, use_form=use_form).segment(points)
 
-    def open(self, image: ImageLike) -> Session:
+    def open(
+        self, image: ImageLike, *, use_form: Literal["sform", "qform"] | None = None
+    ) -> Session:
         """Read an image once, to prompt it many times.
 
         Args:
             image: As for :meth:`segment`.
+            use_form: Which position of a NIfTI header counts, where it has two that differ, or
+                none: 'sform' (as nibabel reads it) or 'qform' (as ITK and 3D Slicer do). Without
+                it, points in mm are refused on such an image.
 
         Returns:
             The session; ``session.segment(points)`` segments.
@@ -158,7 +170,7 @@ class Predictor:
             DataError: A file or an image cannot be used.
             RequestError: What is given is not an image.
         """
-        return Session(self, image)
+        return Session(self, image, use_form=use_form)
 
     def read(self, case: Case) -> Scan:
         """Read a case; raises DataError, naming the file, where one cannot be used."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,7 @@ from typing import Literal
 from interactivenet.datasets.inference_cases import check_output, check_scan, find_new_cases
 from interactivenet.datasets.task import EVALUATION, Roots
 from interactivenet.evaluation.evaluate import Evaluation
+from interactivenet.imaging.io import ReadOptions
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult, Output
@@ -50,6 +51,7 @@ def infer(
     format: Literal["nii.gz", "mha", "nrrd"] = "nii.gz",
     probabilities: bool = False,
     any_points: bool = False,
+    use_form: Literal["sform", "qform"] | None = None,
     options: InferenceOptions | None = None,
     overwrite: bool = False,
     roots: Roots | None = None,
@@ -71,6 +73,9 @@ def infer(
         format: Of the label maps.
         probabilities: Write ``CASE.npz``, too.
         any_points: Take any number of points, not six margin points.
+        use_form: Which position of a NIfTI header counts, where it has two that differ, or none:
+            'sform' (as nibabel reads it) or 'qform' (as ITK and 3D Slicer do). Without it, a case
+            with such an image and points in mm fails.
         options: How the networks are used: device, precision, mirroring.
         overwrite: Redo finished work.
         roots: Folders of the tasks; by default those of the environment variables.
@@ -90,13 +95,16 @@ def infer(
     trained = find_model(roots, task, None if model is None else str(model))
     settings = options.as_json()
     cases, unusable = find_new_cases(scans, interactions, labels, trained.plan.modalities)
+    reading = ReadOptions(use_form=use_form or "")
+    cases = [replace(case, reading=reading) for case in cases]
     target = Output(output, trained.folds, True, probabilities, f".{format}")
     for line in describe_model(trained, options):
         reporter.say(line)
     arguments = {
         "task": task, "images": scans, "interactions": interactions, "output": output,
         "labels": labels, "mlflow": mlflow, "model": model, "format": format,
-        "probabilities": probabilities, "any_points": any_points, "overwrite": overwrite,
+        "probabilities": probabilities, "any_points": any_points, "use_form": use_form,
+        "overwrite": overwrite,
         "options": options, "processed": roots.processed, "results": roots.results,
     }  # fmt: skip
     parameters = {"model": trained.name, "folds": list(trained.folds), **settings}

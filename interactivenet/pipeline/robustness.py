@@ -290,6 +290,6 @@ def _case_key(predictor: Predictor, case: Case, repeats: int, seed: int) -> Cach
             "inputs": files, "weights": model.digests, "plan": model.plan.digest,
             "postprocessing": model.postprocessing.name, "mirrored": predictor.mirrored,
             "restore": predictor.restore, "precision": predictor.precision, "repeats": repeats,
-            "seed": seed,
+            "seed": seed, **({"reading": case.reading.as_json()} if case.reading.as_json() else {}),
         }
     )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 from interactivenet.datasets.case import Scan, read_scan
 from interactivenet.datasets.task import Case, Task, simulated_files
 from interactivenet.errors import DataError, describe_failure, one_line
+from interactivenet.imaging.image_files import files_of
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.region import Region, make_region
 from interactivenet.preprocessing.storage import (
@@ -75,11 +76,7 @@ class PreparedCase:
 def file_hashes(task: Task, case: Case) -> dict[str, str]:
     """SHA-256 of all files of a case by their path in the task; of each slice of a series."""
     paths = [*case.images, *(p for p in (case.label, case.interaction) if p)]
-    files = [
-        file
-        for path in paths
-        for file in (sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path])
-    ]
+    files = [file for path in paths for file in files_of(path)]
     return {file.relative_to(task.folder).as_posix(): sha256(file) for file in files}
 
 
@@ -151,6 +148,7 @@ def case_inputs(task: Task, case: Case, hashes: Mapping[str, str]) -> dict[str, 
         "files": dict(hashes),
         "modalities": list(task.modalities),
         "labels": {str(value): name for value, name in task.labels.names.items()},
+        **({"reading": case.reading.as_json()} if case.reading.as_json() else {}),
     }
 
 

@@ -15,12 +15,14 @@ import numpy as np
 from interactivenet.errors import DataError, naming
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import (
+    AS_IT_IS,
     READABLE,
-    check_same_lattice,
+    ReadOptions,
     read_label,
     suffix_of,
     write_label_array,
 )
+from interactivenet.prompts.placement import check_certain
 from interactivenet.prompts.prompt import (
     LabelNames,
     NamedPoint,
@@ -42,6 +44,7 @@ def read_prompts(
     image: tuple[Path, Geometry] | None = None,
     voxels: bool = False,
     names: Mapping[str, str] | None = None,
+    options: ReadOptions = AS_IT_IS,
 ) -> list[Prompt]:
     """Read the prompts of one case.
 
@@ -50,11 +53,13 @@ def read_prompts(
             JSON, 3D Slicer .mrk.json or .fcsv, or CSV with the columns name, x, y, z, system.
         labels: the task's labels, which the names of points are matched with; without them, names
             that are numbers are label values.
-        image: path and stored grid of the case's image. A mask must share its grid.
+        image: path and stored grid of the case's image. A mask must lie on its lattice; points in
+            mm need one that says in one way only where it lies.
         voxels: take the points of a JSON file as voxel indices of the image as stored (autoPET's
             clicks), not as LPS mm; needs ``image``.
         names: names of points in text formats -> the names that are meant, '' to leave a point
             out; '*' stands for all others that name no label. What follows a '#' stays.
+        options: how a mask is read, where there are several ways.
 
     Returns:
         A prompt for every object, in order of appearance, with its points in RAS+ mm.
@@ -69,7 +74,7 @@ def read_prompts(
         if voxels and suffix != ".json":
             raise DataError("cannot hold voxel indices: expected a .json file")
         if suffix in READABLE:
-            return _read_mask(path, labels, image)
+            return _read_mask(path, labels, image, options)
         if not suffix:
             raise DataError(f"is not a prompt file: expected {', '.join(PROMPT_SUFFIXES)}")
         if voxels:
@@ -80,6 +85,7 @@ def read_prompts(
             points = voxel_prompts(path, image[1])
         else:
             points = READERS[suffix](path)
+            check_certain([point.position for point in points], image)
         return from_named_points(_renamed(points, names or {}, labels), labels)
 
 
@@ -145,11 +151,12 @@ def _renamed(
 
 
 def _read_mask(
-    path: Path, labels: LabelNames | None, image: tuple[Path, Geometry] | None
+    path: Path,
+    labels: LabelNames | None,
+    image: tuple[Path, Geometry] | None,
+    options: ReadOptions,
 ) -> list[Prompt]:
-    volume = read_label(path)
-    if image is not None:
-        check_same_lattice(path, volume.source, *image)
+    volume = read_label(path, options, names=labels.names if labels else None, image=image)
     mask = volume.array[0]
     voxels = np.argwhere(mask)
     values = mask[tuple(voxels.T)]

@@ -1,0 +1,190 @@
+"""MetaImage files: the header through ITK, the voxels read here, where ITK gives no true reason.
+
+ITK prints to stderr and blames an ioctl where voxels are cut off.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from isal import isal_zlib
+
+from interactivenet.errors import DataError, one_line
+from interactivenet.imaging.geometry import Array, Geometry
+from interactivenet.imaging.itk import (
+    COMPRESSION_LEVEL,
+    ItkGeometry,
+    _array,
+    _check_complete,
+    _last_sentence,
+    make_itk_image,
+)
+from interactivenet.system.files import replacing
+
+_TYPES = {
+    "MET_CHAR": "i1", "MET_UCHAR": "u1", "MET_SHORT": "i2", "MET_USHORT": "u2", "MET_INT": "i4",
+    "MET_UINT": "u4", "MET_LONG": "i8", "MET_ULONG": "u8", "MET_LONG_LONG": "i8",
+    "MET_ULONG_LONG": "u8", "MET_FLOAT": "f4", "MET_DOUBLE": "f8",
+}  # fmt: skip
+#: no header is longer, in bytes
+_LONGEST_HEADER = 1 << 20
+
+
+def read_metaimage(path: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
+    """Read a ``.mha`` or ``.mhd`` volume as stored: array (X, Y, Z), grid, notes."""
+    with path.open("rb") as file:  # the system's own reason, where it may not be read
+        start = file.read(_LONGEST_HEADER)
+    fields, voxels_at = _header(start)
+    unit = fields.get("DistanceUnits", "mm").lower()
+    if unit not in ("mm", "millimeter", "?", ""):
+        raise DataError(f"gives its geometry in {unit}, expected mm")
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.SetImageIO("MetaImageIO")  # chosen here: ITK knows suffixes in lower case only
+    data = _data(path, fields, voxels_at)
+    try:
+        reader.ReadImageInformation()
+        dimension, components = reader.GetDimension(), reader.GetNumberOfComponents()
+        size = reader.GetSize()
+        if dimension != 3 and not (dimension == 4 and size[3] == 1):
+            hint = " (one file per modality)" if dimension > 3 else ""
+            raise DataError(f"has {dimension} axes {'x'.join(map(str, size))}, expected 3{hint}")
+        if components != 1:
+            raise DataError(f"has {components} values per voxel, expected 1")
+        native = _native(reader)
+        shape = (size[0], size[1], size[2])
+        if data is not None:
+            array = _voxels(data, fields, shape)
+        else:
+            if dimension == 4:
+                reader.SetExtractSize((*shape, 0))
+            array = _array(reader.Execute())
+    except RuntimeError as error:
+        raise DataError(f"is not a readable image: {_last_sentence(error)}") from error
+    return array, Geometry(shape, native.affine(), native=native), ()
+
+
+def write_metaimage(path: Path, array: Array, geometry: Geometry) -> None:
+    """Write an array (X, Y, Z) of the stored grid ``geometry`` as a compressed ``.mha``."""
+    image = make_itk_image(array, geometry)
+    with replacing(path) as temporary:
+        try:
+            sitk.WriteImage(image, str(temporary), True, COMPRESSION_LEVEL)
+        except RuntimeError as error:
+            raise DataError(f"{path}: cannot be written: {_last_sentence(error)}") from error
+        _check_complete(path, temporary, image)
+
+
+def data_files(path: Path) -> list[Path]:
+    """Return the files beside a ``.mhd`` or ``.mha`` header that hold its voxels."""
+    try:
+        with path.open("rb") as file:
+            fields, _ = _header(file.read(_LONGEST_HEADER))
+    except (OSError, DataError):
+        return []
+    name = fields["ElementDataFile"]
+    if name.upper() == "LOCAL":
+        return []
+    if name.upper().startswith("LIST") or "%" in name:  # a file per slice
+        return sorted(file for file in path.parent.iterdir() if file.is_file() and file != path)
+    return [path.parent / name]
+
+
+def _header(start: bytes) -> tuple[dict[str, str], int]:
+    """Parse the lines of a header; return them, and where in the file they end."""
+    fields: dict[str, str] = {}
+    position = 0
+    while position < len(start):
+        end = start.find(b"\n", position)
+        end = len(start) if end < 0 else end
+        key, mark, value = start[position:end].decode("utf-8", "replace").partition("=")
+        if not mark or not key.strip().isidentifier():
+            break
+        fields[key.strip()] = value.strip()
+        position = end + 1
+        if key.strip() == "ElementDataFile":
+            return fields, position
+    raise DataError("is not a MetaImage file: its header lacks 'ElementDataFile'")
+
+
+def _data(path: Path, fields: dict[str, str], voxels_at: int) -> bytes | None:
+    """Return the bytes that hold the voxels, still compressed; None where ITK must find them."""
+    name, skip = fields["ElementDataFile"], _integer(fields, "HeaderSize", 0)
+    binary = _is_true(fields, "BinaryData", True)
+    if name.upper().startswith("LIST") or "%" in name or not binary:
+        return None
+    if fields.get("ElementType", "").upper() not in _TYPES:
+        return None
+    if name.upper() == "LOCAL":
+        data = path.read_bytes()[voxels_at:]
+        skip = 0
+    else:
+        file = path.parent / name
+        if not file.is_file():
+            raise DataError(f"lacks its voxels: {name} does not exist beside it")
+        data = file.read_bytes()
+    if skip > 0:
+        data = data[skip:]
+    elif skip < 0:  # they are the end of the file
+        data = data[-_expected(fields) :]
+    return data
+
+
+def _voxels(data: bytes, fields: dict[str, str], shape: tuple[int, int, int]) -> Array:
+    """View the voxels (X, Y, Z) in the bytes that hold them."""
+    kind = _TYPES[fields["ElementType"].upper()]
+    if _is_true(fields, "CompressedData", False):
+        expected = _integer(fields, "CompressedDataSize", 0)
+        if len(data) < expected:
+            raise DataError(
+                f"is truncated: {len(data)} bytes of compressed voxels, expected {expected}"
+            )
+        try:
+            unpack = isal_zlib.decompressobj()
+            data = unpack.decompress(data)
+        except (zlib.error, isal_zlib.error) as error:  # type: ignore[misc]
+            raise DataError(f"has damaged compressed voxels: {one_line(error)}") from error
+    big = _is_true(fields, "BinaryDataByteOrderMSB", False) or _is_true(
+        fields, "ElementByteOrderMSB", False
+    )
+    stored = np.dtype((">" if big else "<") + kind)
+    expected = math.prod(shape) * stored.itemsize
+    if len(data) < expected:
+        raise DataError(f"is truncated: {len(data)} bytes of voxels, expected {expected}")
+    array = np.frombuffer(data, stored, math.prod(shape)).reshape(shape, order="F")
+    return np.asarray(array.astype(stored.newbyteorder("="), copy=False))
+
+
+def _expected(fields: dict[str, str]) -> int:
+    """Return the bytes that the voxels take, by the header; compressed ones, where they are."""
+    if _is_true(fields, "CompressedData", False):
+        return _integer(fields, "CompressedDataSize", 0)
+    try:
+        shape = [int(word) for word in fields.get("DimSize", "").split()]
+    except ValueError as error:
+        raise DataError(f"is not a MetaImage file: {one_line(error)}") from error
+    return math.prod(shape) * np.dtype(_TYPES[fields["ElementType"].upper()]).itemsize
+
+
+def _native(reader: sitk.ImageFileReader) -> ItkGeometry:
+    """Return the geometry of the three axes of space; a fourth is time."""
+    count = reader.GetDimension()
+    direction = np.reshape(reader.GetDirection(), (count, count))[:3, :3]
+    return ItkGeometry(
+        tuple(reader.GetSpacing()[:3]), tuple(reader.GetOrigin()[:3]), tuple(direction.ravel())
+    )
+
+
+def _is_true(fields: dict[str, str], name: str, default: bool) -> bool:
+    return fields[name][:1].upper() in ("T", "1", "Y") if fields.get(name) else default
+
+
+def _integer(fields: dict[str, str], name: str, default: int) -> int:
+    try:
+        return int(fields.get(name, default))
+    except ValueError as error:
+        raise DataError(f"has {name} '{fields[name]}', expected a number") from error

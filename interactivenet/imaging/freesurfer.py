@@ -21,6 +21,8 @@ def read_mgh(path: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
         pass
     try:
         image = nib.MGHImage.from_filename(path)
+        with nib.openers.ImageOpener(str(path)) as file:  # nibabel's header has 1 in any case
+            is_placed = bool(np.frombuffer(file.read(30)[28:], ">i2")[0])
         array = np.asanyarray(image.dataobj)
     except (ImageFileError, HeaderDataError, WrapStructError, OSError, ValueError, EOFError,
             KeyError, zlib.error) as error:  # fmt: skip
@@ -32,7 +34,7 @@ def read_mgh(path: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
         raise DataError(
             f"has {len(shape)} axes {'x'.join(map(str, shape))}, expected 3 (one file per modality)"
         )
-    if not int(image.header["goodRASFlag"]):
+    if not is_placed:
         raise DataError("does not say where its voxels lie (goodRASFlag is 0), expected that it do")
     array = array.reshape(shape)
     return array.astype(array.dtype.newbyteorder("=")), Geometry(shape, image.affine), ()

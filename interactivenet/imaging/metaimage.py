@@ -148,9 +148,8 @@ def _voxels(data: bytes, fields: dict[str, str], shape: tuple[int, int, int]) ->
             data = unpack.decompress(data)
         except (zlib.error, isal_zlib.error) as error:  # type: ignore[misc]
             raise DataError(f"has damaged compressed voxels: {one_line(error)}") from error
-    big = _is_true(fields, "BinaryDataByteOrderMSB", False) or _is_true(
-        fields, "ElementByteOrderMSB", False
-    )
+    old = _is_true(fields, "ElementByteOrderMSB", False)
+    big = _is_true(fields, "BinaryDataByteOrderMSB", old)
     stored = np.dtype((">" if big else "<") + kind)
     expected = math.prod(shape) * stored.itemsize
     if len(data) < expected:

@@ -36,6 +36,7 @@ _SPACES = {
     "right-anterior-superior": (-1, -1, 1), "ras": (-1, -1, 1),
     "left-anterior-superior": (1, -1, 1), "las": (1, -1, 1),
 }  # fmt: skip
+_LIST = re.compile(rb"data ?file:\s*LIST", re.IGNORECASE)
 _GZIP, _BZIP2, _TEXT = ("gzip", "gz"), ("bzip2", "bz2"), ("ascii", "text", "txt")
 
 
@@ -87,13 +88,22 @@ def data_files(path: Path) -> list[Path]:
 
 def read_header(path: Path) -> tuple[Header, int]:
     """Read the fields of a header, and where in the file it ends."""
+    lines, at = [], 0
     with path.open("rb") as file:
-        try:
-            header = nrrd.read_header(file)
-            return header, file.tell()
-        except (nrrd.NRRDError, ValueError, LookupError, TypeError, StopIteration) as error:
-            reason = one_line(error) or "it is empty"
-            raise DataError(f"is not a readable NRRD file: {reason}") from error
+        if file.read(4) != b"NRRD":
+            raise DataError("is not a NRRD file: it does not begin with 'NRRD'")
+        file.seek(0)
+        while line := file.readline():
+            at += len(line)
+            if not line.strip():
+                break
+            lines.append(line)
+            if _LIST.match(line):  # names of files follow, which pynrrd takes for fields
+                break
+    try:
+        return nrrd.read_header(lines), at
+    except (nrrd.NRRDError, ValueError, LookupError, TypeError, StopIteration) as error:
+        raise DataError(f"is not a readable NRRD file: {one_line(error)}") from error
 
 
 def grid_of(path: Path, header: Header, space_axes: list[int]) -> tuple[Geometry, tuple[str, ...]]:

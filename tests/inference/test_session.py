@@ -183,7 +183,9 @@ def test_several_modalities(tmp_path):
         made.open(first)
     moved = affine.copy()
     moved[0, 3] += 0.1
-    with pytest.raises(DataError, match=r"image 2: grid differs: it is shifted by \(0.1, 0, 0\) mm"):
+    with pytest.raises(
+        DataError, match=r"image 2: grid differs: it is shifted by \(0.1, 0, 0\) mm"
+    ):
         made.open([first, nib.Nifti1Image(stored, moved)])
 
 

@@ -52,12 +52,11 @@ def label_to_nibabel(label: Array, source: Geometry) -> Nifti1Image:
     header.set_data_dtype(stored.dtype)
     two = isinstance(header, nibabel.Nifti2Header)
     # a header that nibabel would place elsewhere, as its qform was meant, stays as it is
-    kept = isinstance(source.native, nibabel.Nifti1Header) and not np.allclose(
-        header.get_best_affine(), source.affine, rtol=1e-5, atol=1e-4
-    )
-    return (nibabel.Nifti2Image if two else nibabel.Nifti1Image)(
-        stored, None if kept else np.array(source.affine), header
-    )
+    affine = np.array(source.affine)
+    if isinstance(source.native, nibabel.Nifti1Header):
+        best = header.get_best_affine()
+        affine = affine if np.allclose(best, affine, rtol=1e-5, atol=1e-4) else best
+    return (nibabel.Nifti2Image if two else nibabel.Nifti1Image)(stored, affine, header)
 
 
 def label_to_sitk(label: Array, source: Geometry) -> SimpleITK.Image:

@@ -55,13 +55,24 @@ def on_image(path: Path, label: Volume, reference: Path, image: Geometry) -> Vol
     """Bring a label map onto the grid of its image, where both are parts of one lattice.
 
     What the label map does not cover is background; what of it lies outside of the image is cut
-    off. ``notes`` say so.
+    off. ``notes`` say so. A label map of the image's own extent is no part of it: it must lie
+    where the image lies.
     Raises DataError where it lies on another lattice, or where labels lie outside of the image.
     """
     if label.source.is_same_lattice(image):
         return label
     grid, target = label.grid, image.ras
-    start = np.rint(target.world_to_voxel(grid.affine[None, :3, 3])[0]).astype(np.int64)
+    if grid.shape == target.shape:
+        raise differing(path, label.source, reference, image)
+    start = _first_voxel(grid, target)
+    for form in _forms(label.source, image):
+        elsewhere = _first_voxel(_by(label.source, form).ras, _by(image, form).ras)
+        if not np.array_equal(start, elsewhere):
+            raise DataError(
+                f"{path}: covers another part of {reference}, and which part is not certain, as a"
+                " NIfTI header places its voxels in two ways",
+                remedy="say which is meant, `use_form='sform'` or `use_form='qform'`",
+            )
     # the label map's own box on the image's lattice: the same voxels, or the lattices differ
     affine = np.array(target.affine)
     affine[:3, 3] = target.voxel_to_world(start[None])[0]
@@ -111,11 +122,20 @@ def _corners(grid: Geometry) -> NDArray[np.float64]:
 
 def _other_form(grid: Geometry, expected: Geometry) -> str:
     """Name the form of a header by which the two grids would be one; '' where there is none."""
-    forms = {name for side in (grid, expected) if side.doubt for name in side.doubt.affines}
-    for form in sorted(forms):
+    for form in _forms(grid, expected):
         if _by(grid, form).is_same_lattice(_by(expected, form)):
             return f"by the {form} of its header they are one: `use_form={form!r}`"
     return ""
+
+
+def _forms(*grids: Geometry) -> list[str]:
+    """Name the ways in which the headers of some of these grids place their voxels."""
+    return sorted({name for grid in grids if grid.doubt for name in grid.doubt.affines})
+
+
+def _first_voxel(part: Geometry, grid: Geometry) -> NDArray[np.int64]:
+    """Return the voxel (3,) of a grid that the first voxel of a part of it is."""
+    return np.rint(grid.world_to_voxel(part.affine[None, :3, 3])[0]).astype(np.int64)
 
 
 def _by(grid: Geometry, form: str) -> Geometry:

@@ -52,8 +52,9 @@ def read_nrrd(path: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
             raise DataError(f"has {sizes[lists[0]]} values per voxel, expected 1")
         hint = " (one file per modality)" if len(sizes) > 3 else ""
         raise DataError(f"has {len(sizes)} axes {'x'.join(map(str, sizes))}, expected 3{hint}")
+    array = read_voxels(path, header, at)
     geometry, notes = grid_of(path, header, space)
-    return read_voxels(path, header, at).reshape(geometry.shape, order="F"), geometry, notes
+    return array.reshape(geometry.shape, order="F"), geometry, notes
 
 
 def write_nrrd(path: Path, array: Array, geometry: Geometry) -> None:

@@ -7,9 +7,16 @@ from hypothesis import strategies as st
 
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.imaging.io import read_image, read_label, write_label_array, write_volume
+from interactivenet.imaging.io import (
+    ReadOptions,
+    read_image,
+    read_label,
+    write_label_array,
+    write_volume,
+)
 from interactivenet.imaging.lattice import describe_difference
 from tests.imaging.grids import AFFINES, every_grid, turned
+from tests.imaging.two_forms import moved, save
 
 SHAPE = (8, 7, 6)
 PLAIN = np.diag([-1.0, -1.0, 2.0, 1.0])
@@ -104,6 +111,30 @@ def test_a_part_between_the_voxels_is_another_grid(tmp_path):
     image, path = files(tmp_path, affine, (2.5, 1, 3), (7.5, 6, 5))
     with pytest.raises(DataError, match="grid differs: shape 5x5x2 against 8x7x6"):
         read_label(path, image=image)
+
+
+def test_a_label_map_of_the_same_extent_elsewhere_is_no_part(tmp_path):
+    """Moved by whole voxels, as after a change of the header: the same lattice, another place."""
+    image, path = files(tmp_path, PLAIN, (1, 0, 0), (9, 7, 6))
+    label = read_label(path)
+    label.array[0][:2] = 0
+    write_label_array(path, label.array[0], label.source)
+    with pytest.raises(DataError, match=r"grid differs: it is shifted by \(-1, 0, 0\) mm"):
+        read_label(path, image=image)
+
+
+def test_a_part_of_an_image_with_two_places_needs_a_choice(tmp_path):
+    """3D Slicer cuts by the one position, what reads the image here takes the other."""
+    image = save(tmp_path / "a.nii", np.zeros(SHAPE, np.int16), qform=moved(2), codes=(2, 1))
+    part = Geometry((3, 3, 3), moved(4))
+    write_label_array(tmp_path / "b.nii", np.ones((3, 3, 3)), part)
+    with pytest.raises(DataError, match="which part is not certain.*`use_form='qform'`"):
+        read_label(tmp_path / "b.nii", image=(image, read_image(image).source))
+    for form, first in (("sform", 4), ("qform", 2)):
+        options = ReadOptions(use_form=form)
+        grid = (image, read_image(image, options).source)
+        label = read_label(tmp_path / "b.nii", options, image=grid).stored[0]
+        assert np.argwhere(label)[0].tolist() == [first, 0, 0] and label.sum() == 27
 
 
 def test_an_empty_part_far_away_is_an_empty_label(tmp_path):

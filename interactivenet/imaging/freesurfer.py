@@ -1,40 +1,53 @@
-"""FreeSurfer's .mgz and .mgh files, through nibabel."""
+"""FreeSurfer's .mgz and .mgh files, by nibabel's reading of their header."""
 
 from __future__ import annotations
 
+import io
+import math
 import zlib
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
+from isal import igzip, isal_zlib
+from nibabel.freesurfer.mghformat import MGHError, MGHHeader
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
 from interactivenet.errors import DataError, one_line
 from interactivenet.imaging.geometry import Array, Geometry
 
+#: where the voxels begin, and where in the header it says whether their place is known, in bytes
+_VOXELS_AT, _PLACED_AT = 284, 28
+
 
 def read_mgh(path: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
     """Read a ``.mgz`` or ``.mgh`` volume as stored: array (X, Y, Z), grid, notes."""
-    with path.open("rb"):  # the system's own reason, where it may not be read
-        pass
+    data = path.read_bytes()
     try:
-        image = nib.MGHImage.from_filename(path)
-        with nib.openers.ImageOpener(str(path)) as file:  # nibabel's header has 1 in any case
-            is_placed = bool(np.frombuffer(file.read(30)[28:], ">i2")[0])
-        array = np.asanyarray(image.dataobj)
-    except (ImageFileError, HeaderDataError, WrapStructError, OSError, ValueError, EOFError,
-            KeyError, zlib.error) as error:  # fmt: skip
+        if data.startswith(b"\x1f\x8b"):
+            data = bytes(igzip.decompress(data))  # type: ignore[no-untyped-call]
+        header = MGHHeader.from_fileobj(io.BytesIO(data))
+        shape, stored = tuple(map(int, header.get_data_shape())), header.get_data_dtype()
+        with np.errstate(all="ignore"):
+            affine = header.get_affine()
+    except (EOFError, OSError, zlib.error, isal_zlib.error) as error:  # type: ignore[misc]
         raise DataError(f"is a damaged or truncated MGH file: {one_line(error)}") from error
-    shape = tuple(image.shape)
+    except (
+        MGHError, HeaderDataError, WrapStructError, ValueError, TypeError, LookupError,
+    ) as error:  # fmt: skip
+        raise DataError(f"is a damaged or truncated MGH file: {one_line(error)}") from error
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
     if len(shape) != 3:
         raise DataError(
             f"has {len(shape)} axes {'x'.join(map(str, shape))}, expected 3 (one file per modality)"
         )
-    if not is_placed:
+    if not any(data[_PLACED_AT : _PLACED_AT + 2]):  # nibabel's header has 1 in any case
         raise DataError("does not say where its voxels lie (goodRASFlag is 0), expected that it do")
-    array = array.reshape(shape)
-    return array.astype(array.dtype.newbyteorder("=")), Geometry(shape, image.affine), ()
+    geometry = Geometry((shape[0], shape[1], shape[2]), affine)
+    expected = math.prod(geometry.shape) * stored.itemsize
+    if len(data) < _VOXELS_AT + expected:
+        found = max(0, len(data) - _VOXELS_AT)
+        raise DataError(f"is truncated: {found} bytes of voxels, expected {expected}")
+    array = np.frombuffer(data, stored, math.prod(shape), _VOXELS_AT).reshape(shape, order="F")
+    return array.astype(stored.newbyteorder("=")), geometry, ()

@@ -27,8 +27,9 @@ Array = NDArray[Any]
 SAME_GRID_MM = 1e-3
 #: two voxel axes whose directions' cosine exceeds this are not perpendicular: a sheared grid
 MAX_SHEAR = 1e-3
-#: voxels this large (mm), or this far away, are a broken header's: no patient, no microscope
-MAX_SPACING_MM, MAX_ORIGIN_MM = 1e6, 1e9
+#: voxels this small or large (mm), or this far away, are a broken header's: no patient has them,
+#: nor has a microscope
+MIN_SPACING_MM, MAX_SPACING_MM, MAX_ORIGIN_MM = 1e-6, 1e6, 1e9
 #: spacing ratio from which the coarsest axis counts as coarse (nnU-Net's rule)
 ANISOTROPY = 3.0
 
@@ -77,10 +78,12 @@ class Geometry:
             raise DataError(f"affine must have shape (4, 4), got {affine.shape}")
         if not np.isfinite(affine).all():
             raise DataError("affine has values that are not finite")
-        spacing = np.linalg.norm(affine[:3, :3], axis=0)
+        with np.errstate(over="ignore"):
+            spacing = np.linalg.norm(affine[:3, :3], axis=0)
         if spacing.min() <= 0:
             raise DataError(f"voxel spacing must be positive, got {_numbers(spacing)} mm")
-        if not (spacing < MAX_SPACING_MM).all() or np.abs(affine[:3, 3]).max() > MAX_ORIGIN_MM:
+        plausible = (spacing > MIN_SPACING_MM) & (spacing < MAX_SPACING_MM)
+        if not plausible.all() or np.abs(affine[:3, 3]).max() > MAX_ORIGIN_MM:
             raise DataError(
                 f"no scan has a spacing of {_numbers(spacing)} mm and its origin at"
                 f" {_numbers(affine[:3, 3])} mm: its header is broken"

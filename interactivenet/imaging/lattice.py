@@ -135,7 +135,8 @@ def _forms(*grids: Geometry) -> list[str]:
 
 def _first_voxel(part: Geometry, grid: Geometry) -> NDArray[np.int64]:
     """Return the voxel (3,) of a grid that the first voxel of a part of it is."""
-    return np.rint(grid.world_to_voxel(part.affine[None, :3, 3])[0]).astype(np.int64)
+    voxel = grid.world_to_voxel(part.affine[None, :3, 3])[0]
+    return np.asarray(np.rint(voxel).astype(np.int64))
 
 
 def _by(grid: Geometry, form: str) -> Geometry:

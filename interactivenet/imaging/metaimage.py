@@ -1,6 +1,6 @@
-"""MetaImage files: the header through ITK, the voxels read here, where ITK gives no true reason.
+"""MetaImage files, read here: ITK blames an ioctl where voxels are cut off, and prints to stderr.
 
-ITK prints to stderr and blames an ioctl where voxels are cut off.
+ITK writes them, and reads the rare forms: voxels in text, or in a file per slice.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from isal import isal_zlib
+from numpy.typing import NDArray
 
 from interactivenet.errors import DataError, one_line
 from interactivenet.imaging.geometry import Array, Geometry
@@ -30,6 +31,9 @@ _TYPES = {
     "MET_UINT": "u4", "MET_LONG": "i8", "MET_ULONG": "u8", "MET_LONG_LONG": "i8",
     "MET_ULONG_LONG": "u8", "MET_FLOAT": "f4", "MET_DOUBLE": "f8",
 }  # fmt: skip
+#: names, new and old, of the place of the first voxel, and of the directions of the axes
+_VECTORS = ("Offset", "Position", "Origin")
+_MATRICES = ("TransformMatrix", "Rotation", "Orientation")
 #: no header is longer, in bytes
 _LONGEST_HEADER = 1 << 20
 
@@ -39,33 +43,24 @@ def read_metaimage(path: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
     with path.open("rb") as file:  # the system's own reason, where it may not be read
         start = file.read(_LONGEST_HEADER)
     fields, voxels_at = _header(start)
+    _check_header(fields)
     unit = fields.get("DistanceUnits", "mm").lower()
     if unit not in ("mm", "millimeter", "?", ""):
         raise DataError(f"gives its geometry in {unit}, expected mm")
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.SetImageIO("MetaImageIO")  # chosen here: ITK knows suffixes in lower case only
+    sizes = [int(float(word)) for word in fields["DimSize"].split()]
+    if len(sizes) != 3 and not (len(sizes) == 4 and sizes[3] == 1):
+        hint = " (one file per modality)" if len(sizes) > 3 else ""
+        found = "x".join(map(str, sizes))
+        raise DataError(f"has {len(sizes)} axes {found}, expected 3{hint}")
+    components = _integer(fields, "ElementNumberOfChannels", 1)
+    if components != 1:
+        raise DataError(f"has {components} values per voxel, expected 1")
+    shape = (sizes[0], sizes[1], sizes[2])
+    native = _native(fields, len(sizes))
+    geometry = Geometry(shape, native.affine(), native=native)
     data = _data(path, fields, voxels_at)
-    try:
-        reader.ReadImageInformation()
-        dimension, components = reader.GetDimension(), reader.GetNumberOfComponents()
-        size = reader.GetSize()
-        if dimension != 3 and not (dimension == 4 and size[3] == 1):
-            hint = " (one file per modality)" if dimension > 3 else ""
-            raise DataError(f"has {dimension} axes {'x'.join(map(str, size))}, expected 3{hint}")
-        if components != 1:
-            raise DataError(f"has {components} values per voxel, expected 1")
-        native = _native(reader)
-        shape = (size[0], size[1], size[2])
-        if data is not None:
-            array = _voxels(data, fields, shape)
-        else:
-            if dimension == 4:
-                reader.SetExtractSize((*shape, 0))
-            array = _array(reader.Execute())
-    except RuntimeError as error:
-        raise DataError(f"is not a readable image: {_last_sentence(error)}") from error
-    return array, Geometry(shape, native.affine(), native=native), ()
+    array = _by_itk(path, shape) if data is None else _voxels(data, fields, shape)
+    return array, geometry, ()
 
 
 def write_metaimage(path: Path, array: Array, geometry: Geometry) -> None:
@@ -102,13 +97,40 @@ def _header(start: bytes) -> tuple[dict[str, str], int]:
         end = start.find(b"\n", position)
         end = len(start) if end < 0 else end
         key, mark, value = start[position:end].decode("utf-8", "replace").partition("=")
-        if not mark or not key.strip().isidentifier():
-            break
-        fields[key.strip()] = value.strip()
         position = end + 1
-        if key.strip() == "ElementDataFile":
+        if mark:
+            fields[key.strip()] = value.strip()
+        if mark and key.strip() == "ElementDataFile":
             return fields, position
     raise DataError("is not a MetaImage file: its header lacks 'ElementDataFile'")
+
+
+def _check_header(fields: dict[str, str]) -> None:
+    """Raise DataError where a header is broken, of which ITK tells stderr alone."""
+    if fields.get("ObjectType", "Image").lower() != "image":
+        raise DataError(f"holds a MetaImage '{fields['ObjectType']}', expected an Image")
+    axes = _integer(fields, "NDims", 0)
+    if not 1 <= axes <= 9:
+        raise DataError("is not a MetaImage file: its header lacks 'NDims'")
+    for name in ("DimSize", "ElementType"):
+        if not fields.get(name):
+            raise DataError(f"is not a MetaImage file: its header lacks '{name}'")
+    if fields["ElementType"].upper() not in _TYPES:
+        raise DataError(f"has voxels of type {fields['ElementType']}, expected one number each")
+    names = list(fields)
+    for name in ("DimSize", "ElementSpacing", "ElementSize", *_VECTORS, *_MATRICES):
+        if name not in fields:
+            continue
+        count = axes**2 if name in _MATRICES else axes
+        try:
+            values = [float(word) for word in fields[name].split()]
+        except ValueError:
+            values = []
+        finite = all(map(math.isfinite, values))
+        if len(values) != count or not finite or names.index(name) < names.index("NDims"):
+            raise DataError(f"has {name} '{fields[name]}', expected {count} numbers after NDims")
+        if name == "DimSize" and min(values) < 1:
+            raise DataError(f"has {name} '{fields[name]}', expected positive numbers")
 
 
 def _data(path: Path, fields: dict[str, str], voxels_at: int) -> bytes | None:
@@ -116,8 +138,6 @@ def _data(path: Path, fields: dict[str, str], voxels_at: int) -> bytes | None:
     name, skip = fields["ElementDataFile"], _integer(fields, "HeaderSize", 0)
     binary = _is_true(fields, "BinaryData", True)
     if name.upper().startswith("LIST") or "%" in name or not binary:
-        return None
-    if fields.get("ElementType", "").upper() not in _TYPES:
         return None
     if name.upper() == "LOCAL":
         data = path.read_bytes()[voxels_at:]
@@ -169,13 +189,31 @@ def _expected(fields: dict[str, str]) -> int:
     return math.prod(shape) * np.dtype(_TYPES[fields["ElementType"].upper()]).itemsize
 
 
-def _native(reader: sitk.ImageFileReader) -> ItkGeometry:
-    """Return the geometry of the three axes of space; a fourth is time."""
-    count = reader.GetDimension()
-    direction = np.reshape(reader.GetDirection(), (count, count))[:3, :3]
+def _native(fields: dict[str, str], axes: int) -> ItkGeometry:
+    """Return the geometry of the three axes of space, as ITK has it; a fourth is time."""
+
+    def numbers(names: tuple[str, ...], default: NDArray[np.float64]) -> NDArray[np.float64]:
+        words = next((fields[name].split() for name in names if name in fields), None)
+        return default if words is None else np.array([float(word) for word in words])
+
+    spacing = numbers(("ElementSpacing", "ElementSize"), np.ones(axes))
+    origin = numbers(_VECTORS, np.zeros(axes))
+    rows = numbers(_MATRICES, np.eye(axes).ravel()).reshape(axes, axes)[:3, :3]
     return ItkGeometry(
-        tuple(reader.GetSpacing()[:3]), tuple(reader.GetOrigin()[:3]), tuple(direction.ravel())
+        tuple(spacing[:3].tolist()), tuple(origin[:3].tolist()), tuple(rows.T.ravel().tolist())
     )
+
+
+def _by_itk(path: Path, shape: tuple[int, int, int]) -> Array:
+    """Read the voxels of the rare forms: in text, or in a file per slice."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.SetImageIO("MetaImageIO")  # chosen here: ITK knows suffixes in lower case only
+    try:
+        return _array(reader.Execute()).reshape(shape, order="F")
+    except (RuntimeError, ValueError) as error:
+        reason = _last_sentence(error) if isinstance(error, RuntimeError) else one_line(error)
+        raise DataError(f"is not a readable image: {reason}") from error
 
 
 def _is_true(fields: dict[str, str], name: str, default: bool) -> bool:

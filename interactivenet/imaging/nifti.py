@@ -139,4 +139,5 @@ def _voxels(header: nib.Nifti1Header, data: bytes, offset: int) -> Array:
     if (slope, inter) not in ((None, None), (1, 0), (1, None)):
         scaled = array * float(slope) + float(inter or 0)
         return np.asarray(scaled, dtype=np.float32 if stored.itemsize <= 4 else np.float64)
-    return np.asarray(array.astype(stored.newbyteorder("="), copy=False))
+    native = stored.newbyteorder("=") if stored.itemsize <= 8 else np.dtype(np.float64)
+    return np.asarray(array.astype(native, copy=False))

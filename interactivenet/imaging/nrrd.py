@@ -126,6 +126,8 @@ def grid_of(path: Path, header: Header, space_axes: list[int]) -> tuple[Geometry
     if rows.shape != (3, 3):
         raise DataError(f"has space directions of shape {rows.shape}, expected three vectors")
     start = np.zeros(3) if origin is None else np.asarray(origin, dtype=np.float64)
+    if start.shape != (3,):
+        raise DataError(f"has a space origin of {start.size} numbers, expected three")
     return Geometry(shape, _affine(rows.T * signs[:, None], start * signs)), ()
 
 

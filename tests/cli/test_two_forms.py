@@ -80,7 +80,7 @@ def test_the_form_that_is_chosen_decides_and_is_recorded(tmp_path, bundle):
     case, found = write(tmp_path / "in"), {}
     for form in ("qform", "sform"):
         out = tmp_path / form
-        done = infer(bundle, case, out, "--use-form", form, "-l", case / "label.nii.gz")
+        done = infer(bundle, case, out, "--use-form", form)
         assert done.exit_code == 0, done.output
         record = json.loads((out / "scan.json").read_text())
         assert record["made_from"]["reading"] == {"use_form": form}
@@ -201,9 +201,11 @@ def test_converting_points_needs_it_where_mm_meet_voxels(tmp_path):
 
 def test_evaluation_with_points_in_mm_needs_it(tmp_path):
     case = write(tmp_path / "in")
-    words = ("evaluate", "-p", case / "label.nii.gz", "-l", case / "label.nii.gz", "-i",
-             case / "scan.nii.gz", "-in", case / "scan.json", "-o", tmp_path / "out")  # fmt: skip
-    assert all(part in run(*words).output for part in TWICE[:1])
+    (case / "objects").mkdir()
+    shutil.copy(case / "label.nii.gz", case / "objects/label.nii.gz")  # one object, of points
+    words = ("evaluate", "-p", case / "label.nii.gz", "-l", case / "label.nii.gz", "-in",
+             case / "scan.json", "-o", tmp_path / "out")  # fmt: skip
+    assert TWICE[0] in run(*words).output
     done = run(*words, "--use-form", "qform")
     assert done.exit_code == 0, done.output
 
@@ -270,8 +272,10 @@ def test_one_certain_position_needs_no_choice(tmp_path, bundle):
 )
 def test_real_images_with_two_places(tmp_path, bundle, shared_cases, folder, file, apart):
     case = shared_cases(folder)
-    words = ("infer", "-t", "Task001_A", "--model", bundle, "-i", case / f"{file}.nii.gz", "-in",
-             case / f"{file}.mrk.json", "-o", tmp_path / "out", "--no-tta", "--device", "cpu")  # fmt: skip
+    words = (
+        *("infer", "-t", "Task001_A", "--model", bundle, "-o", tmp_path / "out", "--no-tta"),
+        *("-i", case / f"{file}.nii.gz", "-in", case / f"{file}.mrk.json", "--device", "cpu"),
+    )
     done = run(*words)
     assert done.exit_code == 1 and apart in done.output and "--use-form qform" in done.output
     done = run(*words, "--use-form", "qform")

@@ -128,7 +128,7 @@ def test_a_part_of_an_image_with_two_places_needs_a_choice(tmp_path):
     image = save(tmp_path / "a.nii", np.zeros(SHAPE, np.int16), qform=moved(2), codes=(2, 1))
     part = Geometry((3, 3, 3), moved(4))
     write_label_array(tmp_path / "b.nii", np.ones((3, 3, 3)), part)
-    with pytest.raises(DataError, match="which part is not certain.*`use_form='qform'`"):
+    with pytest.raises(DataError, match=r"which part is not certain.*`use_form='qform'`"):
         read_label(tmp_path / "b.nii", image=(image, read_image(image).source))
     for form, first in (("sform", 4), ("qform", 2)):
         options = ReadOptions(use_form=form)

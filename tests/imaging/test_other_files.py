@@ -213,6 +213,7 @@ def mhd_with(tmp_path, data, **fields):
 
 GZIP = {"space": "LPS", "space directions": np.eye(3), "encoding": "gzip"}
 RAW = voxels().tobytes(order="F")
+PACKED = zlib.compress(RAW)
 
 
 @pytest.mark.parametrize(
@@ -221,11 +222,11 @@ RAW = voxels().tobytes(order="F")
         (RAW, {}),
         (voxels().astype(">i2").tobytes(order="F"), {"BinaryDataByteOrderMSB": True}),
         (voxels().astype(">i2").tobytes(order="F"), {"ElementByteOrderMSB": True}),
-        (zlib.compress(RAW), {"CompressedData": True}),
-        (zlib.compress(RAW), {"CompressedData": True, "CompressedDataSize": len(zlib.compress(RAW))}),
+        (PACKED, {"CompressedData": True}),
+        (PACKED, {"CompressedData": True, "CompressedDataSize": len(PACKED)}),
         (b"header " + RAW, {"HeaderSize": 7}),
         (b"any header" + RAW, {"HeaderSize": -1}),
-        (RAW, {"DistanceUnits": "mm"}),
+        (RAW, {"DistanceUnits": "mm", "0008|0060": "MR", "Comment": "a = b"}),
     ],
     ids=["plain", "big-endian", "big-endian, old", "zlib", "zlib with size", "skip", "end", "mm"],
 )  # fmt: skip
@@ -284,7 +285,7 @@ def test_a_cut_metaimage_is_called_so_and_nothing_else_is_printed(tmp_path, capf
 # --- headers that are broken
 
 
-@pytest.mark.parametrize("value", [1e30, 3e38, 1e7])
+@pytest.mark.parametrize("value", [1e30, 3e38, 1e7, 1e-9])
 @pytest.mark.parametrize("where", ["spacing", "origin"])
 def test_a_header_near_infinity_is_broken(tmp_path, value, where):
     if where == "origin" and value < 1e9:
@@ -296,6 +297,28 @@ def test_a_header_near_infinity_is_broken(tmp_path, value, where):
         qform_code=0,
     )  # fmt: skip
     assert refusal(path).startswith("no scan has a spacing of")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"DimSize": "4 5"}, "has DimSize '4 5', expected 3 numbers"),
+        ({"DimSize": "4 5 nan"}, "has DimSize '4 5 nan', expected 3 numbers"),
+        ({"DimSize": "4 5 -6"}, "expected positive numbers"),
+        ({"DimSize": ""}, "lacks 'DimSize'"),
+        ({"NDims": "three"}, "has NDims 'three', expected a number"),
+        ({"ElementSpacing": "1 1 wide"}, "has ElementSpacing '1 1 wide', expected 3 numbers"),
+        ({"TransformMatrix": "1 0 0"}, "has TransformMatrix '1 0 0', expected 9 numbers"),
+        ({"ElementType": "MET_STRING"}, "has voxels of type MET_STRING"),
+        ({"ElementType": ""}, "lacks 'ElementType'"),
+        ({"ObjectType": "Tube"}, "holds a MetaImage 'Tube', expected an Image"),
+        ({"ElementNumberOfChannels": 3}, "has 3 values per voxel, expected 1"),
+        ({"DimSize": "400000 500000 600000"}, "is truncated: 240 bytes of voxels, expected"),
+    ],
+)
+def test_a_broken_metaimage_header_is_named_and_nothing_printed(tmp_path, capfd, fields, message):
+    assert message in refusal(mha_with(tmp_path / "a.mha", **fields))
+    assert capfd.readouterr().err == ""
 
 
 def test_real_files_that_were_refused(shared_cases, capfd):

@@ -19,9 +19,9 @@ FOLDERS = sorted({path.parent for path in FILES})
 
 
 def facts(volume):
-    """Shape, affine (4, 4), spacing, values as stored, and kind of number."""
+    """Shape, spacing, and values as stored."""
     stored = volume.stored[0]
-    return stored.shape, volume.source.affine, volume.source.spacing, stored
+    return stored.shape, volume.source.spacing, stored
 
 
 def by_nibabel(path):
@@ -54,7 +54,7 @@ def differences(path):
         volume = read_image(path)
     except Exception as error:
         return [f"{path}: {error}"]
-    shape, affine, spacing, values = facts(volume)
+    shape, spacing, values = facts(volume)
     found = []
     readers = {"SimpleITK": by_simpleitk}
     if path.suffix == ".nrrd":

@@ -153,5 +153,5 @@ def test_real_segmentation_is_read_by_its_names(shared_cases):
     for value, name in enumerate(reversed(names), 1):
         number = int(header[f"Segment{names.index(name)}_LabelValue"])
         np.testing.assert_array_equal(stored(label) == value, array == number)
-    with pytest.raises(DataError, match="a segment 'tissue' .value 7."):
+    with pytest.raises(DataError, match=r"a segment 'tissue' \(value 7\)"):
         read_label(path, names=dict(enumerate(names[:-1], 1)))

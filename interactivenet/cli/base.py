@@ -253,6 +253,16 @@ def max_gb_option(function: Function) -> Function:
     )(function)  # fmt: skip
 
 
+def use_form_option(function: Function) -> Function:
+    """Add ``--use-form``."""
+    return click.option(
+        "--use-form",
+        type=click.Choice(["sform", "qform"]),
+        help="Position that counts where a NIfTI header has two that differ, or none: sform, as"
+        " nibabel reads it, or qform, as ITK and 3D Slicer do.",
+    )(function)
+
+
 def required(value: str | None, option: str) -> str:
     """Return the value, or raise click's error for a missing option."""
     if not value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -14,6 +14,7 @@ from interactivenet.cli.base import (
     raw_option,
     required,
     task_option,
+    use_form_option,
 )
 from interactivenet.cli.folders import DataPath
 
@@ -32,6 +33,7 @@ _LABEL_HELP = (
 )  # fmt: skip
 @click.option("-l", "--label", "labels", multiple=True, metavar="NAME", help=_LABEL_HELP)
 @click.option("--subtypes", is_flag=True, help="Read each case's subtype from subtypes.json.")
+@use_form_option
 @raw_option.with_access("writes")
 @jobs_option
 @max_gb_option
@@ -43,6 +45,7 @@ def dataset(
     modalities: tuple[str, ...],
     labels: tuple[str, ...],
     subtypes: bool,
+    use_form: Literal["sform", "qform"] | None,
     raw: Path | None,
     jobs: int | None,
 ) -> None:
@@ -64,6 +67,7 @@ def dataset(
         modalities=modalities,
         labels=LabelNames.parse(labels),
         subtypes=subtypes,
+        use_form=use_form,
         roots=Roots.choose(raw=raw),
         jobs=jobs,
         reporter=Terminal(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -16,6 +16,7 @@ from interactivenet.cli.base import (
     raw_option,
     results_option,
     task_option,
+    use_form_option,
 )
 from interactivenet.cli.folders import Access, DataPath, only_with
 from interactivenet.cli.network_options import network_options
@@ -70,6 +71,7 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
               help="Distance within which surfaces agree, in mm, for the NSD.")  # fmt: skip
 @click.option("--pictures/--no-pictures", default=True, show_default=True,
               help="Draw the worst object of every case that has an image.")  # fmt: skip
+@use_form_option
 @jobs_option
 @click.option("--robustness", is_flag=True,
               help="The old spelling of 'interactivenet robustness'.")  # fmt: skip
@@ -97,6 +99,7 @@ def evaluate(
     names: tuple[str, ...],
     tolerance_mm: float,
     pictures: bool,
+    use_form: Literal["sform", "qform"] | None,
     jobs: int | None,
     robustness: bool,
     repeats: int,
@@ -141,6 +144,7 @@ def evaluate(
         names=LabelNames.parse(names).names,
         tolerance_mm=tolerance_mm,
         pictures=pictures,
+        use_form=use_form,
         jobs=jobs,
         reporter=Terminal(),
     )

@@ -16,6 +16,7 @@ from interactivenet.cli.base import (
     required,
     results_option,
     task_option,
+    use_form_option,
 )
 from interactivenet.cli.folders import Access, DataPath
 from interactivenet.cli.network_options import network_options
@@ -57,6 +58,7 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
 @click.option("--name-by", type=click.Choice(["folder", "patient", "study", "series"]),
               default="folder", show_default=True,
               help="Name DICOM cases by their folder, or by the IDs in their headers.")  # fmt: skip
+@use_form_option
 @network_options
 @click.option("--overwrite", is_flag=True, help="Redo finished work.")
 @processed_option.with_access("ignores")  # a deployed model needs nothing of its task
@@ -78,6 +80,7 @@ def infer(
     any_points: bool,
     series: str,
     name_by: Literal["folder", "patient", "study", "series"],
+    use_form: Literal["sform", "qform"] | None,
     overwrite: bool,
     processed: Path | None,
     results: Path | None,
@@ -110,6 +113,7 @@ def infer(
         any_points=any_points,
         series=series,
         name_by=name_by,
+        use_form=use_form,
         options=options,
         overwrite=overwrite,
         roots=Roots.choose(processed=processed, results=results),

@@ -12,6 +12,7 @@ from interactivenet.cli.base import (
     max_gb_option,
     raw_option,
     task_option,
+    use_form_option,
 )
 from interactivenet.cli.folders import DataPath, only_with
 
@@ -41,6 +42,7 @@ def prompts() -> None:
     help="SOURCE (.json) holds voxel indices, not LPS mm, as autoPET's clicks do.",
 )
 @click.option("--voxels-out", is_flag=True, help="Write voxel indices to TARGET (.json).")
+@use_form_option
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
 @raw_option.with_access(only_with("task"))
 def convert(

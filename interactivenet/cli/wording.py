@@ -37,6 +37,8 @@ _ALIASES = {"voxels": "voxels_in", "kernel": "encoding"}
 #: where an option is looked for that the running command lacks; `evaluate` before `plan`, since
 #: what lacks `jobs` (test, infer) measures cases as `evaluate` does
 _OTHERS = ("train", "evaluate", "plan", "simulate", "convert_prompts", "infer")
+#: parameters whose option belongs to one command first of all, where the running one lacks it
+_HOMES = {"use_form": "check_dataset"}
 #: so many functions that a text calls are looked at; ours call one or two
 _CALLED = 4
 _PROGRAM = "interactivenet"
@@ -118,7 +120,8 @@ def _option_elsewhere(
 
     called: the functions that the text calls; nothing is said where it is an option of theirs.
     """
-    for name in (*called, *_OTHERS):
+    home = (_HOMES[parameter],) if parameter in _HOMES else ()
+    for name in (*called, *home, *_OTHERS):
         command = _command(name, ctx)
         option = _option(command, parameter) if command else None
         if option is not None:

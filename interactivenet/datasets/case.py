@@ -8,7 +8,7 @@ from functools import cached_property
 
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, naming
-from interactivenet.imaging.io import check_same_lattice, read_channels, read_label, short_names
+from interactivenet.imaging.io import read_channels, read_label, short_names
 from interactivenet.imaging.volume import Volume
 from interactivenet.prompts.arrangement import check_inside
 from interactivenet.prompts.io import read_prompts
@@ -58,16 +58,20 @@ def read_scan(case: Case, modalities: int, labels: LabelNames | None = None) -> 
     if len(case.images) != modalities:
         raise DataError(f"{case.name}: has {len(case.images)} images, expected {modalities}")
     image = read_channels(case.images, case.reading)
-    label = read_label(case.label, case.reading) if case.label else None
-    if label and case.label:
-        check_same_lattice(case.label, label.source, case.images[0], image.source)
+    grid = (case.images[0], image.source)
+    label: Volume | None = None
+    if case.label:
+        names = labels.names if labels else None
+        label = read_label(case.label, case.reading, names=names, image=grid)
     prompts: tuple[Prompt, ...] = ()
     if case.interaction:
-        grid = (case.images[0], image.source)
         files = case.all_interactions
         prompts = tuple(
-            read_prompts(files if len(files) > 1 else case.interaction, labels, image=grid)
-        )
+            read_prompts(
+                files if len(files) > 1 else case.interaction, labels, image=grid,
+                options=case.reading,
+            )
+        )  # fmt: skip
         with naming(case.interaction if len(files) == 1 else case.name):
             for prompt in prompts:
                 check_inside(prompt, image.source)

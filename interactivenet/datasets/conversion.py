@@ -14,6 +14,7 @@ from interactivenet.datasets.file_matching import stems
 from interactivenet.datasets.placing import place, remove_tree
 from interactivenet.datasets.sources import Source, SourceCase
 from interactivenet.errors import DataError, RequestError, describe_failure, naming
+from interactivenet.imaging.image_files import files_of
 from interactivenet.imaging.io import (
     READABLE,
     read_image,
@@ -130,15 +131,14 @@ def _import_label(case: SourceCase, label: Path, folder: Path, copy: bool, merge
 
 def _has_parts(path: Path) -> bool:
     """Whether the voxels are in another file, which would be lost under a new name."""
-    suffix = suffix_of(path)
-    if suffix != ".nrrd":
-        return suffix == ".mhd"
+    if path.is_dir():
+        return False
     try:
-        with open_regular(path) as file:
-            header = file.read(65536).partition(b"\n\n")[0].lower()
+        with open_regular(path):  # the system's own reason, where it may not be read
+            pass
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return b"\ndata file:" in header or b"\ndatafile:" in header
+    return suffix_of(path) in (".mhd", ".nhdr", ".hdr") or len(files_of(path)) > 1
 
 
 def _split(case: SourceCase, folder: Path, modalities: int) -> None:

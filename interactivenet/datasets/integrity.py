@@ -17,7 +17,8 @@ from interactivenet.datasets.task_files import find_cases
 from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.imaging.components import label_counts
 from interactivenet.imaging.geometry import Array, Geometry
-from interactivenet.imaging.io import check_same_lattice, read_image, read_label, short_names
+from interactivenet.imaging.io import AS_IT_IS, ReadOptions, read_image, read_label, short_names
+from interactivenet.imaging.lattice import check_same_lattice
 from interactivenet.prompts.checks import Add, check_prompt
 from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.prompt import LabelNames
@@ -52,6 +53,7 @@ class TaskCheck:
     modalities: tuple[str, ...]
     labels: LabelNames
     use_subtypes: bool = False
+    reading: ReadOptions = AS_IT_IS
 
     def __post_init__(self) -> None:
         kinds = ("images", "labels", "interactions")
@@ -67,7 +69,7 @@ class TaskCheck:
             for name in sorted(in_both)
         ]
         self.cases = [
-            (subset, case)
+            (subset, replace(case, reading=self.reading))
             for subset, matched in subsets.items()
             for case in matched.cases
             if case.name not in in_both
@@ -95,7 +97,10 @@ class TaskCheck:
             tuple(check.case for check in self.checked if check.usable and check.subset == subset)
             for subset in _SUBSETS
         )
-        return Task(self.folder.name, self.folder, self.modalities, self.labels, training, test)
+        return Task(
+            self.folder.name, self.folder, self.modalities, self.labels, training, test,
+            self.reading,
+        )  # fmt: skip
 
     def failures(self) -> dict[str, str]:
         """Return why cases were left out: case -> reasons."""
@@ -162,7 +167,10 @@ class TaskCheck:
             grid = _check_images(case, self.modalities, add)
             label = _check_label(case, grid, self.labels, voxels, add) if case.label else None
             if case.interaction:
-                prompts = read_prompts(case.interaction, self.labels, image=(case.images[0], grid))
+                prompts = read_prompts(
+                    case.interaction, self.labels, image=(case.images[0], grid),
+                    options=case.reading,
+                )  # fmt: skip
                 record = self.simulated.get(f"{subset}/{case.name}", {})
                 settings = record.get("settings", {})
                 margin = not (settings.get("random") or settings.get("centre"))
@@ -184,7 +192,7 @@ def _check_images(case: Case, modalities: Sequence[str], add: Add) -> Geometry:
     first: Geometry | None = None
     tags: list[Mapping[str, str]] = []
     for path, modality in zip(case.images, modalities, strict=True):
-        volume = read_image(path)
+        volume = read_image(path, case.reading)
         if first is None:
             first = volume.source
         else:
@@ -201,8 +209,8 @@ def _check_label(
     case: Case, grid: Geometry, labels: LabelNames, voxels: dict[int, int], add: Add
 ) -> Array:
     assert case.label is not None
-    volume = read_label(case.label)
-    check_same_lattice(case.label, volume.source, case.images[0], grid)
+    image = (case.images[0], grid)
+    volume = read_label(case.label, case.reading, names=labels.names, image=image)
     for note in volume.notes:
         add("warning", f"{case.label.name}: {note}")
     label = np.asarray(volume.array[0])

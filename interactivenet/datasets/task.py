@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.io import AS_IT_IS, ReadOptions
@@ -18,6 +18,8 @@ from interactivenet.system.files import read_json, read_object, remove, write_js
 SIMULATION = "simulation.json"
 #: folders of a task's results
 PREDICTIONS, ENSEMBLE, EVALUATION = "predictions", "ensemble", "evaluation"
+#: key of dataset.json: which position of NIfTI headers counts
+USE_FORM = "use_form"
 _ENTRY_KEYS = {"case", "image", "label", "interaction", "subtype"}
 _NAME = re.compile(r"Task\d{3}_[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -128,7 +130,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Task:
-    """A checked raw task: what dataset.json says."""
+    """A checked raw task: what dataset.json says.
+
+    reading: how its files are read, where there are several ways.
+    """
 
     name: str
     folder: Path
@@ -136,6 +141,7 @@ class Task:
     labels: LabelNames
     training: tuple[Case, ...]
     test: tuple[Case, ...]
+    reading: ReadOptions = AS_IT_IS
 
     @staticmethod
     def load(folder: Path) -> Task:
@@ -150,13 +156,15 @@ class Task:
         try:
             names = content["labels"]
             modality = content["modality"]
+            reading = ReadOptions(read_use_form(folder))
             return Task(
                 folder.name,
                 folder,
                 tuple(str(modality[key]) for key in sorted(modality, key=int)),
                 LabelNames({int(v): str(names[v]) for v in sorted(names, key=int) if int(v)}),
-                tuple(_case(entry, folder) for entry in content["training"]),
-                tuple(_case(entry, folder) for entry in content.get("test", [])),
+                tuple(_case(entry, folder, reading) for entry in content["training"]),
+                tuple(_case(entry, folder, reading) for entry in content.get("test", [])),
+                reading,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"{path}: is not an InteractiveNet dataset.json: {error!r}") from error
@@ -179,7 +187,7 @@ class Task:
 
         training = [entry(case) for case in self.training]
         test = [entry(case) for case in self.test]
-        content = {
+        content: dict[str, Any] = {
             "name": self.name,
             "tensorImageSize": "3D",
             "modality": {str(i): name for i, name in enumerate(self.modalities)},
@@ -189,6 +197,8 @@ class Task:
             "training": training,
             "test": test,
         }
+        if self.reading.use_form:
+            content[USE_FORM] = self.reading.use_form
         path = self.folder / "dataset.json"
         before = read_object(path)
         if before and not has_own_list(self.folder):
@@ -215,6 +225,18 @@ class Task:
 
     def _relative(self, path: Path) -> str:
         return "./" + path.relative_to(self.folder).as_posix()
+
+
+def read_use_form(folder: Path) -> Literal["", "sform", "qform"]:
+    """Return which position of NIfTI headers ``dataset.json`` says to use; '' where it is silent.
+
+    Raises DataError where it says anything else.
+    """
+    path = folder / "dataset.json"
+    form = read_object(path).get(USE_FORM, "")
+    if form not in ("", "sform", "qform"):
+        raise DataError(f"{path}: has {USE_FORM} {form!r}, expected 'sform' or 'qform'")
+    return cast('Literal["", "sform", "qform"]', form)
 
 
 def has_own_list(folder: Path) -> bool:
@@ -264,7 +286,7 @@ def record_failures(folder: Path, stage: str, failures: Mapping[str, str]) -> Pa
     return path
 
 
-def _case(entry: Mapping[str, Any] | str, folder: Path) -> Case:
+def _case(entry: Mapping[str, Any] | str, folder: Path, reading: ReadOptions) -> Case:
     if isinstance(entry, str):  # as the Decathlon lists test images
         entry = {"image": entry}
 
@@ -282,7 +304,9 @@ def _case(entry: Mapping[str, Any] | str, folder: Path) -> Case:
     images = entry["image"] if isinstance(entry["image"], list) else [entry["image"]]
     paths = tuple(inside(image) for image in images)
     name = entry.get("case") or re.sub(r"(_\d{4})?\.[^/]*$", "", paths[0].name)
-    return Case(str(name), paths, optional("label"), optional("interaction"), entry.get("subtype"))
+    return Case(
+        str(name), paths, optional("label"), optional("interaction"), entry.get("subtype"), reading
+    )
 
 
 def read_test_set(roots: Roots, task: str) -> tuple[Case, ...]:

@@ -14,7 +14,8 @@ from interactivenet.errors import RequestError, describe_failure
 from interactivenet.evaluation.matching import Pair
 from interactivenet.evaluation.measures import Row, measure_with_notes, read_maps, worst_first
 from interactivenet.evaluation.statistics import summarise
-from interactivenet.imaging.io import check_same_lattice, read_channels
+from interactivenet.imaging.io import read_channels
+from interactivenet.imaging.lattice import check_same_lattice
 from interactivenet.metric_names import METRIC, TOLERANCE_MM
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.files import remove, write_csv, write_json
@@ -172,7 +173,7 @@ def _draw(drawing: _Drawing) -> str:
 
     pair, row = drawing.pair, drawing.row
     try:
-        image = read_channels(pair.images)
+        image = read_channels(pair.images, pair.reading)
         maps = read_maps(pair, drawing.labels, points=True)
         check_same_lattice(pair.images[0], image.source, pair.label, maps.label.source)
         prediction, label = maps.masks(row["label"], row["prompt"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from interactivenet.datasets.file_matching import SUFFIXED, stems
 from interactivenet.errors import DataError, RequestError
-from interactivenet.imaging.io import READABLE, suffix_of
+from interactivenet.imaging.io import AS_IT_IS, READABLE, ReadOptions, suffix_of
 from interactivenet.prompts.io import PROMPT_SUFFIXES
 from interactivenet.system.files import read_json
 
@@ -22,6 +22,7 @@ class Pair:
     prompts: points, for pictures, and to tell objects of one label apart.
     objects: map whose value is 1 + the prompt's number, where prompts share a label.
     record: what was noted of the objects when they were segmented.
+    reading: how the files are read, where there are several ways.
     """
 
     case: str
@@ -32,6 +33,7 @@ class Pair:
     subtype: str | None = None
     objects: Path | None = None
     record: Path | None = None
+    reading: ReadOptions = AS_IT_IS
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,13 @@ def build_pairs(
     images: Path | None = None,
     prompts: Path | None = None,
     subtypes: Mapping[str, str] | None = None,
+    reading: ReadOptions = AS_IT_IS,
 ) -> Pairs:
     """Match predictions and labels, two folders or two files, by their names without suffix.
 
     images: folder of CASE_0000, CASE_0001 ... or CASE; or the one image of a single case.
-    prompts: folder, or file, of points.  subtypes: case -> subtype.
+    prompts: folder, or file, of points.  subtypes: case -> subtype.  reading: how the files are
+    read, where there are several ways.
     Beside a prediction, CASE.json with 'objects' is its record, and objects/CASE its objects.
 
     Raises RequestError where a path does not exist or nothing matches.
@@ -67,7 +71,8 @@ def build_pairs(
         if path is not None and not path.exists():
             raise RequestError(f"{path} does not exist")
     if predictions.is_file():
-        return _single(predictions, labels, images, prompts, subtypes or {})
+        single = _single(predictions, labels, images, prompts, subtypes or {})
+        return replace(single, pairs=_read_as(single.pairs, reading))
     if labels.is_file():
         raise RequestError(
             f"{labels} is a file, but {predictions} is a folder: expected two files or two folders"
@@ -105,7 +110,11 @@ def build_pairs(
             f"nothing to compare: none of the {len(labelled)} labels in {labels} has the name of"
             f" one of the {len(predicted)} predictions in {predictions}"
         )
-    return Pairs(tuple(pairs), missing, warnings)
+    return Pairs(_read_as(pairs, reading), missing, warnings)
+
+
+def _read_as(pairs: Sequence[Pair], reading: ReadOptions) -> tuple[Pair, ...]:
+    return tuple(replace(pair, reading=reading) for pair in pairs)
 
 
 def read_subtypes(path: Path) -> dict[str, str]:

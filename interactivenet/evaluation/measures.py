@@ -17,7 +17,8 @@ from interactivenet.evaluation.diameters import largest_diameters
 from interactivenet.evaluation.matching import Pair
 from interactivenet.evaluation.metrics import Mask, evaluate_masks
 from interactivenet.imaging.components import bounding_box
-from interactivenet.imaging.io import check_same_lattice, read_label
+from interactivenet.imaging.io import read_label
+from interactivenet.imaging.lattice import on_image
 from interactivenet.imaging.volume import Volume
 from interactivenet.metric_names import TOLERANCE_MM
 from interactivenet.prompts.io import read_prompts
@@ -128,17 +129,22 @@ def measure_object(
 
 def read_maps(pair: Pair, labels: LabelNames | None, *, points: bool = False) -> Maps:
     """Read what is compared; points: the prompts, too, where rows are not per prompt."""
-    label = read_label(pair.label)
-    prediction = read_label(pair.prediction)
-    check_same_lattice(pair.prediction, prediction.source, pair.label, label.source)
+    names = labels.names if labels else None
+    label = read_label(pair.label, pair.reading, names=names)
+    prediction = read_label(pair.prediction, pair.reading, names=names)
+    # of two extents on one lattice the smaller one is filled up with background
+    if label.array.size < prediction.array.size:
+        label = on_image(pair.label, label, pair.prediction, prediction.source)
+    else:
+        prediction = on_image(pair.prediction, prediction, pair.label, label.source)
     per_prompt = pair.objects is not None and pair.prompts is not None
     prompts: tuple[Prompt, ...] = ()
     if pair.prompts is not None and (per_prompt or points):
-        prompts = tuple(read_prompts(pair.prompts, labels, image=(pair.label, label.source)))
+        image = (pair.label, label.source)
+        prompts = tuple(read_prompts(pair.prompts, labels, image=image, options=pair.reading))
     objects = None
     if pair.objects is not None and per_prompt:
-        objects = read_label(pair.objects)
-        check_same_lattice(pair.objects, objects.source, pair.label, label.source)
+        objects = read_label(pair.objects, pair.reading, image=(pair.label, label.source))
         if objects.array.max() > len(prompts):
             raise DataError(
                 f"{pair.objects}: holds object {objects.array.max()}, but {pair.prompts} has only"

@@ -34,7 +34,7 @@ def run_algorithm(inputs: Path, output: Path, model: Path) -> list[Path]:
     from interactivenet.datasets.task import Case
     from interactivenet.grand_challenge.inputs import find_inputs
     from interactivenet.grand_challenge.settings import FILE, AlgorithmSettings
-    from interactivenet.imaging.io import write_label_array
+    from interactivenet.imaging.io import ReadOptions, write_label_array
     from interactivenet.inference.examination import examine
     from interactivenet.inference.predictor import Predictor
     from interactivenet.postprocessing.merging import merge
@@ -51,11 +51,13 @@ def run_algorithm(inputs: Path, output: Path, model: Path) -> list[Path]:
     settings.check(plan)
     _say(f"model: {predictor.model.name}; {predictor.device}, {predictor.precision}")
     files = find_inputs(inputs, plan.modalities, settings)
-    case = read_scan(Case(files.name, files.images), len(plan.modalities))
+    reading = ReadOptions(use_form=settings.use_form)
+    case = read_scan(Case(files.name, files.images, reading=reading), len(plan.modalities))
     try:
         prompts = read_prompts(
             files.points, LabelNames(plan.labels), image=(files.images[0], case.image.source),
             voxels=settings.coordinates == "voxels", names=settings.names,
+            options=reading,
         )  # fmt: skip
     except NoPoints:
         if not settings.any_points:

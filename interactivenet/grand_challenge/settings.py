@@ -33,6 +33,8 @@ class AlgorithmSettings:
         image as stored, autoPET's clicks).
     names: a point's name -> the label that is meant, '' to leave it out; '*' for all other names.
     any_points: whether other than six margin points per object are taken.
+    use_form: which position of a NIfTI header counts where it has two that differ, or none:
+        'sform' or 'qform'; '' refuses points in mm on such an image.
     output: slug of the segmentation; by default the label's name and '-segmentation', or
         'segmentation' for several labels.
     outputs: label's name -> slug, to write one image of 0 and 1 for each label instead.
@@ -44,6 +46,7 @@ class AlgorithmSettings:
     coordinates: Literal["mm", "voxels"] = "mm"
     names: Mapping[str, str] = field(default_factory=dict)
     any_points: bool = False
+    use_form: Literal["", "sform", "qform"] = ""
     output: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
     mirrored: bool = True

@@ -9,6 +9,7 @@ World coordinates are RAS+ millimetres, as in nibabel.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import permutations
@@ -26,8 +27,23 @@ Array = NDArray[Any]
 SAME_GRID_MM = 1e-3
 #: two voxel axes whose directions' cosine exceeds this are not perpendicular: a sheared grid
 MAX_SHEAR = 1e-3
+#: voxels this small or large (mm), or this far away, are a broken header's: no patient has them,
+#: nor has a microscope
+MIN_SPACING_MM, MAX_SPACING_MM, MAX_ORIGIN_MM = 1e-6, 1e6, 1e9
 #: spacing ratio from which the coarsest axis counts as coarse (nnU-Net's rule)
 ANISOTROPY = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Doubt:
+    """Why it is not certain where a grid lies: the file's header places it in two ways.
+
+    reason: in words.  affines: name of each way, as ``use_form`` has it -> (4, 4), stored voxel ->
+    RAS+ mm.
+    """
+
+    reason: str
+    affines: Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +56,8 @@ class Geometry:
             of voxels. It cannot be written to.
         native: Geometry fields of the file that it was read from, in that format's own terms, so
             that writing the same format repeats them bit for bit (owned by ``imaging``).
+        doubt: Where the file places its voxels in two ways, and nobody has said which is meant:
+            points in mm must not be used on such a grid. None where it is certain.
 
     Raises:
         DataError: The shape is not three positive numbers, or the affine is not finite, singular or
@@ -49,6 +67,7 @@ class Geometry:
     shape: tuple[int, int, int]
     affine: NDArray[np.float64]
     native: Any = field(default=None, repr=False)
+    doubt: Doubt | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         shape = tuple(int(n) for n in self.shape)
@@ -59,9 +78,16 @@ class Geometry:
             raise DataError(f"affine must have shape (4, 4), got {affine.shape}")
         if not np.isfinite(affine).all():
             raise DataError("affine has values that are not finite")
-        spacing = np.linalg.norm(affine[:3, :3], axis=0)
+        with np.errstate(over="ignore"):
+            spacing = np.linalg.norm(affine[:3, :3], axis=0)
         if spacing.min() <= 0:
             raise DataError(f"voxel spacing must be positive, got {_numbers(spacing)} mm")
+        plausible = (spacing > MIN_SPACING_MM) & (spacing < MAX_SPACING_MM)
+        if not plausible.all() or np.abs(affine[:3, 3]).max() > MAX_ORIGIN_MM:
+            raise DataError(
+                f"no scan has a spacing of {_numbers(spacing)} mm and its origin at"
+                f" {_numbers(affine[:3, 3])} mm: its header is broken"
+            )
         cosines = np.abs(np.triu((affine[:3, :3] / spacing).T @ (affine[:3, :3] / spacing), 1))
         if cosines.max() > MAX_SHEAR:
             angle = np.degrees(np.arccos(min(1.0, float(cosines.max()))))

@@ -8,7 +8,7 @@ import numpy as np
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.geometry import Array, Geometry
-from interactivenet.imaging.io import check_finite, label_type
+from interactivenet.imaging.io import AS_IT_IS, ReadOptions, check_finite, label_type
 from interactivenet.imaging.volume import Volume
 
 if TYPE_CHECKING:
@@ -16,17 +16,18 @@ if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
 
 
-def as_volume(image: Any) -> Volume:
+def as_volume(image: Any, options: ReadOptions = AS_IT_IS) -> Volume:
     """View a nibabel or SimpleITK image, or a Volume, as a Volume (1, X, Y, Z) along RAS+.
 
-    The stored grid is the image's own, exactly. Raises DataError where the image is not a whole,
+    The stored grid is the image's own, exactly; of a NIfTI header that has two positions, the one
+    that the options ask for. Raises DataError where the image is not a whole,
     finite, orthogonal 3D volume of one value per voxel; RequestError for anything else than an
     image.
     """
     if isinstance(image, Volume):
         return image
     if hasattr(image, "dataobj") and hasattr(image, "affine"):
-        return _from_nibabel(image)
+        return _from_nibabel(image, options)
     if type(image).__module__.partition(".")[0] == "SimpleITK":
         return _from_sitk(image)
     if isinstance(image, np.ndarray):
@@ -44,15 +45,18 @@ def label_to_nibabel(label: Array, source: Geometry) -> Nifti1Image:
     """Make a NIfTI image, on a stored grid, of a label map (X, Y, Z) along RAS+."""
     import nibabel
 
-    from interactivenet.imaging.nifti import _header_like
+    from interactivenet.imaging.nifti_geometry import header_like
 
-    header = _header_like(source)
+    header = header_like(source)
     stored = np.asfortranarray(source.from_ras(label).astype(label_type(label)))
     header.set_data_dtype(stored.dtype)
     two = isinstance(header, nibabel.Nifti2Header)
-    return (nibabel.Nifti2Image if two else nibabel.Nifti1Image)(
-        stored, np.array(source.affine), header
-    )
+    # a header that nibabel would place elsewhere, as its qform was meant, stays as it is
+    affine = np.array(source.affine)
+    if isinstance(source.native, nibabel.Nifti1Header):
+        best = header.get_best_affine()
+        affine = affine if np.allclose(best, affine, rtol=1e-5, atol=1e-4) else best
+    return (nibabel.Nifti2Image if two else nibabel.Nifti1Image)(stored, affine, header)
 
 
 def label_to_sitk(label: Array, source: Geometry) -> SimpleITK.Image:
@@ -62,10 +66,10 @@ def label_to_sitk(label: Array, source: Geometry) -> SimpleITK.Image:
     return make_itk_image(source.from_ras(label).astype(label_type(label)), source)
 
 
-def _from_nibabel(image: Any) -> Volume:
+def _from_nibabel(image: Any, options: ReadOptions) -> Volume:
     from nibabel.nifti1 import Nifti1Header
 
-    from interactivenet.imaging.nifti import _geometry
+    from interactivenet.imaging.nifti_geometry import read_geometry
 
     header, affine = image.header, image.affine
     notes: tuple[str, ...] = ()
@@ -78,11 +82,16 @@ def _from_nibabel(image: Any) -> Volume:
         )
     source = None
     if isinstance(header, Nifti1Header):
-        source, notes = _geometry(header, 3)
+        source, notes = read_geometry(header, 3)
     if affine is not None and (source is None or not np.array_equal(source.affine, affine)):
         # as it is in memory, in double precision; the header only where it says the same
         near = source is not None and np.allclose(source.affine, affine, rtol=1e-5, atol=1e-4)
-        source = Geometry(shape, affine, native=source.native if near and source else None)
+        said = source if near else None
+        source = Geometry(
+            shape, affine, native=said and said.native, doubt=said.doubt if said else None
+        )
+    if source is not None and source.doubt and options.use_form:
+        source, notes = read_geometry(header, 3, options.use_form)
     if source is None:
         raise DataError("has no affine, expected (4, 4): where its voxels lie is unknown")
     array = np.asanyarray(image.dataobj)

@@ -9,16 +9,21 @@ from typing import Literal
 
 import numpy as np
 
-from interactivenet.errors import DataError, naming
+from interactivenet.errors import DataError, RequestError, naming
 from interactivenet.imaging.geometry import Array, Geometry
+from interactivenet.imaging.lattice import check_same_lattice, on_image
 from interactivenet.imaging.size_limits import check_data_files, size_limit
 from interactivenet.imaging.volume import Volume
 from interactivenet.system.files import check_regular_members, open_regular
 from interactivenet.system.native_output import silent_libraries
 
-READABLE = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")
+READABLE = (
+    ".nii.gz", ".nii", ".mha", ".mhd", ".seg.nrrd", ".nrrd", ".nhdr", ".mgz", ".mgh", ".hdr",
+)  # fmt: skip
 #: label maps are 32-bit at most
 MAX_LABEL = 2**32 - 1
+#: label values this close to a whole number, of their size and at most, are off by rounding
+_ROUNDING, _MOST_ROUNDING = 1e-3, 0.1
 WRITABLE = (".nii.gz", ".nii", ".mha", ".nrrd")
 
 
@@ -36,6 +41,15 @@ class ReadOptions:
     series: str = ""
     max_gb: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.use_form not in ("", "sform", "qform"):
+            raise RequestError(field="use_form", value=self.use_form, expected="'sform' or 'qform'")
+
+    def as_json(self) -> dict[str, str]:
+        """Return what was chosen as JSON data; nothing where nothing was."""
+        chosen = {"use_form": self.use_form, "series": self.series}
+        return {name: value for name, value in chosen.items() if value}
+
 
 AS_IT_IS = ReadOptions()
 
@@ -50,9 +64,9 @@ def read_image(path: Path | str, options: ReadOptions = AS_IT_IS) -> Volume:
     """Read one image.
 
     Args:
-        path: a NIfTI (.nii, .nii.gz), MetaImage (.mha, .mhd) or NRRD (.nrrd) file, the folder of a
-            DICOM series, or of studies with one series that is a volume, or a multi-frame DICOM
-            file.
+        path: a NIfTI (.nii, .nii.gz, .hdr with .img), MetaImage (.mha, .mhd), NRRD (.nrrd, .nhdr)
+            or FreeSurfer (.mgz, .mgh) file, the folder of a DICOM series, or of studies with one
+            series that is a volume, or a multi-frame DICOM file.
         options: which of several ways to read it.
 
     Returns:
@@ -109,41 +123,48 @@ def short_names(paths: Sequence[Path]) -> tuple[str, ...]:
     return names if len(set(names)) == len(names) else tuple(str(path) for path in paths)
 
 
-def read_label(path: Path | str, options: ReadOptions = AS_IT_IS) -> Volume:
+def read_label(
+    path: Path | str,
+    options: ReadOptions = AS_IT_IS,
+    *,
+    names: Mapping[int, str] | None = None,
+    image: tuple[Path, Geometry] | None = None,
+) -> Volume:
     """Read a label map: whole numbers from 0, where 0 is the background.
 
     Args:
-        path: a file of any format that :func:`read_image` reads.
+        path: a file of any format that :func:`read_image` reads, or a segmentation that 3D Slicer
+            has saved (.seg.nrrd), of one or several layers.
         options: which of several ways to read it.
+        names: label values and their names, which the names of Slicer's segments are matched with;
+            a segment that has none of them keeps its value.
+        image: path and stored grid of the image that it belongs to. A label map of another extent
+            on the same lattice, as Slicer cuts them, is brought onto it.
 
     Returns:
         The label map with its voxels as (1, X, Y, Z) along RAS+, in the smallest unsigned type
-        that holds them. A file of floating-point numbers is accepted where all are whole, and
-        its ``notes`` say so.
+        that holds them. A file of floating-point numbers is accepted where all are whole but for
+        rounding; its ``notes`` say so, and what else was done to it.
 
     Raises:
-        DataError: the file, which is named, cannot be read, or holds values that are negative,
-            not whole or above 2^32 - 1.
+        DataError: the file, which is named, cannot be read, holds values that are negative, not
+            whole or above 2^32 - 1, or segments that are none of ``names``; or it does not lie on
+            the lattice of ``image``, or not within it.
     """
     path = Path(path)
-    volume = read_image(path, options)
+    volume = _read_segmentation(path, names) or read_image(path, options)
     array, notes = volume.array, volume.notes
     with naming(path):
         if array.dtype.kind == "f":
-            whole = np.rint(array)
-            if not np.array_equal(whole, array):
-                fraction = array[whole != array].ravel()[0]
-                raise DataError(
-                    f"holds label values that are not whole numbers, such as {fraction:g}"
-                )
-            notes = (*notes, f"labels are stored as {array.dtype}, read as whole numbers")
-            array = whole
+            array, note = _rounded(array)
+            notes = (*notes, note)
         if array.size and array.min() < 0:
             raise DataError(f"holds the negative label value {array.min():g}, expected 0 or more")
         if array.size and array.max() > MAX_LABEL:
             raise DataError(f"holds the label value {array.max():g}, expected at most {MAX_LABEL}")
         stored = volume.source.from_ras(array.astype(label_type(array)))
-        return Volume.from_stored(stored, volume.source, notes=notes)
+        label = Volume.from_stored(stored, volume.source, notes=notes)
+    return on_image(path, label, *image) if image else label
 
 
 def write_volume(path: Path | str, array: Array, grid: Geometry) -> None:
@@ -159,10 +180,14 @@ def write_volume(path: Path | str, array: Array, grid: Geometry) -> None:
         from interactivenet.imaging.nifti import write_nifti
 
         write_nifti(path, stored, grid)
-    elif suffix:
-        from interactivenet.imaging.itk import write_itk
+    elif suffix == ".mha":
+        from interactivenet.imaging.metaimage import write_metaimage
 
-        write_itk(path, stored, grid)
+        write_metaimage(path, stored, grid)
+    elif suffix == ".nrrd":
+        from interactivenet.imaging.nrrd import write_nrrd
+
+        write_nrrd(path, stored, grid)
     else:
         raise DataError(
             f"{path}: cannot be written in this format: expected one of {', '.join(WRITABLE)}"
@@ -213,10 +238,38 @@ def check_finite(array: Array) -> None:
         raise DataError(f"has {count} voxels that are NaN or infinite, expected none")
 
 
-def check_same_lattice(path: Path, grid: Geometry, reference: Path, expected: Geometry) -> None:
-    """Raise DataError, with both geometries, where two files do not share one voxel grid."""
-    if not grid.is_same_lattice(expected):
-        raise DataError(f"{path}: grid differs: {grid}; expected that of {reference}: {expected}")
+def _rounded(array: Array) -> tuple[Array, str]:
+    """Return label values that were stored as fractions, whole; and a note.
+
+    Programs scale them by 1.00002, or store 0.9999999: that is rounding, and 0.5 is not.
+    """
+    whole = np.rint(array)
+    off = np.abs(whole - array)
+    if off.max(initial=0) > 0:
+        wrong = off > np.minimum(_MOST_ROUNDING, _ROUNDING * np.maximum(1, np.abs(whole)))
+        if wrong.any():
+            raise DataError(
+                f"holds label values that are not whole numbers, such as {array[wrong][0]:g}"
+            )
+    by = f", off by up to {off.max():.2g}" if off.any() else ""
+    return whole, f"labels are stored as {array.dtype}{by}, read as whole numbers"
+
+
+def _read_segmentation(path: Path, names: Mapping[int, str] | None) -> Volume | None:
+    """Read a segmentation of 3D Slicer's as a label map; None where it is another file."""
+    if suffix_of(path) not in (".nrrd", ".seg.nrrd", ".nhdr") or not path.is_file():
+        return None
+    from interactivenet.imaging.slicer_segmentation import read_segmentation, read_segments
+
+    with naming(path):
+        try:
+            segments = read_segments(path)
+            if not segments:
+                return None
+            array, geometry, notes = read_segmentation(path, segments, names)
+        except OSError as error:
+            raise DataError(f"cannot be read: {error.strerror or error}") from error
+    return Volume.from_stored(array, geometry, notes=notes)
 
 
 def _read_stored(
@@ -232,16 +285,26 @@ def _read_stored(
         if not path.exists():
             raise DataError("does not exist")
         suffix = suffix_of(path)
-        if suffix in (".nii", ".nii.gz"):
+        if suffix in (".nii", ".nii.gz", ".hdr"):
             from interactivenet.imaging.nifti import read_nifti
 
-            return *read_nifti(path), {}
-        if suffix:
-            from interactivenet.imaging.itk import read_itk
+            return *read_nifti(path, use_form=options.use_form), {}
+        if suffix in (".mha", ".mhd"):
+            from interactivenet.imaging.metaimage import read_metaimage
 
             check_data_files(path)
-            with silent_libraries():
-                return *read_itk(path), {}
+            return *read_metaimage(path), {}
+        if suffix in (".mgz", ".mgh"):
+            from interactivenet.imaging.freesurfer import read_mgh
+
+            return *read_mgh(path), {}
+        if suffix:
+            from interactivenet.imaging.nrrd import read_nrrd
+
+            check_data_files(path)
+            return *read_nrrd(path), {}
+        if path.suffix.lower() == ".img":
+            raise DataError("holds the voxels of a .hdr file: expected the .hdr file")
         if path.suffix.lower() == ".dcm" or _is_dicom(path):
             from interactivenet.imaging.dicom import read_dicom
 

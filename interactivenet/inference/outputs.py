@@ -14,12 +14,13 @@ from typing import Any
 from interactivenet import __version__
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
+from interactivenet.imaging.image_files import files_of
 from interactivenet.imaging.io import AS_IT_IS, ReadOptions, write_label_array
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import PromptProbability, Segmentation
 from interactivenet.postprocessing.probabilities import write_probabilities
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
-from interactivenet.system.files import files_of, read_object, remove, sha256, write_json
+from interactivenet.system.files import read_object, remove, sha256, write_json
 
 #: folder of the maps that tell objects of one label apart
 OBJECTS = "objects"
@@ -134,7 +135,7 @@ def case_key(
     inputs: as of :func:`input_hashes`.  options: as of ``InferenceOptions.as_json``.
     reading: how the files are read, noted where it is not as they are.
     """
-    asked = {} if reading == AS_IT_IS else {"reading": asdict(reading)}
+    asked = {"reading": reading.as_json()} if reading.as_json() else {}
     weights = dict(zip(model.folds, model.digests, strict=True))
     calibration = model.calibration(bool(options["mirrored"]))
     return CacheKey(

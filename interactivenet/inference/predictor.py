@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from torch import Tensor
 from interactivenet.datasets.case import Scan, read_scan
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
+from interactivenet.imaging.io import ReadOptions
 from interactivenet.inference.examination import Examination, examine
 from interactivenet.inference.options import Device, InferenceOptions, Precision, Restore
 from interactivenet.inference.requirements import check_model
@@ -130,7 +131,12 @@ class Predictor:
         self._batch = batch or _batch_size(self.plan, self.device)
 
     def segment(
-        self, image: ImageLike, points: PointsLike | None = None, *, series: str = ""
+        self,
+        image: ImageLike,
+        points: PointsLike | None = None,
+        *,
+        series: str = "",
+        use_form: Literal["sform", "qform"] | None = None,
     ) -> Segmentation:
         """Segment the objects that points mark in an image.
 
@@ -147,6 +153,7 @@ class Predictor:
                 :meth:`Session.segment`.
             series: Number, UID or description of the DICOM series to read, where a folder has
                 several.
+            use_form: As for :meth:`open`.
 
         Returns:
             The label map on the grid of the image, and what is known of each object.
@@ -155,14 +162,24 @@ class Predictor:
             DataError: A file or an image cannot be used, or a point lies outside the image.
             RequestError: What is given is not an image, or not points.
         """
-        return self.open(image, series=series).segment(points)
+        return self.open(image, series=series, use_form=use_form).segment(points)
 
-    def open(self, image: ImageLike, *, series: str = "") -> Session:
+    def open(
+        self,
+        image: ImageLike,
+        *,
+        series: str = "",
+        use_form: Literal["sform", "qform"] | None = None,
+    ) -> Session:
         """Read an image once, to prompt it many times.
 
         Args:
             image: As for :meth:`segment`.
-            series: The same.
+            series: Number, UID or description of the DICOM series to read, where a folder has
+                several.
+            use_form: Which position of a NIfTI header counts, where it has two that differ, or
+                none: 'sform' (as nibabel reads it) or 'qform' (as ITK and 3D Slicer do). Without
+                it, points in mm are refused on such an image.
 
         Returns:
             The session; ``session.segment(points)`` segments.
@@ -171,7 +188,7 @@ class Predictor:
             DataError: A file or an image cannot be used.
             RequestError: What is given is not an image.
         """
-        return Session(self, image, series)
+        return Session(self, image, ReadOptions(use_form=use_form or "", series=series))
 
     def read(self, case: Case) -> Scan:
         """Read a case; raises DataError, naming the file, where one cannot be used."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from interactivenet.planning.plan import Plan
 from interactivenet.postprocessing.merging import Segmentation, average
 from interactivenet.prompts.arrangement import check_inside
 from interactivenet.prompts.io import read_prompts
+from interactivenet.prompts.placement import check_certain
 from interactivenet.prompts.prompt import LabelNames, Prompt
 
 if TYPE_CHECKING:
@@ -62,9 +64,12 @@ class Session:
         >>> result = session.segment(points_mm)  # doctest: +SKIP
     """
 
-    def __init__(self, predictor: Predictor, image: ImageLike, series: str = "") -> None:
+    def __init__(
+        self, predictor: Predictor, image: ImageLike, reading: ReadOptions = AS_IT_IS
+    ) -> None:
         self.predictor = predictor
-        self.scan, self._path = open_scan(image, predictor.plan, ReadOptions(series=series))
+        self._reading = reading
+        self.scan, self._path = open_scan(image, predictor.plan, reading)
 
     def segment(self, points: PointsLike | None = None) -> Segmentation:
         """Segment the objects that points mark.
@@ -82,14 +87,15 @@ class Session:
             several prompts claim belongs to the one with the highest probability.
 
         Raises:
-            DataError: A point lies outside the image (it is named), a file cannot be
-                read, or there are no points.
+            DataError: A point lies outside the image (it is named), a file cannot be read, there
+                are no points, or they are in mm and the image's header has two positions
+                (``use_form`` of :meth:`Predictor.open` says which is meant).
             RequestError: The points are of another shape, or do not say of which label they are,
                 or are of one that the model does not have.
         """
         prompts = self.scan.prompts
         if points is not None:
-            prompts = as_prompts(points, self.predictor.plan, self.scan, self._path)
+            prompts = as_prompts(points, self.predictor.plan, self.scan, self._path, self._reading)
         with naming(self.scan.name):
             for prompt in prompts:
                 check_inside(prompt, self.scan.image.source)
@@ -101,11 +107,12 @@ class Session:
 def open_scan(image: ImageLike, plan: Plan, reading: ReadOptions = AS_IT_IS) -> tuple[Scan, Path]:
     """Read an image of any kind; return it and the path that messages call it by.
 
-    reading: how files are read; a ``Case`` says so itself.
+    reading: how, where there are several ways; a ``Case`` has its own.
     Raises DataError, naming the image, where it cannot be used or is not of the plan's modalities.
     """
     labels = LabelNames(plan.labels)
     if isinstance(image, Case):
+        image = image if reading == AS_IT_IS else replace(image, reading=reading)
         return read_scan(image, len(plan.modalities), labels), image.images[0]
     if isinstance(image, Scan):
         scan, path = image, Path(image.name)
@@ -134,14 +141,17 @@ def open_scan(image: ImageLike, plan: Plan, reading: ReadOptions = AS_IT_IS) -> 
     return scan, path
 
 
-def as_prompts(points: PointsLike, plan: Plan, scan: Scan, path: Path) -> tuple[Prompt, ...]:
+def as_prompts(
+    points: PointsLike, plan: Plan, scan: Scan, path: Path, reading: ReadOptions = AS_IT_IS
+) -> tuple[Prompt, ...]:
     """Turn points of any kind, see :meth:`Session.segment`, into prompts.
 
-    path: of the scan, for messages.
+    path: of the scan, for messages.  reading: how a mask is read.
     """
     labels = LabelNames(plan.labels)
+    grid = (path, scan.image.source)
     if isinstance(points, str | PathLike):
-        return tuple(read_prompts(Path(points), labels, image=(path, scan.image.source)))
+        return tuple(read_prompts(Path(points), labels, image=grid, options=reading))
     given: Sequence[Any] = points if isinstance(points, list | tuple) else [points]
     prompts = tuple(each for each in given if isinstance(each, Prompt))
     if len(prompts) == len(given):
@@ -151,6 +161,7 @@ def as_prompts(points: PointsLike, plan: Plan, scan: Scan, path: Path) -> tuple[
                     f"a prompt has label {prompt.label}", field="points",
                     expected=f"a label of the model ({labels})",
                 )  # fmt: skip
+            check_certain(prompt.points, grid)
         return prompts
     try:
         positions = np.asarray(points, dtype=np.float64)
@@ -168,6 +179,7 @@ def as_prompts(points: PointsLike, plan: Plan, scan: Scan, path: Path) -> tuple[
             f"the model has several labels ({labels})", field="points",
             remedy="give the label of the points: `Prompt(label, points)`",
         )  # fmt: skip
+    check_certain(positions, grid)
     ((label, name),) = plan.labels.items()
     return (Prompt(label, positions, name),)
 
@@ -176,4 +188,4 @@ def _read(image: Any, path: Path, reading: ReadOptions) -> Volume:
     if isinstance(image, str | PathLike):
         return read_image(path, reading)
     with naming(path):
-        return as_volume(image)
+        return as_volume(image, reading)

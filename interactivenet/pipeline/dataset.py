@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from interactivenet.datasets.conversion import RECORD, import_cases
 from interactivenet.datasets.findings import Finding
@@ -13,8 +14,16 @@ from interactivenet.datasets.formats import find_source, some_of
 from interactivenet.datasets.integrity import TaskCheck
 from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
 from interactivenet.datasets.sources import Source
-from interactivenet.datasets.task import Roots, Task, check_task_name, record_failures, set_aside
+from interactivenet.datasets.task import (
+    Roots,
+    Task,
+    check_task_name,
+    read_use_form,
+    record_failures,
+    set_aside,
+)
 from interactivenet.errors import RequestError
+from interactivenet.imaging.io import ReadOptions
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.files import read_object
@@ -42,6 +51,7 @@ def check_dataset(
     modalities: Sequence[str] = (),
     labels: LabelNames | None = None,
     subtypes: bool = False,
+    use_form: Literal["sform", "qform"] | None = None,
     roots: Roots | None = None,
     jobs: int | None = None,
     reporter: Reporter = SILENT,
@@ -58,6 +68,10 @@ def check_dataset(
         labels: Names of the label values; by default as for the modalities.
         subtypes: Read each case's subtype from ``subtypes.json``, as is done where the
             ``dataset.json`` that is there already has subtypes.
+        use_form: Which position of NIfTI headers counts, where they have two that differ, or none:
+            'sform' (as nibabel reads them) or 'qform' (as ITK and 3D Slicer do), for all stages;
+            by default as ``dataset.json`` says already. Where it does not, a case with such an
+            image and points in mm is left out.
         roots: Folders of the tasks; by default those of the environment variables.
         jobs: Threads; by default one for each available core.
         reporter: Receives the progress and the findings.
@@ -85,7 +99,12 @@ def check_dataset(
     twice = [name for name, count in Counter(modalities).items() if count > 1]
     if twice:
         raise RequestError(f"'{twice[0]}' is given twice", field="modalities")
-    return _check(folder, modalities, names, jobs, reporter, subtypes=subtypes)
+    form = use_form or read_use_form(folder)
+    if form:
+        reporter.say(f"where a NIfTI header has two positions, or none, its {form} counts")
+    return _check(
+        folder, modalities, names, jobs, reporter, subtypes=subtypes, reading=ReadOptions(form)
+    )
 
 
 def convert_dataset(
@@ -222,13 +241,14 @@ def _check(
     reporter: Reporter,
     *,
     subtypes: bool = False,
+    reading: ReadOptions = ReadOptions(),
     left_out: Mapping[str, str] | None = None,
 ) -> CheckedTask:
     """Check a task, and write ``dataset.json`` and ``failures.json``.
 
     left_out: cases that an import has left out already, and why.
     """
-    check = TaskCheck(folder, tuple(modalities), names, subtypes)
+    check = TaskCheck(folder, tuple(modalities), names, subtypes, reading)
     for _ in reporter.track(check.run(jobs or available_cores()), len(check.cases), "checked"):
         pass
     findings = (*check.findings, *check.overall())

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.task import Case
 from interactivenet.evaluation.evaluate import Evaluation, evaluate_cases
 from interactivenet.evaluation.matching import Pair, build_pairs, case_name, read_subtypes
+from interactivenet.imaging.io import ReadOptions
 from interactivenet.metric_names import METRIC, TOLERANCE_MM
 from interactivenet.pipeline.reporting import (
     SILENT,
@@ -50,6 +51,7 @@ def evaluate(
     names: Mapping[int, str] | None = None,
     tolerance_mm: float = TOLERANCE_MM,
     pictures: bool = True,
+    use_form: Literal["sform", "qform"] | None = None,
     jobs: int | None = None,
     reporter: Reporter = SILENT,
 ) -> Evaluation:
@@ -68,6 +70,8 @@ def evaluate(
         names: Value of a label -> its name.
         tolerance_mm: Surfaces within this distance, mm, agree for the NSD.
         pictures: Draw the worst object of every case that has an image.
+        use_form: Which position of a NIfTI header counts, where it has two that differ, or none;
+            as for :func:`infer`.
         jobs: Threads and processes; None for the available cores.
         reporter: Receives the messages and the progress.
 
@@ -85,6 +89,7 @@ def evaluate(
     matched = build_pairs(
         predictions, labels, images=images, prompts=interactions,
         subtypes=read_subtypes(subtypes) if subtypes else None,
+        reading=ReadOptions(use_form=use_form or ""),
     )  # fmt: skip
     if output is None:
         output = predictions / "evaluation"
@@ -94,7 +99,7 @@ def evaluate(
     arguments = {
         "predictions": predictions, "labels": labels, "images": images,
         "interactions": interactions, "output": output, "subtypes": subtypes, "names": names,
-        "tolerance_mm": tolerance_mm, "pictures": pictures, "jobs": jobs,
+        "tolerance_mm": tolerance_mm, "pictures": pictures, "use_form": use_form, "jobs": jobs,
     }  # fmt: skip
     with running_stage("evaluate", output, arguments) as stage:
         evaluation = evaluate_cases(
@@ -174,7 +179,7 @@ def labelled_pairs(cases: Sequence[Case], output: Output) -> list[Pair]:
                     case=case.name, prediction=prediction, label=case.label, images=case.images,
                     prompts=case.interaction, subtype=case.subtype,
                     objects=objects if objects.exists() else None,
-                    record=output.record(case.name),
+                    record=output.record(case.name), reading=case.reading,
                 )
             )  # fmt: skip
     return pairs

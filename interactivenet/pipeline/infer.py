@@ -56,6 +56,7 @@ def infer(
     any_points: bool = False,
     series: str = "",
     name_by: NameBy = "folder",
+    use_form: Literal["sform", "qform"] | None = None,
     options: InferenceOptions | None = None,
     overwrite: bool = False,
     roots: Roots | None = None,
@@ -82,6 +83,9 @@ def infer(
             several.
         name_by: Where the names of DICOM cases come from: 'folder', 'patient' (PatientID), 'study'
             or 'series' (PatientID and UID). Points and labels may have these names, too.
+        use_form: Which position of a NIfTI header counts, where it has two that differ, or none:
+            'sform' (as nibabel reads it) or 'qform' (as ITK and 3D Slicer do). Without it, a case
+            with such an image and points in mm fails.
         options: How the networks are used: device, precision, mirroring.
         overwrite: Redo finished work.
         roots: Folders of the tasks; by default those of the environment variables.
@@ -105,7 +109,7 @@ def infer(
     settings = options.as_json()
     new = find_new_cases(
         scans, points, labels, trained.plan.modalities,
-        reading=ReadOptions(series=series), name_by=name_by,
+        reading=ReadOptions(use_form=use_form or "", series=series), name_by=name_by,
     )  # fmt: skip
     cases = new.cases
     target = Output(output, trained.folds, True, probabilities, f".{format}")
@@ -117,7 +121,7 @@ def infer(
         "task": task, "images": scans, "interactions": points, "output": output,
         "labels": labels, "mlflow": mlflow, "model": model, "format": format,
         "probabilities": probabilities, "any_points": any_points, "series": series,
-        "name_by": name_by, "overwrite": overwrite,
+        "name_by": name_by, "use_form": use_form, "overwrite": overwrite,
         "options": options, "processed": roots.processed, "results": roots.results,
     }  # fmt: skip
     parameters = {"model": trained.name, "folds": list(trained.folds), **settings}

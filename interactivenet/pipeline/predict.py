@@ -93,7 +93,10 @@ def predict(
         output = Output(folder, (number,), nifti, probabilities)
         network = model.fold(number)
         with running_stage("predict", folder, arguments, seed=model.plan.seed) as stage:
-            stage.run.note(plan=model.plan.digest, weights=network.digests, **options.as_json())
+            stage.run.note(
+                plan=model.plan.digest, weights=network.digests, **options.as_json(),
+                **cases[0].reading.as_json(),
+            )  # fmt: skip
             results = predict_cases(
                 cases, network, [output], options, overwrite=overwrite, signals=stage.signals
             )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from interactivenet.datasets.task import Roots, Task
 from interactivenet.errors import RequestError
-from interactivenet.imaging.io import read_image, suffix_of
+from interactivenet.imaging.io import ReadOptions, read_image, suffix_of
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.prompts.arrangement import describe_outside
 from interactivenet.prompts.io import TEXT_SUFFIXES, read_prompts, write_prompts
 from interactivenet.prompts.named_points import shared_background
+from interactivenet.prompts.placement import check_certain
 from interactivenet.prompts.prompt import LabelNames, Prompt
 
 
@@ -24,6 +26,7 @@ def convert_prompts(
     image: Path | None = None,
     voxels_in: bool = False,
     voxels_out: bool = False,
+    use_form: Literal["sform", "qform"] | None = None,
     overwrite: bool = False,
     roots: Roots | None = None,
     reporter: Reporter = SILENT,
@@ -40,6 +43,8 @@ def convert_prompts(
         voxels_in: The source (.json) has voxel indices of the image as stored, not LPS mm, as
             autoPET's clicks have.
         voxels_out: Write voxel indices of the image as stored to the target (.json).
+        use_form: Which position of the image's NIfTI header counts, where it has two that differ,
+            or none; as for :func:`infer`.
         overwrite: Replace the target where it exists.
         roots: Folders of the tasks; by default those of the environment variables.
         reporter: Receives what was written.
@@ -63,10 +68,19 @@ def convert_prompts(
         raise RequestError(f"{target} is the source itself: expected another file")
     if target.exists() and not overwrite:
         raise RequestError(f"{target} exists", remedy="`overwrite=True` replaces it")
-    grid = (image, read_image(image).source) if image else None
+    reading = ReadOptions(use_form=use_form or "")
+    grid = (image, read_image(image, reading).source) if image else None
     prompts = read_prompts(
-        sources if len(sources) > 1 else sources[0], labels, image=grid, voxels=voxels_in
-    )
+        sources if len(sources) > 1 else sources[0], labels, image=grid, voxels=voxels_in,
+        options=reading,
+    )  # fmt: skip
+    if not voxels_out and suffix_of(target, TEXT_SUFFIXES):
+        # from voxels to mm: the place of these must be certain
+        masks = [source for source in sources if not suffix_of(source, TEXT_SUFFIXES)]
+        if masks and grid is None:
+            grid = (masks[0], read_image(masks[0], reading).source)
+        for prompt in prompts:
+            check_certain(prompt.points, grid)
     unnamed = sorted({prompt.name for prompt in prompts if prompt.name}) if labels is None else []
     if unnamed and not suffix_of(target, TEXT_SUFFIXES):
         raise RequestError(

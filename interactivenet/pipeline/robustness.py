@@ -305,6 +305,6 @@ def _case_key(predictor: Predictor, case: Case, repeats: int, seed: int) -> Cach
             "plan": model.plan.digest,
             "postprocessing": model.postprocessing.name, "mirrored": predictor.mirrored,
             "restore": predictor.restore, "precision": predictor.precision, "repeats": repeats,
-            "seed": seed,
+            "seed": seed, **({"reading": case.reading.as_json()} if case.reading.as_json() else {}),
         }
     )  # fmt: skip

@@ -21,9 +21,10 @@ from interactivenet.datasets.task import (
     simulated_files,
 )
 from interactivenet.errors import DataError, RequestError, describe_failure
-from interactivenet.imaging.io import READABLE, read_label
+from interactivenet.imaging.io import AS_IT_IS, READABLE, ReadOptions, read_label, suffix_of
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
-from interactivenet.prompts.io import PROMPT_SUFFIXES, write_prompts
+from interactivenet.prompts.io import PROMPT_SUFFIXES, TEXT_SUFFIXES, write_prompts
+from interactivenet.prompts.placement import check_certain
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.prompts.simulation import SimulationOptions, simulate_prompts_with_notes
 from interactivenet.system.cache_key import CacheKey
@@ -149,6 +150,7 @@ def simulate_task(
     journal = _Journal(folder)
     task = Task.load(folder) if (folder / "dataset.json").exists() else None
     labels = task.labels if task else None
+    reading = task.reading if task else AS_IT_IS
 
     def simulated(item: tuple[str, str, list[Path]]) -> SimulatedCase:
         subset, name, paths = item
@@ -156,7 +158,9 @@ def simulate_task(
             if len(paths) > 1:
                 files = ", ".join(path.name for path in paths)
                 raise DataError(f"has {len(paths)} label files, expected one: {files}")
-            return _simulate_case(subset, name, paths[0], options, labels, journal, overwrite)
+            return _simulate_case(
+                subset, name, paths[0], options, labels, journal, overwrite, reading
+            )
         except Exception as error:  # one odd file must not end the others
             return SimulatedCase(subset, name, "failed", notes=(describe_failure(error),))
 
@@ -251,6 +255,7 @@ def _simulate_case(
     labels: LabelNames | None,
     journal: _Journal,
     overwrite: bool,
+    reading: ReadOptions,
 ) -> SimulatedCase:
     case = f"{subset}/{name}"
     folder = label.parent.parent / f"interactions{subset}"
@@ -262,16 +267,20 @@ def _simulate_case(
     if existing and not simulated and not overwrite:
         return SimulatedCase(subset, name, "kept", file=_relative(existing[0]))
     names = {str(value): text for value, text in labels.names.items()} if labels else {}
-    key = CacheKey({"settings": asdict(options), "label": sha256(label), "names": names})
+    read_as = {"reading": reading.as_json()} if reading.as_json() else {}
+    key = CacheKey({"settings": asdict(options), "label": sha256(label), "names": names, **read_as})
     if len(simulated) == 1 and not overwrite:
         ((path, entry),) = simulated.items()
         if not key.differences({part: entry.get(part) for part in key.content}):
             return SimulatedCase(subset, name, "unchanged", file=_relative(path))
 
-    volume = read_label(label)
+    volume = read_label(label, reading, names=labels.names if labels else None)
     prompts, notes = simulate_prompts_with_notes(volume, options, labels, key=case)
     shared = len({prompt.label for prompt in prompts}) < len(prompts)
     path = folder / f"{name}.{'json' if shared else options.format}"
+    if suffix_of(path, TEXT_SUFFIXES):
+        for prompt in prompts:
+            check_certain(prompt.points, (label, volume.source))
     with replacing(path) as temporary:
         notes += write_prompts(temporary, prompts, image=volume.source)
         journal.add(case, {**key.content, "file": _relative(path), "prompt": sha256(temporary)})

@@ -12,6 +12,7 @@ from typing import Any
 from interactivenet.datasets.case import Scan, read_scan
 from interactivenet.datasets.task import Case, Task, simulated_files
 from interactivenet.errors import DataError, describe_failure, one_line
+from interactivenet.imaging.image_files import files_of
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.region import Region, make_region
 from interactivenet.preprocessing.sources import Stamp, stamp
@@ -26,7 +27,7 @@ from interactivenet.preprocessing.storage import (
     volume_of,
 )
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
-from interactivenet.system.files import files_of, read_object, remove, sha256
+from interactivenet.system.files import read_object, remove, sha256
 
 #: regions of another version are made again
 _VERSION = 2
@@ -159,6 +160,7 @@ def case_inputs(task: Task, case: Case, hashes: Mapping[str, str]) -> dict[str, 
         "files": dict(hashes),
         "modalities": list(task.modalities),
         "labels": {str(value): name for value, name in task.labels.names.items()},
+        **({"reading": case.reading.as_json()} if case.reading.as_json() else {}),
     }
 
 

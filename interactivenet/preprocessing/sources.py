@@ -17,10 +17,11 @@ from typing import Any
 
 from interactivenet.datasets.task import Case, Task
 from interactivenet.errors import DataError
+from interactivenet.imaging.image_files import files_of
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.storage import REGIONS
 from interactivenet.system.cache_key import MADE_FROM
-from interactivenet.system.files import files_of, read_object, sha256, write_json
+from interactivenet.system.files import read_object, sha256, write_json
 from interactivenet.system.parallel import available_cores, map_cases
 
 SOURCES = "sources.json"

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from interactivenet.errors import DataError, naming
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import (
+    AS_IT_IS,
     READABLE,
-    check_same_lattice,
+    ReadOptions,
     read_label,
     suffix_of,
     write_label_array,
@@ -31,6 +32,7 @@ from interactivenet.prompts.named_points import (
     shared_background,
     to_named_points,
 )
+from interactivenet.prompts.placement import check_certain
 from interactivenet.prompts.prompt import LabelNames, Prompt
 from interactivenet.prompts.text_formats import READERS, WRITERS, voxel_points_json, voxel_prompts
 
@@ -46,6 +48,7 @@ def read_prompts(
     image: tuple[Path, Geometry] | None = None,
     voxels: bool = False,
     names: Mapping[str, str] | None = None,
+    options: ReadOptions = AS_IT_IS,
 ) -> list[Prompt]:
     """Read the prompts of one case.
 
@@ -56,11 +59,13 @@ def read_prompts(
             be named after their labels.
         labels: the task's labels, which the names of points are matched with; without them, names
             that are numbers are label values.
-        image: path and stored grid of the case's image. A mask must share its grid.
+        image: path and stored grid of the case's image. A mask must lie on its lattice; points in
+            mm need one that says in one way only where it lies.
         voxels: take the points of a JSON file as voxel indices of the image as stored (autoPET's
             clicks), not as LPS mm; needs ``image``.
         names: names of points in text formats -> the names that are meant, '' to leave a point
             out; '*' stands for all others that name no label. What follows a '#' stays.
+        options: how a mask is read, where there are several ways.
 
     Returns:
         A prompt for every object, in order of appearance, with its points in RAS+ mm, and those of
@@ -77,7 +82,9 @@ def read_prompts(
     read = GatheredPoints()
     for each in paths:
         with naming(each):
-            of_file = _read_file(each, labels, image, voxels, names or {}, named_after=not single)
+            of_file = _read_file(
+                each, labels, image, voxels, names or {}, options, named_after=not single
+            )
             if not (of_file.prompts or of_file.background):
                 of_file.as_prompts()  # which says that it holds none
         read.prompts += of_file.prompts
@@ -93,6 +100,7 @@ def _read_file(
     image: tuple[Path, Geometry] | None,
     voxels: bool,
     names: Mapping[str, str],
+    options: ReadOptions,
     *,
     named_after: bool,
 ) -> GatheredPoints:
@@ -101,7 +109,7 @@ def _read_file(
     if voxels and suffix != ".json":
         raise DataError("cannot hold voxel indices: expected a .json file")
     if suffix in READABLE:
-        return GatheredPoints(_read_mask(path, labels, image))
+        return GatheredPoints(_read_mask(path, labels, image, options))
     if not suffix:
         raise DataError(f"is not a prompt file: expected {', '.join(PROMPT_SUFFIXES)}")
     if voxels:
@@ -110,6 +118,7 @@ def _read_file(
         read = voxel_prompts(path, image[1])
     else:
         read = READERS[suffix](path)
+        check_certain([point.position for point in read.points], image)
     points = read.points
     if named_after:
         stem = path.name[: len(path.name) - len(suffix)]
@@ -187,11 +196,12 @@ def _renamed(
 
 
 def _read_mask(
-    path: Path, labels: LabelNames | None, image: tuple[Path, Geometry] | None
+    path: Path,
+    labels: LabelNames | None,
+    image: tuple[Path, Geometry] | None,
+    options: ReadOptions,
 ) -> list[Prompt]:
-    volume = read_label(path)
-    if image is not None:
-        check_same_lattice(path, volume.source, *image)
+    volume = read_label(path, options, names=labels.names if labels else None, image=image)
     mask = volume.array[0]
     voxels = np.argwhere(mask)
     values = mask[tuple(voxels.T)]

@@ -145,14 +145,6 @@ def digest(path: Path, kind: str) -> str:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def files_of(path: Path) -> dict[str, Path]:
-    """Return the files of what may be a folder, by their paths in it: of a file, itself as ''."""
-    if not path.is_dir():
-        return {"": path}
-    inside = sorted(file for file in path.rglob("*") if file.is_file())
-    return {file.relative_to(path).as_posix(): file for file in inside}
-
-
 def remove(path: Path) -> None:
     """Remove a file; raises DataError, naming it, where the system refuses."""
     try:

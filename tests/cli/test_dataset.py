@@ -94,6 +94,10 @@ def _moved(affine):
     return moved
 
 
+def _wider(affine):
+    return affine @ np.diag([1, 1, 1.1, 1])
+
+
 def set_voxel(task, value):
     array = image_array().astype(np.float32)
     array[3, 3, 3] = value
@@ -143,10 +147,10 @@ BAD = {
     "zero spacing": (lambda t: set_pixdim(t, 0), "voxel spacing must be positive, got (0.9, 0, 2)"),
     "negative spacing": (lambda t: set_pixdim(t, -1), "positive, got (0.9, -1, 2) mm"),
     "sheared": (shear, "the affine is sheared"),
-    "label moved": (shifted, f"{LABEL}: grid differs: shape 20x18x16"),
+    "label moved": (shifted, f"{LABEL}: grid differs: it is shifted by (0.5, 0, 0) mm (RAS)"),
     "label of another shape": (
-        lambda t: save(t / LABEL, np.ones((20, 18, 15), np.uint8)),
-        f"{LABEL}: grid differs: shape 20x18x15",
+        lambda t: save(t / LABEL, np.ones((20, 18, 15), np.uint8), affine=_wider(GRID.affine)),
+        f"{LABEL}: grid differs: shape 20x18x15 against 20x18x16, spacing 2.2 against 2 mm along z",
     ),
     "empty label": (
         lambda t: save(t / LABEL, np.zeros(SHAPE, np.uint8)),
@@ -326,10 +330,10 @@ def test_an_unexpected_failure_costs_only_its_case(task, monkeypatch):
 
     real = integrity.read_image
 
-    def broken(path):
+    def broken(path, *options):
         if "good_1" in path.name:
             raise KeyError("surprise")
-        return real(path)
+        return real(path, *options)
 
     monkeypatch.setattr(integrity, "read_image", broken)
     result = dataset(task)

@@ -34,7 +34,7 @@ def test_truncated_file_is_refused(tmp_path, suffix, part):
 def test_truncated_uncompressed_metaimage_is_refused(tmp_path):
     path = mha_with(tmp_path / "image.mha")
     path.write_bytes(path.read_bytes()[:-20])
-    assert "not a readable image" in refusal(path)
+    assert refusal(path) == "is truncated: 220 bytes of voxels, expected 240"
 
 
 def test_truncated_gzip_is_called_so(tmp_path):

@@ -17,7 +17,7 @@ from nibabel.wrapstruct import WrapStructError
 
 from interactivenet.errors import DataError, one_line
 from interactivenet.imaging.geometry import Array, Geometry
-from interactivenet.imaging.nifti_geometry import header_like, read_geometry
+from interactivenet.imaging.nifti_geometry import header_like, is_surface, read_geometry
 from interactivenet.imaging.size_limits import Claim, read_bounded
 from interactivenet.system.files import read_bytes, write_bytes
 
@@ -110,7 +110,7 @@ def _claim_of(head: bytes) -> Claim | None:
         shape = [int(n) for n in header["dim"][1 : axes + 1]]
     except (WrapStructError, HeaderDataError, ValueError, OverflowError, KeyError):
         return None  # what is wrong with it is said by who reads it
-    if not 1 <= axes <= 7 or min(shape) < 0 or offset < 0:
+    if not 1 <= axes <= 7 or min(shape) < 0 or offset < 0 or is_surface(shape):
         return None
     return Claim(shape, itemsize, offset)
 

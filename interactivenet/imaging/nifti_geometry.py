@@ -8,6 +8,8 @@ voxel at (0, 0, 0), with axes to the left, posterior and superior (here called t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
@@ -67,12 +69,17 @@ def header_like(geometry: Geometry) -> nib.Nifti1Header:
     return header
 
 
+def is_surface(shape: Sequence[int]) -> bool:
+    """Whether axes are those of values on a surface, of which FreeSurfer has more than 32767."""
+    return tuple(shape[:3]) in ((-1, 1, 1), (27307, 1, 6))
+
+
 def _shape(header: nib.Nifti1Header, axes: int) -> tuple[int, int, int]:
     count = int(header["dim"][0])
     if not 1 <= count <= 7:
         raise DataError(f"is not a NIfTI file: {count} axes in its header")
     shape = tuple(int(n) for n in header["dim"][1 : count + 1])
-    if shape[:3] in ((-1, 1, 1), (27307, 1, 6)):  # as FreeSurfer stores more than 32767 in a row
+    if is_surface(shape):
         vertices = int(header["glmin"]) if shape[0] == -1 else 163842
         raise DataError(
             f"holds values at the {vertices} vertices of a FreeSurfer surface, expected a 3D image"

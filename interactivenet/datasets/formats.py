@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -9,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from interactivenet.datasets.file_matching import SUFFIXED, stems
+from interactivenet.datasets.file_matching import SUFFIXED, name_problem, stems
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import READABLE, suffix_of
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.files import read_json
+from interactivenet.system.names import composed, list_names, printable
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,9 @@ def find_source(folder: Path, labels: LabelNames | None = None) -> Source:
             f"{folder}: no dataset found: expected dataset.json (Decathlon, nnU-Net v2), or the"
             " folders images and labels"
         )
-    source = _without_repeated(source)
+    kept, missing = _existing(list(source.cases))
+    source = replace(source, cases=kept, left_out={**source.left_out, **missing})
+    source = _without_repeated(_with_safe_names(source))
     if not source.cases:
         reasons = "; ".join(
             f"{name} {reason}" for name, reason in list(source.left_out.items())[:3]
@@ -101,6 +105,21 @@ def some_of(source: Source, cases: int | None, test_cases: int, seed: int) -> So
     test, training = order[:test_cases], order[test_cases:][:cases]
     chosen = [*training, *(replace(case, subset="Ts") for case in test)]
     return replace(source, cases=tuple(sorted(chosen, key=lambda case: case.name)))
+
+
+def _with_safe_names(source: Source) -> Source:
+    """Leave out cases whose names would be no names of files, or lead elsewhere."""
+    faults = {
+        case.name: fault
+        for case in source.cases
+        if (fault := name_problem(case.name, recorded=case.subset == "Ts"))
+    }
+    reasons = {**source.left_out, **faults}
+    left_out = {printable(name): reason for name, reason in reasons.items()}
+    cases = tuple(
+        replace(case, name=composed(case.name)) for case in source.cases if case.name not in faults
+    )
+    return replace(source, cases=cases, left_out=left_out)
 
 
 def _without_repeated(source: Source) -> Source:
@@ -161,8 +180,8 @@ def _nnunet(folder: Path, content: Mapping[str, Any], labels: LabelNames | None)
             SourceCase(
                 "Tr",
                 name,
-                {i: (folder / image).resolve() for i, image in enumerate(entry["images"])},
-                (folder / entry["label"]).resolve(),
+                {i: _whole(folder / image) for i, image in enumerate(entry["images"])},
+                _whole(folder / entry["label"]),
             )
             for name, entry in sorted(listed.items())
         ]
@@ -207,8 +226,7 @@ def _match(
         suffixed = SUFFIXED.fullmatch(stem)
         whole = not numbered and (stem in maps or not suffixed or suffixed[1] not in maps)
         if len(paths) > 1:
-            names = ", ".join(path.name for path in paths)
-            left_out[stem] = f"has {len(paths)} image files, expected one: {names}"
+            left_out[stem] = f"has {len(paths)} image files, expected one: {list_names(paths)}"
         elif whole:
             grouped.setdefault(stem, {})[0] = paths[0]
         elif suffixed:
@@ -219,8 +237,7 @@ def _match(
     for name, by_modality in sorted(grouped.items()):
         files = maps.get(name, [])
         if len(files) > 1:
-            names = ", ".join(path.name for path in files)
-            left_out[name] = f"has {len(files)} label files, expected one: {names}"
+            left_out[name] = f"has {len(files)} label files, expected one: {list_names(files)}"
         elif not files and subset == "Tr":
             left_out[name] = "has no label"
         else:
@@ -234,9 +251,19 @@ def _existing(cases: list[SourceCase]) -> tuple[tuple[SourceCase, ...], dict[str
     """Separate the cases whose files all exist from the others, which are left out by name."""
     kept, left_out = [], {}
     for case in cases:
-        missing = [p for p in (*case.images.values(), case.label) if p and not p.exists()]
+        paths = (*case.images.values(), case.label)
+        missing = [path for path in paths if path and not os.path.exists(path)]  # noqa: PTH110
         if missing:
-            left_out[case.name] = f"{missing[0]} does not exist"
+            told = printable(str(missing[0]))
+            left_out[case.name] = f"{told[:300]} does not exist"
         else:
             kept.append(case)
     return tuple(kept), left_out
+
+
+def _whole(path: Path) -> Path:
+    """Return a path without links; as it is where these lead in a circle: it does not exist."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return path

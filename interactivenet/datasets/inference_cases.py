@@ -7,14 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from interactivenet.datasets.case import Scan
-from interactivenet.datasets.file_matching import SUFFIXED, match_cases
-from interactivenet.datasets.task import Case
+from interactivenet.datasets.file_matching import SUFFIXED, match_cases, name_problem
+from interactivenet.datasets.task import Case, check_no_raw_task
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.io import READABLE, suffix_of
 from interactivenet.prompts.checks import check_prompt
 from interactivenet.prompts.io import PROMPT_SUFFIXES
 from interactivenet.prompts.prompt import MARGIN_POINTS
 from interactivenet.prompts.prompt_objects import PromptObjects
+from interactivenet.system.files import resolved
+from interactivenet.system.names import composed, list_names, printable
 
 
 def find_new_cases(
@@ -62,16 +64,17 @@ def find_new_cases(
 
 
 def check_output(output: Path, inputs: Sequence[Path]) -> None:
-    """Raise RequestError where results would be written among what they are made from."""
+    """Raise RequestError where results would be written among data: a raw task's, or the inputs."""
     for path in inputs:
         folder = path if path.is_dir() else path.parent
-        if output.resolve() in (folder.resolve(), path.resolve()):
+        if resolved(output) in (resolved(folder), resolved(path)):
             raise RequestError(
                 "contains input files, which the results could overwrite",
                 field="output",
                 value=output,
                 expected="another folder",
             )
+    check_no_raw_task(output)
 
 
 def check_scan(scan: Scan, any_points: bool) -> None:
@@ -109,6 +112,9 @@ def _one_case(
     name = images[0].name[: len(images[0].name) - len(suffix)] if suffix else images[0].name
     match = SUFFIXED.fullmatch(name)
     base = match[1] if match and match[2] == "0000" else name
+    base = composed(base)
+    if problem := name_problem(base, recorded=True):
+        return [], {printable(base): problem}
     case = Case(base, tuple(images))
     points = _of_case(interactions, (base, name), PROMPT_SUFFIXES)
     if points is None:
@@ -127,10 +133,12 @@ def _of_case(path: Path, names: Sequence[str], suffixes: Sequence[str]) -> Path 
         file
         for file in sorted(path.iterdir())
         if (suffix := suffix_of(file, suffixes))
-        and file.name[: len(file.name) - len(suffix)] in names
+        and composed(file.name[: len(file.name) - len(suffix)]) in {composed(n) for n in names}
     ]
     if len(files) > 1:
-        raise RequestError(f"{path}: has {len(files)} files for {names[0]}, expected one")
+        raise RequestError(
+            f"{path}: has {len(files)} files for {names[0]}, expected one: {list_names(files)}"
+        )
     return files[0] if files else None
 
 

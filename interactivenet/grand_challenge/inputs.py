@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interactivenet.errors import DataError, RequestError
+from interactivenet.errors import DataError, RequestError, naming
 from interactivenet.grand_challenge.settings import POINTS, AlgorithmSettings
 from interactivenet.imaging.io import READABLE, suffix_of
-from interactivenet.system.files import read_json
+from interactivenet.system.files import read_json, resolved
+from interactivenet.system.names import SafeName, safe_path
 
 LIST = "inputs.json"
 
@@ -79,12 +80,14 @@ def _listed(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
             texts = [socket[key] for key in ("slug", "super_kind", "relative_path")]
             if not all(isinstance(text, str) and text.isprintable() for text in texts):
                 raise TypeError
-            slug, kind, relative = texts
+            kind = texts[1]
+            with naming(path):
+                slug = SafeName(texts[0], "slug")
+                place = folder / safe_path(texts[2], "relative_path")
             if slug in images or slug in values:
                 raise DataError(f"{path}: holds {slug} twice")
-            place = folder / relative
-            if not place.resolve().is_relative_to(folder.resolve()):
-                raise DataError(f"{path}: {relative} lies outside of {folder}")
+            if not resolved(place).is_relative_to(resolved(folder)):
+                raise DataError(f"{path}: {texts[2]} lies outside of {folder}")
             (images if kind == "Image" else values)[slug] = place
     except (TypeError, KeyError, AttributeError) as error:
         raise DataError(

@@ -10,10 +10,11 @@ from typing import Literal
 
 from interactivenet.datasets.inference_cases import check_output, check_scan, find_new_cases
 from interactivenet.datasets.task import EVALUATION, Roots
+from interactivenet.evaluation.earlier import earlier_evaluation
 from interactivenet.evaluation.evaluate import Evaluation
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
-from interactivenet.inference.outputs import CaseResult, Output
+from interactivenet.inference.outputs import CaseResult, Output, check_outputs
 from interactivenet.models.bundle import find_model
 from interactivenet.pipeline.evaluate import evaluate_output
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
@@ -91,6 +92,9 @@ def infer(
     settings = options.as_json()
     cases, unusable = find_new_cases(scans, interactions, labels, trained.plan.modalities)
     target = Output(output, trained.folds, True, probabilities, f".{format}")
+    check_outputs([target], cases)
+    if any(case.label for case in cases):
+        earlier_evaluation(output / EVALUATION, [case.name for case in cases if case.label])
     for line in describe_model(trained, options):
         reporter.say(line)
     arguments = {
@@ -115,7 +119,7 @@ def infer(
             segmented = predict_cases(
                 cases, trained, [target], options,
                 check=lambda scan: check_scan(scan, any_points), overwrite=overwrite,
-                signals=stage.signals,
+                one_source=True, signals=stage.signals,
             )  # fmt: skip
             refused = [CaseResult(case, reason) for case, reason in unusable.items()]
             total = len(cases) + len(refused)

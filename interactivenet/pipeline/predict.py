@@ -6,11 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from interactivenet.datasets.task import Roots, predictions_folder, read_test_set
+from interactivenet.datasets.task import (
+    Roots,
+    check_no_raw_task,
+    predictions_folder,
+    read_test_set,
+)
 from interactivenet.errors import RequestError
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
-from interactivenet.inference.outputs import Output
+from interactivenet.inference.outputs import Output, check_outputs
 from interactivenet.models.model import own_model
 from interactivenet.pipeline.reporting import SILENT, Reporter
 from interactivenet.pipeline.segmenting import describe_model, follow_cases
@@ -72,6 +77,12 @@ def predict(
         )
     cases = read_test_set(roots, task)
     model = own_model(roots, task, folds)
+    outputs = {
+        number: Output(predictions_folder(roots, task, number), (number,), nifti, probabilities)
+        for number in model.folds
+    }
+    check_no_raw_task(roots.results / task, "results")
+    check_outputs(list(outputs.values()), cases)
     for line in describe_model(model, options):
         reporter.say(line)
     folders: dict[int, Path] = {}
@@ -81,8 +92,8 @@ def predict(
         "probabilities": probabilities, "overwrite": overwrite, "options": options, "roots": roots,
     }  # fmt: skip
     for number in model.folds:
-        folder = folders[number] = predictions_folder(roots, task, number)
-        output = Output(folder, (number,), nifti, probabilities)
+        output = outputs[number]
+        folder = folders[number] = output.folder
         network = model.fold(number)
         with running_stage("predict", folder, arguments, seed=model.plan.seed) as stage:
             stage.run.note(plan=model.plan.digest, weights=network.digests, **options.as_json())

@@ -41,6 +41,7 @@ def follow_cases(
     inputs: dict[str, str] = {}
     kept, seconds = 0, 0.0
     to_review: list[str] = []
+    replaced: dict[str, str] = {}
     for result in reporter.track(results, total, name):
         kept += result.kept
         seconds += result.network_seconds
@@ -48,12 +49,18 @@ def follow_cases(
             failures[result.case] = result.error
         elif result.record:
             inputs.update(result.record[MADE_FROM]["inputs"])
-            if any(segmented["look"] for segmented in result.record["objects"]):
+            if result.replaced:
+                replaced[result.case] = result.replaced
+            if any(segmented.get("look") for segmented in result.record["objects"]):
                 to_review.append(result.case)
     run.inputs(inputs)
     run.note(cases=total, kept=kept, failures=recorded_reasons(failures, reporter))
     run.record["seconds"]["network"] = round(seconds, 3)
     report_failures(folder, name, failures, reporter)
+    for case, other in replaced.items():
+        reporter.say(f"{case}: the result of another scan of this name was replaced: {other}")
+    if replaced:
+        run.note(replaced=replaced)
     if kept:
         reporter.say(
             f"{counted(kept, 'case')} already done from the same files and settings: kept"

@@ -10,13 +10,15 @@ from interactivenet.datasets.task import (
     EVALUATION,
     PREDICTIONS,
     Roots,
+    check_no_raw_task,
     predictions_folder,
     read_test_set,
 )
+from interactivenet.evaluation.earlier import earlier_evaluation
 from interactivenet.evaluation.evaluate import Evaluation
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
-from interactivenet.inference.outputs import Output
+from interactivenet.inference.outputs import Output, check_outputs
 from interactivenet.models.model import own_model
 from interactivenet.pipeline.evaluate import evaluate_output
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
@@ -89,6 +91,10 @@ def test(
         for number in numbers
     ]
     outputs = [*single, ensemble]
+    check_no_raw_task(folder, "results")
+    check_outputs(outputs, cases)
+    if any(case.label for case in cases):
+        earlier_evaluation(results / EVALUATION, [case.name for case in cases if case.label])
     arguments = {
         "task": task, "folds": folds and list(folds), "nifti": nifti,
         "probabilities": probabilities, "mlflow": mlflow, "overwrite": overwrite,

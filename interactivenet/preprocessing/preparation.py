@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet.datasets.case import Scan, read_scan
-from interactivenet.datasets.task import Case, Task, simulated_files
+from interactivenet.datasets.simulated import simulated_files
+from interactivenet.datasets.task import Case, Task
 from interactivenet.errors import DataError, describe_failure, one_line
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.region import Region, make_region

@@ -28,6 +28,7 @@ from interactivenet.system.files import (
     replacing,
     write_json,
 )
+from interactivenet.system.names import SafeName
 
 REGIONS, SNAPSHOTS = "regions", "snapshots"
 
@@ -104,7 +105,7 @@ def load_region(folder: Path, name: str, plan: Plan) -> Region:
             noted = tuple(content["grid"]["shape"])
             raise ValueError(f"the image has shape {image.shape}, but its record says {noted}")
         return Region(
-            case=content["case"],
+            case=SafeName(content["case"], "field case"),
             prompt=Prompt(content["label"], np.array(content["points"]), content["name"]),
             image=image,
             label=label,

@@ -75,6 +75,16 @@ def remove(path: Path) -> None:
         raise DataError(f"{path}: cannot be removed: {error.strerror or error}") from error
 
 
+def resolved(path: Path) -> Path:
+    """Return an absolute path without links; raises DataError where they lead in a circle."""
+    try:
+        return path.resolve()
+    except RuntimeError as error:  # before Python 3.13
+        raise DataError(f"{path}: is a link that leads back to itself") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
 def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Write a whole file atomically; durable: as for :func:`replacing`."""
     with replacing(path, durable=durable) as temporary:
@@ -82,8 +92,11 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole UTF-8 text file atomically."""
-    write_bytes(path, text.encode("utf-8"))
+    r"""Write a whole UTF-8 text file atomically.
+
+    Bytes of a file's name that are not UTF-8 are written as '\udcfc', which JSON reads back.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from interactivenet.datasets.task import Case
@@ -19,10 +18,11 @@ def sources_of(case: Case, tags: Sequence[Mapping[str, str]]) -> dict[str, Any]:
 
     tags: of its channels, as in a Volume.
     """
+    series = [str(channel.get("SeriesInstanceUID", "")) for channel in tags]
     return {
         "images": [os.path.abspath(path) for path in case.images],  # noqa: PTH100
         "points": os.path.abspath(case.interaction) if case.interaction else None,  # noqa: PTH100
-        "series": [str(channel.get("SeriesInstanceUID", "")) for channel in tags],
+        "series": series if all(series) else [],
     }
 
 
@@ -43,7 +43,7 @@ def other_scan(
     before: Any = record.get(SOURCES)
     if not _is_sources(before):
         return ""
-    if before["series"] and all(before["series"]) and all(sources["series"]):
+    if before["series"] and sources["series"]:
         return "" if before["series"] == sources["series"] else describe_sources(before)
     if before["images"] == sources["images"]:
         return ""
@@ -57,8 +57,8 @@ def other_scan(
 
 def describe_sources(sources: Mapping[str, Any]) -> str:
     """Name the images of a scan, and their series where these are known."""
-    images = ", ".join(str(Path(image)) for image in sources["images"])
-    series = ", ".join(uid for uid in sources["series"] if uid)
+    images = ", ".join(sources["images"])
+    series = ", ".join(sources["series"])
     return f"{images} (series {series})" if series else images
 
 

@@ -18,7 +18,7 @@ from interactivenet.inference.outputs import CaseResult, Output, check_outputs
 from interactivenet.models.bundle import find_model
 from interactivenet.pipeline.evaluate import evaluate_output
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
-from interactivenet.pipeline.segmenting import describe_model, follow_cases
+from interactivenet.pipeline.segmenting import add_failures, describe_model, follow_cases
 from interactivenet.pipeline.stage import running_stage, tracked_run
 
 
@@ -137,7 +137,7 @@ def infer(
                               if case.name in failures},
                     signals=stage.signals, tracker=tracker, reporter=reporter,
                 )  # fmt: skip
-            failures |= evaluation.failures
+            add_failures(failures, evaluation.failures, "infer", stage.run, output, reporter)
         elif labels is not None:
             reporter.say(f"{labels}: holds no label map for any of the cases: nothing to evaluate")
     reporter.say(f"{output}: {counted(total - len(failures), 'case')}")

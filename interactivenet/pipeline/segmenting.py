@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from interactivenet.datasets.findings import Finding
@@ -71,6 +71,28 @@ def follow_cases(
         named = ", ".join(to_review[:_NAMED])
         reporter.say(f"review first: {named}{more} ({counted(len(to_review), 'case')})")
     return failures
+
+
+def add_failures(
+    failures: dict[str, str],
+    more: Mapping[str, str],
+    name: str,
+    run: Run,
+    folder: Path,
+    reporter: Reporter,
+) -> None:
+    """Tell and record what failed after the cases were followed, such as their comparison.
+
+    failures: of the cases; gets what there is ``more``.  name: of the stage.
+    """
+    new = {case: reason for case, reason in more.items() if failures.get(case) != reason}
+    if not new:
+        return
+    failures.update(new)
+    run.note(failures=recorded_reasons(failures, reporter))
+    path = record_failures(folder, name, recorded_reasons(failures, reporter))
+    reporter.findings([Finding("error", case, reason) for case, reason in new.items()])
+    reporter.say(f"{counted(len(failures), 'case')} failed, see {path}")
 
 
 def report_failures(folder: Path, stage: str, failures: dict[str, str], reporter: Reporter) -> None:

@@ -22,7 +22,7 @@ from interactivenet.inference.outputs import Output, check_outputs
 from interactivenet.models.model import own_model
 from interactivenet.pipeline.evaluate import evaluate_output
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
-from interactivenet.pipeline.segmenting import describe_model, follow_cases
+from interactivenet.pipeline.segmenting import add_failures, describe_model, follow_cases
 from interactivenet.pipeline.select import is_current, make_selection
 from interactivenet.pipeline.stage import running_stage, tracked_run
 
@@ -139,5 +139,5 @@ def test(
                               if case.name in failures},
                     signals=stage.signals, tracker=tracker, reporter=reporter,
                 )  # fmt: skip
-            failures |= evaluation.failures
+            add_failures(failures, evaluation.failures, "test", stage.run, folder, reporter)
     return TaskTest(folder, len(cases), evaluation, failures)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from interactivenet.errors import DataError
+from interactivenet.errors import DataError, sanitize_text
 
 #: bytes of a file's name, suffix and all: file systems take 255, temporary names are longer
 LONGEST = 200
@@ -127,5 +127,5 @@ def _character_fault(text: str) -> str:
 
 def _told(text: str) -> str:
     """Return the beginning of a name that may hold anything."""
-    shown = printable(text)
+    shown = sanitize_text(printable(text))
     return shown if len(shown) <= _TOLD else f"{shown[:_TOLD]}..."

@@ -19,7 +19,7 @@ from interactivenet.datasets.task import EVALUATION, Roots
 from interactivenet.errors import RequestError
 from interactivenet.pipeline.demo_steps import TASK, DemoOptions, Step, coarser_plan, demo_steps
 from interactivenet.pipeline.reporting import SILENT, Reporter
-from interactivenet.system.files import read_object, write_json
+from interactivenet.system.files import interpreting, read_object, write_json
 from interactivenet.system.signals import Signals
 
 #: what the demo in a folder was begun with
@@ -166,8 +166,10 @@ def begin(folder: Path, options: DemoOptions) -> None:
 
 def read_dice(folder: Path) -> dict[str, Any]:
     """Return what the test cases' Dice is: 'n', 'mean', 'low', 'high' ..., {} for none."""
-    content = read_object(folder / "results" / TASK / EVALUATION / "metrics.json")
-    return dict(content.get("summary", {}).get("all", {}).get("metrics", {}).get("dice", {}))
+    path = folder / "results" / TASK / EVALUATION / "metrics.json"
+    content = read_object(path)
+    with interpreting(path):
+        return dict(content.get("summary", {}).get("all", {}).get("metrics", {}).get("dice", {}))
 
 
 @contextmanager

@@ -28,7 +28,13 @@ from interactivenet.pipeline.select import is_current, make_selection
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.system.archives import zip_folder
-from interactivenet.system.files import read_object, remove, replacing_folder, write_bytes
+from interactivenet.system.files import (
+    interpreting,
+    read_object,
+    remove,
+    replacing_folder,
+    write_bytes,
+)
 
 #: of the fingerprint, what a model card tells; numbers only, no case is named
 _MEASURED = ("spacing_mm", "shape", "object_mm", "volume_ml")
@@ -159,7 +165,13 @@ def describe(roots: Roots, model: Model, description: str = "") -> dict[str, Any
         raise RequestError(f"{path}: does not exist", remedy=f"run `select(task={task!r})` first")
     fingerprint = planned.fingerprint
     facts = read_object(model.weights[0].with_suffix(".json"))
-    summary = summarise(read_choice(path)["objects"])
+    with interpreting(path, f"run `select(task={task!r})` again"):
+        summary = summarise(read_choice(path)["objects"])
+    if lacking := [name for name in ("cases", "prompts", *_MEASURED) if name not in fingerprint]:
+        raise DataError(
+            f"{planned.path}: field fingerprint.{lacking[0]} is missing",
+            remedy=f"run `plan(task={task!r})` again",
+        )
     return {
         "description": description or None,
         "training": {

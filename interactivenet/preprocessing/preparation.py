@@ -186,6 +186,15 @@ def _unchanged(
 
     picture: what its snapshots must have been made from; '' where none are wanted.
     """
+    try:
+        return _covered(preparation, case, key, picture)
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
+        return None  # a record is damaged: made again
+
+
+def _covered(
+    preparation: Preparation, case: str, key: CacheKey, picture: str
+) -> dict[str, float] | None:
     folder, snapshots = preparation.folder / REGIONS, preparation.snapshots
     first = next((name for name in region_names(case, preparation.plan.labels)
                   if (folder / f"{name}.json").exists()), None)  # fmt: skip

@@ -118,7 +118,10 @@ def load_region(folder: Path, name: str, plan: Plan) -> Region:
             coverage=content["coverage"],
             simulation=simulation_of(content[MADE_FROM]),
         )
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (
+        OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, OverflowError,
+        zipfile.BadZipFile,
+    ) as error:  # fmt: skip
         raise DataError(
             f"{path.with_suffix('.npz')}: is damaged, or is not a region: {one_line(error)}",
             remedy=f"`plan(task={plan.task!r}, overwrite=True)` makes it again",

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from interactivenet.errors import DataError
+from interactivenet.errors import DataError, naming, one_line
 
 #: bytes; no JSON of this program is nearly as large
 _JSON_BYTES = 2**28
@@ -117,11 +117,34 @@ def read_json(path: Path) -> Any:
     try:
         if (size := path.stat().st_size) > _JSON_BYTES:
             raise DataError(f"{path}: has {size} bytes, expected at most {_JSON_BYTES} of JSON")
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(path.read_text(encoding="utf-8-sig"), parse_int=_whole_number)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:  # not JSON, not text, or nested without end
         raise DataError(f"{path}: is not valid JSON: {error}") from error
+
+
+@contextmanager
+def interpreting(path: Path, remedy: str = "") -> Iterator[None]:
+    """Raise DataError, naming the file, where what it holds is not what a reader inside expects.
+
+    For files of many fields that this program alone writes.
+    """
+    try:
+        with naming(path):
+            yield
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
+        reason = one_line(f"{type(error).__name__}: {error}")[:200]
+        raise DataError(
+            f"{path}: is not as this program writes it: {reason}", remedy=remedy
+        ) from error
+
+
+def _whole_number(text: str) -> int:
+    """Read a whole number; raises ValueError for one that no field of ours can hold."""
+    if len(text) > 20:
+        raise ValueError(f"has a number of {len(text)} digits")
+    return int(text)
 
 
 @contextmanager

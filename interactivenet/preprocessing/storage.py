@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from interactivenet.errors import DataError, one_line
+from interactivenet.errors import DataError, naming, one_line
 from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.region import Region
@@ -98,26 +98,27 @@ def load_region(folder: Path, name: str, plan: Plan) -> Region:
                 f"{path}: was made with settings other than the plan's",
                 remedy=f"run `plan(task={plan.task!r})` again",
             )
-        with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
+        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
             image = arrays["image"]
             label = arrays.get("label")
         if image.shape[1:] != tuple(content["grid"]["shape"]):
             noted = tuple(content["grid"]["shape"])
             raise ValueError(f"the image has shape {image.shape}, but its record says {noted}")
-        return Region(
-            case=SafeName(content["case"], "field case"),
-            prompt=Prompt(content["label"], np.array(content["points"]), content["name"]),
-            image=image,
-            label=label,
-            grid=Geometry(tuple(content["grid"]["shape"]), np.array(content["grid"]["affine"])),
-            source=Geometry(
-                tuple(content["source"]["shape"]), np.array(content["source"]["affine"])
-            ),
-            start=np.array(content["start"], dtype=np.intp),
-            stop=np.array(content["stop"], dtype=np.intp),
-            coverage=content["coverage"],
-            simulation=simulation_of(content[MADE_FROM]),
-        )
+        with naming(path):
+            return Region(
+                case=SafeName(content["case"], "field case"),
+                prompt=Prompt(content["label"], np.array(content["points"]), content["name"]),
+                image=image,
+                label=label,
+                grid=Geometry(tuple(content["grid"]["shape"]), np.array(content["grid"]["affine"])),
+                source=Geometry(
+                    tuple(content["source"]["shape"]), np.array(content["source"]["affine"])
+                ),
+                start=np.array(content["start"], dtype=np.intp),
+                stop=np.array(content["stop"], dtype=np.intp),
+                coverage=content["coverage"],
+                simulation=simulation_of(content[MADE_FROM]),
+            )
     except (
         OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, OverflowError,
         zipfile.BadZipFile,

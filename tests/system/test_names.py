@@ -27,8 +27,8 @@ HOSTILE = (
     "a\x7f", "a\u2028b", "M\udcfcller", "x" * 300, "ü" * 100,
 )  # fmt: skip
 NORMAL = (
-    "patient 1", "a.b.c", "Müller_01", "研究 7", "x-y_z", "CT (2)", "a..b", "O'Neill", "50 %", "a&b",
-    "x" * (LONGEST - 12), "=1+1", "🫀", "run2",
+    "patient 1", "a.b.c", "Müller_01", "研究 7", "x-y_z", "CT (2)", "a..b", "O'Neill", "50 %",
+    "a&b", "x" * (LONGEST - 12), "=1+1", "🫀", "run2",
 )  # fmt: skip
 
 

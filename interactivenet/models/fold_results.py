@@ -87,5 +87,5 @@ def _check_row(row: Any, field: str) -> None:
         *((f"{field}.postprocessed.{name}", changed) for name, changed in postprocessed.items()),
     ):
         for name in field_of_kind(metrics, dict, place):
-            if name in METRIC and metrics[name] is not None:
+            if name in METRIC and name != "agreement" and metrics[name] is not None:
                 field_of_kind(metrics[name], number, f"{place}.{name}")

@@ -221,7 +221,9 @@ def test_files_and_pictures(task, tmp_path):
     assert done.failures["b"].startswith("no picture: ")
     assert "b_0000.nii.gz: grid differs" in done.failures["b"]
     assert {row["case"] for row in done.rows} == {"a", "b"}
-    assert done.report == out / "report.html" and "Some test" in done.report.read_text()
+    assert done.report == out / "report.html" and "Some test" in done.report.read_text(
+        encoding="utf-8"
+    )
 
 
 def test_many_pictures_in_processes(task, tmp_path):

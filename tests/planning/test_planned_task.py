@@ -50,7 +50,7 @@ def test_a_plan_without_folds(tmp_path, change):
         (lambda c: c["splits"][0].update(left_out=[]), r"splits\[0\]\.left_out is of type list"),
         (lambda c: c.update(coverage=[1]), "coverage is of type list, expected an object"),
         (lambda c: c.update(coverage={"a__1": "whole"}), "coverage.a__1 is of type str"),
-        (lambda c: c.update(coverage={"a__1": 10**400}), "coverage.a__1 is 1000"),
+        (lambda c: c.update(coverage={"a__1": 2}), "coverage.a__1 is 2"),
         (lambda c: c.update(coverage={"a": 1}), "coverage: the case of a region"),
         (lambda c: c.update(fingerprint=[]), "fingerprint is of type list"),
     ],

@@ -7,6 +7,7 @@ its own options and commands; nothing else knows how those are spelled.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -97,10 +98,13 @@ def one_line(error: BaseException | str) -> str:
 def describe_failure(error: BaseException) -> str:
     """Say in one line why a case, or anything else that must not end the rest, failed.
 
-    One of our own errors speaks for itself; any other is a fault of the program, and is called so.
+    One of our own errors speaks for itself, and so does what the system refuses of a file; any
+    other is a fault of the program, and is called so.
     """
     if isinstance(error, InteractiveNetError):
         return one_line(error)
+    if isinstance(error, OSError) and isinstance(error.filename, str | bytes) and error.strerror:
+        return one_line(f"{os.fsdecode(error.filename)}: {error.strerror}")
     return f"unexpected {type(error).__name__}: {one_line(error)} (please report it)"
 
 

@@ -98,9 +98,10 @@ class _Reporting(click.Command):
         except Exception as error:  # a fault of the program: not to be taken for "1, some failed"
             if ctx.meta.get(_DEBUG):
                 traceback.print_exc()
-            raise Refusal(
-                f"{describe_failure(error)[:-1]}; --debug shows the traceback)"
-            ) from error
+            text = describe_failure(error)
+            if text.endswith("(please report it)"):
+                text = f"{text[:-1]}; --debug shows the traceback)"
+            raise Refusal(text) from error
 
 
 class Command(_Reporting):

@@ -15,6 +15,7 @@ from interactivenet.cli.wording import translate
 from interactivenet.datasets.findings import Finding
 from interactivenet.pipeline import reporting
 from interactivenet.pipeline.reporting import counted
+from interactivenet.system.names import printable
 
 __all__ = ["console", "counted", "say", "show_findings", "show_table", "track"]
 
@@ -34,7 +35,7 @@ def console() -> Console:
 
 def say(message: str) -> None:
     """Print one line, in the words of the command line."""
-    click.echo(translate(message))
+    click.echo(printable(translate(message)))
 
 
 def track(items: Iterable[Item], total: int, description: str) -> Iterator[Item]:
@@ -76,7 +77,11 @@ def show_findings(findings: Sequence[Finding]) -> None:
             more = f" and {len(cases) - _NAMED} more" if len(cases) > _NAMED else ""
             subject = f"{len(cases)} cases"
             text = f"{message} ({', '.join(cases[:_NAMED])}{more})"
-        table.add_row(Text(level, style=_STYLES[level]), Text(subject), Text(translate(text)))
+        table.add_row(
+            Text(level, style=_STYLES[level]),
+            Text(printable(subject)),
+            Text(printable(translate(text))),
+        )
     console().print(table)
 
 
@@ -86,5 +91,5 @@ def show_table(table: reporting.Table) -> None:
     for number, column in enumerate(table.columns):
         shown.add_column(column, justify="left" if number < table.left else "right")
     for row in table.rows:
-        shown.add_row(*(Text(cell) for cell in row))
+        shown.add_row(*(Text(printable(cell)) for cell in row))
     console().print(shown)

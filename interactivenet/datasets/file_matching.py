@@ -14,6 +14,7 @@ from interactivenet.datasets.task import Case
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import READABLE, suffix_of
 from interactivenet.prompts.io import PROMPT_SUFFIXES
+from interactivenet.system.names import composed, list_names, name_fault, printable, record_fault
 
 #: a file's name that ends in the number of its modality
 SUFFIXED = re.compile(r"(.+)_(\d{4})")
@@ -30,7 +31,7 @@ class Subset:
 
 
 def stems(folder: Path, suffixes: Sequence[str]) -> dict[str, list[Path]]:
-    """List a folder's files (DICOM series folders, too) by their names without suffix."""
+    """List a folder's files (DICOM series folders, too) by their names without suffix, in NFC."""
     by_stem: dict[str, list[Path]] = defaultdict(list)
     if not folder.is_dir():
         return by_stem
@@ -44,8 +45,20 @@ def stems(folder: Path, suffixes: Sequence[str]) -> dict[str, list[Path]]:
             continue
         if path.name in COMPANION_FOLDERS:
             continue
-        by_stem[path.name[: len(path.name) - len(suffix)] if suffix else path.name].append(path)
+        stem = path.name[: len(path.name) - len(suffix)] if suffix else path.name
+        by_stem[composed(stem)].append(path)
     return by_stem
+
+
+def name_problem(name: str, *, recorded: bool) -> str:
+    """Say why files cannot be a case of this name, '' if they can.
+
+    recorded: the case gets a record of its own beside that of a stage, as segmented cases do.
+    """
+    fault = name_fault(name)
+    if fault:
+        return f"its name cannot be used: {fault}: rename its files"
+    return record_fault(name) if recorded else ""
 
 
 def match_cases(
@@ -72,11 +85,12 @@ def match_cases(
     result = Subset()
     for name, by_modality in sorted(grouped.items()):
         of_case = label_files.get(name, []), prompt_files.get(name, [])
-        problem = _problem(by_modality, modalities, *of_case)
+        problem = name_problem(name, recorded=not labelled)
+        problem = problem or _problem(by_modality, modalities, *of_case)
         if not problem and labels and labelled and name not in label_files:
             problem = f"has no label in {labels.name}"
         if problem:
-            result.findings.append(Finding("error", name, problem))
+            result.findings.append(Finding("error", printable(name), problem))
             continue
         ordered = tuple(by_modality[index][0] for index in range(len(modalities)))
         label = label_files[name][0] if name in label_files else None
@@ -85,8 +99,9 @@ def match_cases(
     for folder, files in ((labels, label_files), (interactions, prompt_files)):
         for name in sorted(set(files) - set(grouped)):
             assert folder is not None
-            message = f"{folder.name}/{files[name][0].name} belongs to no image"
-            result.findings.append(Finding("warning", name, message))
+            file = printable(files[name][0].name)
+            message = f"{folder.name}/{file} belongs to no image"
+            result.findings.append(Finding("warning", printable(name), message))
     return result
 
 
@@ -171,6 +186,5 @@ def _problem(
     for kind, files in (("image", by_modality), ("label", {0: labels}), ("prompt", {0: prompts})):
         for paths in files.values():
             if len(paths) > 1:
-                names = ", ".join(path.name for path in paths)
-                return f"has {len(paths)} {kind} files, expected one: {names}"
+                return f"has {len(paths)} {kind} files, expected one: {list_names(paths)}"
     return ""

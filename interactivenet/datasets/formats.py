@@ -12,8 +12,9 @@ from interactivenet.datasets.layouts import EXPECTED, described_layout
 from interactivenet.datasets.sources import (
     Source,
     match_files,
+    with_safe_names,
     without_links,
-    without_unusable_names,
+    without_repeated_names,
 )
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import READABLE
@@ -34,7 +35,7 @@ def find_source(folder: Path, labels: LabelNames | None = None) -> Source:
         raise RequestError(
             f"{folder}: no dataset found: {described_layout(folder)}", expected=EXPECTED
         )
-    source = without_unusable_names(source)
+    source = without_repeated_names(with_safe_names(source))
     if not source.cases:
         reasons = "; ".join(
             f"{name} {reason}" for name, reason in list(source.left_out.items())[:3]

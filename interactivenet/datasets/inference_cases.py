@@ -15,15 +15,17 @@ from interactivenet.datasets.dicom_cases import (
     is_study,
     renamed,
 )
-from interactivenet.datasets.file_matching import SUFFIXED, match_cases, stems
+from interactivenet.datasets.file_matching import SUFFIXED, match_cases, name_problem, stems
 from interactivenet.datasets.stray_files import has_companion_name, nearest_file, unread_files
-from interactivenet.datasets.task import Case
+from interactivenet.datasets.task import Case, check_no_raw_task
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.io import AS_IT_IS, READABLE, ReadOptions, suffix_of
 from interactivenet.prompts.checks import check_prompt
 from interactivenet.prompts.io import PROMPT_SUFFIXES
 from interactivenet.prompts.prompt import MARGIN_POINTS
 from interactivenet.prompts.prompt_objects import PromptObjects
+from interactivenet.system.files import resolved
+from interactivenet.system.names import composed, list_names, printable
 
 #: so many names are listed where more are meant
 _NAMED = 8
@@ -177,16 +179,17 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def check_output(output: Path, inputs: Sequence[Path]) -> None:
-    """Raise RequestError where results would be written among what they are made from."""
+    """Raise RequestError where results would be written among data: a raw task's, or the inputs."""
     for path in inputs:
         folder = path if path.is_dir() else path.parent
-        if output.resolve() in (folder.resolve(), path.resolve()):
+        if resolved(output) in (resolved(folder), resolved(path)):
             raise RequestError(
                 "contains input files, which the results could overwrite",
                 field="output",
                 value=output,
                 expected="another folder",
             )
+    check_no_raw_task(output)
 
 
 def check_scan(scan: Scan, any_points: bool) -> tuple[str, ...]:
@@ -236,6 +239,9 @@ def _one_case(
     name = images[0].name[: len(images[0].name) - len(suffix)] if suffix else images[0].name
     match = SUFFIXED.fullmatch(name)
     base = match[1] if match and match[2] == "0000" else name
+    base = composed(base)
+    if problem := name_problem(base, recorded=True):
+        return NewCases(failures={printable(base): problem})
     case = Case(base, tuple(images), reading=reading)
     names = [base, name]
     if name_by != "folder":
@@ -272,10 +278,12 @@ def _of_case(path: Path, names: Sequence[str], suffixes: Sequence[str]) -> Path 
         file
         for file in sorted(path.iterdir())
         if (suffix := suffix_of(file, suffixes))
-        and file.name[: len(file.name) - len(suffix)] in names
+        and composed(file.name[: len(file.name) - len(suffix)]) in {composed(n) for n in names}
     ]
     if len(files) > 1:
-        raise RequestError(f"{path}: has {len(files)} files for {names[0]}, expected one")
+        raise RequestError(
+            f"{path}: has {len(files)} files for {names[0]}, expected one: {list_names(files)}"
+        )
     return files[0] if files else None
 
 

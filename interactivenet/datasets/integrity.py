@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from interactivenet.datasets.case_lists import read_subtypes
 from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.image_checks import check_tags, image_notes
+from interactivenet.datasets.simulated import simulated_files
 from interactivenet.datasets.stray_files import check_folder_names
-from interactivenet.datasets.task import Case, Task, simulated_files
+from interactivenet.datasets.task import Case, Task
 from interactivenet.datasets.task_files import find_cases
 from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.imaging.components import label_counts
@@ -23,7 +25,7 @@ from interactivenet.prompts.checks import Add, check_prompt
 from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.prompts.prompt_objects import PromptObjects
-from interactivenet.system.files import read_json, sha256
+from interactivenet.system.files import sha256
 from interactivenet.system.parallel import map_cases
 
 _SUBSETS = ("Tr", "Ts")
@@ -137,16 +139,14 @@ class TaskCheck:
         path = self.folder / "subtypes.json"
         if not path.exists():
             raise RequestError(f"{path} does not exist: expected it to map case names to subtypes")
-        subtypes = read_json(path)
-        if not isinstance(subtypes, dict):
-            raise RequestError(f"{path}: expected an object that maps case names to subtypes")
+        subtypes = read_subtypes(path)
         names = {case.name for _, case in self.cases}
         for name in sorted(set(subtypes) - names - {finding.case for finding in self.findings}):
             self.findings.append(Finding("warning", name, "is in subtypes.json but has no image"))
         kept = []
         for subset, case in self.cases:
             if case.name in subtypes:
-                kept.append((subset, replace(case, subtype=str(subtypes[case.name]))))
+                kept.append((subset, replace(case, subtype=subtypes[case.name])))
             elif subset == "Ts":
                 kept.append((subset, case))
             else:

@@ -8,13 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from interactivenet.datasets.file_matching import SUFFIXED, stems
+from interactivenet.datasets.file_matching import SUFFIXED, name_problem, stems
 from interactivenet.datasets.stray_files import nearest_file, unread_files
 from interactivenet.imaging.io import READABLE, suffix_of
 from interactivenet.prompts.prompt import LabelNames
-
-#: bytes of a case's name, so that what is appended still fits into a file name
-_LONGEST = 200
+from interactivenet.system.names import composed, list_names, printable
 
 
 @dataclass(frozen=True)
@@ -48,15 +46,28 @@ class Source:
     notes: tuple[str, ...] = ()
 
 
-def without_unusable_names(source: Source) -> Source:
-    """Leave out cases that share a name, as they would become one, and names that are none."""
+def with_safe_names(source: Source) -> Source:
+    """Leave out cases whose names would be no names of files, or lead elsewhere."""
+    faults = {
+        case.name: fault
+        for case in source.cases
+        if (fault := name_problem(case.name, recorded=case.subset == "Ts"))
+    }
+    reasons = {**source.left_out, **faults}
+    left_out = {printable(name): reason for name, reason in reasons.items()}
+    cases = tuple(
+        replace(case, name=composed(case.name)) for case in source.cases if case.name not in faults
+    )
+    return replace(source, cases=cases, left_out=left_out)
+
+
+def without_repeated_names(source: Source) -> Source:
+    """Leave out cases that share a name: they would become one."""
     counts = Counter((case.subset, case.name) for case in source.cases)
-    unusable = {name: f"{number} cases have this name"
+    repeated = {name: f"{number} cases have this name"
                 for (_, name), number in counts.items() if number > 1}  # fmt: skip
-    unusable |= {case.name: "its name cannot be a file's"
-                 for case in source.cases if not _is_file_name(case.name)}  # fmt: skip
-    cases = tuple(case for case in source.cases if case.name not in unusable)
-    return replace(source, cases=cases, left_out={**source.left_out, **unusable})
+    cases = tuple(case for case in source.cases if case.name not in repeated)
+    return replace(source, cases=cases, left_out={**source.left_out, **repeated})
 
 
 def match_files(
@@ -165,16 +176,5 @@ def _several(by_modality: Mapping[int, list[Path]], labels: list[Path]) -> str:
     """Say which file of a case is there more than once, '' for none."""
     for kind, files in (*(("image", paths) for paths in by_modality.values()), ("label", labels)):
         if len(files) > 1:
-            names = ", ".join(path.name for path in files)
-            return f"has {len(files)} {kind} files, expected one: {names}"
+            return f"has {len(files)} {kind} files, expected one: {list_names(files)}"
     return ""
-
-
-def _is_file_name(name: str) -> bool:
-    """Whether a case's name can become a file's, in the folder where that belongs."""
-    return (
-        bool(name)
-        and not name.startswith(".")
-        and not any(char in "/\\" or not char.isprintable() for char in name)
-        and len(name.encode(errors="surrogateescape")) <= _LONGEST
-    )

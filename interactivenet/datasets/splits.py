@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from interactivenet.datasets.case_lists import read_case_list
 from interactivenet.errors import DataError, RequestError
-from interactivenet.system.files import read_json
+from interactivenet.system.names import SafeName
 
 #: case -> patient, in a raw task's folder, where a patient has several cases
 GROUPS = "groups.json"
@@ -25,6 +26,11 @@ class Split:
     validation: tuple[str, ...]
     left_out: str = ""
 
+    def __post_init__(self) -> None:
+        for part in ("training", "validation"):
+            names = tuple(SafeName(name, f"{part} case") for name in getattr(self, part))
+            object.__setattr__(self, part, names)
+
 
 def read_groups(folder: Path, cases: Sequence[str]) -> dict[str, str]:
     """Read ``groups.json`` (case -> patient); a case that it does not name is its own patient.
@@ -32,9 +38,7 @@ def read_groups(folder: Path, cases: Sequence[str]) -> dict[str, str]:
     Raises DataError where it names cases that the task does not have.
     """
     path = folder / GROUPS
-    groups = read_json(path) if path.exists() else {}
-    if not isinstance(groups, dict):
-        raise DataError(f'{path}: expected {{"case": "patient", ...}}')
+    groups = read_case_list(path, "patient") if path.exists() else {}
     unknown = sorted(set(groups) - set(cases))
     if unknown:
         raise DataError(

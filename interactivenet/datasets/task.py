@@ -9,17 +9,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from interactivenet.errors import DataError, RequestError
+from interactivenet.errors import DataError, InteractiveNetError, RequestError, naming
 from interactivenet.imaging.io import AS_IT_IS, ReadOptions
 from interactivenet.prompts.prompt import LabelNames
-from interactivenet.system.files import read_json, read_object, remove, write_json
+from interactivenet.system.fields import field_of_kind, numbered_names
+from interactivenet.system.files import read_json, read_object, remove, resolved, write_json
+from interactivenet.system.names import SafeName, name_fault, safe_path
 
-#: settings and files of simulated prompts, in a raw task's folder
-SIMULATION = "simulation.json"
 #: folders of a task's results
 PREDICTIONS, ENSEMBLE, EVALUATION = "predictions", "ensemble", "evaluation"
 #: key of dataset.json: which position of NIfTI headers counts
 USE_FORM = "use_form"
+#: what a raw task's folder holds, by which it is known
+_RAW_FOLDERS = tuple(
+    f"{kind}{subset}" for kind in ("images", "labels", "interactions") for subset in ("Tr", "Ts")
+)
+#: in every folder of a stage, what failed there
+FAILURES = "failures.json"
 _ENTRY_KEYS = {"case", "image", "label", "interaction", "subtype"}
 _NAME = re.compile(r"Task\d{3}_[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -94,17 +100,38 @@ def _existing(root: Path, name: str, advice: str) -> Path:
 
 def check_task_name(name: str) -> None:
     """Raise RequestError unless the name has the form TaskXXX_NAME."""
-    if not _NAME.fullmatch(name):
+    if name_fault(name) or not _NAME.fullmatch(name):
+        told = name if len(name) <= 100 else f"{name[:100]}..."
         raise RequestError(
-            f"task name '{name}': expected TaskXXX_NAME, such as Task101_LIVER (three digits,"
+            f"task name '{told}': expected TaskXXX_NAME, such as Task101_LIVER (three digits,"
             " then letters, digits, '_', '-' or '.')"
         )
+
+
+def check_no_raw_task(folder: Path, field: str = "output") -> None:
+    """Raise RequestError where results would be written into a raw task: it is somebody's data.
+
+    field: the parameter that names the folder.
+    """
+    whole = resolved(folder)
+    for place in (whole, *whole.parents):
+        inside = place.parent if place.name in _RAW_FOLDERS else None
+        if any((place / name).is_dir() for name in _RAW_FOLDERS):
+            inside = place
+        if inside:
+            raise RequestError(
+                f"is inside the raw task {inside}, whose files results must not mix with",
+                field=field,
+                value=folder,
+                expected="another folder",
+            )
 
 
 @dataclass(frozen=True)
 class Case:
     """The files of one case; images in modality order.
 
+    name: safe as that of files; raises DataError where it is not.
     reading: how its images, and its label, are read where there are several ways.
     more_interactions: further files of points, each of other objects than ``interaction`` has.
     """
@@ -126,6 +153,9 @@ class Case:
     def files(self) -> tuple[Path, ...]:
         """All of them: images, label and points; a DICOM series is its folder."""
         return (*self.images, *((self.label,) if self.label else ()), *self.all_interactions)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", SafeName(self.name, "case"))
 
 
 @dataclass(frozen=True)
@@ -152,22 +182,8 @@ class Task:
                 f"{path} does not exist: run `check_dataset(task={folder.name!r}, modalities=...,"
                 " labels=...)` first"
             )
-        content = read_json(path)
-        try:
-            names = content["labels"]
-            modality = content["modality"]
-            reading = ReadOptions(read_use_form(folder))
-            return Task(
-                folder.name,
-                folder,
-                tuple(str(modality[key]) for key in sorted(modality, key=int)),
-                LabelNames({int(v): str(names[v]) for v in sorted(names, key=int) if int(v)}),
-                tuple(_case(entry, folder, reading) for entry in content["training"]),
-                tuple(_case(entry, folder, reading) for entry in content.get("test", [])),
-                reading,
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(f"{path}: is not an InteractiveNet dataset.json: {error!r}") from error
+        with naming(path):
+            return _task(read_json(path), folder)
 
     def save(self) -> Path:
         """Write ``dataset.json`` into the task's folder and return its path."""
@@ -204,8 +220,9 @@ class Task:
         if before and not has_own_list(self.folder):
             set_aside(path)
         # what a person or another program noted there (licence, reference ...) stays
-        entries = [*before.get("training", []), *before.get("test", [])]
-        noted = {e["case"]: e for e in entries if isinstance(e, dict) and "case" in e}
+        lists = [part for key in ("training", "test") if isinstance(part := before.get(key), list)]
+        entries = [e for part in lists for e in part if isinstance(e, dict)]
+        noted = {e["case"]: e for e in entries if isinstance(e.get("case"), str)}
         for listed in (*training, *test):
             extra = noted.get(listed["case"], {})
             listed.update({k: v for k, v in extra.items() if k not in _ENTRY_KEYS})
@@ -259,14 +276,9 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def simulated_files(folder: Path) -> dict[str, dict[str, Any]]:
-    """Read what a task's simulated prompt files were made from: 'Tr/CASE' -> record."""
-    cases = read_object(folder / SIMULATION).get("cases", {})
-    if not isinstance(cases, dict) or not all(
-        isinstance(record, dict) for record in cases.values()
-    ):
-        raise DataError(f"{folder / SIMULATION}: was not written by this program: remove it")
-    return cases
+def are_failures(content: Mapping[str, Any]) -> bool:
+    """Whether this is what a ``failures.json`` holds: stage -> case -> reason."""
+    return all(isinstance(reasons, dict) for reasons in content.values())
 
 
 def record_failures(folder: Path, stage: str, failures: Mapping[str, str]) -> Path:
@@ -274,8 +286,10 @@ def record_failures(folder: Path, stage: str, failures: Mapping[str, str]) -> Pa
 
     Other stages' entries are kept; without any failure the file goes away.
     """
-    path = folder / "failures.json"
+    path = folder / FAILURES
     content = read_object(path)
+    if not are_failures(content):
+        raise DataError(f"{path}: was not written by this program", remedy="move it away")
     content.pop(stage, None)
     if failures:
         content[stage] = dict(failures)
@@ -286,27 +300,54 @@ def record_failures(folder: Path, stage: str, failures: Mapping[str, str]) -> Pa
     return path
 
 
-def _case(entry: Mapping[str, Any] | str, folder: Path, reading: ReadOptions) -> Case:
+def _task(content: Any, folder: Path) -> Task:
+    """Return a task of what its dataset.json holds; raises DataError, naming the field at fault."""
+    content = field_of_kind(content, dict, "the file")
+    for key in ("labels", "modality", "training"):
+        if key not in content:
+            raise DataError(f"is not an InteractiveNet dataset.json: field {key} is missing")
+    modality, names = (numbered_names(content[key], key) for key in ("modality", "labels"))
+    lists = {key: field_of_kind(content.get(key, []), list, key) for key in ("training", "test")}
+    reading = ReadOptions(read_use_form(folder))
+    cases = {
+        key: tuple(
+            _case(entry, folder, f"{key}[{number}]", reading)
+            for number, entry in enumerate(entries)
+        )
+        for key, entries in lists.items()
+    }
+    try:
+        labels = LabelNames({value: name for value, name in names.items() if value})
+    except InteractiveNetError as error:
+        raise DataError(f"field labels: {error}") from error
+    return Task(
+        folder.name, folder, tuple(modality.values()), labels, cases["training"], cases["test"],
+        reading,
+    )  # fmt: skip
+
+
+def _case(entry: Any, folder: Path, field: str, reading: ReadOptions) -> Case:
     if isinstance(entry, str):  # as the Decathlon lists test images
         entry = {"image": entry}
+    field_of_kind(entry, dict, field)
 
-    given = entry
+    def inside(relative: Any, key: str) -> Path:
+        return folder / safe_path(relative, f"field {field}.{key}")
 
-    def inside(relative: str) -> Path:
-        path = Path(os.path.normpath(folder / relative))
-        if not path.is_relative_to(os.path.normpath(folder)):
-            raise ValueError(f"{relative} is not in the task's folder")
-        return folder / path.relative_to(os.path.normpath(folder))
-
-    def optional(key: str) -> Path | None:
-        return inside(given[key]) if given.get(key) else None
-
-    images = entry["image"] if isinstance(entry["image"], list) else [entry["image"]]
-    paths = tuple(inside(image) for image in images)
-    name = entry.get("case") or re.sub(r"(_\d{4})?\.[^/]*$", "", paths[0].name)
-    return Case(
-        str(name), paths, optional("label"), optional("interaction"), entry.get("subtype"), reading
+    label, interaction = (
+        inside(entry[key], key) if entry.get(key) else None for key in ("label", "interaction")
     )
+    if "image" not in entry:
+        raise DataError(f"field {field}.image is missing")
+    images = entry["image"] if isinstance(entry["image"], list) else [entry["image"]]
+    if not images:
+        raise DataError(f"field {field}.image is empty")
+    paths = tuple(inside(image, "image") for image in images)
+    name = entry.get("case") or re.sub(r"(_\d{4})?\.[^/]*$", "", paths[0].name)
+    subtype = entry.get("subtype")
+    if subtype is not None:
+        subtype = str(field_of_kind(subtype, (str, int), f"{field}.subtype"))
+    return Case(SafeName(name, f"field {field}.case"), paths, label, interaction, subtype, reading)
 
 
 def read_test_set(roots: Roots, task: str) -> tuple[Case, ...]:

@@ -11,6 +11,13 @@ from typing import Any
 import numpy as np
 
 from interactivenet.errors import RequestError, describe_failure
+from interactivenet.evaluation.earlier import (
+    FIGURES,
+    METRICS,
+    REPORT,
+    earlier_evaluation,
+    evaluation_files,
+)
 from interactivenet.evaluation.matching import Pair
 from interactivenet.evaluation.measures import Row, measure_with_notes, read_maps, worst_first
 from interactivenet.evaluation.statistics import summarise
@@ -18,11 +25,11 @@ from interactivenet.imaging.io import read_channels
 from interactivenet.imaging.lattice import check_same_lattice
 from interactivenet.metric_names import METRIC, TOLERANCE_MM
 from interactivenet.prompts.prompt import LabelNames
-from interactivenet.system.files import remove, write_csv, write_json
+from interactivenet.system.files import write_csv, write_json
 from interactivenet.system.parallel import Workers, map_cases
 from interactivenet.system.signals import Signals
+from interactivenet.system.written import FILES, noted_files
 
-METRICS, REPORT, FIGURES = "metrics.json", "report.html", "figures"
 #: up to this many pictures are drawn in this process: others would not be worth their start
 _FEW = 8
 #: metrics in the title of a picture
@@ -76,7 +83,8 @@ def evaluate_cases(
     track: passes items through under a progress bar: (items, how many, their verb).
 
     A case that cannot be measured or drawn is a failure; the others go on. Raises
-    RequestError where two cases share a name, Interrupted where a signal came.
+    RequestError where two cases share a name, or a file of somebody else would be replaced, and
+    Interrupted where a signal came.
     """
     from interactivenet.evaluation.report import write_report
     from interactivenet.plotting.figures import save_figures
@@ -84,6 +92,9 @@ def evaluate_cases(
     repeated = [name for name, count in Counter(pair.case for pair in pairs).items() if count > 1]
     if repeated:
         raise RequestError(f"{repeated[0]}: several cases have this name, expected one")
+
+    cases = [pair.case for pair in pairs]
+    earlier = earlier_evaluation(folder, cases)
 
     def read(pair: Pair) -> tuple[str, list[dict[str, Any]], tuple[str, ...], str]:
         try:
@@ -106,9 +117,12 @@ def evaluate_cases(
     summary = summarise(rows)
     content = {"tolerance_mm": tolerance_mm, "title": title, "rows": rows,
                "summary": summary, "failures": failures, "notes": notes}  # fmt: skip
+    files = evaluation_files(folder, cases)
+    # as long as it writes, all of these are known to be ours
+    content[FILES] = dict(earlier.files) | earlier.begun(files)
     write_json(folder / METRICS, content)
     write_csv((folder / METRICS).with_suffix(".csv"), rows)
-    _remove_stale(folder / FIGURES)
+    earlier.remove(path for path in {*earlier.paths, *files} if path.suffix == ".png")
     drawn: dict[str, Path] = {}
     drawings = _drawings(pairs, rows, folder / FIGURES / "cases", labels, tuple(modalities))
     if pictures and drawings:
@@ -124,20 +138,15 @@ def evaluate_cases(
                     drawn[drawing.pair.case] = drawing.path
                 if signals:
                     signals.check()
-        write_json(folder / METRICS, content)  # with the pictures that failed
     report = folder / REPORT
     write_report(
         report, title=title, rows=rows, summary=summary, failures=failures, notes=notes,
         figures=save_figures(folder / FIGURES, rows) if rows else [], pictures=drawn,
         calibration=calibration, tolerance_mm=tolerance_mm,
     )  # fmt: skip
+    content[FILES] = noted_files(folder, files)
+    write_json(folder / METRICS, content)  # with the pictures that failed
     return Evaluation(tuple(rows), summary, failures, report, notes)
-
-
-def _remove_stale(figures: Path) -> None:
-    for folder in (figures, figures / "cases"):
-        for path in folder.glob("*.png"):
-            remove(path)
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from interactivenet.datasets.file_matching import SUFFIXED, stems
+from interactivenet.datasets.file_matching import SUFFIXED, name_problem, stems
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.io import AS_IT_IS, READABLE, ReadOptions, suffix_of
 from interactivenet.prompts.io import PROMPT_SUFFIXES
 from interactivenet.system.files import read_json
+from interactivenet.system.names import composed, list_names, printable
 
 
 @dataclass(frozen=True)
@@ -81,18 +82,21 @@ def build_pairs(
         if path is not None and path.is_file():
             raise RequestError(f"{path} is a file: expected a folder, as {predictions} is one")
     predicted, labelled = _files(predictions), _files(labels)
-    images_of = _by_case(images, set(predicted) | set(labelled)) if images else {}
+    images_of, repeated = _by_case(images, set(predicted) | set(labelled)) if images else ({}, {})
     points_of = stems(prompts, PROMPT_SUFFIXES) if prompts else {}
     pairs, missing = [], {}
     unlabelled = sorted(set(predicted) - set(labelled))
-    warnings = dict.fromkeys(unlabelled, f"has no label in {labels}")
+    warnings = dict.fromkeys(map(printable, unlabelled), f"has no label in {labels}")
     for case, label_files in sorted(labelled.items()):
         maps, points = predicted.get(case, []), points_of.get(case, [])
         if not maps:
-            missing[case] = f"has no prediction in {predictions}"
+            missing[printable(case)] = f"has no prediction in {predictions}"
             continue
-        if reason := _ambiguous({"label": label_files, "prediction": maps, "prompt": points}):
-            missing[case] = reason
+        files = {"label": label_files, "prediction": maps, "prompt": points}
+        if reason := name_problem(case, recorded=False) or _ambiguous(
+            {**files, **repeated.get(case, {})}
+        ):
+            missing[printable(case)] = reason
             continue
         lacks = [
             f"no {kind} in {folder}"
@@ -105,6 +109,10 @@ def build_pairs(
             warnings[case] = f"has {' and '.join(lacks)}"
         case_images = images_of.get(case, ())
         pairs.append(_pair(case, maps[0], label_files[0], case_images, points, subtypes or {}))
+    if not pairs and set(predicted) & set(labelled):
+        case, reason = next((case, reason) for case, reason in missing.items()
+                            if not reason.startswith("has no prediction"))  # fmt: skip
+        raise RequestError(f"nothing to compare: {case} {reason}")
     if not pairs:
         raise RequestError(
             f"nothing to compare: none of the {len(labelled)} labels in {labels} has the name of"
@@ -115,17 +123,6 @@ def build_pairs(
 
 def _read_as(pairs: Sequence[Pair], reading: ReadOptions) -> tuple[Pair, ...]:
     return tuple(replace(pair, reading=reading) for pair in pairs)
-
-
-def read_subtypes(path: Path) -> dict[str, str]:
-    """Read case -> subtype; raises DataError where the file holds anything else."""
-    content = read_json(path)
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: expected a JSON object that maps case names to subtypes")
-    for case, subtype in content.items():
-        if not isinstance(subtype, (str, int)):
-            raise DataError(f"{path}: the subtype of {case} is {subtype!r}, expected a word")
-    return {case: str(subtype) for case, subtype in content.items()}
 
 
 def case_name(path: Path) -> str:
@@ -140,10 +137,15 @@ def _single(
     prompts: Path | None,
     subtypes: Mapping[str, str],
 ) -> Pairs:
-    case = case_name(prediction)
+    case = composed(case_name(prediction))
+    if fault := name_problem(case, recorded=False):
+        raise RequestError(f"{prediction}: {fault}")
     case_images: tuple[Path, ...] = () if images is None else (images,)
     if images is not None and images.is_dir():  # of cases, or else a DICOM series
-        case_images = _by_case(images, {case}).get(case, case_images)
+        found, repeated = _by_case(images, {case})
+        if reason := _ambiguous(repeated.get(case, {})):
+            raise RequestError(f"{case}: {reason}")
+        case_images = found.get(case, case_images)
     points = [] if prompts is None else [prompts]
     if prompts is not None and prompts.is_dir():
         points = stems(prompts, PROMPT_SUFFIXES).get(case, [])
@@ -200,21 +202,35 @@ def _files(folder: Path) -> dict[str, list[Path]]:
     return {case: paths for case, paths in files.items() if paths}
 
 
-def _by_case(folder: Path, cases: set[str]) -> dict[str, tuple[Path, ...]]:
-    """Find the images of each case, CASE or CASE_0000 and so on, in modality order."""
-    images: dict[str, list[Path]] = {}
+def _by_case(
+    folder: Path, cases: set[str]
+) -> tuple[dict[str, tuple[Path, ...]], dict[str, dict[str, list[Path]]]]:
+    """Find the images of each case, CASE or CASE_0000 and so on, in modality order.
+
+    Beside them, of cases of which several files claim to be one image: 'image' -> these.
+    """
+    images: dict[str, dict[int, list[Path]]] = {}
     for stem, paths in sorted(stems(folder, READABLE).items()):
         suffixed = SUFFIXED.fullmatch(stem)
         if stem in cases:
-            images.setdefault(stem, []).append(paths[0])
+            images.setdefault(stem, {}).setdefault(0, []).extend(paths)
         elif suffixed and suffixed[1] in cases:
-            images.setdefault(suffixed[1], []).append(paths[0])
-    return {case: tuple(paths) for case, paths in images.items()}
+            images.setdefault(suffixed[1], {}).setdefault(int(suffixed[2]), []).extend(paths)
+    repeated = {
+        case: {"image": paths}
+        for case, by_modality in images.items()
+        for paths in by_modality.values()
+        if len(paths) > 1
+    }
+    found = {
+        case: tuple(by_modality[index][0] for index in sorted(by_modality))
+        for case, by_modality in images.items()
+    }
+    return found, repeated
 
 
 def _ambiguous(files: Mapping[str, list[Path]]) -> str:
     for kind, paths in files.items():
         if len(paths) > 1:
-            names = ", ".join(path.name for path in paths)
-            return f"has {len(paths)} {kind} files, expected one: {names}"
+            return f"has {len(paths)} {kind} files, expected one: {list_names(paths)}"
     return ""

@@ -42,7 +42,8 @@ _COLUMNS = (
 )
 #: what a table of groups shows
 _OF_GROUPS = ("dice", "nsd", "hd95", "assd")
-_CAPTIONS = {
+#: figures by their names -> what they show
+CAPTIONS = {
     "distributions": "Every object as a point; boxes from the first to the third quartile, with "
     "the median.",
     "distributions_subtype": "The same by subtype.",
@@ -109,7 +110,7 @@ def write_report(
         failures=failures,
         notes=notes or {},
         figures=[
-            (figure.stem, _CAPTIONS.get(figure.stem, figure.stem.replace("_", " ")), _png(figure))
+            (figure.stem, CAPTIONS.get(figure.stem, figure.stem.replace("_", " ")), _png(figure))
             for figure in figures
         ],
         pictures=_pictures(pictures, {row["case"] for row in rows}),

@@ -18,10 +18,12 @@ from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, describe_failure
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult, Output, case_key, input_hashes
+from interactivenet.inference.sources import describe_sources, other_scan, sources_of
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import average
 from interactivenet.system.cache_key import CacheKey
-from interactivenet.system.files import read_object
+from interactivenet.system.files import sha256
+from interactivenet.system.names import record_fault
 from interactivenet.system.signals import Interrupted, Signals
 
 if TYPE_CHECKING:
@@ -47,17 +49,21 @@ def predict_cases(
     predictor: Predictor | None = None,
     check: Callable[[Scan], object] | None = None,
     overwrite: bool = False,
+    one_source: bool = False,
     signals: Signals | None = None,
 ) -> Iterator[CaseResult]:
     """Segment cases, yielding each as it is done, in their order.
 
     predictor: the model, loaded; None to load it once a case is due.  check: raises DataError
-    where a scan is not to be segmented. A case writes ``CASE.nii.gz``, ``CASE.npz`` and
+    where a scan is not to be segmented.  one_source: the result of another scan of the same name is
+    not replaced, unless ``overwrite``. A case writes ``CASE.nii.gz``, ``CASE.npz`` and
     ``objects/CASE.nii.gz`` as its output asks for, and ``CASE.json`` last, which marks it done.
     A case that fails costs itself only. Raises Interrupted where a signal came, at once: what is
     half done of a case is thrown away, and what was done before is written.
     """
-    batch = _Batch(model, outputs, options, predictor, check, overwrite, signals or Signals())
+    batch = _Batch(
+        model, outputs, options, predictor, check, overwrite, one_source, signals or Signals()
+    )
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         reading: Future[_Work] | None = None
         writing: Future[CaseResult] | None = None
@@ -94,12 +100,14 @@ class _Work:
 
     open: the outputs that lack it.  keys: folder of an output -> all that decides its result.
     prepared: its samples, or why it cannot be used; None where it is not yet read.
+    replaced: the other scan whose result is there.
     """
 
     case: Case
     open: tuple[Output, ...]
     keys: Mapping[Path, CacheKey]
     prepared: PreparedScan | Exception | None = None
+    replaced: str = ""
 
 
 @dataclass
@@ -112,14 +120,17 @@ class _Batch:
     predictor: Predictor | None
     check: Callable[[Scan], object] | None
     overwrite: bool
+    one_source: bool
     signals: Signals
 
     def __post_init__(self) -> None:
         self._settings = self.options.as_json()
+        self._seen: dict[str, Case] = {}
 
     def read(self, case: Case) -> _Work:
         """Find out which outputs lack a case and, where the model is loaded, prepare it."""
         try:
+            self._check_name(case)
             hashes = input_hashes(case)
         except DataError as error:
             return _Work(case, tuple(self.outputs), {}, error)
@@ -132,7 +143,21 @@ class _Batch:
             for output in self.outputs
             if self.overwrite or not output.is_done(case.name, keys[output.folder])
         )
+        try:
+            for output in lacking:
+                output.check_own(case.name)
+        except DataError as error:  # without keys: what is there stays
+            return _Work(case, lacking, {}, error)
         return self.prepare(_Work(case, lacking, keys))
+
+    def _check_name(self, case: Case) -> None:
+        """Raise DataError where a case's results cannot lie under its name."""
+        if fault := record_fault(case.name):
+            raise DataError(fault)
+        first = self._seen.setdefault(case.name, case)
+        if first is not case:
+            names = (describe_sources(sources_of(one, ())) for one in (first, case))
+            raise DataError(f"two scans have this name: {' and '.join(names)}: rename one of them")
 
     def prepare(self, work: _Work, *, load: bool = False) -> _Work:
         """Read an open case and make its samples, unless that was done; load: the model first."""
@@ -145,6 +170,10 @@ class _Batch:
         try:
             self.signals.check()
             scan = self.predictor.read(work.case)
+            if replaced := self._other_scan(work, scan):
+                if not self.overwrite:
+                    return replace(work, keys={}, prepared=_would_replace(work, scan, replaced))
+                work = replace(work, replaced=replaced)
             if self.check:
                 self.check(scan)
             prepared = self.predictor.prepare(scan, interrupt=self.signals.check)
@@ -152,11 +181,23 @@ class _Batch:
         except Exception as error:  # one odd case must not end the others
             return replace(work, prepared=error)
 
+    def _other_scan(self, work: _Work, scan: Scan) -> str:
+        """Say which other scan's result lies where this one's would; '' for none."""
+        if not self.one_source:
+            return ""
+        case, sources = work.case, sources_of(work.case, scan.image.tags)
+        points = sha256(case.interaction) if case.interaction else ""
+        for output in work.open:
+            inputs = work.keys[output.folder].content["inputs"]
+            if other := other_scan(output.read_record(case.name), sources, inputs, points):
+                return other
+        return ""
+
     def segment(self, work: _Work) -> Callable[[], CaseResult]:
         """Ask the networks, and return what writes the results, to be run on another thread."""
         case, prepared = work.case.name, work.prepared
         if not work.open:
-            record = read_object(self.outputs[-1].record(case))
+            record = self.outputs[-1].read_record(case)
             return lambda: CaseResult(case, kept=True, record=record)
         assert prepared is not None
         if isinstance(prepared, Exception):
@@ -176,7 +217,7 @@ class _Batch:
                 record = self._write(work, prepared, answers)
             except Exception as error:
                 return self._failed(work, error)
-            return CaseResult(case, network_seconds=seconds, record=record)
+            return CaseResult(case, network_seconds=seconds, record=record, replaced=work.replaced)
 
         return write
 
@@ -187,15 +228,14 @@ class _Batch:
         assert self.predictor is not None
         record: dict[str, Any] = {}
         claims = self.predictor.claims(prepared, answers)
+        sources = sources_of(work.case, prepared.scan.image.tags)
         position = {fold: index for index, fold in enumerate(self.model.folds)}
         for output in work.open:
             members = [position[fold] for fold in output.folds]
             means = [average([of_prompt[index] for index in members]) for of_prompt in claims]
             segmentation = self.predictor.merged(prepared, means)
             key = work.keys[output.folder]
-            record = output.write(
-                work.case.name, key, means, segmentation, series=prepared.scan.series
-            )
+            record = output.write(work.case.name, key, means, segmentation, sources)
         return record
 
     def _failed(self, work: _Work, error: Exception) -> CaseResult:
@@ -203,7 +243,19 @@ class _Batch:
 
         Where the case's own files cannot be read, nothing says what its results were made from.
         """
+        reason = describe_failure(error)
         for output in work.open:
             if output.folder in work.keys:
-                output.remove_other(work.case.name, work.keys[output.folder])
-        return CaseResult(work.case.name, describe_failure(error))
+                for path in output.remove_other(work.case.name, work.keys[output.folder]):
+                    reason += f"; {path}, of an earlier result, was changed since: it stays"
+        return CaseResult(work.case.name, reason)
+
+
+def _would_replace(work: _Work, scan: Scan, other: str) -> DataError:
+    case, output = work.case, work.open[0]
+    mine = describe_sources(sources_of(case, scan.image.tags))
+    return DataError(
+        f"{output.record(case.name)}: holds the result of another scan of this name, {other}; this"
+        f" one is {mine}",
+        remedy="write it into another folder, or rename it; `overwrite=True` replaces that result",
+    )

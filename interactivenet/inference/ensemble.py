@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from interactivenet.datasets.case import read_scan
 from interactivenet.datasets.task import Case
-from interactivenet.errors import DataError, describe_failure
+from interactivenet.errors import DataError, describe_failure, naming
 from interactivenet.inference.examination import examine
 from interactivenet.inference.outputs import CaseResult, Output, case_key, input_hashes
+from interactivenet.inference.sources import sources_of
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import PromptProbability, average, merge
 from interactivenet.postprocessing.probabilities import read_probabilities
 from interactivenet.prompts.prompt import LabelNames, Prompt
 from interactivenet.system.cache_key import MADE_FROM
-from interactivenet.system.files import read_object
+from interactivenet.system.fields import fields_of_kinds
 from interactivenet.system.signals import Signals
 
 
@@ -63,20 +65,12 @@ def _ensemble_case(
             )
     key = case_key(hashes, model, output.folds, options, case.reading)
     if not overwrite and output.is_done(case.name, key):
-        return CaseResult(case.name, kept=True, record=read_object(output.record(case.name)))
+        return CaseResult(case.name, kept=True, record=output.read_record(case.name))
     scan = read_scan(case, len(model.plan.modalities), LabelNames(model.plan.labels))
     examined, source = examine(scan, model), scan.image.source
     by_fold: list[list[PromptProbability]] = []
     for fold, record in zip(folds, records, strict=True):
-        objects = record["objects"]
-        prompts = [
-            Prompt(
-                segmented["label"], np.array(segmented["points"]), segmented["name"],
-                negative=np.array(segmented.get("background", [])),
-            )
-            for segmented in objects
-        ]  # fmt: skip
-        agreements = [segmented["agreement"] for segmented in objects]
+        prompts, agreements = _recorded(record, fold.record(case.name))
         path = fold.probability_file(case.name)
         by_fold.append(read_probabilities(path, prompts, agreements, source))
     means = [average(of_prompt) for of_prompt in zip(*by_fold, strict=True)]
@@ -85,16 +79,40 @@ def _ensemble_case(
         means, source, model.postprocessing, calibration,
         unlike=examined.unlike, notes=examined.notes,
     )  # fmt: skip
-    return CaseResult(case.name, record=output.write(case.name, key, means, segmentation))
+    sources = sources_of(case, scan.image.tags)
+    return CaseResult(case.name, record=output.write(case.name, key, means, segmentation, sources))
 
 
 def _read_record(fold: Output, case: str, task: str) -> dict[str, Any]:
     path, probabilities = fold.record(case), fold.probability_file(case)
-    record = read_object(path)
-    if not record or not probabilities.exists():
-        missing = probabilities if record else path
+    record = fold.read_record(case)
+    if MADE_FROM not in record or not probabilities.exists():
+        missing = probabilities if MADE_FROM in record else path
         raise DataError(f"{missing}: does not exist", remedy=f"run {_predict_again(task)} first")
     return record
+
+
+def _recorded(record: dict[str, Any], path: Path) -> tuple[list[Prompt], list[float]]:
+    """Return the prompts of a record, and how far the networks agreed on each."""
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "label": int,
+        "points": list,
+        "name": str,
+        "agreement": (int, float),
+    }
+    with naming(path):
+        objects = [
+            fields_of_kinds(segmented, kinds, f"objects[{number}]", whole=True)
+            for number, segmented in enumerate(record["objects"])
+        ]
+        try:
+            prompts = [
+                Prompt(one["label"], np.array(one["points"], np.float64), one["name"])
+                for one in objects
+            ]
+        except (ValueError, TypeError) as error:
+            raise DataError("field points is no list of [x, y, z]") from error
+    return prompts, [one["agreement"] for one in objects]
 
 
 def _predict_again(task: str) -> str:

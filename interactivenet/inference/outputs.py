@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -13,17 +14,22 @@ from typing import Any
 
 from interactivenet import __version__
 from interactivenet.datasets.task import Case
-from interactivenet.errors import DataError
+from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.image_files import files_of
 from interactivenet.imaging.io import AS_IT_IS, ReadOptions, write_label_array
+from interactivenet.inference.sources import SOURCES
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import PromptProbability, Segmentation
 from interactivenet.postprocessing.probabilities import write_probabilities
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
 from interactivenet.system.files import read_object, remove, sha256, write_json
+from interactivenet.system.names import composed
+from interactivenet.system.written import FILES, WrittenFiles, noted_files
 
 #: folder of the maps that tell objects of one label apart
 OBJECTS = "objects"
+#: in the record of a case whose files are being written
+_UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True)
@@ -56,12 +62,51 @@ class Output:
         """Return the path of ``CASE.npz``."""
         return self.folder / f"{case}.npz"
 
+    def targets(self, case: str) -> list[Path]:
+        """Return what may be written of a case beside its record."""
+        return [self.label_map(case), self.object_map(case), self.probability_file(case)]
+
     def is_done(self, case: str, key: CacheKey) -> bool:
         """Whether all of a case is there already, made from just the same."""
         files = [self.label_map(case)] * self.nifti + [
             self.probability_file(case)
         ] * self.probabilities
-        return all(path.exists() for path in files) and key.is_recorded(self.record(case))
+        return all(path.exists() for path in files) and key.matches(self.read_record(case))
+
+    def read_record(self, case: str) -> dict[str, Any]:
+        """Read the record of a case; {} where there is none, or a file that is not one of ours."""
+        with suppress(DataError):
+            record = read_object(self.record(case))
+            self._written(case, record)
+            finished = isinstance(record.get(MADE_FROM), dict) and _are_objects(
+                record.get("objects")
+            )
+            if composed(str(record.get("case"))) == composed(case) and (
+                finished or record.get(_UNFINISHED) is True
+            ):
+                return record
+        return {}
+
+    def strangers(self, case: str, *, changed: bool = True) -> list[Path]:
+        """Return files that a result would replace and that this program did not write.
+
+        changed: or that somebody has changed since.
+        """
+        record, path = self.read_record(case), self.record(case)
+        found = [path] if not record and os.path.lexists(path) else []
+        written = self._written(case, record)
+        unknown = written.strangers if changed else written.unnamed
+        return found + unknown(self.targets(case))
+
+    def check_own(self, case: str) -> None:
+        """Raise DataError where a result would replace what somebody else wrote or changed."""
+        if found := self.strangers(case):
+            fault = (
+                "was changed since this program wrote it"
+                if self.read_record(case)
+                else "was not written by this program"
+            )
+            raise DataError(f"{found[0]}: {fault}", remedy="move it away, to have the case redone")
 
     def write(
         self,
@@ -69,42 +114,81 @@ class Output:
         key: CacheKey,
         claims: Sequence[PromptProbability],
         segmentation: Segmentation,
-        series: Sequence[str] = (),
+        sources: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Write a case's results, its record last; returns the record.
 
-        series: UIDs of the DICOM series that it was segmented in.
+        sources: where the case comes from.  Raises DataError as :meth:`check_own` does.
         """
-        remove(self.record(case))  # while files change, none is marked done
+        self.check_own(case)
+        before = self.read_record(case)
+        earlier = self._written(case, before)
+        whose = {"case": case, **({SOURCES: dict(sources)} if sources else {})}
+        # while files change, none is marked done, and all are known to be ours
+        begun = dict(earlier.files) | earlier.begun(self.targets(case))
+        write_json(self.record(case), {**whose, _UNFINISHED: True, FILES: begun})
+        written = []
         if self.nifti:
-            write_label_array(self.label_map(case), segmentation.label, segmentation.source)
+            written.append(self.label_map(case))
+            write_label_array(written[-1], segmentation.label, segmentation.source)
             if segmentation.shares_labels:
-                instances = segmentation.instance_map
-                write_label_array(self.object_map(case), instances, segmentation.source)
+                written.append(self.object_map(case))
+                write_label_array(written[-1], segmentation.instance_map, segmentation.source)
             else:
                 remove(self.object_map(case))
         if self.probabilities:
-            write_probabilities(self.probability_file(case), claims, segmentation.source)
+            written.append(self.probability_file(case))
+            write_probabilities(written[-1], claims, segmentation.source)
+        others = [path for path in earlier.paths if path not in written]
+        if not key.matches(before):  # of another format, say, and not of this result
+            earlier.remove(others)
         record = {
-            "case": case,
+            **whose,
             MADE_FROM: dict(key.content),
             "notes": list(segmentation.notes),
             "objects": [segmented.as_json() for segmented in segmentation.objects],
+            FILES: noted_files(self.folder, written) | earlier.unchanged(others),
         }
-        if series:
-            record["series"] = list(series)
         write_json(self.record(case), record)
         return record
 
-    def remove_other(self, case: str, key: CacheKey) -> None:
-        """Remove a case's results where they were made from anything else."""
-        with suppress(DataError):
-            record = read_object(self.record(case))
-            if record and not key.matches(record):
-                remove(self.record(case))
-                remove(self.probability_file(case))
-                remove(self.label_map(case))
-                remove(self.object_map(case))
+    def remove_other(self, case: str, key: CacheKey) -> list[Path]:
+        """Remove a case's results where they were made from anything else.
+
+        Returns what stays, because somebody has changed it.
+        """
+        record = self.read_record(case)
+        if not record or key.matches(record):
+            return []
+        written = self._written(case, record)
+        kept = written.remove({*written.paths, *self.targets(case)} if record else ())
+        remove(self.record(case))
+        return sorted(kept)
+
+    def _written(self, case: str, record: Mapping[str, Any]) -> WrittenFiles:
+        """Return which files a record says are ours; those of a record without a list, by name."""
+        return WrittenFiles.of_record(self.folder, record, self.targets(case) if record else ())
+
+
+def _are_objects(content: Any) -> bool:
+    return isinstance(content, list) and all(isinstance(segmented, dict) for segmented in content)
+
+
+def check_outputs(outputs: Sequence[Output], cases: Sequence[Case]) -> None:
+    """Raise RequestError where results would replace files that no run of this program wrote."""
+    found = [
+        path
+        for output in outputs
+        for case in cases
+        for path in output.strangers(case.name, changed=False)
+    ]
+    if found:
+        more = f", and {len(found) - 1} more files are not, either" if len(found) > 1 else ""
+        raise RequestError(
+            f"{found[0]}: was not written by this program{more}",
+            expected="a folder for results alone",
+            remedy="move it away, or write elsewhere",
+        )
 
 
 @dataclass(frozen=True)
@@ -113,7 +197,7 @@ class CaseResult:
 
     kept: whether it was done before.  error: why it failed, '' if it did not.
     network_seconds: of the networks alone.  record: the content of ``CASE.json`` of the last
-    output.
+    output.  replaced: the other scan whose result was there under this name, '' for none.
     """
 
     case: str
@@ -121,6 +205,7 @@ class CaseResult:
     kept: bool = False
     network_seconds: float = 0.0
     record: Mapping[str, Any] | None = None
+    replaced: str = ""
 
 
 def case_key(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet import __version__
-from interactivenet.datasets.task import Roots
+from interactivenet.datasets.task import Roots, check_task_name
 from interactivenet.errors import DataError, RequestError
 from interactivenet.models.model import Model, chosen, own_model, parse_training_set
 from interactivenet.models.model_card import render_card
@@ -229,6 +229,7 @@ def find_model(roots: Roots, task: str, model: str | None = None) -> Model:
     bundle's folder, or None. Where both are there and their weights differ, none is preferred:
     raises RequestError, as where there is no model.
     """
+    check_task_name(task)
     folder = roots.results / "models" / task
     if model == "own":
         return own_model(roots, task)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interactivenet.errors import RequestError
+from interactivenet.errors import RequestError, naming
+from interactivenet.metric_names import METRIC
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.folds import read_fold
+from interactivenet.system.fields import field_of_kind, fields_of_kinds
 from interactivenet.system.files import read_object, read_text, sha256
 
 #: checkpoint -> its weights, in a fold's results
@@ -80,5 +82,42 @@ class FoldResults:
         return self.folder / VALIDATION
 
     def read_validation(self) -> dict[str, Any]:
-        """Read what was measured on the validation cases, by checkpoint; {} where nothing was."""
-        return read_object(self.validation / VALIDATION_METRICS)
+        """Read what was measured on the validation cases, by checkpoint; {} where nothing was.
+
+        Raises DataError, naming file and field, where one is of another type.
+        """
+        path = self.validation / VALIDATION_METRICS
+        with naming(path):
+            content = read_object(path)
+            for checkpoint, record in content.items():
+                _check_validated(record, checkpoint)
+        return content
+
+
+def _check_validated(record: Any, field: str) -> None:
+    """Raise DataError, naming the field, where what was measured is not as it is written."""
+    fields_of_kinds(record, {"made_from": dict, "epoch": int, "cases": dict}, field)
+    for case, measured in record.get("cases", {}).items():
+        place = f"{field}.cases.{case}"
+        fields_of_kinds(measured, {"objects": list, "error": str}, place, whole=True)
+        for number, row in enumerate(measured["objects"]):
+            _check_row(row, f"{place}.objects[{number}]")
+
+
+def _check_row(row: Any, field: str) -> None:
+    number = (int, float)
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "label": int, "name": str, "dice": number, "agreement": dict, "postprocessed": dict,
+    }  # fmt: skip
+    fields_of_kinds(row, kinds, field)
+    agreement, postprocessed = row.get("agreement", {}), row.get("postprocessed", {})
+    for name in ("mirrored", "single"):
+        if name in agreement:
+            field_of_kind(agreement[name], number, f"{field}.agreement.{name}")
+    for place, metrics in (
+        (field, row),
+        *((f"{field}.postprocessed.{name}", changed) for name, changed in postprocessed.items()),
+    ):
+        for name in field_of_kind(metrics, dict, place):
+            if name in METRIC and name != "agreement" and metrics[name] is not None:
+                field_of_kind(metrics[name], number, f"{place}.{name}")

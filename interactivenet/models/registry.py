@@ -17,6 +17,7 @@ from interactivenet.models.unpacking import is_legacy, unpacked, visible
 from interactivenet.system.files import copy_file, replacing_folder
 from interactivenet.system.http import TIMEOUT, Remote, get_json, remote_zip
 from interactivenet.system.locks import folder_lock
+from interactivenet.system.names import name_fault, printable
 
 if TYPE_CHECKING:
     from interactivenet.models.model import Model
@@ -214,9 +215,11 @@ def remove(models: Path, name: str) -> None:
 
 def _existing(models: Path, name: str) -> Path:
     folder = models / name
-    if not name or name[0] == "." or folder.name != name or not folder.is_dir():
-        names = ", ".join(path.name for path in visible(models)) if models.is_dir() else ""
-        raise RequestError(f"{models}: has no model '{name}'; installed: {names or 'none'}")
+    if name_fault(name) or not folder.is_dir():
+        there = visible(models) if models.is_dir() else []
+        names = ", ".join(path.name for path in there if path.is_dir())
+        told = printable(name[:100])
+        raise RequestError(f"{models}: has no model '{told}'; installed: {names or 'none'}")
     return folder
 
 

@@ -22,10 +22,11 @@ from interactivenet.datasets.task import (
     record_failures,
     set_aside,
 )
-from interactivenet.errors import RequestError
+from interactivenet.errors import RequestError, naming
 from interactivenet.imaging.io import ReadOptions
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.prompts.prompt import LabelNames
+from interactivenet.system.fields import field_of_kind
 from interactivenet.system.files import read_object
 from interactivenet.system.parallel import available_cores
 
@@ -168,7 +169,12 @@ def convert_dataset(
     imported = import_cases(dataset, folder, copy=copy, merge_labels=merge_labels is not None)
     if not sum(1 for _ in reporter.track(imported, len(dataset.cases), "imported")):
         reporter.say(f"{folder} is already imported: it is only checked again")
-    left_out = read_object(folder / RECORD).get("left_out", {})
+    with naming(folder / RECORD):
+        left_out: dict[str, str] = field_of_kind(
+            read_object(folder / RECORD).get("left_out", {}), dict, "left_out"
+        )
+        for case, reason in left_out.items():
+            field_of_kind(reason, str, f"left_out.{case}")
     reporter.findings(
         [
             *(Finding("error", case, reason) for case, reason in left_out.items()),

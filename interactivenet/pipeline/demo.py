@@ -26,7 +26,7 @@ from interactivenet.pipeline.demo_steps import (
     planned_spacing,
 )
 from interactivenet.pipeline.reporting import SILENT, Reporter
-from interactivenet.system.files import read_object, write_json
+from interactivenet.system.files import interpreting, read_object, write_json
 from interactivenet.system.signals import Signals
 
 #: what the demo in a folder was begun with
@@ -174,8 +174,10 @@ def begin(folder: Path, options: DemoOptions) -> None:
 
 def read_dice(folder: Path) -> dict[str, Any]:
     """Return what the test cases' Dice is: 'n', 'mean', 'low', 'high' ..., {} for none."""
-    content = read_object(folder / "results" / TASK / EVALUATION / "metrics.json")
-    return dict(content.get("summary", {}).get("all", {}).get("metrics", {}).get("dice", {}))
+    path = folder / "results" / TASK / EVALUATION / "metrics.json"
+    content = read_object(path)
+    with interpreting(path):
+        return dict(content.get("summary", {}).get("all", {}).get("metrics", {}).get("dice", {}))
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from interactivenet.pipeline.up_to_date import check_sources
 from interactivenet.planning.planned_task import PLANS, PlannedTask
 from interactivenet.system.archives import zip_folder
 from interactivenet.system.files import (
+    interpreting,
     read_bytes,
     read_object,
     read_text,
@@ -180,7 +181,13 @@ def describe(roots: Roots, model: Model, description: str = "") -> dict[str, Any
         raise RequestError(f"{path}: does not exist", remedy=f"run `select(task={task!r})` first")
     fingerprint = planned.fingerprint
     facts = read_object(model.weights[0].with_suffix(".json"))
-    summary = summarise(read_choice(path)["objects"])
+    with interpreting(path, f"run `select(task={task!r})` again"):
+        summary = summarise(read_choice(path)["objects"])
+    if lacking := [name for name in ("cases", "prompts", *_MEASURED) if name not in fingerprint]:
+        raise DataError(
+            f"{planned.path}: field fingerprint.{lacking[0]} is missing",
+            remedy=f"run `plan(task={task!r})` again",
+        )
     return {
         "description": description or None,
         "training": {

@@ -6,10 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from interactivenet.datasets.task import Roots, predictions_folder, read_test_set
+from interactivenet.datasets.task import (
+    Roots,
+    check_no_raw_task,
+    predictions_folder,
+    read_test_set,
+)
 from interactivenet.errors import RequestError
 from interactivenet.inference.ensemble import ensemble_cases
-from interactivenet.inference.outputs import Output
+from interactivenet.inference.outputs import Output, check_outputs
 from interactivenet.models.model import own_model
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import follow_cases
@@ -83,6 +88,8 @@ def ensemble(
         )
     averaged = tuple(number for output in single for number in output.folds)
     output = Output(predictions_folder(roots, task, None), averaged, nifti, probabilities)
+    check_no_raw_task(output.folder, "results")
+    check_outputs([output], cases)
     arguments = {
         "task": task, "folds": folds and list(folds), "nifti": nifti,
         "probabilities": probabilities, "mlflow": mlflow, "overwrite": overwrite, "roots": roots,

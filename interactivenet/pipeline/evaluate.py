@@ -7,10 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from interactivenet.datasets.case_lists import read_subtypes
 from interactivenet.datasets.findings import Finding
-from interactivenet.datasets.task import Case
+from interactivenet.datasets.task import Case, check_no_raw_task
+from interactivenet.evaluation.earlier import earlier_evaluation
 from interactivenet.evaluation.evaluate import Evaluation, evaluate_cases
-from interactivenet.evaluation.matching import Pair, build_pairs, case_name, read_subtypes
+from interactivenet.evaluation.matching import Pair, build_pairs, case_name
 from interactivenet.imaging.io import ReadOptions
 from interactivenet.metric_names import METRIC, TOLERANCE_MM
 from interactivenet.pipeline.reporting import (
@@ -95,6 +97,8 @@ def evaluate(
         output = predictions / "evaluation"
         if predictions.is_file():
             output = predictions.parent / f"{case_name(predictions)}_evaluation"
+    check_no_raw_task(output)
+    earlier_evaluation(output, [pair.case for pair in matched.pairs])
     reporter.findings([Finding("warning", case, text) for case, text in matched.warnings.items()])
     arguments = {
         "predictions": predictions, "labels": labels, "images": images,

@@ -11,16 +11,17 @@ from typing import Literal
 from interactivenet.datasets.dicom_cases import NameBy
 from interactivenet.datasets.inference_cases import check_output, check_scan, find_new_cases
 from interactivenet.datasets.task import EVALUATION, Roots
+from interactivenet.evaluation.earlier import earlier_evaluation
 from interactivenet.evaluation.evaluate import Evaluation
 from interactivenet.imaging.io import ReadOptions
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
-from interactivenet.inference.outputs import CaseResult, Output
+from interactivenet.inference.outputs import CaseResult, Output, check_outputs
 from interactivenet.inference.requirements import check_model
 from interactivenet.models.bundle import find_model
 from interactivenet.pipeline.evaluate import evaluate_output
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
-from interactivenet.pipeline.segmenting import describe_model, follow_cases
+from interactivenet.pipeline.segmenting import add_failures, describe_model, follow_cases
 from interactivenet.pipeline.select import check_choice
 from interactivenet.pipeline.stage import running_stage, tracked_run
 
@@ -113,6 +114,9 @@ def infer(
     )  # fmt: skip
     cases = new.cases
     target = Output(output, trained.folds, True, probabilities, f".{format}")
+    check_outputs([target], cases)
+    if any(case.label for case in cases):
+        earlier_evaluation(output / EVALUATION, [case.name for case in cases if case.label])
     for line in describe_model(trained, options):
         reporter.say(line)
     for note in new.notes:
@@ -140,7 +144,7 @@ def infer(
             segmented = predict_cases(
                 cases, trained, [target], options,
                 check=lambda scan: check_scan(scan, any_points), overwrite=overwrite,
-                signals=stage.signals,
+                one_source=True, signals=stage.signals,
             )  # fmt: skip
             refused = [CaseResult(case, reason) for case, reason in new.failures.items()]
             total = len(cases) + len(refused)
@@ -158,7 +162,7 @@ def infer(
                               if case.name in failures},
                     signals=stage.signals, tracker=tracker, reporter=reporter,
                 )  # fmt: skip
-            failures |= evaluation.failures
+            add_failures(failures, evaluation.failures, "infer", stage.run, output, reporter)
         elif labels is not None:
             reporter.say(f"{labels}: holds no label map for any of the cases: nothing to evaluate")
     reporter.say(f"{output}: {counted(total - len(failures), 'case')}")

@@ -271,6 +271,7 @@ def _measured_before(path: Path, key: CacheKey) -> tuple[CaseFacts, dict[str, Hi
             modality: Histogram(np.array(values, dtype=np.float64), np.array(counts, np.int64))
             for modality, (values, counts) in content["histograms"].items()
         }
-    except (DataError, KeyError, ValueError, TypeError):  # damaged: measured again
+    except (DataError, LookupError, ValueError, TypeError, AttributeError, OverflowError):
+        # damaged: measured again
         return None
     return facts, histograms

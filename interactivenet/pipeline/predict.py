@@ -6,11 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from interactivenet.datasets.task import Roots, predictions_folder, read_test_set
+from interactivenet.datasets.task import (
+    Roots,
+    check_no_raw_task,
+    predictions_folder,
+    read_test_set,
+)
 from interactivenet.errors import RequestError
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
-from interactivenet.inference.outputs import Output
+from interactivenet.inference.outputs import Output, check_outputs
 from interactivenet.inference.requirements import check_model
 from interactivenet.models.model import own_model
 from interactivenet.pipeline.reporting import SILENT, Reporter
@@ -80,6 +85,12 @@ def predict(
     model = own_model(roots, task, folds)
     check_choice(roots, task)
     check_model(model, options.chosen_device)
+    outputs = {
+        number: Output(predictions_folder(roots, task, number), (number,), nifti, probabilities)
+        for number in model.folds
+    }
+    check_no_raw_task(roots.results / task, "results")
+    check_outputs(list(outputs.values()), cases)
     for line in describe_model(model, options):
         reporter.say(line)
     folders: dict[int, Path] = {}
@@ -89,8 +100,8 @@ def predict(
         "probabilities": probabilities, "overwrite": overwrite, "options": options, "roots": roots,
     }  # fmt: skip
     for number in model.folds:
-        folder = folders[number] = predictions_folder(roots, task, number)
-        output = Output(folder, (number,), nifti, probabilities)
+        output = outputs[number]
+        folder = folders[number] = output.folder
         network = model.fold(number)
         with running_stage("predict", folder, arguments, seed=model.plan.seed) as stage:
             stage.run.note(

@@ -19,7 +19,7 @@ import numpy as np
 from interactivenet.datasets.case import Scan
 from interactivenet.datasets.inference_cases import check_output
 from interactivenet.datasets.task import Case, Roots, Task
-from interactivenet.errors import DataError, RequestError, describe_failure
+from interactivenet.errors import DataError, RequestError, describe_failure, naming
 from interactivenet.evaluation.metrics import dice_score
 from interactivenet.inference.batch import load_predictor
 from interactivenet.inference.options import InferenceOptions
@@ -36,6 +36,7 @@ from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.plotting.robustness import save_robustness
 from interactivenet.prompts.perturbation import PERTURBATIONS, perturb
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
+from interactivenet.system.fields import field_of_kind, fields_of_kinds
 from interactivenet.system.files import read_object, write_csv, write_json
 from interactivenet.system.signals import Signals, go_on
 
@@ -206,7 +207,10 @@ def measure_cases(
     path = folder / ROWS
     interrupt = (signals or Signals()).check
     content = {} if overwrite else read_object(path)
-    before = content.get("cases", {})
+    with naming(path):
+        before = field_of_kind(content.get("cases", {}), dict, "cases")
+        for name, record in before.items():
+            fields_of_kinds(record, {MADE_FROM: dict, "rows": list}, f"cases.{name}", whole=True)
     now: dict[str, Any] = {}
     for predictor, cases in groups:
         for case in cases:

@@ -43,6 +43,7 @@ def follow_cases(
     kept, seconds = 0, 0.0
     notes: dict[str, list[str]] = {}
     review: dict[str, list[str]] = {}
+    replaced: dict[str, str] = {}
     for result in reporter.track(results, total, name):
         kept += result.kept
         seconds += result.network_seconds
@@ -51,9 +52,11 @@ def follow_cases(
         elif result.record:
             hashes = result.record[MADE_FROM]["inputs"]
             inputs |= {f"{result.case}/{part}": digest for part, digest in hashes.items()}
+            if result.replaced:
+                replaced[result.case] = result.replaced
             if told := result.record.get("notes"):
                 notes[result.case] = list(told)
-            if any(segmented["look"] for segmented in result.record["objects"]):
+            if any(segmented.get("look") for segmented in result.record["objects"]):
                 review[result.case] = review_reasons(result.record["objects"])
     run.inputs(inputs)
     run.note(
@@ -63,6 +66,10 @@ def follow_cases(
     run.record["seconds"]["network"] = round(seconds, 3)
     report_notes(notes, reporter, review)
     report_failures(folder, name, failures, reporter)
+    for case, other in replaced.items():
+        reporter.say(f"{case}: the result of another scan of this name was replaced: {other}")
+    if replaced:
+        run.note(replaced=replaced)
     if kept:
         reporter.say(
             f"{counted(kept, 'case')} already done from the same files and settings: kept"
@@ -101,6 +108,28 @@ def report_notes(
     ]
     if findings:
         reporter.findings(findings)
+
+
+def add_failures(
+    failures: dict[str, str],
+    more: Mapping[str, str],
+    name: str,
+    run: Run,
+    folder: Path,
+    reporter: Reporter,
+) -> None:
+    """Tell and record what failed after the cases were followed, such as their comparison.
+
+    failures: of the cases; gets what there is ``more``.  name: of the stage.
+    """
+    new = {case: reason for case, reason in more.items() if failures.get(case) != reason}
+    if not new:
+        return
+    failures.update(new)
+    run.note(failures=recorded_reasons(failures, reporter))
+    path = record_failures(folder, name, recorded_reasons(failures, reporter))
+    reporter.findings([Finding("error", case, reason) for case, reason in new.items()])
+    reporter.say(f"{counted(len(failures), 'case')} failed, see {path}")
 
 
 def report_failures(folder: Path, stage: str, failures: dict[str, str], reporter: Reporter) -> None:

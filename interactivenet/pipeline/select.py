@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet.datasets.task import Roots
-from interactivenet.errors import DataError, RequestError
+from interactivenet.errors import DataError, RequestError, naming
 from interactivenet.metric_names import METRIC
-from interactivenet.models.fold_results import WEIGHTS, FoldResults
+from interactivenet.models.fold_results import VALIDATION_METRICS, WEIGHTS, FoldResults
 from interactivenet.models.model import CHOICE, CHOICE_VERSION, read_choice
 from interactivenet.pipeline.reporting import SILENT, Reporter, Table, counted
 from interactivenet.pipeline.stage import running_stage
@@ -27,6 +27,7 @@ from interactivenet.postprocessing.calibration import Calibration, calibrate, le
 from interactivenet.postprocessing.components import CANDIDATES, Postprocessing
 from interactivenet.preprocessing.folds import read_fold
 from interactivenet.system.cache_key import CacheKey
+from interactivenet.system.fields import field_of_kind, fields_of_kinds
 from interactivenet.system.files import read_object, write_json
 
 #: means of Dice that differ by less are a tie
@@ -294,7 +295,25 @@ def _validation(planned: PlannedTask, fold_results: FoldResults) -> dict[str, An
                 f" {checkpoint} weights",
                 remedy=f"run {stage} with the same `epochs`: it validates a trained fold",
             )
+    with naming(fold_results.validation / VALIDATION_METRICS):
+        _check_complete(record)
     return record
+
+
+def _check_complete(record: Mapping[str, Any]) -> None:
+    """Raise DataError, naming the field, where a row of an object lacks what is chosen by."""
+    for checkpoint in WEIGHTS:
+        for case, content in record[checkpoint]["cases"].items():
+            for number, row in enumerate(content["objects"]):
+                field = f"{checkpoint}.cases.{case}.objects[{number}]"
+                kinds = {"agreement": dict, "postprocessed": dict}
+                fields_of_kinds(row, kinds, field, whole=True)
+                members = {"mirrored": (int, float), "single": (int, float)}
+                fields_of_kinds(row["agreement"], members, f"{field}.agreement", whole=True)
+                if missing := [name for name in SHOWN if name not in row]:
+                    raise DataError(f"field {field}.{missing[0]} is missing")
+                if not 0 <= field_of_kind(row["dice"], (int, float), f"{field}.dice") <= 1:
+                    raise DataError(f"field {field}.dice is {row['dice']}, expected 0 to 1")
 
 
 def _made_from(records: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:

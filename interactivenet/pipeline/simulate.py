@@ -12,15 +12,9 @@ from typing import Any
 
 from interactivenet.datasets.file_matching import stems
 from interactivenet.datasets.findings import Finding
-from interactivenet.datasets.task import (
-    SIMULATION,
-    Roots,
-    Task,
-    has_own_list,
-    record_failures,
-    simulated_files,
-)
-from interactivenet.errors import DataError, RequestError, describe_failure
+from interactivenet.datasets.simulated import SIMULATION, check_simulated, simulated_files
+from interactivenet.datasets.task import Roots, Task, has_own_list, record_failures
+from interactivenet.errors import DataError, RequestError, describe_failure, naming
 from interactivenet.imaging.io import AS_IT_IS, READABLE, ReadOptions, read_label, suffix_of
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.prompts.io import PROMPT_SUFFIXES, TEXT_SUFFIXES, write_prompts
@@ -29,6 +23,7 @@ from interactivenet.prompts.prompt import LabelNames
 from interactivenet.prompts.simulation import SimulationOptions, simulate_prompts_with_notes
 from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import read_text, remove, replacing, sha256, write_json
+from interactivenet.system.names import list_names, name_fault, printable
 from interactivenet.system.parallel import available_cores, map_cases
 
 #: what can become of a case
@@ -155,14 +150,17 @@ def simulate_task(
     def simulated(item: tuple[str, str, list[Path]]) -> SimulatedCase:
         subset, name, paths = item
         try:
+            if fault := name_fault(name):
+                raise DataError(f"its name cannot be used: {fault}", remedy="rename its files")
             if len(paths) > 1:
-                files = ", ".join(path.name for path in paths)
+                files = list_names(paths)
                 raise DataError(f"has {len(paths)} label files, expected one: {files}")
             return _simulate_case(
                 subset, name, paths[0], options, labels, journal, overwrite, reading
             )
         except Exception as error:  # one odd file must not end the others
-            return SimulatedCase(subset, name, "failed", notes=(describe_failure(error),))
+            failure = describe_failure(error)
+            return SimulatedCase(subset, printable(name), "failed", notes=(failure,))
 
     files: dict[tuple[str, str], Path] = {}
     for result in map_cases(simulated, labelled_cases(folder), jobs):
@@ -187,13 +185,22 @@ class _Journal:
         self._lock = threading.Lock()
         cases = simulated_files(folder)
         self._entries: dict[str, list[dict[str, Any]]] = {k: [v] for k, v in cases.items()}
-        if self._path.exists():
-            for line in read_text(self._path).splitlines():
-                try:
-                    case, entry = json.loads(line)
-                except ValueError:
-                    continue  # half a line: its file never got its name
-                self._entries.setdefault(case, []).append(entry)
+        for case, entry in self._read():
+            self._entries.setdefault(case, []).append(entry)
+
+    def _read(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield what a run that was killed has noted: case, entry."""
+        if not self._path.exists():
+            return
+        for number, line in enumerate(read_text(self._path, "replace").splitlines(), 1):
+            try:
+                noted = json.loads(line)
+            except (ValueError, RecursionError):
+                continue  # half a line: its file never got its name
+            with naming(self._path):
+                if not (isinstance(noted, list) and len(noted) == 2 and isinstance(noted[0], str)):
+                    raise DataError(f"line {number} is not a case and what its file was made from")
+                yield noted[0], check_simulated(noted[1], f"of {noted[0]} in line {number}")
 
     def entry_of(self, case: str, path: Path) -> dict[str, Any] | None:
         """Return what a case's file was made from, None if it was not simulated here."""
@@ -262,7 +269,7 @@ def _simulate_case(
     existing = stems(folder, PROMPT_SUFFIXES).get(name, [])
     simulated = {path: entry for path in existing if (entry := journal.entry_of(case, path))}
     if len(existing) > 1 and len(simulated) < len(existing):
-        files = ", ".join(path.name for path in existing)
+        files = list_names(existing)
         raise DataError(f"has {len(existing)} prompt files, expected one: {files}")
     if existing and not simulated and not overwrite:
         return SimulatedCase(subset, name, "kept", file=_relative(existing[0]))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from interactivenet.datasets.task import Roots
+from interactivenet.datasets.task import FAILURES, Roots, are_failures
 from interactivenet.errors import DataError, RequestError
 from interactivenet.pipeline import tracking
 from interactivenet.pipeline.reporting import Reporter
 from interactivenet.pipeline.tracking import Tracker
 from interactivenet.system.files import read_object, write_json
 from interactivenet.system.locks import folder_lock
-from interactivenet.system.provenance import Run
+from interactivenet.system.provenance import RUN, Run
 from interactivenet.system.signals import Interrupted, Signals
 
 Item = TypeVar("Item")
@@ -68,6 +69,7 @@ def running_stage(
     record, where a signal ended the stage: called again, it continues.
     """
     signals = Signals()
+    check_records(folder)
     with ExitStack() as opened:
         for locked in (folder, *others):
             opened.enter_context(folder_lock(locked))
@@ -79,6 +81,25 @@ def running_stage(
         except Interrupted as interruption:
             run.note(ended=str(interruption))
             raise
+
+
+def check_records(folder: Path) -> None:
+    """Raise RequestError where a stage's records would replace a file that is none."""
+    for name, is_ours in ((RUN, _is_run), (FAILURES, are_failures)):
+        path = folder / name
+        try:
+            ours = not os.path.lexists(path) or is_ours(read_object(path))
+        except DataError:
+            ours = False
+        if not ours:
+            raise RequestError(
+                f"{path}: was not written by this program, and would be replaced",
+                remedy="move it away, or write elsewhere",
+            )
+
+
+def _is_run(content: Mapping[str, Any]) -> bool:
+    return isinstance(content.get("stage"), str) and isinstance(content.get("arguments"), dict)
 
 
 def flat_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,18 +10,20 @@ from interactivenet.datasets.task import (
     EVALUATION,
     PREDICTIONS,
     Roots,
+    check_no_raw_task,
     predictions_folder,
     read_test_set,
 )
+from interactivenet.evaluation.earlier import earlier_evaluation
 from interactivenet.evaluation.evaluate import Evaluation
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
-from interactivenet.inference.outputs import Output
+from interactivenet.inference.outputs import Output, check_outputs
 from interactivenet.inference.requirements import check_model
 from interactivenet.models.model import own_model
 from interactivenet.pipeline.evaluate import evaluate_output
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
-from interactivenet.pipeline.segmenting import describe_model, follow_cases
+from interactivenet.pipeline.segmenting import add_failures, describe_model, follow_cases
 from interactivenet.pipeline.select import is_current, make_selection
 from interactivenet.pipeline.stage import running_stage, tracked_run
 from interactivenet.pipeline.up_to_date import check_sources
@@ -96,6 +98,10 @@ def test(
         for number in numbers
     ]
     outputs = [*single, ensemble]
+    check_no_raw_task(folder, "results")
+    check_outputs(outputs, cases)
+    if any(case.label for case in cases):
+        earlier_evaluation(results / EVALUATION, [case.name for case in cases if case.label])
     arguments = {
         "task": task, "folds": folds and list(folds), "nifti": nifti,
         "probabilities": probabilities, "mlflow": mlflow, "overwrite": overwrite,
@@ -140,5 +146,5 @@ def test(
                               if case.name in failures},
                     signals=stage.signals, tracker=tracker, reporter=reporter,
                 )  # fmt: skip
-            failures |= evaluation.failures
+            add_failures(failures, evaluation.failures, "test", stage.run, folder, reporter)
     return TaskTest(folder, len(cases), evaluation, failures)

@@ -21,6 +21,7 @@ from interactivenet.errors import DataError, RequestError
 from interactivenet.planning.plan_file import SCHEMA_VERSION, read_plans
 from interactivenet.planning.ranges import check_positive, check_ranges
 from interactivenet.prompts.prompt import LabelNames
+from interactivenet.system.names import name_fault
 from interactivenet.system.schema import parse_json_as
 
 Ints = tuple[int, int, int]
@@ -220,6 +221,8 @@ class Plan:
     __pydantic_config__: ClassVar[Any] = _STRICT
 
     def __post_init__(self) -> None:
+        if fault := name_fault(self.task):
+            raise ValueError(f"task cannot be the name of a folder: {fault}")
         if not len(self.normalisation) == len(self.modalities) >= 1:
             raise ValueError("normalisation needs one entry per modality")
         try:

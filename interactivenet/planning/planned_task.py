@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from interactivenet.datasets.splits import Split
-from interactivenet.errors import DataError, RequestError
+from interactivenet.errors import DataError, RequestError, naming
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.plan_file import read_plans
+from interactivenet.system.fields import field_of_kind, fields_of_kinds
 from interactivenet.system.files import write_json
+from interactivenet.system.names import SafeName
 
 PLANS = "plans.json"
 
@@ -51,21 +54,21 @@ class PlannedTask:
         path = folder / PLANS
         content = read_plans(path)
         plan = Plan.parse(content["plan"], path)
-        try:
+        with naming(path):
             splits = tuple(
-                Split(tuple(fold["training"]), tuple(fold["validation"]), fold.get("left_out", ""))
-                for fold in content.get("splits", [])
+                _split(fold, f"splits[{number}]")
+                for number, fold in enumerate(
+                    field_of_kind(content.get("splits", []), list, "splits")
+                )
             )
-            coverage = {
-                str(name): float(part) for name, part in content.get("coverage", {}).items()
-            }
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(f"{path}: its splits or coverage cannot be used: {error!r}") from error
+            covered = field_of_kind(content.get("coverage", {}), dict, "coverage")
+            coverage = {name: _part(part, name) for name, part in covered.items()}
+            fingerprint = field_of_kind(content.get("fingerprint", {}), dict, "fingerprint")
         if not splits:
             raise RequestError(
                 f"{path}: has no folds", remedy=f"run `plan(task={plan.task!r})` again"
             )
-        return PlannedTask(folder, plan, splits, coverage, content.get("fingerprint", {}))
+        return PlannedTask(folder, plan, splits, coverage, fingerprint)
 
     def save(self) -> Path:
         """Write ``plans.json`` and return its path."""
@@ -75,3 +78,25 @@ class PlannedTask:
         content["fingerprint"] = dict(self.fingerprint)
         write_json(self.path, content)
         return self.path
+
+
+def _split(content: Any, field: str) -> Split:
+    """Return a fold of what the file holds; raises DataError, naming the field at fault."""
+    fields_of_kinds(content, {"training": list, "validation": list}, field, whole=True)
+    left_out = field_of_kind(content.get("left_out", ""), str, f"{field}.left_out")
+    for part in ("training", "validation"):
+        for case in content[part]:
+            SafeName(case, f"field {field}.{part}: case")
+    return Split(tuple(content["training"]), tuple(content["validation"]), left_out)
+
+
+def _part(value: Any, region: str) -> float:
+    """Return which part of a region's object its cut holds; raises DataError for anything else."""
+    case, _, label = region.rpartition("__")
+    SafeName(case, "field coverage: the case of a region")
+    field = f"coverage.{region}"
+    if not re.fullmatch(r"\d{1,12}(_\d{1,12})?", label, re.ASCII):
+        raise DataError(f"field {field}: expected a region's name, CASE__LABEL")
+    if not 0 <= field_of_kind(value, (int, float), field) <= 1 + 1e-9:
+        raise DataError(f"field {field} is {value}, expected a number from 0 to 1")
+    return float(value)

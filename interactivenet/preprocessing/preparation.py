@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet.datasets.case import Scan, read_scan
-from interactivenet.datasets.task import Case, Task, simulated_files
+from interactivenet.datasets.simulated import simulated_files
+from interactivenet.datasets.task import Case, Task
 from interactivenet.errors import DataError, describe_failure, one_line
 from interactivenet.imaging.image_files import files_of
 from interactivenet.planning.plan import Plan
@@ -195,6 +196,15 @@ def _unchanged(
 
     picture: what its snapshots must have been made from; '' where none are wanted.
     """
+    try:
+        return _covered(preparation, case, key, picture)
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
+        return None  # a record is damaged: made again
+
+
+def _covered(
+    preparation: Preparation, case: str, key: CacheKey, picture: str
+) -> PreparedCase | None:
     folder, snapshots = preparation.folder / REGIONS, preparation.snapshots
     first = next((name for name in region_names(case, preparation.plan.labels)
                   if (folder / f"{name}.json").exists()), None)  # fmt: skip

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from interactivenet.errors import DataError, one_line
+from interactivenet.errors import DataError, naming, one_line
 from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.region import Region
@@ -32,6 +32,7 @@ from interactivenet.system.files import (
     replacing,
     write_json,
 )
+from interactivenet.system.names import SafeName
 
 REGIONS, SNAPSHOTS = "regions", "snapshots"
 #: in a region's record
@@ -110,22 +111,26 @@ def load_region(folder: Path, name: str, plan: Plan) -> Region:
         if image.shape[1:] != tuple(content["grid"]["shape"]):
             noted = tuple(content["grid"]["shape"])
             raise ValueError(f"the image has shape {image.shape}, but its record says {noted}")
-        return Region(
-            case=content["case"],
-            prompt=Prompt(content["label"], np.array(content["points"]), content["name"]),
-            image=image,
-            label=label,
-            grid=Geometry(tuple(content["grid"]["shape"]), np.array(content["grid"]["affine"])),
-            source=Geometry(
-                tuple(content["source"]["shape"]), np.array(content["source"]["affine"])
-            ),
-            start=np.array(content["start"], dtype=np.intp),
-            stop=np.array(content["stop"], dtype=np.intp),
-            coverage=content["coverage"],
-            simulation=simulation_of(content[MADE_FROM]),
-            volume_ml=volume_of(content),
-        )
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        with naming(path):
+            return Region(
+                case=SafeName(content["case"], "field case"),
+                prompt=Prompt(content["label"], np.array(content["points"]), content["name"]),
+                image=image,
+                label=label,
+                grid=Geometry(tuple(content["grid"]["shape"]), np.array(content["grid"]["affine"])),
+                source=Geometry(
+                    tuple(content["source"]["shape"]), np.array(content["source"]["affine"])
+                ),
+                start=np.array(content["start"], dtype=np.intp),
+                stop=np.array(content["stop"], dtype=np.intp),
+                coverage=content["coverage"],
+                simulation=simulation_of(content[MADE_FROM]),
+                volume_ml=volume_of(content),
+            )
+    except (
+        OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, OverflowError,
+        zipfile.BadZipFile,
+    ) as error:  # fmt: skip
         raise DataError(
             f"{path.with_suffix('.npz')}: is damaged, or is not a region: {one_line(error)}",
             remedy=f"`plan(task={plan.task!r}, overwrite=True)` makes it again",

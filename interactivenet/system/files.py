@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from interactivenet.errors import DataError
+from interactivenet.errors import DataError, naming, one_line
 
 #: bytes; no JSON or text of this program, or that it reads, is nearly as large
 _TEXT_BYTES = 2**28
@@ -153,6 +153,16 @@ def remove(path: Path) -> None:
         raise DataError(f"{path}: cannot be removed: {error.strerror or error}") from error
 
 
+def resolved(path: Path) -> Path:
+    """Return an absolute path without links; raises DataError where they lead in a circle."""
+    try:
+        return path.resolve()
+    except RuntimeError as error:  # before Python 3.13
+        raise DataError(f"{path}: is a link that leads back to itself") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
 def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Write a whole file atomically; durable: as for :func:`replacing`."""
     with replacing(path, durable=durable) as temporary:
@@ -160,8 +170,11 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole UTF-8 text file atomically."""
-    write_bytes(path, text.encode("utf-8"))
+    r"""Write a whole UTF-8 text file atomically.
+
+    Bytes of a file's name that are not UTF-8 are written as '\udcfc', which JSON reads back.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -214,9 +227,32 @@ def copy_file(source: Path, target: Path) -> None:
 def read_json(path: Path) -> Any:
     """Read a JSON file; raises DataError, naming it, where it is missing or not JSON."""
     try:
-        return json.loads(read_text(path))
+        return json.loads(read_text(path), parse_int=_whole_number)
     except (ValueError, RecursionError) as error:  # not JSON, not text, or nested without end
         raise DataError(f"{path}: is not valid JSON: {error}") from error
+
+
+@contextmanager
+def interpreting(path: Path, remedy: str = "") -> Iterator[None]:
+    """Raise DataError, naming the file, where what it holds is not what a reader inside expects.
+
+    For files of many fields that this program alone writes.
+    """
+    try:
+        with naming(path):
+            yield
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
+        reason = one_line(f"{type(error).__name__}: {error}")[:200]
+        raise DataError(
+            f"{path}: is not as this program writes it: {reason}", remedy=remedy
+        ) from error
+
+
+def _whole_number(text: str) -> int:
+    """Read a whole number; raises ValueError for one that no field of ours can hold."""
+    if len(text) > 20:
+        raise ValueError(f"has a number of {len(text)} digits")
+    return int(text)
 
 
 @contextmanager

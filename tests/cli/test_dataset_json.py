@@ -89,7 +89,8 @@ def test_a_dataset_json_that_points_elsewhere_is_refused(task):
     (task / "dataset.json").write_text(json.dumps(content))
     result = CliRunner().invoke(main, ["simulate", "-t", NAME, "--raw", str(task.parent)])
     assert result.exit_code == 2
-    assert "is not in the task's folder" in result.stderr
+    assert "dataset.json: field training[0].image" in result.stderr
+    assert "leads out of its folder" in result.stderr
 
 
 def test_what_others_wrote_into_dataset_json_stays(task):

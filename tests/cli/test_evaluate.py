@@ -18,12 +18,12 @@ def task(tmp_path):
     for number, name in enumerate(("a", "b", "c")):
         write_case(folder, name, prompt=True)
         found = np.roll(label_array(), number, axis=0)
-        write_label_array(folder / "found" / f"{name}.nii.gz", found, GRID)
+        write_label_array(tmp_path / "found" / f"{name}.nii.gz", found, GRID)
     return folder
 
 
 def run(task, *options, found="found", labels="labelsTr"):
-    arguments = ["-p", task / found, "-l", task / labels, "--jobs", 1, *options]
+    arguments = ["-p", task.parent / found, "-l", task / labels, "--jobs", 1, *options]
     return CliRunner().invoke(evaluate, [str(one) for one in arguments])
 
 
@@ -35,7 +35,7 @@ def test_folders(task):
         "-in", task / "interactionsTr",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
-    out = task / "found" / "evaluation"
+    out = task.parent / "found" / "evaluation"
     content = read(out / "metrics.json")
     assert [row["dice"] for row in content["rows"]] == pytest.approx([1.0, 0.9, 0.8])
     assert {row["name"] for row in content["rows"]} == {"tumour"}
@@ -52,13 +52,13 @@ def test_folders(task):
 
 
 def test_missing_ones_and_odd_ones(task):
-    (task / "found" / "b.nii.gz").unlink()
-    write_label_array(task / "found" / "stranger.nii.gz", label_array(), GRID)
-    write_label_array(task / "found" / "c.nii.gz", np.zeros(SHAPE, np.uint8), GRID)
-    (task / "found" / "a.nii.gz").write_bytes(b"odd")
-    done = run(task, "-o", task / "out")
+    (task.parent / "found" / "b.nii.gz").unlink()
+    write_label_array(task.parent / "found" / "stranger.nii.gz", label_array(), GRID)
+    write_label_array(task.parent / "found" / "c.nii.gz", np.zeros(SHAPE, np.uint8), GRID)
+    (task.parent / "found" / "a.nii.gz").write_bytes(b"odd")
+    done = run(task, "-o", task.parent / "out")
     assert done.exit_code == 1, done.output
-    failures = read(task / "out" / "failures.json")["evaluate"]
+    failures = read(task.parent / "out" / "failures.json")["evaluate"]
     assert set(failures) == {"a", "b"} and "has no prediction" in failures["b"]
     assert "warning" in done.output and "stranger" in done.output
     assert "1 missed" in done.output and "2 cases failed" in done.output
@@ -68,7 +68,7 @@ def test_one_file(task):
     shutil.copy(task / "labelsTr" / "b.nii.gz", task / "truth.nii.gz")
     done = run(task, "--tolerance-mm", 0, found="found/b.nii.gz", labels="truth.nii.gz")
     assert done.exit_code == 0, done.output
-    content = read(task / "found" / "b_evaluation" / "metrics.json")
+    content = read(task.parent / "found" / "b_evaluation" / "metrics.json")
     [row] = content["rows"]
     assert row["case"] == "b" and content["tolerance_mm"] == 0 and row["nsd"] < 1
 
@@ -77,7 +77,7 @@ def test_one_file(task):
     ("options", "found", "why"),
     [
         ((), "nowhere", "does not exist"),
-        ((), "imagesTr", "nothing to compare"),
+        ((), "task/imagesTr", "nothing to compare"),
         (("--name", "x=tumour"), "found", "expected NAME or VALUE=NAME"),
         (("--subtypes", "nowhere.json"), "found", "nowhere.json"),
     ],
@@ -85,4 +85,4 @@ def test_one_file(task):
 def test_refused(task, options, found, why):
     done = run(task, *options, found=found)
     assert done.exit_code == 2 and why in done.output
-    assert not (task / found / "evaluation").exists()
+    assert not (task.parent / found / "evaluation").exists()

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -203,8 +204,9 @@ def test_what_was_expected_is_joined(task, tmp_path):
 def test_files_and_pictures(task, tmp_path):
     out = tmp_path / "out"
     stale = out / "figures" / "cases" / "old.png"
-    stale.parent.mkdir(parents=True)
-    stale.touch()
+    [first, _] = pairs_of(task, images=task / "imagesTr")
+    evaluate_cases([replace(first, case="old")], out, labels=NAMES)
+    assert stale.exists()
     # of b, the image does not fit
     write_case(task, "b", label=False, grid=Geometry(SHAPE, GRID.affine @ np.diag([1, 1, 2, 1])))
     pairs = pairs_of(task, images=task / "imagesTr", prompts=task / "interactionsTr")
@@ -219,7 +221,9 @@ def test_files_and_pictures(task, tmp_path):
     assert done.failures["b"].startswith("no picture: ")
     assert "b_0000.nii.gz: grid differs" in done.failures["b"]
     assert {row["case"] for row in done.rows} == {"a", "b"}
-    assert done.report == out / "report.html" and "Some test" in done.report.read_text()
+    assert done.report == out / "report.html" and "Some test" in done.report.read_text(
+        encoding="utf-8"
+    )
 
 
 def test_many_pictures_in_processes(task, tmp_path):

@@ -55,7 +55,8 @@ def test_a_case_is_done_when_all_of_it_is_there(output):
         path.write_bytes(data)
     output.record("a").write_text("{")
     assert not output.is_done("a", KEY)
-    output.probability_file("a").unlink()
+    for path in (output.record("a"), output.label_map("a"), output.probability_file("a")):
+        path.unlink()
     write(replace(output, probabilities=False), 1)
     assert replace(output, probabilities=False).is_done("a", KEY)
     assert not output.is_done("a", KEY)

@@ -102,7 +102,7 @@ SPOILED = {
     "more": "holds model.pt, which is not part of a bundle",
     "folder": "holds inner, which is not part of a bundle",
     "no bundle": "expected a model: bundle.json and weights",
-    "task": "task name '../../x': expected TaskXXX_NAME",
+    "task": "task cannot be the name of a folder: it has a '/'",
 }
 
 

@@ -41,17 +41,23 @@ def test_a_plan_without_folds(tmp_path, change):
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "fault"),
     [
-        lambda c: c["splits"][0].pop("training"),
-        lambda c: c.update(splits=[3]),
-        lambda c: c.update(coverage=[1]),
-        lambda c: c.update(coverage={"a__1": "whole"}),
+        (lambda c: c["splits"][0].pop("training"), r"splits\[0\]\.training is missing"),
+        (lambda c: c.update(splits=[3]), r"splits\[0\] is of type int, expected an object"),
+        (lambda c: c.update(splits={}), "splits is of type dict, expected a list"),
+        (lambda c: c["splits"][0].update(training="abc"), r"splits\[0\]\.training is of type str"),
+        (lambda c: c["splits"][0].update(left_out=[]), r"splits\[0\]\.left_out is of type list"),
+        (lambda c: c.update(coverage=[1]), "coverage is of type list, expected an object"),
+        (lambda c: c.update(coverage={"a__1": "whole"}), "coverage.a__1 is of type str"),
+        (lambda c: c.update(coverage={"a__1": 2}), "coverage.a__1 is 2"),
+        (lambda c: c.update(coverage={"a": 1}), "coverage: the case of a region"),
+        (lambda c: c.update(fingerprint=[]), "fingerprint is of type list"),
     ],
 )
-def test_damaged_splits_and_coverage(tmp_path, change):
+def test_damaged_splits_and_coverage(tmp_path, change, fault):
     saved(tmp_path, change)
-    with pytest.raises(DataError, match=r"plans\.json: its splits or coverage cannot be used"):
+    with pytest.raises(DataError, match=rf"plans\.json: field {fault}"):
         PlannedTask.load(tmp_path)
 
 

@@ -1,0 +1,36 @@
+"""``simulation.json``: what a task's simulated prompt files were made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from interactivenet.errors import naming
+from interactivenet.system.fields import field_of_kind, fields_of_kinds
+from interactivenet.system.files import read_object
+from interactivenet.system.names import safe_path
+
+#: settings and files of simulated prompts, in a raw task's folder
+SIMULATION = "simulation.json"
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "file": str, "prompt": str, "label": str, "settings": dict, "names": dict,
+}  # fmt: skip
+
+
+def simulated_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read what a task's simulated prompt files were made from: 'Tr/CASE' -> record.
+
+    Raises DataError, naming file and field, where it is not as this program writes it.
+    """
+    path = folder / SIMULATION
+    with naming(path):
+        cases: dict[str, Any] = field_of_kind(read_object(path).get("cases", {}), dict, "cases")
+        return {case: check_simulated(record, f"cases.{case}") for case, record in cases.items()}
+
+
+def check_simulated(record: Any, field: str) -> dict[str, Any]:
+    """Return the record of a simulated file; raises DataError, naming the field, if it is none."""
+    checked = fields_of_kinds(record, _KINDS, field)
+    if "file" in checked:
+        safe_path(checked["file"], f"field {field}.file")
+    return checked

@@ -27,7 +27,6 @@ from interactivenet.system.cache_key import MADE_FROM, CacheKey
 from interactivenet.system.files import (
     json_bytes,
     read_json,
-    read_object,
     remove,
     replacing,
     write_json,
@@ -149,7 +148,7 @@ def is_empty(folder: Path, name: str) -> bool:
     Raises DataError where the region cannot be read.
     """
     path = folder / f"{name}.json"
-    if volume := volume_of(read_object(path)):
+    if volume := volume_of(read_json(path)):
         return volume[1] == 0
     try:  # of an earlier version
         with open_arrays(path.with_suffix(".npz")) as arrays:
@@ -162,7 +161,7 @@ def is_empty(folder: Path, name: str) -> bool:
 
 def record_digest(path: Path) -> str:
     """SHA-256 of a region's record, in hex; its volumes, which earlier versions lack, aside."""
-    content = read_object(path)
+    content = read_json(path)
     content.pop(VOLUME, None)
     return hashlib.sha256(json_bytes(content)).hexdigest()
 

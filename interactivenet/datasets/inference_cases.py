@@ -118,7 +118,7 @@ def _in_folders(
         del pointed[name]
     with_image = {case.name: case.images for case in matched.cases}
     alone = {name: files for name, files in pointed.items()
-             if name not in with_image and name not in new.failures}  # fmt: skip
+             if name not in with_image and printable(name) not in new.failures}  # fmt: skip
     pointless = {case.name: case.images for case in matched.cases if case.name not in pointed}
     unread_images = unread_files(images, READABLE, pointed)
     unread_points = unread_files(points, PROMPT_SUFFIXES, with_image)
@@ -142,7 +142,7 @@ def _in_folders(
     for name, reason in (*unread_images.items(), *unread_points.items()):
         before = new.failures.get(name)
         new.failures[name] = f"{before}; {reason}" if before else reason
-    new.failures = dict(sorted(new.failures.items()))
+    new.failures = {printable(name): why for name, why in sorted(new.failures.items())}
     if labels:
         new.notes = _label_notes(labels, new)
     return new

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import READABLE, suffix_of
+from interactivenet.system.names import printable
 
 #: what is usually kept beside images and is no case, by its name or its ending
 _COMPANION_NAMES = re.compile(
@@ -69,7 +70,7 @@ def unread_files(
     reasons: dict[str, str] = {}
     loose: list[str] = []
     for path in entries:
-        name = f"{folder.name}/{path.name}"
+        name = printable(f"{folder.name}/{path.name}")
         if suffix_of(path, suffixes) or path.is_dir() or is_companion(path):
             continue
         if headers and suffix_of(path, _VOXELS):

@@ -11,6 +11,7 @@ from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.stray_files import has_companion_name, nearest_file, unread_files
 from interactivenet.imaging.io import READABLE
 from interactivenet.prompts.io import PROMPT_SUFFIXES
+from interactivenet.system.names import printable
 
 
 def find_cases(task: Path, subset: str, modalities: Sequence[str]) -> Subset:
@@ -38,19 +39,19 @@ def find_cases(task: Path, subset: str, modalities: Sequence[str]) -> Subset:
         orphans = {
             name: paths
             for name, paths in stems(folder, suffixes).items()
-            if name not in complete[images] and not _is_companion_table(paths[0])
+            if printable(name) not in complete[images] and not _is_companion_table(paths[0])
         }
         for name, (path, *_) in orphans.items():
             hint = nearest_file(name, image_files, complete[folder])
             hint = "" if name in unread[images] else hint
-            message = f"{folder.name}/{path.name} belongs to no image{hint}"
-            findings.append(Finding("error", name, message))
+            message = f"{folder.name}/{printable(path.name)} belongs to no image{hint}"
+            findings.append(Finding("error", printable(name), message))
         if folder == labels:
             findings = [_with_hint(finding, orphans, unread[labels]) for finding in findings]
     for folder, reasons in unread.items():
         for name, reason in reasons.items():
             level = "warning" if name in complete[folder] else "error"
-            findings.append(Finding(level, name, reason))
+            findings.append(Finding(level, printable(name), reason))
     broken = {finding.case for finding in findings if finding.level == "error"}
     return Subset([case for case in matched.cases if case.name not in broken], findings)
 

@@ -12,6 +12,7 @@ from interactivenet.errors import DataError, RequestError, naming
 from interactivenet.grand_challenge.settings import POINTS, AlgorithmSettings
 from interactivenet.imaging.io import READABLE, suffix_of
 from interactivenet.system.files import open_regular, read_json
+from interactivenet.system.names import SafeName
 
 LIST = "inputs.json"
 #: what every input says of itself
@@ -88,7 +89,7 @@ def _listed(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
     with naming(path):
         for entry in content:
             socket = _socket(entry)
-            slug = socket["slug"]
+            slug = SafeName(socket["slug"], "slug")
             if slug in images or slug in values:
                 raise DataError(f"holds {slug} twice")
             place = _place(folder, socket["relative_path"])

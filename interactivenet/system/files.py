@@ -185,7 +185,7 @@ def write_json(path: Path, content: Any) -> None:
 def json_bytes(content: Any) -> bytes:
     """Return JSON data as :func:`write_json` writes it."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    return f"{text}\n".encode()
+    return f"{text}\n".encode("utf-8", "backslashreplace")
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -243,9 +243,10 @@ def test_inputs_json_with_hostile_paths(tmp_path):
 
     path = write(tmp_path / "inputs.json", entries("ct", "images/ct"))
     use()
-    for slug, relative in (("../ct", "images/ct"), ("ct", "../x"), ("ct", "/etc"), ("", "images")):
+    hostile = (("../ct", "images/ct"), ("ct", "../x"), ("ct", "/etc"), (".ct", "images/ct"))
+    for slug, relative in hostile:
         write(path, entries(slug, relative))
-        with pytest.raises(DataError, match=r"inputs\.json: (slug|relative_path) '"):
+        with pytest.raises(DataError, match=r"inputs\.json: (slug|has the relative_path) '"):
             use()
 
 

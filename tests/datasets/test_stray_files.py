@@ -74,19 +74,19 @@ def test_a_misspelt_name_is_named_with_the_nearest(task):
 def test_links_that_lead_nowhere_and_formats_that_are_not_read_are_failed_cases(task):
     (task / "imagesTr/patient_3").symlink_to("gone")  # as to a folder of DICOM files
     (task / "imagesTr/patient_4_0000.nii.gz").symlink_to("gone.nii.gz")
-    (task / "imagesTr/patient_5.mgz").write_bytes(b"x")
+    (task / "imagesTr/patient_5.xyz").write_bytes(b"x")
     (task / "imagesTr/circle").symlink_to("circle")
     for name in ("patient_3", "patient_4", "patient_5"):
         write_label_array(task / f"labelsTr/{name}.nii.gz", label_array(), GRID)
-    (task / "labelsTs/patient_9.nii.gz").rename(task / "labelsTs/patient_9.mgz")
+    (task / "labelsTs/patient_9.nii.gz").rename(task / "labelsTs/patient_9.xyz")
     (task / "interactionsTs/patient_9.nii.gz").rename(task / "interactionsTs/patient_9.xlsm")
     found = failures(task)
     assert set(found) == {"patient_3", "patient_4", "patient_5", "patient_9", "circle"}
     assert "imagesTr/patient_3 is a link to gone, which leads nowhere" in found["patient_3"]
     assert "labelsTr/patient_3.nii.gz belongs to no image" in found["patient_3"]
     assert "does not exist" in found["patient_4"]
-    assert "imagesTr/patient_5.mgz has no readable format" in found["patient_5"]
-    assert "labelsTs/patient_9.mgz has no readable format" in found["patient_9"]
+    assert "imagesTr/patient_5.xyz has no readable format" in found["patient_5"]
+    assert "labelsTs/patient_9.xyz has no readable format" in found["patient_9"]
     assert "interactionsTs/patient_9.xlsm has no readable format" in found["patient_9"]
     assert listed(task) == ["patient_1", "patient_2"]
 

@@ -7,6 +7,7 @@ import unicodedata
 import pytest
 
 from interactivenet.errors import RequestError
+from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_label_array, write_volume
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.pipeline.evaluate import evaluate
@@ -212,7 +213,9 @@ def test_a_wrong_label_of_a_finished_case_has_a_reason(infer, tmp_path):
     case = new_case(tmp_path / "new")
     infer(*case)
     label = tmp_path / "label.nii.gz"
-    write_label_array(label, label_array()[:-1], GRID.__class__((19, 18, 16), GRID.affine))
+    elsewhere = GRID.affine.copy()
+    elsewhere[2, 3] += 0.5
+    write_label_array(label, label_array(), Geometry(GRID.shape, elsewhere))
     reporter = Recorder()
     done = infer(*case, labels=label, reporter=reporter)
     assert "grid differs" in done.failures["scan"]

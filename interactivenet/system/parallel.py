@@ -23,6 +23,7 @@ from typing import TypeVar
 
 from interactivenet.errors import RequestError
 from interactivenet.system.resources import read_limits
+from interactivenet.system.signals import held
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -85,7 +86,9 @@ class Workers:
             return
         try:
             measured = partial(_measured, function)
-            for result, peak in _map(self._start(), measured, items, self.jobs):
+            with held():
+                pool = self._start()
+            for result, peak in _map(pool, measured, items, self.jobs):
                 self.peak_mb = max(self.peak_mb, peak)
                 yield result
         except BrokenProcessPool as error:
@@ -137,8 +140,10 @@ def _start_forkserver() -> None:
 
     The parent ends them; before they have settled, each would show a traceback of its own.
     """
+    from multiprocessing import resource_tracker
     from multiprocessing.forkserver import ensure_running
 
+    resource_tracker.ensure_running()  # which the next would start, and leaves SIGINT unblocked
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         ensure_running()
@@ -172,7 +177,8 @@ def _map(
     pending: deque[Future[Result]] = deque()
     try:
         for item in items:
-            pending.append(pool.submit(function, item))
+            with held():  # a worker that starts would not find what it is given, and say so
+                pending.append(pool.submit(function, item))
             if len(pending) > 2 * jobs:
                 yield pending.popleft().result()
         while pending:

@@ -140,6 +140,18 @@ class Signals:
             self.received, self._at = number, time.monotonic()
 
 
+@contextmanager
+def held() -> Iterator[None]:
+    """Obey a signal that comes inside at the end, so that what is inside is not left half done."""
+    signals = Signals()
+    try:
+        with signals.noted():
+            yield
+    finally:
+        if signals.received:
+            signal.raise_signal(signals.received)
+
+
 def ignore() -> None:
     """Leave both signals to the parent process, which ends this one in time."""
     for number in _NUMBERS:

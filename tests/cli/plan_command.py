@@ -9,10 +9,16 @@ from interactivenet.cli import main
 NAME = "Task103_PLAN"
 
 
+def unless_given(usual, words):
+    """The usual options, option -> value, as words; without those that the words have."""
+    return [word for option in usual if option not in words for word in (option, usual[option])]
+
+
 def run(task, *options, jobs=1):
     processed = task.parent.parent / "processed"
-    where = ["-t", task.name, "--raw", task.parent, "--processed", processed, "--jobs", jobs]
-    arguments = ["plan", *where, "--preset", "tiny", "-f", 3, *options]
+    usual = {"-t": task.name, "--raw": task.parent, "--processed": processed, "--jobs": jobs,
+             "--preset": "tiny", "-f": 3}  # fmt: skip
+    arguments = ["plan", *unless_given(usual, options), *options]
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 

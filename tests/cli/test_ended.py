@@ -208,12 +208,12 @@ from interactivenet.system.parallel import Workers
 def work():
     with Workers(2) as workers:
         print("on", flush=True)
-        list(workers.map(slow, range(4)))
+        list(workers.map(slow, range(400)))  # longer than any delay below
 base.Command("work", callback=work).main([], "work")
 """
 
 
-@pytest.mark.parametrize("delay", [0.05, 0.4, 1.2])
+@pytest.mark.parametrize("delay", [0.02, 0.05, 0.1, 0.4, 1.2])
 def test_workers_say_nothing(delay):
     """Ctrl-C goes to the whole group, also to workers that are just being started."""
     process = started(f"if __name__ == '__main__':\n    exec({WORKERS!r})")

@@ -66,7 +66,7 @@ def test_series_trees_and_frames(bundle, cases, tmp_path):
         assert mask.GetOrigin() == masks[0].GetOrigin()
     for number, name in enumerate(("flat", "tree", "frames"), 1):
         record = json.loads((out / f"{name}.json").read_text())
-        assert record["series"] == [f"{UID}.1.{number}"]
+        assert record["sources"]["series"] == [f"{UID}.1.{number}"]
     again = infer(bundle, "-i", images, "-in", points, "-o", out)
     assert "3 cases already done" in again.output
 
@@ -87,11 +87,22 @@ def test_choosing_a_series(bundle, cases, tmp_path):
     assert "--series 1" in reasons["a"]
     done = infer(bundle, *words, "--series", "thick")
     assert done.exit_code == 0, done.output
-    assert json.loads((out / "a.json").read_text())["series"] == [f"{UID}.1.2"]
-    # another series is another input: nothing of the first is kept
+    record = json.loads((out / "a.json").read_text())
+    assert record["sources"]["series"] == [f"{UID}.1.2"]
+    assert record["made_from"]["reading"]["series"] == "thick"
+    assert "1 case already done" in infer(bundle, *words, "--series", "thick").output
+    # another series is another scan: it neither is already done, nor replaces the first unasked
+    files = {path.name: path.read_bytes() for path in out.glob("a.*")}
     done = infer(bundle, *words, "--series", "1")
+    assert done.exit_code == 1 and "already done" not in done.output
+    reason = json.loads((out / "failures.json").read_text())["infer"]["a"]
+    assert f"{UID}.1.1" in reason and f"{UID}.1.2" in reason and "--overwrite" in reason
+    assert {path.name: path.read_bytes() for path in out.glob("a.*")} == files
+    done = infer(bundle, *words, "--series", "1", "--overwrite")
     assert done.exit_code == 0 and "already done" not in done.output
-    assert json.loads((out / "a.json").read_text())["series"] == [f"{UID}.1.1"]
+    record = json.loads((out / "a.json").read_text())
+    assert record["sources"]["series"] == [f"{UID}.1.1"]
+    assert record["made_from"]["reading"]["series"] == "1"
     one = infer(bundle, "-i", images / "a", "-in", points / "a.json", "-o", tmp_path / "one",
                 "--series", "1")  # fmt: skip
     assert one.exit_code == 0 and (tmp_path / "one" / "a.nii.gz").exists()
@@ -123,12 +134,14 @@ def test_exported_folders(bundle, shared_cases, tmp_path):
     assert set(reasons) == {"positions_rounded_to_0.1_mm", "slice_of_another_matrix"}
     assert "0099.dcm of 20x20 pixels" in reasons["slice_of_another_matrix"]
     # its slices lie 0.6 mm apart, its points are those of the scan with 2 mm
-    assert "points of label 1 lie outside" in reasons["positions_rounded_to_0.1_mm"]
+    outside = reasons["positions_rounded_to_0.1_mm"]
+    assert outside.startswith(f"{folder / 'points' / 'positions_rounded_to_0.1_mm.mrk.json'}: F-1 ")
+    assert "mm outside the image" in outside
     records = [json.loads((out / f"{name}.json").read_text()) for name in
                ("every_file_twice", "localiser", "secondary_capture", "study_folders",
                 "multi_frame")]  # fmt: skip
     assert all(record["objects"] == records[0]["objects"] for record in records)
-    assert all(len(record["series"]) == 1 for record in records)
+    assert all(len(record["sources"]["series"]) == 1 for record in records)
 
 
 def test_a_session_of_a_tree(bundle, cases):

@@ -19,7 +19,7 @@ from interactivenet.models.model import own_model
 from interactivenet.pipeline.validate import validate
 from interactivenet.prompts.io import read_prompts, write_prompts
 from interactivenet.prompts.prompt import LabelNames
-from tests.cli.trained_command import copied_root, infer, run
+from tests.cli.trained_command import CPU, infer, run
 from tests.pipeline.recording_reporter import RecordingReporter
 from tests.raw_task import read
 from tests.training.trained_task import NAME
@@ -91,8 +91,9 @@ def test_evaluate_tells_what_was_noted(trained, tested, odd, tmp_path):
 
 def test_predict_test_and_validate_tell_it_of_a_task(trained, odd, tmp_path):
     """Headers without orientation, of test and training cases: as ``dataset`` says it."""
-    root = copied_root(trained, tmp_path / "task")
+    root = tmp_path / "task"
     raw = root / "raw" / NAME
+    shutil.copytree(trained / "raw", root / "raw")
     for part in ("imagesTs", "imagesTr", "labelsTs", "labelsTr"):
         for path in (raw / part).iterdir():
             stored = nib.load(path)
@@ -103,6 +104,13 @@ def test_predict_test_and_validate_tell_it_of_a_task(trained, odd, tmp_path):
             if part.startswith("images"):  # contradicts its own sform
                 bare.header["pixdim"][1:4] = 9
             bare.to_filename(path)
+    where = ["--raw", root / "raw", "--processed", root / "processed"]
+    words = ["plan", "-t", NAME, "--preset", "tiny", "-f", "2", "--jobs", "1", *where]
+    done = CliRunner().invoke(main, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    words = ["train", "-t", NAME, "-f", "all", "-e", "1", "--workers", "0", "--no-mlflow", *CPU]
+    done = run(root, *words)
+    assert done.exit_code == 0, done.output
     note = "contradicts the spacing of its sform"
     name, other = (case.name for case in Task.load(raw).test)
     done = run(root, "predict", "-t", NAME, "--no-tta", "--device", "cpu", "--folds", "0")

@@ -15,9 +15,10 @@ from safetensors.torch import load_file
 from interactivenet.cli import main
 from interactivenet.datasets.task import Task
 from interactivenet.imaging.io import read_image, read_label
+from tests.cli.plan_command import unless_given
 from tests.training.trained_task import NAME, make_task
 
-OPTIONS = ["--device", "cpu", "--precision", "fp32", "--workers", "0"]
+OPTIONS = {"--device": "cpu", "--precision": "fp32", "--workers": "0"}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,8 @@ def own_mlflow(monkeypatch):
 
 def arguments(root, results, *more, fold="0", epochs=1):
     where = ["--raw", root / "raw", "--processed", root / "processed", "--results", results]
-    words = ["train", "-t", NAME, "-f", fold, "-e", epochs, *where, *OPTIONS, *more]
+    words = ["train", "-t", NAME, "-f", fold, "-e", epochs, *where, *unless_given(OPTIONS, more),
+             *more]  # fmt: skip
     return [str(word) for word in words]
 
 

@@ -26,7 +26,7 @@ def folders(tmp_path):
 
 def find(images, points, **how):
     paths = images if isinstance(images, list) else [images]
-    return find_new_cases(paths, points, None, ("CT",) * len(paths), **how)
+    return find_new_cases(paths, [points], None, ("CT",) * len(paths), **how)
 
 
 def names(cases):
@@ -38,8 +38,8 @@ def test_a_folder_of_series_and_trees(folders):
     write_series(images / "a")
     write_series(images / "b", name="ST1/SE1/IM{}")
     mark("a", "b")
-    cases, failures = find(images, points)
-    assert names(cases) == {"a": ["a"], "b": ["b"]} and not failures
+    new = find(images, points)
+    assert names(new.cases) == {"a": ["a"], "b": ["b"]} and not new.failures
 
 
 @pytest.mark.parametrize("sign", ["one file", "the name of the tree", "a list of files"])
@@ -52,23 +52,23 @@ def test_one_tree(folders, sign):
         write_series(images, series=2, name="DICOMDIR")
         mark("ST1")  # a name of a folder in it
     prompts = points / "images.json" if sign == "one file" else points
-    cases, failures = find(images, prompts)
-    assert names(cases) == {"images": ["images"]} and not failures
-    assert cases[0].interaction == points / "images.json"
+    new = find(images, prompts)
+    assert names(new.cases) == {"images": ["images"]} and not new.failures
+    assert new.cases[0].interaction == points / "images.json"
 
 
 def test_a_folder_of_cases_that_has_points_of_its_own_name(folders):
     images, points, mark = folders
     write_series(images / "a")
     mark("images", "a")
-    assert names(find(images, points)[0]) == {"a": ["a"]}
+    assert names(find(images, points).cases) == {"a": ["a"]}
 
 
 def test_one_multi_frame_file(folders):
     images, points, mark = folders
     path = write_frames(images / "scan.dcm", stored())
     mark("scan")
-    assert names(find(path, points)[0]) == {"scan": ["scan.dcm"]}
+    assert names(find(path, points).cases) == {"scan": ["scan.dcm"]}
 
 
 def test_a_folder_without_dicom_is_no_tree(folders):
@@ -85,8 +85,8 @@ def test_the_series_goes_with_the_case(folders):
     write_series(images / "a")
     mark("a")
     reading = ReadOptions(series="3")
-    assert find(images, points, reading=reading)[0][0].reading == reading
-    assert find(images / "a", points, reading=reading)[0][0].reading == reading
+    assert find(images, points, reading=reading).cases[0].reading == reading
+    assert find(images / "a", points, reading=reading).cases[0].reading == reading
 
 
 def test_a_series_of_what_is_not_dicom(folders, tmp_path):
@@ -113,9 +113,9 @@ def test_names_from_the_headers(folders, name_by, marked, single):
     images, points, mark = folders
     write_series(images / "SE1", study=7, series=4)
     mark("SE1" if marked == "its folder" else BY[name_by])
-    cases, failures = find(images / "SE1" if single else images, points, name_by=name_by)
-    assert names(cases) == {BY[name_by]: ["SE1"]} and not failures
-    assert cases[0].interaction.parent == points
+    new = find(images / "SE1" if single else images, points, name_by=name_by)
+    assert names(new.cases) == {BY[name_by]: ["SE1"]} and not new.failures
+    assert new.cases[0].interaction.parent == points
 
 
 def test_names_of_several_modalities(folders):
@@ -123,8 +123,8 @@ def test_names_of_several_modalities(folders):
     for index in range(2):
         write_series(images / f"SE1_000{index}", series=1 + index)
     mark("P1")
-    cases, failures = find_new_cases([images], points, None, ("CT", "PET"), name_by="patient")
-    assert names(cases) == {"P1": ["SE1_0000", "SE1_0001"]} and not failures
+    new = find_new_cases([images], [points], None, ("CT", "PET"), name_by="patient")
+    assert names(new.cases) == {"P1": ["SE1_0000", "SE1_0001"]} and not new.failures
 
 
 def test_two_cases_of_one_patient_are_refused(folders):
@@ -132,12 +132,12 @@ def test_two_cases_of_one_patient_are_refused(folders):
     write_series(images / "A", study=1)
     write_series(images / "B", study=2)
     mark("A", "B")
-    cases, failures = find(images, points, name_by="patient")
-    assert not cases
-    assert failures["P1"] == (
+    new = find(images, points, name_by="patient")
+    assert not new.cases
+    assert new.failures["P1"] == (
         f"2 cases have this name ({images / 'A'}, {images / 'B'}): name them otherwise"
     )
-    assert len(find(images, points, name_by="study")[0]) == 2
+    assert len(find(images, points, name_by="study").cases) == 2
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_names_are_safe(folders, patient, name):
     images, points, mark = folders
     write_series(images / "A", patient=patient)
     mark("A")
-    assert list(names(find(images, points, name_by="patient")[0])) == [name]
+    assert list(names(find(images, points, name_by="patient").cases)) == [name]
 
 
 @pytest.mark.parametrize("patient", ["", "..", "///", "  "])
@@ -163,9 +163,9 @@ def test_a_case_that_has_no_such_name_fails(folders, patient, single):
     images, points, mark = folders
     write_series(images / "A", patient=patient)
     mark("A")
-    cases, failures = find(images / "A" if single else images, points, name_by="patient")
-    assert not cases
-    assert failures == {"A": f"{images / 'A'}: has no PatientID to name the case by"}
+    new = find(images / "A" if single else images, points, name_by="patient")
+    assert not new.cases
+    assert new.failures == {"A": f"{images / 'A'}: has no PatientID to name the case by"}
 
 
 def test_what_is_not_dicom_has_no_such_name(folders):
@@ -174,10 +174,10 @@ def test_what_is_not_dicom_has_no_such_name(folders):
     write_series(images / "A")
     write_series(images / "broken")[2].unlink()
     mark("scan", "A", "broken")
-    cases, failures = find(images, points, name_by="patient")
-    assert list(names(cases)) == ["P1"]
-    assert "is not DICOM, but cases are named by `name_by='patient'`" in failures["scan"]
-    assert "1 missing" in failures["broken"]
+    new = find(images, points, name_by="patient")
+    assert list(names(new.cases)) == ["P1"]
+    assert "is not DICOM, but cases are named by `name_by='patient'`" in new.failures["scan"]
+    assert "1 missing" in new.failures["broken"]
 
 
 def test_a_name_with_the_number_of_a_modality(folders):
@@ -185,7 +185,7 @@ def test_a_name_with_the_number_of_a_modality(folders):
     images, points, mark = folders
     write_series(images / "A", patient="STS_0008")
     mark("STS_0008")
-    assert list(names(find(images, points, name_by="patient")[0])) == ["STS_0008"]
+    assert list(names(find(images, points, name_by="patient").cases)) == ["STS_0008"]
     shutil.rmtree(images / "A")
     write_series(images / "A_0000", patient="STS_0008")
-    assert list(names(find(images, points, name_by="patient")[0])) == ["STS_0008"]
+    assert list(names(find(images, points, name_by="patient").cases)) == ["STS_0008"]

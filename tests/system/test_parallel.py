@@ -97,7 +97,7 @@ def _alive(process):
     try:
         with Path(f"/proc/{process}/stat").open() as file:
             return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

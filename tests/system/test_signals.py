@@ -9,7 +9,7 @@ import time
 import pytest
 
 from interactivenet.system import signals
-from interactivenet.system.signals import Interrupted, Signals
+from interactivenet.system.signals import Ended, Interrupted, Signals, held
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -69,6 +69,35 @@ def test_a_later_one_does_what_it_would_have_done_before(monkeypatch):
     finally:
         signal.signal(signal.SIGTERM, before)
         signal.signal(signal.SIGINT, interrupts)
+
+
+def test_held_until_what_is_begun_is_done():
+    done = []
+    with pytest.raises(Ended), signals.ending_by_signals(), held():
+        os.kill(os.getpid(), signal.SIGTERM)
+        done.append(1)
+    with pytest.raises(Ended), signals.ending_by_signals(), held():  # whatever it makes fail
+        os.kill(os.getpid(), signal.SIGINT)
+        raise OSError
+    assert done and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_stage_that_notes_it_is_not_ended_by_what_is_held():
+    with Signals().noted() as stage:
+        with held():
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert not stage.received
+        assert stage.received == signal.SIGTERM
+
+
+def test_what_is_ignored_is_still_ignored_where_it_is_held():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with held():
+            os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_workers_leave_it_to_their_parent():

@@ -15,7 +15,7 @@ from interactivenet.cli.wording import translate
 from interactivenet.datasets.findings import Finding
 from interactivenet.pipeline import reporting
 from interactivenet.pipeline.reporting import counted
-from interactivenet.system.names import printable
+from interactivenet.system.names import escaped, printable
 
 __all__ = ["console", "counted", "say", "show_findings", "show_table", "track"]
 
@@ -79,7 +79,7 @@ def show_findings(findings: Sequence[Finding]) -> None:
             text = f"{message} ({', '.join(cases[:_NAMED])}{more})"
         table.add_row(
             Text(level, style=_STYLES[level]),
-            Text(printable(subject)),
+            Text(escaped(subject)),
             Text(printable(translate(text))),
         )
     console().print(table)

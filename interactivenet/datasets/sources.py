@@ -114,7 +114,7 @@ def match_files(
             cases.append(SourceCase(subset, name, by_index, label))
     for name in unmatched:
         known = {base: next(iter(found.values())) for base, found in grouped.items()}
-        reason = f"has a label but no image{nearest_file(name, known, maps)}"
+        reason = f"has a label but no image{nearest_file(name, known)}"
         left_out.setdefault(name, unread.pop(name, reason))
     for name, reason in unread.items():
         left_out[name] = f"{left_out[name]}; {reason}" if name in left_out else reason

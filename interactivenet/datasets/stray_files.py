@@ -96,6 +96,10 @@ def unread_files(
     return reasons
 
 
+#: a case's name with the number of a modality behind it
+_MODALITY = re.compile(r"(.+)_\d{4}")
+
+
 def nearest(name: str, others: Iterable[str], alike: float = _ALIKE) -> str:
     """Return the name that another one is probably meant to be, '' for none."""
     by_small = {other.casefold(): other for other in others if other != name}
@@ -103,21 +107,28 @@ def nearest(name: str, others: Iterable[str], alike: float = _ALIKE) -> str:
     return by_small[found[0]] if found else ""
 
 
-def nearest_file(
-    name: str, files: Mapping[str, Sequence[Path]], complete: Container[str] = ()
-) -> str:
+def nearest_file(name: str, files: Mapping[str, Sequence[Path]]) -> str:
     """Name the file whose case is probably meant, ' (nearest: FOLDER/FILE)', '' for none.
 
-    files: case -> its files.  complete: cases that lack nothing; one of these is meant only where
-    its numbers are the same, as patient_3 is another than patient_2.
+    files: case -> its files. Only one whose numbers are the same is meant: patient_3 is another
+    patient than patient_2, and whoever renames a file as is advised must not mix them up.
     """
-    incomplete = [other for other in files if other not in complete]
-    same = [other for other in files if _numbers(other) == _numbers(name)]
-    found = nearest(name, incomplete) or nearest(name, same)
+    case = _without_modality(name)
+    same = {
+        _without_modality(other): paths
+        for other, paths in files.items()
+        if other != name and _numbers(_without_modality(other)) == _numbers(case)
+    }
+    found = case if case in same else nearest(case, same)
     if not found:
         return ""
-    path = files[found][0]
+    path = same[found][0]
     return f" (nearest: {path.parent.name}/{path.name})"
+
+
+def _without_modality(name: str) -> str:
+    match = _MODALITY.fullmatch(name)
+    return match[1] if match else name
 
 
 def _numbers(name: str) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -316,6 +317,9 @@ def _task(content: Any, folder: Path) -> Task:
         )
         for key, entries in lists.items()
     }
+    names_of = Counter(case.name for listed in cases.values() for case in listed)
+    if twice := [name for name, count in names_of.items() if count > 1]:
+        raise DataError(f"lists the case '{twice[0]}' {names_of[twice[0]]} times, expected once")
     try:
         labels = LabelNames({value: name for value, name in names.items() if value})
     except InteractiveNetError as error:

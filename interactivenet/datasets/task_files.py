@@ -42,7 +42,7 @@ def find_cases(task: Path, subset: str, modalities: Sequence[str]) -> Subset:
             if printable(name) not in complete[images] and not _is_companion_table(paths[0])
         }
         for name, (path, *_) in orphans.items():
-            hint = nearest_file(name, image_files, complete[folder])
+            hint = nearest_file(name, image_files)
             hint = "" if name in unread[images] else hint
             message = f"{folder.name}/{printable(path.name)} belongs to no image{hint}"
             findings.append(Finding("error", printable(name), message))

@@ -16,7 +16,7 @@ from interactivenet.errors import DataError
 from interactivenet.evaluation.diameters import largest_diameters
 from interactivenet.evaluation.matching import Pair
 from interactivenet.evaluation.metrics import Mask, evaluate_masks
-from interactivenet.imaging.components import bounding_box
+from interactivenet.imaging.components import bounding_box, label_counts
 from interactivenet.imaging.io import read_label
 from interactivenet.imaging.lattice import on_image
 from interactivenet.imaging.volume import Volume
@@ -30,6 +30,8 @@ Row = Mapping[str, Any]
 Outcome = Literal["found", "missed", "false", "empty"]
 #: what the record of a segmentation adds to a row
 _RECORDED = ("agreement", "expected_dice", "look", "points_inside", "untouched_components")
+#: so many values are named where more are meant
+_NAMED = 8
 #: in a row and in tables, what joins the reasons to look at an object first
 JOINED = "; "
 
@@ -127,11 +129,20 @@ def measure_object(
     return row
 
 
+def _check_values(path: Path, label: Volume, labels: LabelNames) -> None:
+    """Raise DataError for values of no label: compared with nothing, they would count as missed."""
+    if unknown := sorted(set(label_counts(label.array[0])) - set(labels.names)):
+        listed = ", ".join(map(str, unknown[:_NAMED]))
+        raise DataError(f"{path}: holds label value {listed}, expected {labels}")
+
+
 def read_maps(pair: Pair, labels: LabelNames | None, *, points: bool = False) -> Maps:
     """Read what is compared; points: the prompts, too, where rows are not per prompt."""
     names = labels.names if labels else None
     label = read_label(pair.label, pair.reading, names=names)
     prediction = read_label(pair.prediction, pair.reading, names=names)
+    if labels:
+        _check_values(pair.label, label, labels)
     # of two extents on one lattice the smaller one is filled up with background
     if label.array.size < prediction.array.size:
         label = on_image(pair.label, label, pair.prediction, prediction.source)

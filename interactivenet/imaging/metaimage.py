@@ -46,6 +46,8 @@ def read_metaimage(path: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
         start = file.read(_LONGEST_HEADER)
     fields, voxels_at = _header(start)
     _check_header(fields)
+    if not {"ElementSpacing", "ElementSize"} & set(fields):
+        raise DataError("says nothing of the size of its voxels", expected="ElementSpacing")
     unit = fields.get("DistanceUnits", "mm").lower()
     if unit not in ("mm", "millimeter", "?", ""):
         raise DataError(f"gives its geometry in {unit}, expected mm")

@@ -120,6 +120,10 @@ def grid_of(path: Path, header: Header, space_axes: list[int]) -> tuple[Geometry
             raise DataError(f"gives its geometry in {unit}, expected mm: convert its header first")
     space = str(header.get("space", "")).lower()
     rows, origin = _directions(header), header.get("space origin")
+    if rows is None and not np.isfinite(np.asarray(header.get("spacings", np.nan), float)).any():
+        raise DataError(
+            "says nothing of the size of its voxels", expected="space directions, or spacings"
+        )
     if rows is None or not space:
         native = _itk_geometry(path, space_axes)
         note = "its header names no space: left and right are a guess (LPS is assumed)"

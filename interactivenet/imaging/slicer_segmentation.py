@@ -140,11 +140,10 @@ def match_segments(
                     f" labels {labels}"
                 )
             value = segment.value
-            if not says_nothing or named:
-                notes.append(
-                    f"its segment '{segment.name}' has the name of no label: it is taken as"
-                    f" {_label(value, names)} by its value"
-                )
+            notes.append(
+                f"its segment '{segment.name}' has the name of no label: it is taken as"
+                f" {_label(value, names)} by its value"
+            )
         if value in values:
             other = segments[values.index(value)].name
             raise DataError(

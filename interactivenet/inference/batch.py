@@ -169,7 +169,8 @@ class _Batch:
             return work
         try:
             self.signals.check()
-            scan = self.predictor.read(work.case)
+            # a label is for comparison only: one that cannot be read costs no segmentation
+            scan = self.predictor.read(replace(work.case, label=None))
             if replaced := self._other_scan(work, scan):
                 if not self.overwrite:
                     return replace(work, keys={}, prepared=_would_replace(work, scan, replaced))

@@ -97,6 +97,7 @@ def check_dataset(
         modalities = modalities or before.modalities
         names = names if names.names else before.labels
         subtypes = subtypes or any(case.subtype is not None for case in before.training)
+    _check_modality_names(modalities)
     twice = [name for name, count in Counter(modalities).items() if count > 1]
     if twice:
         raise RequestError(f"'{twice[0]}' is given twice", field="modalities")
@@ -214,6 +215,12 @@ def make_phantoms(
     count = counted(settings.cases + settings.test_cases, "phantom case")
     reporter.say(f"{count} -> {folder}")
     return _check(folder, settings.modalities, names, jobs, reporter)
+
+
+def _check_modality_names(modalities: Sequence[str]) -> None:
+    for name in modalities:
+        if not name.strip() or name != name.strip() or not name.isprintable():
+            raise RequestError(f"'{name}' is no name", field="modalities", expected="such as 'MR'")
 
 
 def check_modalities(source: Source, modalities: Sequence[str]) -> None:

@@ -150,6 +150,15 @@ def evaluate_output(
         calibration=asdict(calibration) if calibration else None, jobs=available_cores(),
         track=reporter.track, signals=signals, missing=failures,
     )  # fmt: skip
+    # what is doubtful about the scans was told when they were segmented
+    of_labels = {
+        case.name: told
+        for case in cases
+        if case.label
+        and (told := [note for note in evaluation.notes.get(case.name, ())
+                      if note.startswith(f"{case.label.name}: ")])
+    }  # fmt: skip
+    report_notes(of_labels, reporter)
     report_evaluation(evaluation, reporter)
     everything = evaluation.summary["all"]
     metrics = everything["metrics"]

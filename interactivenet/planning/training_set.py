@@ -85,6 +85,11 @@ class ChannelRanges:
                     f"{self.modality} reaches over {look.spread:.4g} around the points, there over"
                     f" {_text(self.spread)} (not in Hounsfield units?)"
                 )
+            if look.around[0] >= 0 and self.around[0][1] < 0:
+                return (
+                    f"{self.modality} has hardly a value below 0 around the points, there the"
+                    f" lowest are {_text(self.around[0])} (not in Hounsfield units?)"
+                )
             return ""
         if self.around[0][0] >= 0 and look.around[0] < -_NEGATIVE * look.spread:
             return f"{self.modality} has values below 0 ({look.around[0]:.4g}), there it has none"

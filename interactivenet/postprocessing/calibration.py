@@ -27,8 +27,8 @@ FLAGGED = 0.2
 FEWEST = 10
 #: parts of the cases that are left out in turn; up to so many cases, each is a part of its own
 _PARTS, _ONE_BY_ONE = 10, 50
-#: agreements are learned over a range; beyond it, by this share of its width (of the logarithm of
-#: the disagreement) or this factor, whichever is more, nothing is known; with few cases by more
+#: agreements are learned over a range; below it nothing is known; above it, by this share of its
+#: width (of the logarithm of the disagreement) or this factor, whichever is more; by more with few
 BEYOND, BEYOND_FACTOR, FEW = 0.5, 1.5, 5.0
 #: disagreements below this are alike
 _ALIKE = 1e-3
@@ -93,13 +93,15 @@ class Calibration:
         """Whether cross-validation has seen agreements like this one."""
         if len(self.agreement) == 1:  # a constant, of a version that did not keep its range
             return True
+        if agreement < self.agreement[0]:  # worse than the worst that was measured
+            return False
         low, high, asked = (
             float(np.log(max(1 - value, _ALIKE)))
             for value in (self.agreement[-1], self.agreement[0], agreement)
         )
         margin = max(float(np.log(BEYOND_FACTOR)), BEYOND * (high - low))
         margin *= 1 + FEW / max(self.cases, 1)
-        return low - margin <= asked <= high + margin
+        return low - margin <= asked
 
     def needs_review(self, agreement: float) -> bool | None:
         """Whether a person should look at an object first; None where there are no flags."""

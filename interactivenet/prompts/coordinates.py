@@ -40,6 +40,8 @@ def system_of(text: str | None) -> str:
 def coordinates(position: Any) -> tuple[float, float, float]:
     """Return three numbers; raises DataError where they are not, or are not finite."""
     try:
+        if any(isinstance(value, bool) for value in position):
+            raise TypeError
         x, y, z = (float(value) for value in position)
     except (TypeError, ValueError):
         raise DataError(f"has a point {position!r}, expected three numbers") from None

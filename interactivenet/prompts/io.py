@@ -124,7 +124,7 @@ def _read_file(
         stem = path.name[: len(path.name) - len(suffix)]
         points = [replace(point, lists=(*point.lists, stem)) for point in points]
     gathered = gather(_renamed(points, names, labels), labels)
-    return replace(gathered, notes=list(read.notes))
+    return replace(gathered, notes=[*read.notes, *gathered.notes])
 
 
 def write_prompts(

@@ -127,6 +127,7 @@ def gather(points: Sequence[NamedPoint], labels: LabelNames | None) -> GatheredP
         objects.setdefault((value, index, copy), []).append(number)
         if labels is None and not is_number(name):
             called[value] = name
+    gathered.notes += names.notes
     for (value, _, _), numbers in objects.items():
         name = labels.names[value] if labels else called.get(value, "")
         positions = np.array([points[number].position for number in numbers])
@@ -139,6 +140,26 @@ def gather(points: Sequence[NamedPoint], labels: LabelNames | None) -> GatheredP
 
 #: numbering of the points of a list: 3D Slicer's F-1, and Point 1
 _RUNNING = re.compile(r"(.+?)[-_ ]\d+")
+#: what programs call points and lists that nobody has named, in small letters; autoPET's clicks
+#: are all of a 'tumor'
+_NAMELESS = {
+    "",
+    "f",
+    "p",
+    "point",
+    "points",
+    "markupsfiducial",
+    "fiducial",
+    "fiducials",
+    "markups",
+    "click",
+    "clicks",
+    "point list",
+    "pointlist",
+    "interior margin points",
+    "interior-margin-points",
+    "tumor",
+}
 #: how 3D Slicer names a second list: F_1
 _COPY = re.compile(r"(.+?)_(\d+)")
 
@@ -173,6 +194,7 @@ class _Names:
         self.labels = labels
         self.numbered = labels is not None or _is_one_numbering(points)
         self.seen: set[tuple[str, int]] = set()
+        self.notes: dict[str, None] = {}
         names = [self._base(point.name.strip().partition("#")[0]) for point in points]
         self.names = list(dict.fromkeys(names))
         self.families = {_family(name)[0] for name in names}
@@ -236,6 +258,9 @@ class _Names:
         if of_list is not None:
             return of_list[0], copy, name
         if len(self.families) == 1 and len(labels.names) == 1 and not is_number(name):
+            if family.casefold() not in _NAMELESS:
+                only = next(iter(labels.names.values()))
+                self.notes[f"points named '{family}' are taken for {only}, the only label"] = None
             return next(iter(labels.names)), copy if len(self.names) > 1 else "", name
         raise DataError(f"has points named '{name}', expected one of the labels {labels}")
 

@@ -111,13 +111,14 @@ class LabelNames:
         ``background``, first or as ``0=background``, may be named: it is always 0.
         """
         names: dict[int, str] = {}
-        following = 1
+        following, given_background = 1, False
         for definition in definitions:
             given, _, name = definition.rpartition("=")
             if given and not is_number(given.strip()):
                 raise RequestError(f"label '{definition}': expected NAME or VALUE=NAME")
             name = name.strip()
             if name.lower() == "background" and (not given or int(given) == 0):
+                given_background = True
                 continue
             value = int(given) if given else following
             if value == 0:
@@ -126,6 +127,10 @@ class LabelNames:
                 raise RequestError(f"label value {value} is given twice: {names[value]}, {name}")
             names[value] = name
             following = value + 1
+        if given_background and not names:
+            raise RequestError(
+                "the background is no label: name at least one other", field="labels"
+            )
         return LabelNames(names)
 
     def value_of(self, text: str) -> int | None:

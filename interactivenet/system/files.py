@@ -227,7 +227,7 @@ def copy_file(source: Path, target: Path) -> None:
 def read_json(path: Path) -> Any:
     """Read a JSON file; raises DataError, naming it, where it is missing or not JSON."""
     try:
-        return json.loads(read_text(path), parse_int=_whole_number)
+        return json.loads(read_text(path), parse_int=_whole_number, object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as error:  # not JSON, not text, or nested without end
         raise DataError(f"{path}: is not valid JSON: {error}") from error
 
@@ -246,6 +246,16 @@ def interpreting(path: Path, remedy: str = "") -> Iterator[None]:
         raise DataError(
             f"{path}: is not as this program writes it: {reason}", remedy=remedy
         ) from error
+
+
+def _unique_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object; raises ValueError for one key with two values: which of them counts?"""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"has the key {twice[:60]!r} twice")
+    return content
 
 
 def _whole_number(text: str) -> int:

@@ -106,6 +106,14 @@ def printable(name: str) -> str:
     return data.decode("utf-8", "backslashreplace")
 
 
+def escaped(name: str) -> str:
+    """Return a name on one line of a terminal: control characters become '\\x1b' and the like."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in printable(name)
+    )
+
+
 def list_names(paths: Iterable[Path]) -> str:
     """Name files, and say where their names look the same but are not."""
     names = [path.name for path in paths]

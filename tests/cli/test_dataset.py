@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli import main
+from interactivenet.cli.reporting import show_findings
+from interactivenet.datasets.findings import Finding
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_label_array, write_volume
 from tests.cli.dataset_command import NAME, dataset
@@ -355,3 +357,22 @@ def test_a_fault_of_the_program_is_one_line_and_never_status_one(task, monkeypat
         "unexpected RuntimeError: surprise (please report it; --debug shows the traceback"
         in result.stderr
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("-m", "", "-l", "tumour"), "'' is no name"),
+        (("-m", "CT\x1b", "-l", "tumour"), "is no name"),
+        (("-m", "CT", "-l", "background"), "the background is no label"),
+    ],
+)
+def test_names_that_are_none_are_refused(task, words, reason):
+    done = CliRunner().invoke(main, ["dataset", "-t", task.name, "--raw", str(task.parent), *words])
+    assert done.exit_code == 2 and reason in done.output, done.output
+
+
+def test_control_characters_of_a_name_do_not_reach_the_terminal(capsys):
+    show_findings([Finding("error", "a\x1b[31mb\nc", "has a control character")])
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown and "a\\x1b[31mb\\nc" in shown

@@ -378,3 +378,16 @@ def test_real_labels_off_by_rounding(shared_cases, name):
 
 def test_bz2_is_in_this_python():
     assert bz2.decompress(bz2.compress(b"x")) == b"x"
+
+
+@pytest.mark.parametrize("name", ["a.mha", "a.nrrd"])
+def test_a_header_without_the_size_of_its_voxels_is_refused(tmp_path, name):
+    """ITK takes 1 mm: a scan of other voxels would be measured and segmented wrongly."""
+    path = tmp_path / name
+    voxels = np.zeros(8, np.uint8).tobytes()
+    if name == "a.mha":
+        header = "NDims = 3\nDimSize = 2 2 2\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n"
+    else:
+        header = "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 2 2 2\nencoding: raw\n\n"
+    path.write_bytes(header.encode() + voxels)
+    assert "says nothing of the size of its voxels" in refusal(path)

@@ -96,7 +96,7 @@ def test_a_name_that_says_nothing_leaves_the_value(tmp_path, name):
     path = save(tmp_path / "a.seg.nrrd", TUMOUR.astype(np.uint8) * 2, [(name, 0, 2)])
     label = read_label(path, names=NAMES)
     np.testing.assert_array_equal(stored(label), 2 * TUMOUR)
-    assert label.notes == ()
+    assert f"its segment '{name}' has the name of no label: it is taken as 2=" in label.notes[0]
 
 
 def test_a_name_of_no_label_is_taken_by_its_value_and_that_is_said(tmp_path):

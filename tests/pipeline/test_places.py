@@ -261,3 +261,14 @@ def test_the_cause_is_named_where_two_files_claim_a_case(tmp_path):
         write_volume(tmp_path / "images" / name, image_array(), GRID)
     with pytest.raises(RequestError, match="has 2 image files"):
         evaluate(tmp_path / "found", tmp_path / "labels", images=tmp_path / "images")
+
+
+def test_a_label_that_cannot_be_compared_costs_no_segmentation(infer, tmp_path):
+    image, points = new_case(tmp_path / "new")
+    label = tmp_path / "label.nii.gz"
+    write_volume(label, label_array() * 0.5, GRID)
+    done = infer(image, points, labels=label)
+    assert "not whole numbers" in done.failures["scan"] and list(tmp_path.rglob("scan.nii.gz"))
+    write_label_array(label, label_array() * 7, GRID)
+    done = infer(image, points, labels=label)
+    assert "holds label value 7, expected 1=tumour" in done.failures["scan"]

@@ -11,8 +11,9 @@ from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import read_channels, read_label
 from interactivenet.imaging.volume import Volume
 from interactivenet.models.model import parse_training_set
+from interactivenet.planning.appearance import Appearance
 from interactivenet.planning.fingerprint import measure_case
-from interactivenet.planning.training_set import TrainingSet, widened
+from interactivenet.planning.training_set import ChannelRanges, TrainingSet, widened
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.prompts.simulation import find_objects, margin_points
 from tests.sample_cases import make_scan, stored_grid
@@ -158,3 +159,14 @@ def test_real_channels_in_the_wrong_order_are_noticed_in_every_case(real):
     for case in sarcomas:
         told = differences(seen, case, slice(None, None, -1))
         assert [text.split()[0] for text in told] == ["MR", "CT"]
+
+
+def test_a_ct_without_values_below_zero_is_unlike_one_that_has_them():
+    """Windowed to 0..255, its values and their spread may well be those of another CT."""
+    scan = Appearance((20.0, 40.0, 80.0), (-90.0, 30.0, 160.0), 30.0, 60.0)
+    windowed = Appearance((60.0, 70.0, 90.0), (0.0, 66.0, 110.0), 60.0, 40.0)
+    ranges = ChannelRanges.of("CT", [scan] * 5)
+    assert ranges.unlike(scan, 5) == ""
+    assert "hardly a value below 0" in ranges.unlike(windowed, 5)
+    # where training had none either, that says nothing
+    assert ChannelRanges.of("CT", [windowed] * 5).unlike(windowed, 5) == ""

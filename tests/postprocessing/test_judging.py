@@ -74,7 +74,8 @@ def test_agreements_of_the_same_kind_are_covered(size):
         known = drawn[start : start + size]
         learned = calibrate(known.tolist(), known.tolist(), list(map(str, range(len(known)))))
         out += np.mean([not learned.covers(value) for value in drawn[200:]])
-    assert out / len(range(0, 200, size)) < 0.03
+    # one in size + 1 agrees less than the worst that was measured, and nobody knows its Dice
+    assert out / len(range(0, 200, size)) < 1 / (size + 1) + 0.05
 
 
 def test_a_constant_of_an_earlier_version_depends_on_no_agreement():

@@ -144,3 +144,12 @@ def test_a_prompt_with_other_points_keeps_its_background():
     np.testing.assert_array_equal(other.negative, prompt.negative)
     assert prompt.with_points(prompt.points.copy()) is prompt
     assert Prompt(1, np.zeros((1, 3))).negative.shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("lesion", True), ("kidney-1", True), ("F-1", False), ("Point 1", False)]
+)
+def test_a_name_that_is_taken_for_the_only_label_is_said(name, said):
+    (prompt,) = from_named_points([NamedPoint(name, (1.0, 2.0, 3.0))], LabelNames({1: "tumour"}))
+    told = [note for note in prompt.notes if "are taken for tumour, the only label" in note]
+    assert prompt.label == 1 and bool(told) == said

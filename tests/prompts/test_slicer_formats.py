@@ -137,3 +137,12 @@ def test_the_shared_lists_are_two_objects_of_the_only_label(shared_cases):
     assert one.label == other.label == 1 and len(one.points) == len(other.points) == 6
     assert one.point_names[0] == "F-1" and other.point_names[0] == "F_1-1"
     np.testing.assert_allclose(other.points - one.points, [[-3, -3, 2]] * 6, atol=1e-9)
+
+
+def test_a_position_of_truth_values_is_none(tmp_path):
+    point = {"label": "F-1", "position": [True, False, True], "positionStatus": "defined"}
+    content = {"markups": [{"coordinateSystem": "LPS", "controlPoints": [point]}]}
+    path = tmp_path / "a.mrk.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="expected three numbers"):
+        read_prompts(path)

@@ -11,6 +11,7 @@ import pytest
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_label_array, write_volume
+from interactivenet.system.files import read_json
 from tests.imaging.spoiled_files import AFFINE, every_format
 
 
@@ -105,3 +106,10 @@ def small_disk(tmp_path):
 def test_full_disk_leaves_nothing(small_disk, suffix):
     unwritten(small_disk / f"image{suffix}")
     assert not any(small_disk.iterdir())
+
+
+def test_a_key_with_two_values_is_refused(tmp_path):
+    """One of the two would be lost without a word: a patient in two folds, say."""
+    (tmp_path / "groups.json").write_text('{"c0": "p", "c1": "q", "c0": "q"}')
+    with pytest.raises(DataError, match="has the key 'c0' twice"):
+        read_json(tmp_path / "groups.json")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet import __version__
-from interactivenet.errors import RequestError
+from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.geometry import coarse_axes
 from interactivenet.planning.architecture import PRESETS, fit
 from interactivenet.planning.fingerprint import Fingerprint
@@ -260,6 +260,11 @@ def _normalisation(fingerprint: Fingerprint, modality: int) -> Normalisation:
         return Normalisation("zscore")
     low, high = (fingerprint.histograms[name].percentile(percent) for percent in CT_PERCENTILES)
     mean, std = fingerprint.moments(modality)
+    if not low < high:
+        raise DataError(
+            f"all objects have the one value {low:g} in modality {name}: nothing can be learned of"
+            " it, and it can hardly be a scan"
+        )
     return Normalisation("ct", low, high, mean, std or 1.0)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interactivenet.errors import RequestError
+from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.resampling import resample_labels
 from interactivenet.planning.fingerprint import (
     CaseFacts,
@@ -100,6 +100,13 @@ def test_ct_is_clipped_and_others_are_not():
     assert [normalisation.kind for normalisation in plan.normalisation] == ["zscore", "ct"]
     assert (plan.normalisation[1].low, plan.normalisation[1].high) == (-990.0, 990.0)
     assert (plan.normalisation[1].mean, plan.normalisation[1].std) == (50.0, 3.0)
+
+
+def test_a_ct_whose_objects_have_one_value_is_refused_in_words():
+    histograms = {"CT": Histogram.of(np.full(50, 90.0))}
+    fingerprint = Fingerprint(("MR", "CT"), (case_facts(channels=2),), histograms)
+    with pytest.raises(DataError, match="have the one value 90 in modality CT"):
+        make_plan("Task001_A", LabelNames({1: "a"}), fingerprint, PlanningOptions())
 
 
 @pytest.mark.parametrize("preset", ["tiny", "default", "large"])

@@ -139,12 +139,20 @@ def test_what_precedes_detached_voxels_is_skipped(tmp_path, skip):
     equal(tmp_path / "a.nhdr")
 
 
+@pytest.mark.parametrize("field", ["space_units", "units"])
 @pytest.mark.parametrize("unit", ["um", "cm", "m", "inches", "pixels"])
-def test_another_unit_is_refused_by_its_name(tmp_path, unit):
-    path = nrrd_with(tmp_path / "a.nrrd", voxels(), space_units=[unit] * 3)
+def test_another_unit_is_refused_by_its_name(tmp_path, unit, field):
+    path = nrrd_with(tmp_path / "a.nrrd", voxels(), **{field: [unit] * 3})
     assert refusal(path).startswith(f"gives its geometry in {unit}, expected mm")
-    nrrd_with(path, voxels(), space_units=["mm"] * 3)
+    nrrd_with(path, voxels(), **{field: ["mm"] * 3})
     equal(path)
+
+
+@pytest.mark.parametrize("letter", [b"\xc2\xb5", b"\xce\xbc", b"\xb5"])
+def test_micrometres_keep_their_letter(tmp_path, letter):
+    path = nrrd_with(tmp_path / "a.nrrd", voxels(), space_units=["um"] * 3)
+    path.write_bytes(path.read_bytes().replace(b'"um"', b'"' + letter + b'm"'))
+    assert refusal(path).startswith("gives its geometry in um, expected mm")
 
 
 def test_a_measurement_frame_does_not_move_the_voxels(tmp_path):

@@ -1,7 +1,6 @@
 """Files that people have besides .nii.gz, .mha and .nrrd: read, or refused with the true reason."""
 
 import bz2
-import gzip
 import zlib
 
 import nibabel as nib
@@ -63,32 +62,6 @@ def test_a_whole_nifti_named_as_a_header_is_refused(tmp_path):
 
 
 # --- FreeSurfer
-
-
-@every_grid
-@pytest.mark.parametrize("suffix", [".mgz", ".mgh"])
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.float32])
-def test_freesurfers_files_are_read_as_nibabel_reads_them(tmp_path, affine, suffix, dtype):
-    path = tmp_path / f"a{suffix}"
-    nib.save(nib.MGHImage(voxels(dtype), affine), path)
-    volume = equal(path, voxels(dtype), affine)
-    assert volume.array.dtype == dtype and volume.array.dtype.isnative
-
-
-def test_freesurfers_files_that_are_no_image_are_refused(tmp_path):
-    path = tmp_path / "a.mgz"
-    nib.save(nib.MGHImage(voxels(shape=(3, 4, 5, 2)), AFFINE), path)
-    assert refusal(path) == "has 4 axes 3x4x5x2, expected 3 (one file per modality)"
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    assert refusal(path).startswith("is a damaged or truncated MGH file")
-    image = nib.MGHImage(voxels(), AFFINE)
-    image.header["goodRASFlag"] = 0
-    nib.save(image, path)
-    data = bytearray(gzip.decompress(path.read_bytes()))
-    data[28:30] = b"\0\0"
-    path.write_bytes(gzip.compress(bytes(data)))
-    assert "goodRASFlag is 0" in refusal(path)
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,7 @@ from interactivenet.imaging.volume import Volume
 from interactivenet.system.files import check_regular_members, open_regular
 from interactivenet.system.native_output import silent_libraries
 
-READABLE = (
-    ".nii.gz", ".nii", ".mha", ".mhd", ".seg.nrrd", ".nrrd", ".nhdr", ".mgz", ".mgh", ".hdr",
-)  # fmt: skip
+READABLE = (".nii.gz", ".nii", ".mha", ".mhd", ".seg.nrrd", ".nrrd", ".nhdr", ".hdr")
 #: label maps are 32-bit at most
 MAX_LABEL = 2**32 - 1
 #: label values this close to a whole number, of their size and at most, are off by rounding
@@ -64,9 +62,9 @@ def read_image(path: Path | str, options: ReadOptions = AS_IT_IS) -> Volume:
     """Read one image.
 
     Args:
-        path: a NIfTI (.nii, .nii.gz, .hdr with .img), MetaImage (.mha, .mhd), NRRD (.nrrd, .nhdr)
-            or FreeSurfer (.mgz, .mgh) file, the folder of a DICOM series, or of studies with one
-            series that is a volume, or a multi-frame DICOM file.
+        path: a NIfTI (.nii, .nii.gz, .hdr with .img), MetaImage (.mha, .mhd) or NRRD (.nrrd,
+            .nhdr) file, the folder of a DICOM series, or of studies with one series that is a
+            volume, or a multi-frame DICOM file.
         options: which of several ways to read it.
 
     Returns:
@@ -294,10 +292,6 @@ def _read_stored(
 
             check_data_files(path)
             return *read_metaimage(path), {}
-        if suffix in (".mgz", ".mgh"):
-            from interactivenet.imaging.freesurfer import read_mgh
-
-            return *read_mgh(path), {}
         if suffix:
             from interactivenet.imaging.nrrd import read_nrrd
 

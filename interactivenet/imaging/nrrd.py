@@ -39,6 +39,10 @@ _SPACES = {
     "left-anterior-superior": (1, -1, 1), "las": (1, -1, 1),
 }  # fmt: skip
 _LIST = re.compile(rb"data ?file:\s*LIST", re.IGNORECASE)
+_UNITS = re.compile(rb"(space )?units:", re.IGNORECASE)
+#: the letter of micrometres in UTF-8 (two of them) and latin-1: pynrrd drops what is not ASCII
+_MICRO = re.compile(rb"\xc2\xb5|\xce\xbc|\xb5")
+_MM = {"mm", "millimeter", "millimetre", "millimeters", "millimetres", "", "???"}
 #: bytes that voxels may have beyond what the header says
 _SLACK = 2**20
 _GZIP, _BZIP2, _TEXT = ("gzip", "gz"), ("bzip2", "bz2"), ("ascii", "text", "txt")
@@ -102,7 +106,7 @@ def read_header(path: Path) -> tuple[Header, int]:
             at += len(line)
             if not line.strip():
                 break
-            lines.append(line)
+            lines.append(_MICRO.sub(b"u", line) if _UNITS.match(line) else line)
             if _LIST.match(line):  # names of files follow, which pynrrd takes for fields
                 break
     try:
@@ -115,8 +119,10 @@ def grid_of(path: Path, header: Header, space_axes: list[int]) -> tuple[Geometry
     """Return the grid of the three axes of space, and notes."""
     sizes = _sizes(header)
     shape = (sizes[space_axes[0]], sizes[space_axes[1]], sizes[space_axes[2]])
-    for unit in (str(unit).strip('" ').lower() for unit in header.get("space units", ())):
-        if unit not in ("mm", "millimeter", "millimetre", "millimeters", "", "???"):
+    of_axes = header.get("units", ())
+    units = [*header.get("space units", ()), *(of_axes[axis] for axis in space_axes if of_axes)]
+    for unit in (str(unit).strip('" ').lower() for unit in units):
+        if unit not in _MM:
             raise DataError(f"gives its geometry in {unit}, expected mm: convert its header first")
     space = str(header.get("space", "")).lower()
     rows, origin = _directions(header), header.get("space origin")

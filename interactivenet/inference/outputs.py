@@ -183,7 +183,8 @@ def check_outputs(outputs: Sequence[Output], cases: Sequence[Case]) -> None:
         for path in output.strangers(case.name, changed=False)
     ]
     if found:
-        more = f", and {len(found) - 1} more files are not, either" if len(found) > 1 else ""
+        others = "one more was" if len(found) == 2 else f"{len(found) - 1} more were"
+        more = f", and {others} not, either" if len(found) > 1 else ""
         raise RequestError(
             f"{found[0]}: was not written by this program{more}",
             expected="a folder for results alone",

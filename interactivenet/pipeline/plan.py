@@ -18,7 +18,12 @@ from interactivenet.pipeline.up_to_date import lost_training
 from interactivenet.planning.fingerprint import Fingerprint
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PLANS, PlannedTask
-from interactivenet.planning.rules import PlanningOptions, lone_margins, make_plan
+from interactivenet.planning.rules import (
+    PlanningOptions,
+    cases_of_small_objects,
+    lone_margins,
+    make_plan,
+)
 from interactivenet.preprocessing import sources
 from interactivenet.preprocessing.preparation import Preparation, remove_stale
 from interactivenet.preprocessing.region import effective_coverage
@@ -146,8 +151,10 @@ def plan(
         recorded = record_failures(folder, "plan", reasons)
         run.note(failures=reasons, lost=small)
         run.workers(workers.jobs, workers.peak_mb)
+        finer = [] if options.spacing else cases_of_small_objects(decided.spacing, fingerprint)
         reporter.findings(
             [
+                *(Finding("warning", *case) for case in finer),
                 *(Finding("warning", *lone) for lone in lone_margins(fingerprint, decided.spacing)),
                 *_errors(late),
                 *steps.low_coverage(prepared),

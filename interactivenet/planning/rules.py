@@ -124,10 +124,9 @@ def make_plan(
     larger = int((sizes > np.array(sample_shape)).any(axis=1).sum())
     notes = []
     if spacing != usual:
-        finer, coarser = ("x".join(f"{mm:.4g}" for mm in each) for each in (spacing, usual))
         notes.append(
-            f"spacing {finer} mm instead of the usual {coarser} mm, at which small objects of finer"
-            " scans would be lost"
+            f"spacing {_times(spacing)} mm instead of the usual {_times(usual)} mm, at which small"
+            " objects of finer scans would be lost"
         )
     if larger:
         notes.append(
@@ -184,12 +183,34 @@ def spacing_for_small_objects(spacing: Floats, fingerprint: Fingerprint) -> Floa
     scans with the smallest objects are no finer than the others, or no object is small, the spacing
     stays as it is.
     """
-    own = np.array([case.spacing for case in fingerprint.cases for _ in case.prompts])
-    extents = np.array([prompt.object_mm for prompt in fingerprint.prompts])
-    asked = np.maximum(own, extents / SMALL_OBJECT_VOXELS)
+    asked = _asked_spacings(fingerprint)
     granted = np.percentile(asked, SMALL_OBJECT_PERCENTILE, axis=0, method="lower")
     x, y, z = np.minimum(spacing, granted).tolist()
     return x, y, z
+
+
+def cases_of_small_objects(spacing: Floats, fingerprint: Fingerprint) -> list[tuple[str, str]]:
+    """Name the cases whose objects made the chosen spacing finer than usual: (case, message)."""
+    usual = target_spacing(fingerprint.spacings)
+    finer = np.less(spacing, usual)
+    small = (finer & (_asked_spacings(fingerprint) < usual)).any(axis=1)
+    names = [case.name for case in fingerprint.cases for _ in case.prompts]
+    message = (
+        f"has objects that are small for the usual spacing of {_times(usual)} mm, where they could"
+        f" be lost: planned are {_times(spacing)} mm"
+    )
+    return [(name, message) for name in dict.fromkeys(np.array(names)[small].tolist())]
+
+
+def _asked_spacings(fingerprint: Fingerprint) -> NDArray[np.float64]:
+    """Return the spacing (N, 3) that every object asks for."""
+    own = np.array([case.spacing for case in fingerprint.cases for _ in case.prompts])
+    extents = np.array([prompt.object_mm for prompt in fingerprint.prompts])
+    return np.asarray(np.maximum(own, extents / SMALL_OBJECT_VOXELS))
+
+
+def _times(spacing: Floats) -> str:
+    return "x".join(f"{mm:.4g}" for mm in spacing)
 
 
 def plan_cut(

@@ -27,6 +27,8 @@ def _first_fault(errors: Any, section: str) -> str:
     reasons = {"missing": "is missing", "unexpected_keyword_argument": "is unknown"}
     first = errors[0]
     name = ".".join(map(str, first["loc"])) or section
-    reason = reasons.get(first["type"]) or f"cannot be used: {first['msg']}"
+    reason = reasons.get(first["type"]) or (
+        f"cannot be used: {first['msg'].removeprefix('Value error, ')}"
+    )
     more = f" (and {len(errors) - 1} more faults)" if len(errors) > 1 else ""
     return sanitize_text(f"field {name} {reason}{more}")

@@ -63,7 +63,9 @@ def planned(root):
 def test_the_default_plan_keeps_them(mixed):
     done = run(mixed, "plan", "-f", "2", "--preset", "tiny", "--jobs", "1")
     assert done.exit_code == 0, done.output
-    assert "spacing 1x1x2 mm instead of the usual 3x3x6 mm" in " ".join(done.output.split())
+    said = " ".join(done.output.split())
+    assert "spacing 1x1x2 mm instead of the usual 3x3x6 mm" in said
+    assert "warning case_0 has objects that are small for the usual spacing of 3x3x6 mm" in said
     assert planned(mixed).plan.spacing == (1.0, 1.0, 2.0)
     assert min(planned(mixed).coverage.values()) > 0.99
     record = read(mixed / "processed" / NAME / "regions" / "case_0__1.json")
@@ -162,7 +164,10 @@ def test_the_shared_case(shared_cases, tmp_path):
     shutil.copytree(shared_cases("a07_small_lesions_lost") / NAME, tmp_path / "raw" / NAME)
     prepared(tmp_path)
     words = ["plan", "-f", "2", "--preset", "tiny", "--jobs", "1"]
-    assert run(tmp_path, *words).exit_code == 0
+    done = run(tmp_path, *words)
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert "small for the usual spacing of 3x3x6 mm" in said and "(case_0, case_1)" in said
     for number in (0, 1):
         assert not read_fold(planned(tmp_path), number).empty
     assert Plan.load(planned(tmp_path).path).spacing == (1.0, 1.0, 2.0)

@@ -12,7 +12,7 @@ from tests.imaging.grids import LPS
 
 FILES = sorted(
     path
-    for suffix in ("*.nii", "*.nii.gz", "*.nrrd", "*.nhdr", "*.mha", "*.mhd", "*.mgz", "*.hdr")
+    for suffix in ("*.nii", "*.nii.gz", "*.nrrd", "*.nhdr", "*.mha", "*.mhd", "*.hdr")
     for path in SHARED_DATA.rglob(suffix)
 )
 FOLDERS = sorted({path.parent for path in FILES})
@@ -59,7 +59,7 @@ def differences(path):
     readers = {"SimpleITK": by_simpleitk}
     if path.suffix == ".nrrd":
         readers["pynrrd"] = by_pynrrd
-    elif path.name.endswith((".nii", ".nii.gz", ".mgz", ".hdr")):
+    elif path.name.endswith((".nii", ".nii.gz", ".hdr")):
         readers["nibabel"] = by_nibabel
     for name, reader in readers.items():
         shape2, affine2, spacing2, values2 = reader(path)

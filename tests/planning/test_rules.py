@@ -20,6 +20,7 @@ from interactivenet.planning.plan import Plan
 from interactivenet.planning.rules import (
     SMALL_OBJECT_VOXELS,
     PlanningOptions,
+    cases_of_small_objects,
     cut_sizes,
     encoding_named,
     lone_margins,
@@ -221,6 +222,9 @@ def test_a_plan_says_why_its_grid_is_finer():
     plan = make_plan("Task001_A", labels, fingerprint, options)
     assert plan.spacing == FINE
     assert plan.notes[0].startswith("spacing 1x1x2 mm instead of the usual 3x3x6 mm")
+    names = [case for case, _ in cases_of_small_objects(plan.spacing, fingerprint)]
+    assert names == [case.name for case in fingerprint.cases[6:]]
+    assert not cases_of_small_objects(COARSE, fingerprint)
     asked = make_plan("Task001_A", labels, fingerprint, replace(options, spacing=COARSE))
     assert asked.spacing == COARSE and not any("usual" in note for note in asked.notes)
 

@@ -65,7 +65,7 @@ def deploy(
     if settings is not None and grand_challenge is None:
         raise click.UsageError("--settings can only be used with --grand-challenge.")
     if grand_challenge is not None:  # refused before anything is written
-        from interactivenet.grand_challenge.folder import check_target
+        from interactivenet.grand_challenge.earlier import check_target
         from interactivenet.grand_challenge.settings import AlgorithmSettings
 
         check_target(grand_challenge)

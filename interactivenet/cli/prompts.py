@@ -43,7 +43,9 @@ def prompts() -> None:
 )
 @click.option("--voxels-out", is_flag=True, help="Write voxel indices to TARGET (.json).")
 @use_form_option
-@click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
+@click.option(
+    "--overwrite", is_flag=True, help="Replace TARGET if it holds points; never an image or mask."
+)
 @raw_option.with_access(only_with("task"))
 def convert(
     source: tuple[Path, ...],

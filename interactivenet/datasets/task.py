@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -109,13 +109,17 @@ def check_task_name(name: str) -> None:
         )
 
 
-def check_no_raw_task(folder: Path, field: str = "output") -> None:
+def check_no_raw_task(folder: Path, field: str = "output", but: Collection[str] = ()) -> None:
     """Raise RequestError where results would be written into a raw task: it is somebody's data.
 
-    field: the parameter that names the folder.
+    field: the parameter that names the folder, or a file.  but: folders of a task in which files
+    may be written all the same.
     """
     whole = resolved(folder)
-    for place in (whole, *whole.parents):
+    places = (whole, *whole.parents)
+    if whole.parent.name in but:
+        places = places[3:]  # not the file, its folder, nor the task: what that is in, if anything
+    for place in places:
         inside = place.parent if place.name in _RAW_FOLDERS else None
         if any((place / name).is_dir() for name in _RAW_FOLDERS):
             inside = place

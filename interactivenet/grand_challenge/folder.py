@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from interactivenet import __version__
 from interactivenet.datasets.phantom import PhantomSettings, make_phantom
-from interactivenet.errors import RequestError
+from interactivenet.grand_challenge.earlier import carry_over, check_target, write_record
 from interactivenet.grand_challenge.inputs import LIST
 from interactivenet.grand_challenge.settings import ANY_NAME, FILE, POINTS, AlgorithmSettings, slug
 from interactivenet.imaging.geometry import Array, Geometry
@@ -30,6 +30,7 @@ from interactivenet.system.files import (
     open_regular,
     replacing,
     replacing_folder,
+    resolved,
     write_json,
     write_text,
 )
@@ -40,34 +41,22 @@ _SCRIPTS = ("do_build.sh", "do_test_run.sh", "do_save.sh")
 _EXAMPLES = 3
 
 
-def check_target(folder: Path) -> None:
-    """Raise RequestError where a folder holds anything else than an algorithm of ours."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise RequestError(f"{folder}: is a file", expected="a new folder")
-    written = {MODEL, RECIPE, *_SCRIPTS, "README.md", ".dockerignore", "test"}
-    for path in folder.iterdir():
-        if path.name not in written and not path.name.endswith("-algorithm.tar.gz"):
-            raise RequestError(
-                f"{folder}: holds {path.name}, which is not part of an algorithm",
-                expected="a new folder",
-            )
-
-
 def write_algorithm(bundle: Path, folder: Path, settings: AlgorithmSettings, image: str) -> Path:
     """Write the build context of an algorithm for grand-challenge.org, and an example to try.
 
-    bundle: folder of a deployed model.  folder: is replaced.  image: the container image that the
-    algorithm's is built on. Raises RequestError where settings and model do not fit.
+    bundle: folder of a deployed model.  folder: of an algorithm before is replaced; what its own
+    scripts have made stays.  image: the container image that the algorithm's is built on. Raises
+    RequestError where settings and model do not fit, or the folder holds anything else.
     """
     plan = read_bundle(bundle).plan
     settings.check(plan)
     check_target(folder)
-    with replacing_folder(folder) as temporary:
+    with replacing_folder(resolved(folder)) as temporary:
         _write_texts(temporary, plan, settings, image)
         _write_model(temporary / MODEL, bundle, settings)
         _write_example(temporary / "test" / "input", plan, settings)
+        write_record(temporary, plan.task)
+        carry_over(folder, temporary)
     return folder
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -29,9 +30,11 @@ from interactivenet.system.files import (
     write_text,
 )
 from interactivenet.system.provenance import libraries
+from interactivenet.system.written import JUNK, files_in
 
 BUNDLE, CARD = "bundle.json", "MODEL_CARD.md"
 BUNDLE_VERSION = 2
+_WEIGHTS = re.compile(r"fold_\d+\.safetensors")
 #: fields that bundles of an earlier version do not have; what they tell is not known of these
 _LATER = {1: {"training_set"}}
 #: repeated from the plan, for whoever reads the file without knowing plans
@@ -85,6 +88,25 @@ def write_bundle(model: Model, folder: Path, about: Mapping[str, Any] | None = N
     write_text(folder / CARD, render_card(content))
     write_json(folder / BUNDLE, content)
     return folder / BUNDLE
+
+
+def is_part(path: Path, folder: Path) -> bool:
+    """Whether a file in the folder of a bundle is called as one of a bundle."""
+    name = path.relative_to(folder).as_posix()
+    return name in (BUNDLE, CARD) or bool(_WEIGHTS.fullmatch(name))
+
+
+def check_no_others(folder: Path) -> None:
+    """Raise RequestError where a folder that is to be replaced is no bundle's or holds more."""
+    if not os.path.lexists(folder):
+        return
+    if not folder.is_dir():
+        raise RequestError(f"{folder}: is a file", expected="the folder of a model")
+    others = [path for path in files_in(folder) if not is_part(path, folder)]
+    if others := [path for path in others if path.name not in JUNK]:
+        raise RequestError(
+            f"{others[0]}: is no part of a model, and would be lost", remedy="move it away"
+        )
 
 
 def read_description(folder: Path) -> dict[str, Any]:

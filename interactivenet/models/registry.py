@@ -150,7 +150,7 @@ def install(
     ``overwrite``, and for a model of the original program without ``convert``; DataError, naming
     the file, where the bundle is not whole or holds anything else. Nothing is changed then.
     """
-    from interactivenet.models.bundle import verify_bundle
+    from interactivenet.models.bundle import check_no_others, verify_bundle
 
     if name is not None:
         check_task_name(name)
@@ -181,6 +181,7 @@ def install(
                 raise RequestError(
                     f"{target} is a different model", remedy="`overwrite=True` replaces it"
                 )
+            check_no_others(target)
         with replacing_folder(target) as temporary:
             for file in files:
                 copy_file(file, temporary / file.name)

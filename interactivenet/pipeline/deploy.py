@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from math import isclose
 from pathlib import Path
 from typing import Any
 
-from interactivenet.datasets.task import Roots, check_task_name
+from interactivenet.datasets.task import Roots, check_task_name, set_aside
 from interactivenet.errors import DataError, RequestError
 from interactivenet.evaluation.statistics import summarise
 from interactivenet.models.bundle import (
@@ -38,7 +39,9 @@ from interactivenet.system.files import (
     remove,
     replacing_folder,
     write_bytes,
+    write_json,
 )
+from interactivenet.system.written import FILES, JUNK, WrittenFiles, files_in, noted_files
 
 #: of the fingerprint, what a model card tells; numbers only, no case is named
 _MEASURED = ("spacing_mm", "shape", "object_mm", "volume_ml")
@@ -98,14 +101,21 @@ def deploy(
         Where the bundle is, and what became of the one before.
 
     Raises:
-        RequestError: Where a fold is not trained, what it was trained on has changed since, or the
-            task's cross-validation is not there.
+        RequestError: Where a fold is not trained, what it was trained on has changed since, the
+            task's cross-validation is not there, or a zip would replace somebody else's.
         DataError: Where the model that is deployed already is not whole.
     """
     check_task_name(task)
     roots = roots or Roots.choose()
     folder = roots.results / "models" / task
     archive = folder.with_name(f"{task}.zip")
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise RequestError(f"{folder}: is a file", expected="the folder of a model")
+    if zip and not _is_own_zip(archive):
+        raise RequestError(
+            f"{archive}: is not as this program wrote it, and would be replaced",
+            remedy="move it away",
+        )
     try:
         own_model(roots, task, folds, choice=False)
     except RequestError:
@@ -120,15 +130,41 @@ def deploy(
     else:
         deployment = _deploy_own(roots, task, folds, folder, zip, description, reporter)
         if deployment.changed and archive.exists() and not zip:
-            remove(archive)
-            reporter.say(
-                f"{archive}: belonged to the previous model and was removed (`zip=True` writes it)"
-            )
+            _remove_zip(archive, reporter)
     if not zip:
         return deployment
     zip_folder(folder, archive, task, bundle_files(folder))
+    write_json(_zip_record(archive), {"task": task, FILES: noted_files(archive.parent, [archive])})
     reporter.say(f"{archive}: install it elsewhere with `install_model(file={archive.name!r})`")
     return replace(deployment, archive=archive)
+
+
+def _zip_record(archive: Path) -> Path:
+    """Return where the checksum of a zip is noted."""
+    return archive.with_name(f"{archive.name}.json")
+
+
+def _is_own_zip(archive: Path) -> bool:
+    """Whether a zip may be replaced: it is not there, or it is as ``deploy`` wrote it."""
+    try:
+        record = read_object(_zip_record(archive))
+        return WrittenFiles.of_record(archive.parent, record, ()).is_own(archive)
+    except DataError:
+        return False
+
+
+def _remove_zip(archive: Path, reporter: Reporter) -> None:
+    """Remove the zip of the previous model, unless somebody else made it."""
+    if not _is_own_zip(archive):
+        reporter.say(
+            f"{archive}: is not as this program wrote it, and was left: it is of another model"
+        )
+        return
+    remove(archive)
+    remove(_zip_record(archive))
+    reporter.say(
+        f"{archive}: belonged to the previous model and was removed (`zip=True` writes it)"
+    )
 
 
 def _has_trained_folds(roots: Roots, task: str) -> bool:
@@ -230,14 +266,18 @@ def _set_aside(folder: Path, before: Mapping[str, Any], aside: Path) -> tuple[Pa
     """Copy what a new bundle would not have out of the folder of the old one."""
     if not folder.is_dir():
         return ()
-    own = {BUNDLE, *before.get("weights", ())}
+    own = {BUNDLE, *before["weights"]} if before else set()
     if before and (folder / CARD).exists():
         written = render_card(before)
         own |= {CARD} if read_text(folder / CARD) == written else set()
-    others = [path for path in sorted(folder.iterdir()) if path.name not in own and path.is_file()]
-    for path in others:
-        write_bytes(aside / path.name, read_bytes(path))
-    return tuple(aside / path.name for path in others)
+    others = [path.relative_to(folder) for path in files_in(folder) if path.name not in JUNK]
+    others = [name for name in others if str(name) not in own and (folder / name).is_file()]
+    for name in others:
+        content = read_bytes(folder / name)
+        if (aside / name).exists() and read_bytes(aside / name) != content:
+            set_aside(aside / name)  # what was kept before is kept, too
+        write_bytes(aside / name, content)
+    return tuple(aside / name for name in others)
 
 
 def _agree(one: Any, other: Any) -> bool:

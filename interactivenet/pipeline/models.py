@@ -74,6 +74,8 @@ def download_model(
             model has the name and is not to be replaced.
         DataError: Where the download is not what it should be.
     """
+    from interactivenet.models.bundle import check_no_others
+
     folder = models_folder(roots)
     if model in PUBLISHED:
         name = name or model
@@ -89,6 +91,7 @@ def download_model(
                 f"{folder / name}: is installed already: `overwrite=True` downloads it again"
             )
             return InstalledModel(name, folder / name, KEPT)
+        check_no_others(folder / name)
     path = registry.download(model, folder / DOWNLOADS, checksum=checksum, progress=progress)
     try:
         installed, outcome = registry.install(
@@ -163,6 +166,7 @@ def convert_model(
     """
     from interactivenet.legacy import convert_model as convert
     from interactivenet.legacy import task_name
+    from interactivenet.models.bundle import check_no_others
 
     source = Path(source)
     name = task_name(source, task)
@@ -172,6 +176,7 @@ def convert_model(
             f"{target} exists",
             remedy="`overwrite=True` replaces it; or choose another name with `task`",
         )
+    check_no_others(target)
     convert(source, target, name=name, label=label, modality=modality, grow=grow, note=reporter.say)
     return _reported(InstalledModel(name, target, "converted"), reporter)
 

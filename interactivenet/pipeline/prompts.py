@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from interactivenet.datasets.task import Roots, Task
-from interactivenet.errors import RequestError
-from interactivenet.imaging.io import ReadOptions, read_image, suffix_of
+from interactivenet.datasets.task import Roots, Task, check_no_raw_task
+from interactivenet.errors import DataError, RequestError
+from interactivenet.imaging.io import READABLE, ReadOptions, read_image, suffix_of
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.prompts.arrangement import describe_outside
-from interactivenet.prompts.io import TEXT_SUFFIXES, read_prompts, write_prompts
+from interactivenet.prompts.io import TEXT_SUFFIXES, check_points, read_prompts, write_prompts
 from interactivenet.prompts.named_points import shared_background
 from interactivenet.prompts.placement import check_certain
 from interactivenet.prompts.prompt import LabelNames, Prompt
+from interactivenet.system.files import resolved
+
+#: folders of a raw task in which points may be written
+POINTS_FOLDERS = ("interactionsTr", "interactionsTs")
 
 
 def convert_prompts(
@@ -45,7 +50,8 @@ def convert_prompts(
         voxels_out: Write voxel indices of the image as stored to the target (.json).
         use_form: Which position of the image's NIfTI header counts, where it has two that differ,
             or none; as for :func:`infer`.
-        overwrite: Replace the target where it exists.
+        overwrite: Replace the target where it exists and holds points, as text. Any other file, and
+            every image or mask, stays.
         roots: Folders of the tasks; by default those of the environment variables.
         reporter: Receives what was written.
 
@@ -53,7 +59,8 @@ def convert_prompts(
         The prompts, points in RAS+ mm, and those of the background.
 
     Raises:
-        RequestError: The target exists, or label values are needed that nobody gave.
+        RequestError: The target exists and may not be replaced, is the image or in a raw task
+            (other than among its points), or label values are needed that nobody gave.
         DataError: A file cannot be read or written, or the target's format would lose points.
     """
     if task and labels:
@@ -64,10 +71,9 @@ def convert_prompts(
         labels = Task.load((roots or Roots.choose()).raw_task(task)).labels
     target = Path(target)
     sources = [Path(path) for path in ([source] if isinstance(source, Path | str) else source)]
-    if target.resolve() in [path.resolve() for path in sources]:
-        raise RequestError(f"{target} is the source itself: expected another file")
-    if target.exists() and not overwrite:
-        raise RequestError(f"{target} exists", remedy="`overwrite=True` replaces it")
+    _check_place(target, sources, image)
+    if os.path.lexists(target):
+        _check_replaceable(target, overwrite)
     reading = ReadOptions(use_form=use_form or "")
     grid = (image, read_image(image, reading).source) if image else None
     prompts = read_prompts(
@@ -105,3 +111,40 @@ def convert_prompts(
         written += f", {counted(background, 'background point')}"
     reporter.say(f"{target}: {written}")
     return prompts
+
+
+def _check_place(target: Path, sources: Sequence[Path], image: Path | None) -> None:
+    """Raise RequestError where the target is, or would lie among, what is read or a raw task's."""
+    whole = resolved(target)
+    for path in sources:
+        if _is_same(target, path):
+            raise RequestError(f"{target} is the source itself: expected another file")
+    if image and _is_same(target, image):
+        raise RequestError(f"{target} is the image itself: expected another file")
+    for folder in (*sources, *([image] if image else [])):
+        if folder.is_dir() and whole.is_relative_to(resolved(folder)):
+            raise RequestError(f"{target} is inside {folder}, which is read: expected another file")
+    for path in (whole, resolved(target.parent) / target.name):  # also of a link that lies there
+        check_no_raw_task(path, "target", but=POINTS_FOLDERS)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    if resolved(one) == resolved(other):
+        return True
+    return one.exists() and other.exists() and one.samefile(other)
+
+
+def _check_replaceable(target: Path, overwrite: bool) -> None:
+    """Raise RequestError where a target that exists is not to be replaced, or holds no points."""
+    if suffix_of(target, READABLE):
+        # a mask of points looks like any label map: only a person can tell
+        raise RequestError(f"{target} exists: an image is never replaced", remedy="remove it first")
+    if not overwrite:
+        raise RequestError(f"{target} exists", remedy="`overwrite=True` replaces it")
+    try:
+        check_points(target)
+    except DataError as error:
+        raise RequestError(
+            f"{target} exists and is no file of points, so it is not replaced ({error})",
+            remedy="move it away, or write elsewhere",
+        ) from error

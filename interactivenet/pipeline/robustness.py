@@ -7,6 +7,7 @@ Dice of every object, on the grid of its scan.
 
 from __future__ import annotations
 
+import os
 import statistics
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ from interactivenet.system.cache_key import MADE_FROM, CacheKey
 from interactivenet.system.fields import field_of_kind, fields_of_kinds
 from interactivenet.system.files import read_object, write_csv, write_json
 from interactivenet.system.signals import Signals, go_on
+from interactivenet.system.written import FILES, WrittenFiles, noted_files
 
 ROWS, TABLE, FIGURE = "robustness.json", "robustness.csv", "robustness.png"
 
@@ -91,13 +93,14 @@ def robustness(
 
     Raises:
         RequestError: No fold is trained, no labelled case has points, or ``output`` holds what is
-            read.
+            read, or files of these names that are somebody else's.
     """
     options, roots = options or InferenceOptions(), roots or Roots.choose()
     if repeats < 1:
         raise RequestError(field="repeats", value=repeats, expected="1 or more")
     folder = Path(output) if output else roots.results / task / "robustness"
     check_output(folder, _folders_read(roots, task))
+    _earlier_files(folder)
     groups = _groups(roots, task, options, reporter)
     total = sum(len(cases) for _, cases in groups)
     arguments = {
@@ -206,6 +209,7 @@ def measure_cases(
     """
     path = folder / ROWS
     interrupt = (signals or Signals()).check
+    written = _earlier_files(folder)
     content = {} if overwrite else read_object(path)
     with naming(path):
         before = field_of_kind(content.get("cases", {}), dict, "cases")
@@ -222,15 +226,47 @@ def measure_cases(
             except Exception as failure:  # one odd case must not end the others
                 error = describe_failure(failure)
             summary = summarise_rows(all_rows(now))
-            write_json(path, {"summary": summary, "cases": {**before, **now}})
+            files = written.unchanged(_others(folder))
+            write_json(path, {"summary": summary, "cases": {**before, **now}, FILES: files})
             yield case.name, error
             interrupt()
     rows = all_rows(now)
-    write_json(path, {"summary": summarise_rows(rows), "cases": now})
+    content = {"summary": summarise_rows(rows), "cases": now}
+    others = _others(folder)
+    # known to be ours while they are being written
+    write_json(path, {**content, FILES: written.begun(others)})
     if rows:
         write_csv(folder / TABLE, rows)
         names = [perturbation.name for perturbation in PERTURBATIONS]
         save_robustness(folder / FIGURE, {name: _by_object(rows, name) for name in names})
+    write_json(path, {**content, FILES: noted_files(folder, others)})
+
+
+def _others(folder: Path) -> list[Path]:
+    """Return what a measurement writes beside its ``robustness.json``."""
+    return [folder / TABLE, folder / FIGURE]
+
+
+def _earlier_files(folder: Path) -> WrittenFiles:
+    """Return what a measurement before this one has written.
+
+    Raises RequestError, naming the file, where one that is about to be written is somebody else's.
+    """
+    path = folder / ROWS
+    try:
+        content = read_object(path)
+        if os.path.lexists(path) and not {"summary", "cases"} <= set(content):
+            raise DataError(f"{path}: is not the record of a measurement")
+        written = WrittenFiles.of_record(folder, content, _others(folder) if content else ())
+        strangers = written.strangers(_others(folder))
+    except DataError:
+        strangers = [path]
+    if strangers:
+        raise RequestError(
+            f"{strangers[0]}: is not as this program wrote it, and would be replaced",
+            remedy="move it away, or write elsewhere with `output`",
+        )
+    return written
 
 
 def _measure_case(

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from interactivenet.errors import DataError, naming
+from interactivenet.errors import DataError, NoPoints, naming
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import (
     AS_IT_IS,
@@ -125,6 +125,22 @@ def _read_file(
         points = [replace(point, lists=(*point.lists, stem)) for point in points]
     gathered = gather(_renamed(points, names, labels), labels)
     return replace(gathered, notes=[*read.notes, *gathered.notes])
+
+
+def check_points(path: Path) -> None:
+    """Raise DataError where a file is no text format that holds points, in mm or voxel indices."""
+    suffix = suffix_of(path, TEXT_SUFFIXES)
+    if not suffix:
+        raise DataError(f"is not a prompt file: expected {', '.join(TEXT_SUFFIXES)}")
+    try:
+        read = READERS[suffix](path)
+    except DataError:
+        if suffix != ".json":
+            raise
+        # where the voxels are does not matter here
+        read = voxel_prompts(path, Geometry((1, 1, 1), np.eye(4)))
+    if not read.points:
+        raise NoPoints("holds no points")
 
 
 def write_prompts(

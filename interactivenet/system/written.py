@@ -14,6 +14,8 @@ from interactivenet.system.names import safe_path
 
 #: in a record, the files that were written with it: path relative to its folder -> SHA-256
 FILES = "files"
+#: what file managers leave wherever one looks
+JUNK = (".DS_Store", "Thumbs.db", "desktop.ini")
 
 
 @dataclass(frozen=True)
@@ -97,3 +99,16 @@ def noted_files(folder: Path, paths: Iterable[Path]) -> dict[str, str]:
 
 def _relative(folder: Path, path: Path) -> str:
     return path.relative_to(folder).as_posix()
+
+
+def files_in(folder: Path) -> list[Path]:
+    """List all files and links below a folder, sorted; raises DataError where one is closed."""
+    found: list[Path] = []
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"{error.filename}: cannot be read: {error.strerror or error}") from error
+
+    for parent, folders, files in os.walk(folder, onerror=refuse):
+        links = [name for name in folders if Path(parent, name).is_symlink()]
+        found += [Path(parent, name) for name in (*files, *links)]
+    return sorted(found)

@@ -182,7 +182,7 @@ def test_a_grand_challenge_algorithm_of_an_installed_model(root, tmp_path):
     (image,) = [one for one in files if one.endswith(".mha")]
     assert files == sorted([
         ".dockerignore", "Dockerfile", "README.md", "do_build.sh", "do_save.sh", "do_test_run.sh",
-        "model.tar.gz", image, "test/input/clicks.json", "test/input/inputs.json",
+        "model.tar.gz", image, "test/input/clicks.json", "test/input/inputs.json", "written.json",
     ])  # fmt: skip
     assert "ARG IMAGE=registry/net:1" in (folder / "Dockerfile").read_text()
     for name in ("do_build.sh", "do_test_run.sh", "do_save.sh"):
@@ -204,7 +204,89 @@ def test_a_grand_challenge_algorithm_of_an_installed_model(root, tmp_path):
     assert (folder / "model.tar.gz").read_bytes() == before
 
 
-def test_docker_commands_of_the_algorithm(root, tmp_path):
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_an_algorithm_replaces_only_what_deploy_wrote(root, tmp_path):
+    folder = tmp_path / "algorithm"
+    assert deploy(root, "--grand-challenge", folder).exit_code == 0
+    written = contents(folder)
+    assert deploy(root, "--grand-challenge", folder).exit_code == 0
+    assert contents(folder) == written
+    models = contents(root / "results")
+    for name, text, fault in (
+        ("Dockerfile", "FROM mine", "was changed since"),
+        ("model.tar.gz", "mine", "was changed since"),
+        ("test/input/mine.txt", "mine", "was not written by"),
+        ("test/mine.txt", "mine", "was not written by"),
+        (".hidden", "mine", "was not written by"),
+        ("written.json", "{}", "was not written by"),
+        ("written.json", '{"task": "mine", "files": [1]}', "was not written by"),
+    ):
+        path = folder / name
+        original = path.read_bytes() if path.exists() else None
+        path.write_text(text)
+        before = contents(folder)
+        done = deploy(root, "--grand-challenge", folder, "--description", "new")
+        assert done.exit_code == 2, done.output
+        assert f"{path}: {fault}" in done.output, done.output
+        assert contents(folder) == before and contents(root / "results") == models
+        if original is None:
+            path.unlink()
+        else:
+            path.write_bytes(original)
+    (folder / "written.json").unlink()  # as of an earlier version: nothing says whose they are
+    done = deploy(root, "--grand-challenge", folder)
+    assert done.exit_code == 2 and f"{folder / '.dockerignore'}: was not" in done.output
+    task = tmp_path / "Task001_A"
+    (task / "labelsTr").mkdir(parents=True)
+    done = deploy(root, "--grand-challenge", task / "algorithm")
+    assert done.exit_code == 2 and "is inside the raw task" in done.output
+    assert "--grand-challenge" in done.output and not (task / "algorithm").exists()
+
+
+def test_zips_and_folders_of_others_are_not_replaced(root, tmp_path):
+    for part in ("processed", "results"):
+        shutil.copytree(root / part, tmp_path / part)
+    folder, archive = bundle_of(tmp_path), tmp_path / "results" / "models" / f"{NAME}.zip"
+    archive.write_bytes(b"mine")
+    done = deploy(tmp_path, "--zip", "--description", "new")
+    assert done.exit_code == 2 and f"{archive}: is not as" in done.output
+    assert "new" not in (folder / CARD).read_text()
+    (folder / "notes").mkdir()
+    kept = tmp_path / "results" / NAME / "deploy" / "before"
+    for number in (1, 2):
+        (folder / "notes").mkdir(exist_ok=True)
+        (folder / "notes" / "mine.txt").write_text(f"mine {number}")
+        done = deploy(tmp_path, "--description", f"new {number}")
+        assert done.exit_code == 0, done.output
+    assert archive.read_bytes() == b"mine" and "was left" in done.output
+    assert (kept / "notes" / "mine.txt").read_text() == "mine 2"
+    assert (kept / "notes" / "mine.txt.old").read_text() == "mine 1"
+    shutil.rmtree(folder)
+    folder.write_text("mine")
+    assert deploy(tmp_path).exit_code == 2 and folder.read_text() == "mine"
+
+
+def test_a_model_is_not_installed_over_files_of_others(root, tmp_path):
+    file = root / "results" / "models" / f"{NAME}.zip"
+    mine = tmp_path / "models" / NAME / "notes" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    words = ["models", "install", str(file), "--results", str(tmp_path), "--overwrite"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2 and f"{mine}: is no part of a model" in done.output
+    assert mine.read_text() == "mine"
+    mine.unlink()
+    assert CliRunner().invoke(main, words).exit_code == 0
+
+
+def no_links(*_, **__):
+    raise OSError("no hard links here")
+
+
+def test_docker_commands_of_the_algorithm(root, tmp_path, monkeypatch):
     """The scripts call the builder and the runner as they should, here a stand-in."""
     folder = tmp_path / "algorithm"
     done = deploy(root, "--grand-challenge", folder)
@@ -226,3 +308,14 @@ def test_docker_commands_of_the_algorithm(root, tmp_path):
     assert sorted(p.name for p in Path(folder / "test" / "model").iterdir()) == sorted(
         [BUNDLE, CARD, "algorithm.json", "fold_0.safetensors", "fold_1.safetensors"]
     )
+    made = ("test/output/", "test/model/", "task104-train-algorithm.tar.gz")
+    kept = {path: data for path, data in contents(folder).items()
+            if path.relative_to(folder).as_posix().startswith(made)}  # fmt: skip
+    assert len(kept) == 7
+    (folder / "test" / "output" / "link").symlink_to("nowhere")
+    for link in (os.link, no_links):
+        monkeypatch.setattr(os, "link", link)
+        done = deploy(root, "--grand-challenge", folder)
+        assert done.exit_code == 0, done.output
+        assert kept.items() <= contents(folder).items()
+        assert (folder / "test" / "output" / "link").readlink() == Path("nowhere")

@@ -236,6 +236,16 @@ def test_robustness(trained, tested, tmp_path):
         "note: 'evaluate --robustness' is the old spelling of 'interactivenet robustness'"
     )
     assert "old spelling" not in done.output
+    for name in ("robustness.csv", "robustness.png", "robustness.json"):
+        original = (out / name).read_bytes()
+        (out / name).write_text("{}")
+        again = run(trained, *words, "--overwrite", results=results)
+        assert again.exit_code == 2 and f"{out / name}: is not as" in again.output
+        assert (out / name).read_text() == "{}"
+        (out / name).write_bytes(original)
+    (out / "robustness.json").unlink()  # and nothing says whose the others are
+    again = run(trained, *words, results=results)
+    assert again.exit_code == 2 and f"{out / 'robustness.csv'}: is not as" in again.output
 
 
 def test_the_options_of_the_old_spelling_are_not_offered(trained):

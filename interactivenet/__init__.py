@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 __version__ = "0.3.0"
 
 if TYPE_CHECKING:
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.encoding.geodesic import geodesic_distance
     from interactivenet.encoding.maps import encode_prompts
     from interactivenet.errors import DataError, InteractiveNetError, RequestError
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 #: module -> the names that it gives
 _NAMES_OF = {
-    "datasets.task": ("Roots",),
+    "datasets.roots": ("Roots",),
     "encoding.geodesic": ("geodesic_distance",),
     "encoding.maps": ("encode_prompts",),
     "errors": ("DataError", "InteractiveNetError", "RequestError"),

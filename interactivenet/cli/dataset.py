@@ -58,7 +58,7 @@ def dataset(
     if ctx.invoked_subcommand is not None:
         return
     from interactivenet.cli.terminal import Terminal
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.pipeline.dataset import check_dataset
     from interactivenet.prompts.prompt import LabelNames
 
@@ -112,7 +112,7 @@ def convert(
     hard-linked where the disk allows it, and copied otherwise; read-only files are copied.
     """
     from interactivenet.cli.terminal import Terminal
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.pipeline.dataset import convert_dataset
     from interactivenet.prompts.prompt import LabelNames
 
@@ -180,7 +180,7 @@ def phantom(
     """Make a task of synthetic scans with lobulated tumours, to try the program on."""
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.phantom import PhantomSettings
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.pipeline.dataset import make_phantoms
 
     checked = make_phantoms(

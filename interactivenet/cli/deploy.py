@@ -55,7 +55,7 @@ def deploy(
     """
     from interactivenet.cli.reporting import say
     from interactivenet.cli.terminal import Terminal
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.models.model import parse_folds
     from interactivenet.pipeline.deploy import deploy as run_stage
 

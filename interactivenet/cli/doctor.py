@@ -11,7 +11,7 @@ import click
 from interactivenet.cli.base import Command, processed_option, raw_option, results_option
 
 if TYPE_CHECKING:
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.doctor import Check
 
 _STYLES = {"problem": "bold red", "note": "yellow", "ok": "green"}
@@ -40,7 +40,7 @@ def doctor(
     from interactivenet.doctor import examine
 
     def choose_roots() -> Roots:
-        from interactivenet.datasets.task import Roots
+        from interactivenet.datasets.roots import Roots
 
         return Roots.choose(raw=raw, processed=processed, results=results)
 

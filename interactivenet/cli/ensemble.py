@@ -39,7 +39,7 @@ def ensemble(
     Writes predictions/ensemble/CASE.nii.gz into the task's results folder; no network is run.
     """
     from interactivenet.cli.terminal import Terminal
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.models.model import parse_folds
     from interactivenet.pipeline.ensemble import ensemble as run_stage
 

@@ -118,7 +118,7 @@ def _needs(ctx: click.Context) -> Iterator[_Need]:
 
 
 def _default_root(name: str) -> Path:
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
 
     root: Path = getattr(Roots.choose(), name)
     return root

@@ -91,7 +91,7 @@ def infer(
     Writes OUTPUT/CASE.nii.gz, on the grid of the case's image, and CASE.json, with its objects.
     """
     from interactivenet.cli.terminal import Terminal
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.pipeline.infer import infer as run_stage
 
     name = required(task, "-t / --task")

@@ -81,7 +81,7 @@ def download(
     program are converted.
     """
     from interactivenet.cli.terminal import Terminal
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.pipeline.models import download_model
 
     if model and task:
@@ -104,7 +104,7 @@ def download(
 def install(file: Path, name: str | None, overwrite: bool, results: Path | None) -> None:
     """Check a model, a zip or a folder, and install it as models/TASK in the results folder."""
     from interactivenet.cli.terminal import Terminal
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.pipeline.models import install_model
 
     install_model(
@@ -150,7 +150,7 @@ def remove(name: str, yes: bool, results: Path | None) -> None:
 
 
 def _folder(results: Path | None) -> Path:
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
 
     return Roots.choose(results=results).results / "models"
 

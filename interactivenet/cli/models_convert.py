@@ -38,7 +38,7 @@ def convert(
     Without -t, the model is named after SOURCE.
     """
     from interactivenet.cli.terminal import Terminal
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.pipeline.models import convert_model
 
     convert_model(

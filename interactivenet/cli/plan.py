@@ -112,7 +112,7 @@ def plan(
     that is finished and whose files are unchanged is skipped.
     """
     from interactivenet.cli.terminal import Terminal
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.pipeline.plan import FoldOptions
     from interactivenet.pipeline.plan import plan as run_stage
     from interactivenet.planning.rules import PlanningOptions, encoding_named

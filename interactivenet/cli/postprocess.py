@@ -38,7 +38,7 @@ def postprocess(
     what the agreement of predictions says about their quality. Prediction and inference use it.
     """
     from interactivenet.cli.terminal import Terminal
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.models.model import parse_folds
     from interactivenet.pipeline.select import select
 

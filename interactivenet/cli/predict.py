@@ -45,7 +45,7 @@ def predict(
     the task's results folder.
     """
     from interactivenet.cli.terminal import Terminal
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.models.model import parse_folds
     from interactivenet.pipeline.predict import predict as run_stage
 

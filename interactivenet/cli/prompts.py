@@ -62,7 +62,7 @@ def convert(
     or 3D Slicer's label,r,a,s). Only a mask loses precision: its points are voxels.
     """
     from interactivenet.cli.terminal import Terminal
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.pipeline.prompts import convert_prompts
     from interactivenet.prompts.prompt import LabelNames
 

@@ -86,7 +86,7 @@ def run_robustness(
 ) -> None:
     """Run the stage, for this command and for ``evaluate --robustness``."""
     from interactivenet.cli.terminal import Terminal
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.pipeline.robustness import robustness as run_stage
 
     result = run_stage(

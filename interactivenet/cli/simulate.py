@@ -79,7 +79,7 @@ def simulate(
     labels are never changed. Prompt files that were not simulated here are kept.
     """
     from interactivenet.cli.terminal import Terminal
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.pipeline.simulate import simulate as run_stage
     from interactivenet.prompts.simulation import SimulationOptions
 

@@ -53,7 +53,7 @@ def test(
     Writes predictions/ and evaluation/ into the task's results folder.
     """
     from interactivenet.cli.terminal import Terminal
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.models.model import parse_folds
     from interactivenet.pipeline.test import test as run_stage
 

@@ -77,7 +77,7 @@ def train(
     continues when the same command is run again.
     """
     from interactivenet.cli.terminal import Terminal
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
     from interactivenet.pipeline.train import train as run_stage
     from interactivenet.training.trainer import TrainingOptions
 

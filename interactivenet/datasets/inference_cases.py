@@ -16,8 +16,9 @@ from interactivenet.datasets.dicom_cases import (
     renamed,
 )
 from interactivenet.datasets.file_matching import SUFFIXED, match_cases, name_problem, stems
+from interactivenet.datasets.roots import check_no_raw_task
 from interactivenet.datasets.stray_files import has_companion_name, nearest_file, unread_files
-from interactivenet.datasets.task import Case, check_no_raw_task
+from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.io import AS_IT_IS, READABLE, ReadOptions, suffix_of
 from interactivenet.prompts.checks import check_prompt

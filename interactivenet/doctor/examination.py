@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from interactivenet.doctor.checks import Check, isolated
 
 if TYPE_CHECKING:
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
 
 #: what the checks import themselves
 _NEEDED = ("imports", "numpy", "numba", "torch")

@@ -14,7 +14,7 @@ from interactivenet.doctor.checks import Check, Status, gigabytes, isolated
 from interactivenet.system.mounts import in_image, lasts, read_mounts
 
 if TYPE_CHECKING:
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
 
 #: bytes: less is not enough for a checkpoint; less than the second is soon used up
 _LEAST_FREE, _GOOD_FREE = 10**8, 5 * 10**9

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet import __version__
-from interactivenet.datasets.task import check_no_raw_task
+from interactivenet.datasets.roots import check_no_raw_task
 from interactivenet.errors import DataError, RequestError
 from interactivenet.system.files import copy_file, read_object, write_json
 from interactivenet.system.written import FILES, JUNK, WrittenFiles, files_in, noted_files

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast
 
 from pydantic import Field
 
-from interactivenet.datasets.task import check_task_name
+from interactivenet.datasets.roots import check_task_name
 from interactivenet.errors import DataError, RequestError
 from interactivenet.planning.plan import Floats, Ints
 from interactivenet.system.files import read_json

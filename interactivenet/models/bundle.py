@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet import __version__
-from interactivenet.datasets.task import Roots, check_task_name
+from interactivenet.datasets.roots import Roots, check_task_name
 from interactivenet.errors import DataError, RequestError
 from interactivenet.models.model import Model, chosen, own_model, parse_training_set
 from interactivenet.models.model_card import render_card

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from interactivenet.datasets.task import Roots
+from interactivenet.datasets.roots import Roots
 from interactivenet.errors import DataError, RequestError
 from interactivenet.models.fold_results import WEIGHTS, FoldResults
 from interactivenet.planning.plan import Plan

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from interactivenet.datasets.task import check_task_name
+from interactivenet.datasets.roots import check_task_name
 from interactivenet.errors import DataError, InteractiveNetError, RequestError
 from interactivenet.models.download import WAITS, Progress, fetch, parse_checksum
 from interactivenet.models.unpacking import is_legacy, unpacked, visible

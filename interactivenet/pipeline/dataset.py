@@ -13,15 +13,9 @@ from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.formats import find_source, some_of
 from interactivenet.datasets.integrity import TaskCheck
 from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
+from interactivenet.datasets.roots import Roots, check_task_name
 from interactivenet.datasets.sources import Source
-from interactivenet.datasets.task import (
-    Roots,
-    Task,
-    check_task_name,
-    read_use_form,
-    record_failures,
-    set_aside,
-)
+from interactivenet.datasets.task import Task, read_use_form, record_failures, set_aside
 from interactivenet.errors import RequestError, naming
 from interactivenet.imaging.io import ReadOptions
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons

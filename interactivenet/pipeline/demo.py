@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet.datasets.formats import find_source
-from interactivenet.datasets.task import EVALUATION, Roots
+from interactivenet.datasets.roots import EVALUATION, Roots
 from interactivenet.errors import RequestError
 from interactivenet.pipeline.demo_steps import (
     TASK,

@@ -13,7 +13,7 @@ import numpy as np
 
 from interactivenet.datasets.formats import find_source, some_of
 from interactivenet.datasets.phantom import PhantomSettings
-from interactivenet.datasets.task import Roots
+from interactivenet.datasets.roots import Roots
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.io import read_label
 from interactivenet.pipeline.reporting import Reporter

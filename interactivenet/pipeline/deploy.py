@@ -10,7 +10,8 @@ from math import isclose
 from pathlib import Path
 from typing import Any
 
-from interactivenet.datasets.task import Roots, check_task_name, set_aside
+from interactivenet.datasets.roots import Roots, check_task_name
+from interactivenet.datasets.task import set_aside
 from interactivenet.errors import DataError, RequestError
 from interactivenet.evaluation.statistics import summarise
 from interactivenet.models.bundle import (

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from interactivenet.datasets.case_lists import read_subtypes
 from interactivenet.datasets.findings import Finding
-from interactivenet.datasets.task import Case, check_no_raw_task
+from interactivenet.datasets.roots import check_no_raw_task
+from interactivenet.datasets.task import Case
 from interactivenet.evaluation.earlier import earlier_evaluation
 from interactivenet.evaluation.evaluate import Evaluation, evaluate_cases
 from interactivenet.evaluation.matching import Pair, build_pairs, case_name

@@ -10,7 +10,7 @@ from typing import Literal
 
 from interactivenet.datasets.dicom_cases import NameBy
 from interactivenet.datasets.inference_cases import check_output, check_scan, find_new_cases
-from interactivenet.datasets.task import EVALUATION, Roots
+from interactivenet.datasets.roots import EVALUATION, Roots
 from interactivenet.evaluation.earlier import earlier_evaluation
 from interactivenet.evaluation.evaluate import Evaluation
 from interactivenet.imaging.io import ReadOptions

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interactivenet.datasets.task import Roots, check_task_name
+from interactivenet.datasets.roots import Roots, check_task_name
 from interactivenet.errors import InteractiveNetError, RequestError
 from interactivenet.models import registry
 from interactivenet.models.registry import DOWNLOADS, PUBLISHED

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from interactivenet.datasets.findings import Finding
+from interactivenet.datasets.roots import Roots
 from interactivenet.datasets.splits import Split, leave_one_out, make_splits, read_groups
-from interactivenet.datasets.task import Roots, Task, record_failures
+from interactivenet.datasets.task import Task, record_failures
 from interactivenet.errors import DataError, RequestError
 from interactivenet.pipeline import planning_steps as steps
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons

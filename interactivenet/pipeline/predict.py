@@ -6,12 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from interactivenet.datasets.task import (
-    Roots,
-    check_no_raw_task,
-    predictions_folder,
-    read_test_set,
-)
+from interactivenet.datasets.roots import Roots, check_no_raw_task, predictions_folder
+from interactivenet.datasets.task import read_test_set
 from interactivenet.errors import RequestError
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from interactivenet.datasets.task import Roots, Task, check_no_raw_task
+from interactivenet.datasets.roots import Roots, check_no_raw_task
+from interactivenet.datasets.task import Task
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.io import READABLE, ReadOptions, read_image, suffix_of
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted

@@ -19,7 +19,8 @@ import numpy as np
 
 from interactivenet.datasets.case import Scan
 from interactivenet.datasets.inference_cases import check_output
-from interactivenet.datasets.task import Case, Roots, Task
+from interactivenet.datasets.roots import Roots
+from interactivenet.datasets.task import Case, Task
 from interactivenet.errors import DataError, RequestError, describe_failure, naming
 from interactivenet.evaluation.metrics import dice_score
 from interactivenet.inference.batch import load_predictor

@@ -10,24 +10,21 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from interactivenet.datasets.task import Roots
-from interactivenet.errors import DataError, RequestError, naming
+from interactivenet.datasets.roots import Roots
+from interactivenet.errors import DataError, RequestError
 from interactivenet.metric_names import METRIC
-from interactivenet.models.fold_results import VALIDATION_METRICS, WEIGHTS, FoldResults
+from interactivenet.models.fold_results import WEIGHTS, FoldResults
 from interactivenet.models.model import CHOICE, CHOICE_VERSION, read_choice
 from interactivenet.pipeline.reporting import SILENT, Reporter, Table, counted
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.pipeline.up_to_date import check_sources
-from interactivenet.pipeline.validation_results import MEASURES_VERSION, SHOWN
+from interactivenet.pipeline.validation_records import made_from_validations, read_validations
+from interactivenet.pipeline.validation_results import SHOWN
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.calibration import Calibration, calibrate, left_out
 from interactivenet.postprocessing.components import CANDIDATES, Postprocessing
-from interactivenet.preprocessing.folds import read_fold
-from interactivenet.system.cache_key import CacheKey
-from interactivenet.system.fields import field_of_kind, fields_of_kinds
 from interactivenet.system.files import read_object, write_json
 
 #: means of Dice that differ by less are a tie
@@ -158,7 +155,7 @@ def choose(roots: Roots, task: str, folds: Sequence[int] | None = None) -> Selec
     """
     planned = PlannedTask.load(roots.processed_task(task))
     results = roots.results / task
-    records = _validations(planned, results, folds)
+    records = read_validations(planned, results, folds)
     failures: dict[str, str] = {}
     rows: dict[str, list[dict[str, Any]]] = {checkpoint: [] for checkpoint in WEIGHTS}
     for number, record in records.items():
@@ -185,7 +182,7 @@ def choose(roots: Roots, task: str, folds: Sequence[int] | None = None) -> Selec
         task=task, plan=planned.plan.digest, folds=tuple(records), checkpoint=checkpoint,
         postprocessing=postprocessing, table=tuple(table),
         objects=tuple(_with_expected(objects, calibrations)), calibrations=calibrations,
-        failures=failures, made_from=_made_from(records),
+        failures=failures, made_from=made_from_validations(records),
     )  # fmt: skip
 
 
@@ -195,7 +192,7 @@ def is_current(roots: Roots, task: str, folds: Sequence[int] | None = None) -> b
     try:
         content = read_object(results / CHOICE)
         planned = PlannedTask.load(roots.processed_task(task))
-        made_from = _made_from(_validations(planned, results, folds))
+        made_from = made_from_validations(read_validations(planned, results, folds))
     except (DataError, RequestError):
         return False
     return content.get("schema_version") == CHOICE_VERSION and content.get("made_from") == made_from
@@ -215,7 +212,7 @@ def check_choice(roots: Roots, task: str) -> None:
         record = results.read_validation()
         if not all(checkpoint in record for checkpoint in WEIGHTS):
             continue
-        now = _made_from({number: record})[f"fold_{number}"]
+        now = made_from_validations({number: record})[f"fold_{number}"]
         current = content.get("made_from", {}).get(f"fold_{number}") == now and all(
             now[checkpoint].get("weights") == results.digest(checkpoint) for checkpoint in WEIGHTS
         )
@@ -253,84 +250,6 @@ def _report(selection: Selection, reporter: Reporter) -> None:
             )
     for case, reason in selection.failures.items():
         reporter.say(f"warning: {case} is ignored, since it could not be segmented: {reason}")
-
-
-def _validations(
-    planned: PlannedTask, results: Path, folds: Sequence[int] | None
-) -> dict[int, dict[str, Any]]:
-    """Read what the folds' validation measured: number -> record.
-
-    Raises RequestError where one is not trained to its end, or its validation is not current.
-    """
-    count = len(planned.splits)
-    numbers = list(range(count)) if folds is None else sorted(set(folds))
-    finished = [number for number in range(count) if FoldResults(results, number).is_finished]
-    missing = [number for number in numbers if number not in finished]
-    if missing:
-        some = f", or use only the finished ones: `folds={finished}`" if finished else ""
-        raise RequestError(
-            f"{results}: fold {', '.join(map(str, missing))} of {count} is not fully trained",
-            remedy=f"run `train(task={planned.name!r}, fold={missing[0]})` first{some}",
-        )
-    return {number: _validation(planned, FoldResults(results, number)) for number in numbers}
-
-
-def _validation(planned: PlannedTask, fold_results: FoldResults) -> dict[str, Any]:
-    record = fold_results.read_validation()
-    fold = read_fold(planned, fold_results.number)
-    for checkpoint in WEIGHTS:
-        fold_results.check_current(planned, checkpoint)
-        validated = record.get(checkpoint, {})
-        made_from = validated.get("made_from", {})
-        current = (
-            made_from.get("measures") == MEASURES_VERSION
-            and made_from.get("weights") == fold_results.digest(checkpoint)
-            and made_from.get("regions") == fold.digest
-            and set(fold.cases) <= set(validated.get("cases", {}))
-        )
-        if not current:
-            stage = f"`train(task={planned.name!r}, fold={fold_results.number})`"
-            raise RequestError(
-                f"{fold_results.validation}: lacks the validation of all cases with the fold's"
-                f" {checkpoint} weights",
-                remedy=f"run {stage} with the same `epochs`: it validates a trained fold",
-            )
-    with naming(fold_results.validation / VALIDATION_METRICS):
-        _check_complete(record)
-    return record
-
-
-def _check_complete(record: Mapping[str, Any]) -> None:
-    """Raise DataError, naming the field, where a row of an object lacks what is chosen by."""
-    for checkpoint in WEIGHTS:
-        for case, content in record[checkpoint]["cases"].items():
-            for number, row in enumerate(content["objects"]):
-                field = f"{checkpoint}.cases.{case}.objects[{number}]"
-                kinds = {"agreement": dict, "postprocessed": dict}
-                fields_of_kinds(row, kinds, field, whole=True)
-                members = {"mirrored": (int, float), "single": (int, float)}
-                fields_of_kinds(row["agreement"], members, f"{field}.agreement", whole=True)
-                if missing := [name for name in SHOWN if name not in row]:
-                    raise DataError(f"field {field}.{missing[0]} is missing")
-                if not 0 <= field_of_kind(row["dice"], (int, float), f"{field}.dice") <= 1:
-                    raise DataError(f"field {field}.dice is {row['dice']}, expected 0 to 1")
-
-
-def _made_from(records: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what a choice is made from: of every validation its key, and all that it measured.
-
-    With the cases that failed: one that is mended and validated again has the same key.
-    """
-    return {
-        f"fold_{number}": {
-            checkpoint: {
-                **record[checkpoint]["made_from"],
-                "measured": CacheKey(record[checkpoint]["cases"]).digest,
-            }
-            for checkpoint in WEIGHTS
-        }
-        for number, record in records.items()
-    }
 
 
 def _processed(row: Row, candidate: Postprocessing) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from typing import Any
 
 from interactivenet.datasets.file_matching import stems
 from interactivenet.datasets.findings import Finding
+from interactivenet.datasets.roots import Roots
 from interactivenet.datasets.simulated import SIMULATION, check_simulated, simulated_files
-from interactivenet.datasets.task import Roots, Task, has_own_list, record_failures
+from interactivenet.datasets.task import Task, has_own_list, record_failures
 from interactivenet.errors import DataError, RequestError, describe_failure, naming
 from interactivenet.imaging.io import AS_IT_IS, READABLE, ReadOptions, read_label, suffix_of
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from interactivenet.datasets.task import FAILURES, Roots, are_failures
+from interactivenet.datasets.roots import Roots
+from interactivenet.datasets.task import FAILURES, are_failures
 from interactivenet.errors import DataError, RequestError
 from interactivenet.pipeline import tracking
 from interactivenet.pipeline.reporting import Reporter

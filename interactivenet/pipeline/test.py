@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from interactivenet.datasets.task import (
+from interactivenet.datasets.roots import (
     EVALUATION,
     PREDICTIONS,
     Roots,
     check_no_raw_task,
     predictions_folder,
-    read_test_set,
 )
+from interactivenet.datasets.task import read_test_set
 from interactivenet.evaluation.earlier import earlier_evaluation
 from interactivenet.evaluation.evaluate import Evaluation
 from interactivenet.inference.batch import predict_cases

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from interactivenet.datasets.task import Roots, Task
+from interactivenet.datasets.roots import Roots
+from interactivenet.datasets.task import Task
 from interactivenet.errors import RequestError
 from interactivenet.inference.requirements import check_plan
 from interactivenet.models.device import choose_device, choose_precision, rank

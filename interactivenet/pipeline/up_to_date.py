@@ -11,7 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from interactivenet.datasets.task import Roots, Task
+from interactivenet.datasets.roots import Roots
+from interactivenet.datasets.task import Task
 from interactivenet.errors import DataError, RequestError
 from interactivenet.models.fold_results import FoldResults
 from interactivenet.pipeline.reporting import Reporter, counted

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from interactivenet.datasets.case import Scan, read_scan
 from interactivenet.datasets.findings import Finding
-from interactivenet.datasets.task import Case, Roots, Task, record_failures
+from interactivenet.datasets.roots import Roots
+from interactivenet.datasets.task import Case, Task, record_failures
 from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.evaluation import evaluate_masks
 from interactivenet.imaging.io import read_label

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli import main
-from interactivenet.datasets.task import Roots, Task
+from interactivenet.datasets.roots import Roots
+from interactivenet.datasets.task import Task
 from interactivenet.grand_challenge.algorithm import run_algorithm
 from interactivenet.imaging.io import read_image, write_volume
 from interactivenet.inference.examination import UNKNOWN

@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from interactivenet.datasets.task import Roots, Task
+from interactivenet.datasets.roots import Roots
+from interactivenet.datasets.task import Task
 from interactivenet.imaging.io import read_image, read_label, write_label_array, write_volume
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions

@@ -202,7 +202,7 @@ def test_a_bundle_with_a_hostile_task(tmp_path):
 
 @pytest.mark.parametrize("task", ["../../x", "Task001_" + "x" * 300, "Task001_A/..", ""])
 def test_a_task_that_is_asked_for(tmp_path, task):
-    from interactivenet.datasets.task import Roots
+    from interactivenet.datasets.roots import Roots
 
     roots = Roots(tmp_path, tmp_path, tmp_path)
     for look in (roots.raw_task, roots.processed_task, lambda task: find_model(roots, task)):

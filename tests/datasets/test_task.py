@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from interactivenet.datasets.task import Roots, Task
+from interactivenet.datasets.roots import Roots
+from interactivenet.datasets.task import Task
 from interactivenet.errors import DataError, RequestError
 
 

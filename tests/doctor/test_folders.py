@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from interactivenet.datasets.task import Roots
+from interactivenet.datasets.roots import Roots
 from interactivenet.doctor import folders
 from interactivenet.doctor.folders import FolderFacts, judge_folder, read_folder
 

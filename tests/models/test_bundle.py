@@ -8,8 +8,8 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from interactivenet.datasets.roots import Roots
 from interactivenet.datasets.splits import Split
-from interactivenet.datasets.task import Roots
 from interactivenet.errors import DataError, RequestError
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.bundle import (

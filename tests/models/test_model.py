@@ -2,8 +2,8 @@
 
 import pytest
 
+from interactivenet.datasets.roots import Roots
 from interactivenet.datasets.splits import Split
-from interactivenet.datasets.task import Roots
 from interactivenet.errors import DataError, RequestError
 from interactivenet.models.fold_results import WEIGHTS, FoldResults
 from interactivenet.models.model import own_model, parse_folds, read_choice

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from interactivenet.datasets.phantom import PhantomSettings
-from interactivenet.datasets.task import Roots, Task
+from interactivenet.datasets.roots import Roots
+from interactivenet.datasets.task import Task
 from interactivenet.errors import RequestError
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_label_array, write_volume

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from interactivenet import legacy
-from interactivenet.datasets.task import Roots
+from interactivenet.datasets.roots import Roots
 from interactivenet.errors import RequestError
 from interactivenet.models import registry
 from interactivenet.models.bundle import read_bundle

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from interactivenet.datasets.phantom import PhantomSettings
-from interactivenet.datasets.task import Roots, Task
+from interactivenet.datasets.roots import Roots
+from interactivenet.datasets.task import Task
 from interactivenet.errors import RequestError
 from interactivenet.pipeline import planning_steps
 from interactivenet.pipeline.dataset import make_phantoms

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from interactivenet.datasets.task import Roots
+from interactivenet.datasets.roots import Roots
 from interactivenet.imaging.io import write_volume
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.pipeline.infer import infer

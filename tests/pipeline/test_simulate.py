@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from interactivenet.datasets.task import Roots
+from interactivenet.datasets.roots import Roots
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import write_label_array
 from interactivenet.pipeline.simulate import simulate

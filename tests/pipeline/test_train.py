@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from interactivenet.datasets.task import Roots
+from interactivenet.datasets.roots import Roots
 from interactivenet.errors import RequestError
 from interactivenet.models.fold_results import FoldResults
 from interactivenet.pipeline import tracking

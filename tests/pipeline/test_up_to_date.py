@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from interactivenet.cli import main
-from interactivenet.datasets.task import Roots, Task
+from interactivenet.datasets.roots import Roots
+from interactivenet.datasets.task import Task
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import read_label, write_label_array
 from interactivenet.models.fold_results import FoldResults

@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from interactivenet.datasets.task import Roots, Task
+from interactivenet.datasets.roots import Roots
+from interactivenet.datasets.task import Task
 from interactivenet.errors import RequestError
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.models.bundle import read_bundle

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from interactivenet.cli import main
 from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
-from interactivenet.datasets.task import Roots, Task
+from interactivenet.datasets.roots import Roots
+from interactivenet.datasets.task import Task
 from interactivenet.errors import RequestError
 from interactivenet.evaluation import evaluate_masks
 from interactivenet.imaging.io import read_label

@@ -15,7 +15,7 @@ from interactivenet.imaging.io import AS_IT_IS, ReadOptions
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.fields import field_of_kind, numbered_names
 from interactivenet.system.files import read_json, read_object, remove, write_json
-from interactivenet.system.names import SafeName, safe_path
+from interactivenet.system.names import SafeName, printable, safe_path, word_fault
 
 #: key of dataset.json: which position of NIfTI headers counts
 USE_FORM = "use_form"
@@ -204,6 +204,9 @@ def _task(content: Any, folder: Path) -> Task:
         if key not in content:
             raise DataError(f"is not an InteractiveNet dataset.json: field {key} is missing")
     modality, names = (numbered_names(content[key], key) for key in ("modality", "labels"))
+    for name in modality.values():
+        if fault := word_fault(name):
+            raise DataError(f"field modality has the name '{printable(name)}': {fault}")
     lists = {key: field_of_kind(content.get(key, []), list, key) for key in ("training", "test")}
     reading = ReadOptions(read_use_form(folder))
     cases = {

@@ -22,6 +22,7 @@ from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorde
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.fields import field_of_kind
 from interactivenet.system.files import read_object
+from interactivenet.system.names import word_fault
 from interactivenet.system.parallel import available_cores
 
 
@@ -213,8 +214,10 @@ def make_phantoms(
 
 def _check_modality_names(modalities: Sequence[str]) -> None:
     for name in modalities:
-        if not name.strip() or name != name.strip() or not name.isprintable():
-            raise RequestError(f"'{name}' is no name", field="modalities", expected="such as 'MR'")
+        if fault := word_fault(name):
+            raise RequestError(
+                f"'{name}' is no name: {fault}", field="modalities", expected="one such as 'MR'"
+            )
 
 
 def check_modalities(source: Source, modalities: Sequence[str]) -> None:

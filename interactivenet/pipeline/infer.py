@@ -152,6 +152,7 @@ def infer(
                 chain(segmented, refused), total, "infer", stage.run, output, reporter
             )
         tracker.metrics({"cases": total, "failed": len(failures)})
+        segmented_cases = total - len(failures)  # the others are what is only not compared
         labelled = [case for case in cases if case.label]
         if labelled:
             with stage.run.step("evaluate"):
@@ -165,7 +166,7 @@ def infer(
             add_failures(failures, evaluation.failures, "infer", stage.run, output, reporter)
         elif labels is not None:
             reporter.say(f"{labels}: holds no label map for any of the cases: nothing to evaluate")
-    reporter.say(f"{output}: {counted(total - len(failures), 'case')}")
+    reporter.say(f"{output}: {counted(segmented_cases, 'case')}")
     return Inference(output, total, evaluation, failures)
 
 

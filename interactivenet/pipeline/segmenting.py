@@ -118,11 +118,15 @@ def add_failures(
     folder: Path,
     reporter: Reporter,
 ) -> None:
-    """Tell and record what failed after the cases were followed, such as their comparison.
+    """Tell and record which cases that were segmented could not be compared.
 
     failures: of the cases; gets what there is ``more``.  name: of the stage.
     """
-    new = {case: reason for case, reason in more.items() if failures.get(case) != reason}
+    new = {
+        case: f"segmented, but not compared: {reason}"
+        for case, reason in more.items()
+        if case not in failures
+    }
     if not new:
         return
     failures.update(new)

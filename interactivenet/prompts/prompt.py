@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.geometry import Geometry
+from interactivenet.system.names import word_fault
 
 #: a full set of interior margin points: two per axis
 MARGIN_POINTS = 6
@@ -100,6 +101,8 @@ class LabelNames:
                 raise RequestError(
                     f"label name '{name}' cannot be used: expected a word without '#', not a number"
                 )
+            if fault := word_fault(name):
+                raise RequestError(f"label name '{name}' cannot be used: {fault}")
             if name.lower() in seen:
                 raise RequestError(f"label name '{name}' is given twice")
             seen[name.lower()] = value

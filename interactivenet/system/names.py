@@ -61,6 +61,20 @@ def name_fault(text: str) -> str:
     return ""
 
 
+def word_fault(text: str) -> str:
+    """Say why a text cannot name a label or a modality, which become no paths; '' where it can.
+
+    A separator is fine (prostate/uterus), but not what looks like a path that leads elsewhere.
+    """
+    if not text.strip() or text != text.strip():
+        return "it is empty, or has spaces around it"
+    if fault := _character_fault(text):
+        return fault
+    if text[0] in "./\\~" or ".." in text.replace("\\", "/").split("/"):
+        return "it looks like a path"
+    return ""
+
+
 def record_fault(case: str) -> str:
     """Say why a case of this name cannot have a record beside those of a stage; '' if it can."""
     if case.lower() in _RECORDS:

@@ -364,6 +364,8 @@ def test_a_fault_of_the_program_is_one_line_and_never_status_one(task, monkeypat
     [
         (("-m", "", "-l", "tumour"), "'' is no name"),
         (("-m", "CT\x1b", "-l", "tumour"), "is no name"),
+        (("-m", "../x", "-l", "tumour"), "it looks like a path"),
+        (("-m", "CT", "-l", "../x"), "it looks like a path"),
         (("-m", "CT", "-l", "background"), "the background is no label"),
     ],
 )

@@ -17,6 +17,7 @@ import click
 from interactivenet.cli.folders import Access, DataPath, Rule, describe_missing_folder
 from interactivenet.cli.wording import translate
 from interactivenet.errors import InteractiveNetError, describe_failure, one_line
+from interactivenet.system.files import keep_temporary_files_away
 from interactivenet.system.memory import VARIABLE
 from interactivenet.system.mounts import in_image
 from interactivenet.system.signals import AGAIN, Ended, Interrupted, ending_by_signals
@@ -83,6 +84,7 @@ class _Reporting(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         name_user()
+        keep_temporary_files_away()
         # MLflow reports its use to its makers unless it is told not to, or a user allows it
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         try:

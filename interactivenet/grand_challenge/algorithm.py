@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from interactivenet.errors import NoPoints, RequestError, describe_failure, one_line
+from interactivenet.system.files import keep_temporary_files_away
 
 #: where grand-challenge puts things; the variables are for trying it without a container
 _PLACES = {
@@ -99,6 +100,7 @@ def main() -> int:
     # what grand-challenge finds on stderr it reports as a warning of the algorithm
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING)
     warnings.showwarning = lambda message, *_, **__: _say(f"note: {one_line(str(message))}")
+    keep_temporary_files_away()
     try:
         with tempfile.TemporaryDirectory() as cache:  # there may be no home to write to
             os.environ.setdefault("MPLCONFIGDIR", cache)

@@ -22,6 +22,8 @@ from interactivenet.errors import DataError, naming, one_line
 
 #: bytes; no JSON or text of this program, or that it reads, is nearly as large
 _TEXT_BYTES = 2**28
+#: a folder that is kept in memory, on Linux
+_IN_MEMORY = "/dev/shm"
 #: what a path may lead to in place of a regular file
 _KINDS = {
     stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket",
@@ -121,12 +123,22 @@ def temporary_folder() -> Path | None:
     are: what stays behind would lie among them, so that is none.
     """
     try:
-        folder = Path(tempfile.gettempdir())
-    except FileNotFoundError:
+        folder, here = Path(tempfile.gettempdir()), Path.cwd()
+    except FileNotFoundError:  # neither a place, nor perhaps the working folder itself
         return None
     named = {os.environ.get(name, "") for name in ("TMPDIR", "TEMP", "TMP")}
-    working = folder == Path.cwd() and str(folder) not in {*named, "/tmp", "/var/tmp", "/usr/tmp"}
+    working = folder == here and str(folder) not in {*named, "/tmp", "/var/tmp", "/usr/tmp"}
     return None if working else folder
+
+
+def keep_temporary_files_away() -> None:
+    """Have temporary files in memory where only the working folder is left for them.
+
+    On a read-only file system without /tmp libraries would leave their caches among the results.
+    For this process and those that it starts.
+    """
+    if temporary_folder() is None and os.access(_IN_MEMORY, os.W_OK | os.X_OK):
+        tempfile.tempdir = os.environ["TMPDIR"] = _IN_MEMORY
 
 
 def sha256(path: Path) -> str:

@@ -84,3 +84,15 @@ def test_no_place_at_all_for_temporary_files(monkeypatch):
 
     monkeypatch.setattr(files.tempfile, "gettempdir", nowhere)
     assert temporary_folder() is None
+
+
+def test_temporary_files_are_kept_in_memory_rather_than_among_the_users_own(monkeypatch, tmp_path):
+    monkeypatch.setattr(files, "_IN_MEMORY", str(tmp_path))
+    monkeypatch.setattr(files.tempfile, "tempdir", None)
+    monkeypatch.setenv("TMPDIR", "/somewhere")
+    monkeypatch.setattr(files, "temporary_folder", lambda: Path("/tmp"))
+    files.keep_temporary_files_away()
+    assert files.tempfile.tempdir is None and os.environ["TMPDIR"] == "/somewhere"
+    monkeypatch.setattr(files, "temporary_folder", lambda: None)
+    files.keep_temporary_files_away()
+    assert files.tempfile.gettempdir() == os.environ["TMPDIR"] == str(tmp_path)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import io
+import math
 import os
+import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -66,6 +69,9 @@ class _Reporting(click.Command):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command; a signal at any moment is told in one line, and is the exit status."""
+        for stream in (sys.stdout, sys.stderr):  # letters that cannot be shown end nothing
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         with ending_by_signals() as ending:
             try:
                 return super().main(*args, **kwargs)
@@ -104,6 +110,17 @@ class _Reporting(click.Command):
             if text.endswith("(please report it)"):
                 text = f"{text[:-1]}; --debug shows the traceback)"
             raise Refusal(text) from error
+
+
+class Number(click.FloatRange):
+    """A number in a range; click takes 'nan' for one, and it is below and above nothing."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse what is no finite number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
 
 
 class Command(_Reporting):
@@ -250,7 +267,7 @@ def max_gb_option(function: Function) -> Function:
         ctx.call_on_close(restore)
 
     return click.option(
-        "--max-gb", type=click.FloatRange(min=0, min_open=True), expose_value=False, callback=allow,
+        "--max-gb", type=Number(min=0, min_open=True), expose_value=False, callback=allow,
         help="GB of voxels that an image may have.  [default: $interactivenet_max_gb, or a third of"
         " the available memory]",
     )(function)  # fmt: skip

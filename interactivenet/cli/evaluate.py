@@ -10,6 +10,7 @@ import click
 
 from interactivenet.cli.base import (
     Command,
+    Number,
     jobs_option,
     max_gb_option,
     processed_option,
@@ -67,7 +68,7 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
     metavar="VALUE=NAME",
     help="Name of a label value. Repeat the option for several.",
 )
-@click.option("--tolerance-mm", default=2.0, show_default=True, type=click.FloatRange(min=0),
+@click.option("--tolerance-mm", default=2.0, show_default=True, type=Number(min=0),
               help="Distance within which surfaces agree, in mm, for the NSD.")  # fmt: skip
 @click.option("--pictures/--no-pictures", default=True, show_default=True,
               help="Draw the worst object of every case that has an image.")  # fmt: skip

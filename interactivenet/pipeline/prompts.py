@@ -10,7 +10,7 @@ from typing import Literal
 from interactivenet.datasets.roots import Roots, check_no_raw_task
 from interactivenet.datasets.task import Task
 from interactivenet.errors import DataError, RequestError
-from interactivenet.imaging.io import READABLE, ReadOptions, read_image, suffix_of
+from interactivenet.imaging.io import READABLE, WRITABLE, ReadOptions, read_image, suffix_of
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.prompts.arrangement import describe_outside
 from interactivenet.prompts.io import TEXT_SUFFIXES, check_points, read_prompts, write_prompts
@@ -72,6 +72,11 @@ def convert_prompts(
         labels = Task.load((roots or Roots.choose()).raw_task(task)).labels
     target = Path(target)
     sources = [Path(path) for path in ([source] if isinstance(source, Path | str) else source)]
+    if not suffix_of(target, (*TEXT_SUFFIXES, *WRITABLE)):
+        raise RequestError(
+            f"{target}: is no format of points that can be written",
+            expected=", ".join((*TEXT_SUFFIXES, *WRITABLE)),
+        )
     _check_place(target, sources, image)
     if os.path.lexists(target):
         _check_replaceable(target, overwrite)

@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from packaging.version import Version
 from interactivenet import __version__
 from interactivenet.cli import main
 from interactivenet.cli.base import Command, Group
+from interactivenet.imaging.io import write_label_array
 from interactivenet.system.signals import Interrupted
+from tests.raw_task import GRID, label_array
 
 COMMANDS = [[], ["dataset"], ["dataset", "convert"], ["dataset", "phantom"], ["simulate"],
             ["prompts"], ["prompts", "convert"]]  # fmt: skip
@@ -68,3 +71,22 @@ def test_an_unknown_command_is_refused():
     result = CliRunner().invoke(main, ["segmnt"])
     assert result.exit_code == 2
     assert "No such command 'segmnt'" in result.stderr
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_what_is_no_finite_number_is_refused(value):
+    words = ["evaluate", "-p", "p", "-l", "l", "--tolerance-mm", value]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2 and "--tolerance-mm" in done.output, done.output
+
+
+def test_letters_that_the_output_cannot_show_end_nothing(tmp_path):
+    """An old locale, or Windows' code page: the table's plus-minus, and names of cases."""
+    label = tmp_path / "日.nii.gz"
+    write_label_array(label, label_array(), GRID)
+    words = [sys.executable, "-m", "interactivenet", "evaluate", "-p", str(label), "-l", str(label)]
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    words += ["-o", str(tmp_path / "out"), "--no-pictures"]
+    done = subprocess.run(words, env=env, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert b"Dice" in done.stdout and b"\\xb1" in done.stdout

@@ -9,7 +9,7 @@ from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_volume
 from interactivenet.prompts.io import read_prompts, write_prompts
 from interactivenet.prompts.prompt import Prompt
-from tests.raw_task import POINTS, read, write_case
+from tests.raw_task import POINTS, read, write_case, write_points
 
 NAME = "Task103_PROMPTS"
 
@@ -133,7 +133,10 @@ REQUESTS = {
         "exists: an image is never replaced: remove it first",
     ),
     "among the images": (["{mask}", "{new}"], "is inside the raw task"),
-    "an unknown format": (["{mask}", "x.txt"], "x.txt: is not a prompt file: expected .mrk.json"),
+    "an unknown format": (
+        ["{mask}", "x.txt"],
+        "x.txt: is no format of points that can be written: expected .mrk.json",
+    ),
     "task and labels": (
         ["{mask}", "x.csv", "-t", NAME, "-l", "a"],
         "-t / --task: cannot be combined with -l / --label",
@@ -204,3 +207,10 @@ def test_clicks_of_autopet_are_converted(shared_cases, tmp_path):
     assert result.exit_code == 2 and "in voxel indices" in result.stderr
     assert "--voxels-in" in result.stderr
     assert "F (3 points)" in convert(folder / "table.csv", tmp_path / "t.mrk.json").stdout
+
+
+def test_a_target_of_no_format_is_named_as_such(tmp_path):
+    source = tmp_path / "a.json"
+    write_points(source, POINTS)
+    done = CliRunner().invoke(main, ["prompts", "convert", str(source), str(tmp_path / "o.xyz")])
+    assert done.exit_code == 2 and "o.xyz: is no format of points" in done.output, done.output

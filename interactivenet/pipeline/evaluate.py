@@ -152,14 +152,11 @@ def evaluate_output(
         track=reporter.track, signals=signals, missing=failures,
     )  # fmt: skip
     # what is doubtful about the scans was told when they were segmented
-    of_labels = {
-        case.name: told
-        for case in cases
-        if case.label
-        and (told := [note for note in evaluation.notes.get(case.name, ())
-                      if note.startswith(f"{case.label.name}: ")])
-    }  # fmt: skip
-    report_notes(of_labels, reporter)
+    new = {
+        case: [note for note in notes if note not in output.read_record(case).get("notes", ())]
+        for case, notes in evaluation.notes.items()
+    }
+    report_notes(new, reporter)
     report_evaluation(evaluation, reporter)
     everything = evaluation.summary["all"]
     metrics = everything["metrics"]

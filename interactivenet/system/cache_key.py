@@ -7,11 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
-
-from interactivenet.errors import DataError
-from interactivenet.system.files import read_object
 
 #: where a record on disk says what its result was made from
 MADE_FROM = "made_from"
@@ -39,13 +35,6 @@ class CacheKey:
     def matches(self, record: Mapping[str, Any] | None) -> bool:
         """Whether a record says that its result was made from just this."""
         return bool(record) and record is not None and record.get(MADE_FROM) == self.content
-
-    def is_recorded(self, path: Path) -> bool:
-        """Whether the JSON file there is such a record; a missing or damaged one is none."""
-        try:
-            return self.matches(read_object(path))
-        except DataError:
-            return False
 
     def differences(self, recorded: Mapping[str, Any]) -> list[str]:
         """Name the fields in which what another result was made from differs, sorted."""

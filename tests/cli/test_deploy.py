@@ -54,7 +54,7 @@ def test_what_is_written(root):
     assert found["cases"] == found["objects"] == 4 and found["metrics"]["dice"]["n"] == 4
     assert content["training"]["cases"] == 4 and content["training"]["epochs"] == 3
     assert {"torch", "monai", "python"} <= content["libraries"].keys()
-    card = (folder / CARD).read_text()
+    card = (folder / CARD).read_text(encoding="utf-8")
     assert "Phantoms, CC0" in card and f"{found['metrics']['dice']['mean']:.3f}" in card
 
 
@@ -82,7 +82,7 @@ def test_again_keeps_it_and_a_change_replaces_it(root, tmp_path):
     write_json(bundle_of(tmp_path) / BUNDLE, content | {"digest": _digest(content)})
     assert "written" in deploy(tmp_path).output
     assert deploy(tmp_path, "--description", "other").exit_code == 0
-    assert "other" in (bundle_of(tmp_path) / CARD).read_text()
+    assert "other" in (bundle_of(tmp_path) / CARD).read_text(encoding="utf-8")
     path = bundle_of(tmp_path) / "fold_1.safetensors"
     path.write_bytes(path.read_bytes()[:-1])  # damaged: written again
     done = deploy(tmp_path, "--description", "other")
@@ -94,7 +94,7 @@ def test_what_a_person_has_written_is_not_lost(root, tmp_path):
     for part in ("processed", "results"):
         shutil.copytree(root / part, tmp_path / part)
     folder, archive = bundle_of(tmp_path), tmp_path / "results" / "models" / f"{NAME}.zip"
-    card = (folder / CARD).read_text()
+    card = (folder / CARD).read_text(encoding="utf-8")
     (folder / CARD).write_text(card + "\nAsk the radiologists.\n")
     (folder / "LICENSE").write_text("mine")
     assert "already up to date" in deploy(tmp_path, "--zip").output
@@ -103,11 +103,11 @@ def test_what_a_person_has_written_is_not_lost(root, tmp_path):
     done = deploy(tmp_path, "--description", "another")
     assert done.exit_code == 0, done.output
     before = tmp_path / "results" / NAME / "deploy" / "before"
-    assert "radiologists" in (before / CARD).read_text()
+    assert "radiologists" in (before / CARD).read_text(encoding="utf-8")
     assert (before / "LICENSE").read_text() == "mine" and "LICENSE: kept from" in done.output
     assert not archive.exists() and "was removed" in done.output
     assert deploy(tmp_path).exit_code == 0  # the description stays
-    assert "another" in (folder / CARD).read_text()
+    assert "another" in (folder / CARD).read_text(encoding="utf-8")
 
 
 def test_a_moved_bundle_gives_the_voxels_of_predict(root, tmp_path):
@@ -253,7 +253,7 @@ def test_zips_and_folders_of_others_are_not_replaced(root, tmp_path):
     archive.write_bytes(b"mine")
     done = deploy(tmp_path, "--zip", "--description", "new")
     assert done.exit_code == 2 and f"{archive}: is not as" in done.output
-    assert "new" not in (folder / CARD).read_text()
+    assert "new" not in (folder / CARD).read_text(encoding="utf-8")
     (folder / "notes").mkdir()
     kept = tmp_path / "results" / NAME / "deploy" / "before"
     for number in (1, 2):

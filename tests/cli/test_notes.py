@@ -69,7 +69,7 @@ def test_infer_tells_everywhere_and_again_where_cases_are_kept(trained, tested, 
         for segmented in read(tmp_path / "out" / f"{case}.json")["objects"]:
             assert segmented["expected_dice"] is None and segmented["look"] is True
     evaluation = tmp_path / "out" / "evaluation"
-    html = (evaluation / "report.html").read_text()
+    html = (evaluation / "report.html").read_text(encoding="utf-8")
     for text in ("Notes on the files", CONSTANT, NEGATIVE, "Why"):
         assert text in html
     metrics = read(evaluation / "metrics.json")
@@ -121,7 +121,7 @@ def test_predict_test_and_validate_tell_it_of_a_task(trained, odd, tmp_path):
     assert set(read(folder / "predictions" / "fold_0" / "run.json")["notes"]) == {name, other}
     done = run(root, "test", "-t", NAME, "--no-tta", "--device", "cpu", "--no-mlflow")
     assert done.exit_code == 0 and note in done.output, done.output
-    assert note in (folder / "evaluation" / "report.html").read_text()
+    assert note in (folder / "evaluation" / "report.html").read_text(encoding="utf-8")
     shutil.rmtree(folder / "fold_0" / "validation")
     roots = Roots(root / "raw", root / "processed", root / "results")
     for _ in range(2):  # measured, then kept

@@ -118,7 +118,7 @@ def known(channels=1):
 def test_it_knows_what_it_was_trained_on(model, tmp_path):
     write_bundle(replace(model, training=known()), tmp_path / "bundle")
     assert read_bundle(tmp_path / "bundle").training == known()
-    card = (tmp_path / "bundle" / "MODEL_CARD.md").read_text()
+    card = (tmp_path / "bundle" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "measure 10 x 10 x 10 to 30 x 30 x 30 mm" in card
     write_bundle(replace(model, training=known(2)), tmp_path / "other")
     with pytest.raises(DataError, match="training_set must have a channel per modality"):
@@ -186,7 +186,7 @@ def test_another_encoding_is_refused_by_name(model, tmp_path):
 def test_what_is_known_is_on_the_card(model, tmp_path):
     write_bundle(model, tmp_path / "bundle", {"description": "Scans of phantoms | CC0"})
     assert read_description(tmp_path / "bundle")["description"] == "Scans of phantoms | CC0"
-    card = (tmp_path / "bundle" / "MODEL_CARD.md").read_text()
+    card = (tmp_path / "bundle" / "MODEL_CARD.md").read_text(encoding="utf-8")
     for part in ("# Task001_A", "Scans of phantoms | CC0", "a (1)", "1 x 1 x 1.5",
                  "fill holes, touched component", "not a medical device", "Unknown"):  # fmt: skip
         assert part in card

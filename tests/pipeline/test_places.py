@@ -248,7 +248,7 @@ def test_an_evaluation_keeps_what_a_person_put_there(tmp_path):
     (out / "report.html").write_text("annotated")
     with pytest.raises(RequestError, match=r"report\.html: was changed since"):
         evaluate(tmp_path / "found", tmp_path / "labels", output=out)
-    assert (out / "report.html").read_text() == "annotated"
+    assert (out / "report.html").read_text(encoding="utf-8") == "annotated"
 
 
 def test_the_cause_is_named_where_two_files_claim_a_case(tmp_path):
@@ -272,3 +272,16 @@ def test_a_label_that_cannot_be_compared_costs_no_segmentation(infer, tmp_path):
     write_label_array(label, label_array() * 7, GRID)
     done = infer(image, points, labels=label)
     assert "holds label value 7, expected 1=tumour" in done.failures["scan"]
+
+
+def test_what_is_doubtful_about_a_scan_is_told_once(infer, tmp_path):
+    """Its label may have the same name."""
+    image, points = new_case(tmp_path / "new")
+    write_volume(image, image_array() * 0, GRID)
+    label = tmp_path / "labels" / image.name
+    write_volume(label, label_array().astype("float32"), GRID)
+    reporter = Recorder()
+    infer(image, points, labels=label, reporter=reporter)
+    notes = [finding.message for finding in reporter.found]
+    assert notes.count(f"{image.name}: every voxel is 0") == 1
+    assert any("labels are stored as float32" in note for note in notes)

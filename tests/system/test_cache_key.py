@@ -23,16 +23,6 @@ def test_other_records_do_not_match(record):
     assert not KEY.matches(record)
 
 
-def test_a_record_on_disk(tmp_path):
-    path = tmp_path / "record.json"
-    assert not KEY.is_recorded(path)
-    path.write_text("{")
-    assert not KEY.is_recorded(path)
-    path.write_text('{"made_from": {"version": 2}}')
-    assert not KEY.is_recorded(path)
-    assert CacheKey({"version": 2}).is_recorded(path)
-
-
 def test_what_differs_is_named():
     assert KEY.differences(RECORD["made_from"]) == []
     assert KEY.differences({"version": 1, "files": {"a": "0", "b": "1"}, "seed": 3}) == [

@@ -214,7 +214,7 @@ def browse(folder, html, script):
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
         f"--user-data-dir={folder / 'browser'}", "--dump-dom", page.as_uri(),
     ]  # fmt: skip
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    ran = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=True)
     assert "</html>" in ran.stdout
     return ran.stdout
 

@@ -187,6 +187,27 @@ class Legacy:
 
 
 @dataclass(frozen=True)
+class ObjectGrid:
+    """A target grid that belongs to the object: a fixed number of voxels, whatever its size.
+
+    The box of the points is grown on every side by how deep the points lie, and then by the plan's
+    ``cut``, of which the fractions are of the grown box's extents; ``sample_shape`` voxels fill it.
+
+    depth_mm: (3,) how deep the points lie, mm along the scan's R, A, S axes, where a prompt does
+        not say; None: as margin points are simulated, 5 voxels of the scan, 1 along coarse axes.
+        Never more than the points' extent along the axis.
+    """
+
+    depth_mm: Floats | None = None
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+
+    def __post_init__(self) -> None:
+        if self.depth_mm is not None:
+            check_ranges(self, depth_mm=(0, 1e3))
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that is decided about a task before training.
 
@@ -197,6 +218,8 @@ class Plan:
     memory_gb: what a training step was allowed; estimated_gb: what it should take.
     padding: what stands in the channels beyond the scan; 0 is the mean of a normalised image.
     legacy: None but for converted weights; then ``cut`` and ``padding`` are ignored.
+    grid: None for a grid of the planned spacing; else the object's own, of ``sample_shape`` voxels:
+        then ``spacing`` is the median one of the training set, and ``padding`` is ignored.
     """
 
     task: str
@@ -217,6 +240,7 @@ class Plan:
     padding: float = 0.0
     notes: tuple[str, ...] = field(default=())
     legacy: Legacy | None = None
+    grid: ObjectGrid | None = None
 
     __pydantic_config__: ClassVar[Any] = _STRICT
 
@@ -231,6 +255,10 @@ class Plan:
             raise ValueError(str(error)) from error
         if not self.labels:
             raise ValueError("labels must name at least one")
+        if self.legacy is not None and self.grid is not None:
+            raise ValueError("legacy knows no grid of the object's own")
+        if self.grid is not None and any(n.kind != "zscore" for n in self.normalisation):
+            raise ValueError("grid needs the normalisation zscore for every modality")
         if self.legacy is not None and self.channels != 2:
             raise ValueError(f"legacy needs one modality and one map, got {self.channels} channels")
         check_ranges(
@@ -260,8 +288,9 @@ class Plan:
         return {"schema_version": SCHEMA_VERSION, "plan": self._fields()}
 
     def _fields(self) -> dict[str, Any]:
-        # plans from before 'legacy' stay what they are
-        return {k: v for k, v in asdict(self).items() if k != "legacy" or v is not None}
+        # plans from before these fields stay what they are
+        optional = ("legacy", "grid")
+        return {k: v for k, v in asdict(self).items() if k not in optional or v is not None}
 
     @staticmethod
     def load(path: Path | str) -> Plan:

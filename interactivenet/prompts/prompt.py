@@ -33,6 +33,8 @@ class Prompt:
         negative: (M, 3), points of the background in RAS+ mm, read-only: places that are not the
             object. Networks do not use them yet.
         notes: what was noticed when the points were read, and a user should know.
+        depth_mm: (3,) how deep the points lie below the object's extremes, mm along R, A, S;
+            None where nobody said.
 
     Raises:
         DataError: the label is below 1, or the points have another shape or are not finite, or
@@ -45,6 +47,7 @@ class Prompt:
     point_names: tuple[str, ...] = ()
     negative: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 3)))
     notes: tuple[str, ...] = ()
+    depth_mm: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.label < 1:
@@ -63,6 +66,8 @@ class Prompt:
         names = self.point_names or tuple(str(number + 1) for number in range(len(points)))
         if len(names) != len(points):
             raise DataError(f"a prompt has {len(points)} points, but {len(names)} names for them")
+        if self.depth_mm is not None and not all(0 <= mm < 1e3 for mm in self.depth_mm):
+            raise DataError(f"a prompt's depth_mm must be from 0 to 1000, got {self.depth_mm}")
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "negative", negative)
         object.__setattr__(self, "point_names", tuple(names))

@@ -196,9 +196,12 @@ class ObjectGrid:
     depth_mm: (3,) how deep the points lie, mm along the scan's R, A, S axes, where a prompt does
         not say; None: as margin points are simulated, 5 voxels of the scan, 1 along coarse axes.
         Never more than the points' extent along the axis.
+    mirrored: whether training mirrors and permutes the axes, for objects that lie anyhow; then
+        mirrored copies can be averaged. A task's own objects lie along the patient's axes.
     """
 
     depth_mm: Floats | None = None
+    mirrored: bool = False
 
     __pydantic_config__: ClassVar[Any] = _STRICT
 

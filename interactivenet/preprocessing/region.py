@@ -28,6 +28,8 @@ from interactivenet.imaging.resampling import (
 )
 from interactivenet.planning.architecture import divisible
 from interactivenet.planning.plan import Normalisation, Plan
+from interactivenet.preprocessing.object_grid import covered_by, mask_at, origin_in
+from interactivenet.preprocessing.object_region import cut_object_region, sample_box
 from interactivenet.prompts.prompt import Prompt, points_box
 from interactivenet.prompts.simulation import SimulationOptions
 from interactivenet.system.memory import check_memory
@@ -44,9 +46,10 @@ _MOST_VOXELS = 2**31
 class Region:
     """A prompt's surroundings on the target grid.
 
-    image: (C, X, Y, Z) float32, normalised.
+    image: (C, X, Y, Z) float32, normalised; of a plan with a grid of the object's own, as it is.
     label: (X, Y, Z) uint8, 1 in the prompt's object; None where the scan has no label map.
-    grid: where the arrays lie; its spacing is the planned one up to the rounding of the shape.
+    grid: where the arrays lie; its spacing is the planned one up to the rounding of the shape; of a
+        plan with a grid of the object's own, the scan's, or coarser.
     source: the stored grid of the scan.
     start, stop: (3,) first and one past the last voxel of the scan's RAS grid that it covers.
     coverage: fraction of the object's voxels that the planned cut holds; 1 without a label map.
@@ -74,8 +77,10 @@ def make_region(scan: Scan, prompt: Prompt, plan: Plan) -> Region:
     Raises DataError where a point of the prompt lies outside the image.
     """
     grid = scan.image.grid
-    spacing, target = np.array(grid.spacing), np.array(plan.spacing)
     low, high = points_box(prompt, grid)
+    if plan.grid is not None:
+        return _make_object_region(scan, prompt, plan)
+    spacing, target = np.array(grid.spacing), np.array(plan.spacing)
     margins = plan.cut.margins((high - low) * spacing)
     sides = _sides((high - low) * spacing, margins, plan)
     shape = np.array(grid.shape)
@@ -109,6 +114,27 @@ def make_region(scan: Scan, prompt: Prompt, plan: Plan) -> Region:
         case=scan.name, prompt=prompt, image=image, label=label,
         grid=resampled_geometry(grid, start, stop, size), source=scan.image.source,
         start=start, stop=stop, coverage=coverage, volume_ml=volume,
+    )  # fmt: skip
+
+
+def _make_object_region(scan: Scan, prompt: Prompt, plan: Plan) -> Region:
+    grid, mask = scan.image.grid, None
+    if scan.label is not None:
+        mask = scan.objects.mask(prompt, scan.prompts, grid)
+    cut = cut_object_region(scan.image.array, mask, grid, prompt, plan)
+    coverage, volume = 1.0, None
+    if mask is not None and cut.label is not None:
+        sample = sample_box(prompt, plan, grid)
+        coverage = covered_by(sample, mask, grid.spacing)
+        before = float(np.count_nonzero(mask) * np.prod(grid.spacing) / 1000)
+        shape, origin = plan.sample_shape, origin_in(cut.grid, grid)
+        inside = mask_at(cut.label, cut.grid, sample, shape, origin)
+        after = float(np.count_nonzero(inside) * sample.cell(shape).prod() / 1000)
+        volume = (before * coverage, after)
+    return Region(
+        case=scan.name, prompt=prompt, image=cut.image, label=cut.label, grid=cut.grid,
+        source=scan.image.source, start=cut.start, stop=cut.stop, coverage=coverage,
+        volume_ml=volume,
     )  # fmt: skip
 
 

@@ -17,9 +17,18 @@ from numpy.typing import ArrayLike, NDArray
 from interactivenet.encoding import encode_extent, encode_prompts
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Array, Box, Geometry, box
+from interactivenet.imaging.interpolation import interpolate_at
 from interactivenet.imaging.resampling import resampled_geometry, restore_box
 from interactivenet.planning.architecture import divisible
 from interactivenet.planning.plan import Plan
+from interactivenet.preprocessing.object_grid import (
+    mask_at,
+    origin_in,
+    point_maps,
+    sample_at,
+    standardise,
+)
+from interactivenet.preprocessing.object_region import sample_box
 from interactivenet.preprocessing.region import Indices, Region
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.system.memory import check_memory
@@ -39,6 +48,8 @@ class Sample:
     padding: (3, 2) voxels before and after them that hold ``Plan.padding``, and 0 in the map.
     as_stored: whether all this runs along the axes of ``source`` and not along RAS+; only of
         plans with :class:`~interactivenet.planning.plan.Legacy`.
+    own_grid: whether the grid is the object's own, whose voxels lie anywhere between the scan's;
+        then nothing is padding.
     """
 
     case: str
@@ -54,6 +65,7 @@ class Sample:
     stop: Indices
     padding: Indices
     as_stored: bool = False
+    own_grid: bool = False
 
     @property
     def content(self) -> Box:
@@ -69,7 +81,6 @@ def crop_sample(region: Region, points: ArrayLike, plan: Plan) -> Sample:
     padding where it ends. Raises DataError where a point lies outside the region.
     """
     grid = region.grid
-    shape, spacing = np.array(grid.shape), np.array(grid.spacing)
     points = np.asarray(points, dtype=np.float64)
     outside = int((~grid.contains(points)).sum())
     if outside:
@@ -77,6 +88,9 @@ def crop_sample(region: Region, points: ArrayLike, plan: Plan) -> Sample:
             f"{region.case}: {outside} of {len(points)} points lie outside the region that was cut"
             f" around the prompt ({grid})"
         )
+    if plan.grid is not None:
+        return _crop_object(region, points, plan)
+    shape, spacing = np.array(grid.shape), np.array(grid.spacing)
     voxels = grid.nearest_voxel(points)
     low, high = voxels.min(axis=0), voxels.max(axis=0) + 1
     margins = plan.cut.voxels((high - low) * spacing, spacing)
@@ -118,6 +132,35 @@ def crop_sample(region: Region, points: ArrayLike, plan: Plan) -> Sample:
     )  # fmt: skip
 
 
+def _crop_object(region: Region, points: NDArray[np.float64], plan: Plan) -> Sample:
+    """Take the sample on the grid of the object that the points mark, in one interpolation."""
+    scan, shape = region.source.ras, plan.sample_shape
+    prompt = region.prompt.with_points(points)
+    placed = sample_box(prompt, plan, scan)
+    origin = origin_in(region.grid, scan)
+    check_memory(
+        4 * plan.channels * math.prod(shape),
+        f"{region.case}: a sample of {'x'.join(map(str, shape))} voxels, which the plan asks for,",
+    )
+    image = standardise(sample_at(region.image, region.grid, placed, shape, origin))
+    positions = scan.world_to_voxel(points) * scan.spacing
+    maps = point_maps(image, positions, placed, plan.encoding)
+    label = None
+    if region.label is not None:
+        label = mask_at(region.label, region.grid, placed, shape, origin)
+    # voxels of the scan whose centres lie in the box
+    start = np.ceil(placed.low / scan.spacing).astype(np.intp).clip(0, scan.shape)
+    stop = (np.floor(placed.high / scan.spacing).astype(np.intp) + 1).clip(start, scan.shape)
+    return Sample(
+        case=region.case, prompt=prompt, array=np.concatenate([image, np.stack(maps)]), label=label,
+        grid=resampled_geometry(scan, placed.low / scan.spacing + 0.5,
+                                placed.high / scan.spacing + 0.5, shape),
+        source=region.source, region_start=start, region_stop=stop, region_shape=shape,
+        start=np.zeros(3, np.intp), stop=np.array(shape, np.intp),
+        padding=np.zeros((3, 2), np.intp), own_grid=True,
+    )  # fmt: skip
+
+
 def padding_values(plan: Plan) -> NDArray[np.float32]:
     """Return what stands beyond a sample in each channel (C,): the plan's padding, 0 in maps."""
     values = np.zeros(plan.channels, np.float32)
@@ -151,6 +194,8 @@ def restored_part(
             f"probability must have shape (..., {', '.join(map(str, sample.grid.shape))}),"
             f" got {probability.shape}"
         )
+    if sample.own_grid:
+        return _between(probability, sample, nearest=nearest), sample.region_start
     values, start = restore_box(
         probability[sample.content],
         sample.start,
@@ -163,3 +208,14 @@ def restored_part(
         values, (x, y, z) = sample.source.box_to_ras(values, start)
         start = np.array([x, y, z], dtype=np.intp)
     return values, start
+
+
+def _between(probability: Array, sample: Sample, *, nearest: bool) -> NDArray[np.float32]:
+    """Interpolate a probability on an object's own grid at the scan's voxels inside its box."""
+    scan = sample.source.ras
+    ends = np.stack([sample.region_start, sample.region_stop - 1])
+    # both grids have the same axes: what is true of two corners is true of all
+    first, last = sample.grid.world_to_voxel(scan.voxel_to_world(ends))
+    counts = (sample.region_stop - sample.region_start).tolist()
+    positions = [np.linspace(a, b, n) for a, b, n in zip(first, last, counts, strict=True)]
+    return interpolate_at(probability, positions, nearest=nearest)

@@ -1,0 +1,224 @@
+"""Train the starter: one network for any object in any modality, on the object's own grid.
+
+    python -m recipes.starter.train SHARED_DATA --work FOLDER [--minutes 180] [--without sarcoma]
+
+SHARED_DATA holds the data sets that README.md beside this file names. Every image is one channel;
+every labelled object is warped, prompted and made into a sample anew at every draw, and a share of
+the objects is made up. The first part of the time trains on 48^3 voxels, the rest on 64^3.
+
+The work can be interrupted at any moment and started again: `checkpoint.pt` is written every
+minute, and the schedule follows the minutes that were trained. `weights.safetensors` (float16, the
+moving average) and `facts.json` appear beside it at the end of the time, and with `--now` from the
+checkpoint as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch.utils.data import DataLoader, IterableDataset
+
+from interactivenet import __version__
+from interactivenet.planning.plan import (
+    CropMargins,
+    Encoding,
+    Network,
+    Normalisation,
+    ObjectGrid,
+    Plan,
+)
+from interactivenet.training.dataset import settle_worker
+from interactivenet.training.lightning_module import Segmenter
+from interactivenet.training.made_up import LabelledImage, make_up, recoloured
+from interactivenet.training.object_dataset import ANYTHING, draw_sample
+from interactivenet.training.random_fields import RandomSource
+from recipes.starter.data import KINDS, read_objects
+
+FEATURES = (16, 32, 64, 128)
+#: of the training: share of the time, voxels a side, samples of a step
+STAGES = ((0.65, 48, 8), (1.0, 64, 4))
+LEARNING_RATE, WEIGHT_DECAY, WARM_UP, CLIP, AVERAGE = 1.5e-3, 0.02, 100, 5.0, 0.998
+
+
+def starter_plan(voxels: int = STAGES[-1][1]) -> Plan:
+    """Return the plan of the starter, for samples of so many voxels a side."""
+    side, share = (1.0, 1.0), (0.3, 0.3)
+    stages = len(FEATURES)
+    return Plan(
+        task="Task900_STARTER", version=__version__, modalities=("any",), labels={1: "object"},
+        preset="small", seed=0, spacing=(1.0, 1.0, 1.0),
+        cut=CropMargins((side, side, side), (share, share, share)),
+        normalisation=(Normalisation("zscore"),),
+        encoding=Encoding(metric="gradient", extent=True),
+        network=Network(
+            kernels=((3, 3, 3),) * stages, strides=((1, 1, 1),) + ((2, 2, 2),) * (stages - 1),
+            features=FEATURES, deep_supervision=1,
+        ),
+        sample_shape=(voxels, voxels, voxels), batch_size=8, memory_gb=8.0, estimated_gb=4.0,
+        grid=ObjectGrid(mirrored=True),
+    )  # fmt: skip
+
+
+class Draws(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Endless samples, from a step on; every worker draws others, whoever was interrupted."""
+
+    def __init__(
+        self, objects: list[tuple[float, LabelledImage]], plan: Plan, seed: int, start: int
+    ) -> None:
+        self._objects, self._plan, self._seed, self._start = objects, plan, seed, start
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield samples (C, N, N, N) and labels (1, N, N, N)."""
+        info = torch.utils.data.get_worker_info()
+        worker = info.id if info else 0
+        weights = np.array([weight for weight, _ in self._objects])
+        number = 0
+        while True:
+            random = RandomSource([self._seed, self._start, worker, number], self.device)
+            number += 1
+            if random.chance(ANYTHING.made_up):
+                thing = make_up(1, random)
+            else:
+                index = random.host.choice(len(weights), p=weights / weights.sum())
+                thing = self._objects[int(index)][1]
+                if random.chance(ANYTHING.recoloured):
+                    thing = recoloured(thing, random)
+            sample, label = draw_sample(thing, self._plan, ANYTHING, random)
+            yield sample, label[None].to(torch.uint8)
+
+    @property
+    def device(self) -> torch.device:
+        """Where samples are made: where the objects are."""
+        return self._objects[0][1].mask.device
+
+
+def main() -> None:
+    """Train, or go on."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=180)
+    parser.add_argument("--without", nargs="*", default=[], choices=KINDS)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--now", action="store_true")
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    options.work.mkdir(parents=True, exist_ok=True)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    training = Training(options, device)
+    if not options.now:
+        training.run()
+    training.write_weights()
+
+
+class Training:
+    """The state of a training: everything that a checkpoint holds."""
+
+    def __init__(self, options: argparse.Namespace, device: str) -> None:
+        self.options, self.device = options, device
+        torch.manual_seed(options.seed)
+        self.module = Segmenter(starter_plan(), 1).to(device)
+        self.network = self.module.network
+        self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY
+        )
+        self.step, self.seconds, self.losses = 0, 0.0, [0.0]
+        self.path = options.work / "checkpoint.pt"
+        if self.path.exists():
+            state = torch.load(self.path, weights_only=True, map_location=device)
+            if state["without"] != sorted(options.without):
+                raise SystemExit(f"{self.path}: was trained without {state['without']}")
+            self.network.load_state_dict(state["network"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.average = state["average"]
+            self.step, self.seconds = state["step"], state["seconds"]
+
+    def run(self) -> None:
+        """Train until the minutes are over."""
+        budget = 60 * self.options.minutes
+        plan = starter_plan()
+        objects = read_objects(self.options.shared, plan, self.options.without, self.device)
+        print(f"{len(objects)} objects, {sum(w for w, _ in objects):.0f} in weight", flush=True)
+        for until, voxels, batch in STAGES:
+            if self.seconds < until * budget:
+                plan = starter_plan(voxels)
+                draws = Draws(objects, plan, self.options.seed, self.step)
+                self._train(draws, batch, until * budget, budget)
+        self.save()
+
+    def _train(self, draws: Draws, batch: int, until: float, budget: float) -> None:
+        workers = 0 if self.device == "cuda" else self.options.workers
+        # one batch a piece: they come one by one
+        loader = DataLoader(draws, batch, num_workers=workers, worker_init_fn=settle_worker,
+                            **({"multiprocessing_context": "fork"} if workers else {}))  # fmt: skip
+        self.network.train()
+        before = saved = time.monotonic()
+        for image, label in loader:
+            rate = min(1.0, (self.step + 1) / WARM_UP)
+            rate *= LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * min(self.seconds / budget, 1)))
+            self.optimiser.param_groups[0]["lr"] = rate
+            with torch.autocast(self.device, torch.bfloat16):
+                output = self.network(image.to(self.device))
+            loss = self.module.loss(output, label.to(self.device))
+            self.optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
+            self.optimiser.step()
+            self.step += 1
+            keep = min(AVERAGE, (1 + self.step) / (10 + self.step))
+            with torch.no_grad():
+                for name, value in self.network.state_dict().items():
+                    self.average[name].lerp_(value, 1 - keep)
+            self.losses.append(float(loss.detach()))
+            now = time.monotonic()
+            self.seconds, before = self.seconds + now - before, now
+            if self.step % 50 == 0:
+                mean = sum(self.losses[-50:]) / 50
+                print(f"step {self.step}, {self.seconds / 60:.1f} min, loss {mean:.4f}", flush=True)
+            if now - saved > 60:
+                self.save()
+                saved = now
+            if self.seconds >= until:
+                return
+
+    def save(self) -> None:
+        """Write the checkpoint, whole or not at all."""
+        state = {
+            "network": self.network.state_dict(), "average": self.average,
+            "optimiser": self.optimiser.state_dict(), "step": self.step, "seconds": self.seconds,
+            "without": sorted(self.options.without),
+        }  # fmt: skip
+        torch.save(state, self.path.with_suffix(".tmp"))
+        os.replace(self.path.with_suffix(".tmp"), self.path)
+
+    def write_weights(self) -> None:
+        """Write the averaged weights in half precision, and how they came about."""
+        half = {name: value.half().cpu().contiguous() for name, value in self.average.items()}
+        plan = replace(starter_plan(), version=__version__)
+        facts: dict[str, Any] = {
+            "plan": plan.digest, "steps": self.step, "minutes": round(self.seconds / 60, 1),
+            "without": sorted(self.options.without), "seed": self.options.seed,
+            "device": self.device, "threads": torch.get_num_threads(),
+        }  # fmt: skip
+        save_file(half, self.options.work / "weights.safetensors",
+                  {"interactivenet": json.dumps(facts)})  # fmt: skip
+        (self.options.work / "facts.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from interactivenet.encoding import encode_prompts
 from interactivenet.imaging.geometry import Array, Geometry
+from interactivenet.imaging.geometry import box as box_of_voxels
 from interactivenet.imaging.interpolation import interpolate_at
 from interactivenet.planning.plan import CropMargins, Encoding, Plan
 from interactivenet.prompts.margin_points import usual_depths
@@ -29,6 +30,8 @@ Values = TypeVar("Values", NDArray[np.float32], "Tensor")
 
 #: lengths of the grid's sides, in the units of the geodesic map: the same for every object
 UNITS = 64.0
+#: voxels: positions that differ by less are one
+_SAME = 1e-6
 #: an image whose values spread less than this share of their mean says nothing
 _CONSTANT = 1e-6
 
@@ -56,6 +59,15 @@ class ObjectBox:
     def cell(self, shape: ArrayLike) -> Float64:
         """The size of a voxel (3,), mm, of a sample of that shape."""
         return np.asarray((self.high - self.low) / np.asarray(shape))
+
+    def scan_voxels(
+        self, spacing: ArrayLike, shape: ArrayLike
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the first and one past the last voxel (3,) of a scan with their centres inside."""
+        first = np.ceil(self.low / np.asarray(spacing) - _SAME)
+        stop = np.floor(self.high / np.asarray(spacing) + _SAME) + 1
+        start = first.clip(0, shape).astype(np.intp)
+        return start, stop.clip(start, shape).astype(np.intp)
 
     def voxels(self, positions: Float64, shape: ArrayLike) -> Float64:
         """Bring positions (N, 3), grid mm, to voxels of a sample of that shape."""
@@ -155,10 +167,8 @@ def origin_in(grid: Geometry, of: Geometry) -> Float64:
 
 def covered_by(box: ObjectBox, mask: Array, spacing: ArrayLike) -> float:
     """Return the fraction of a mask's voxels (X, Y, Z) whose centres lie in a sample's box."""
-    spacing = np.asarray(spacing, dtype=np.float64)
-    first = np.ceil(box.low / spacing).astype(np.intp).clip(0)
-    stop = np.floor(box.high / spacing).astype(np.intp).clip(-1) + 1
-    inside = mask[tuple(slice(a, b) for a, b in zip(first.tolist(), stop.tolist(), strict=True))]
+    start, stop = box.scan_voxels(spacing, mask.shape)
+    inside = mask[box_of_voxels(start, stop)]
     total = int(np.count_nonzero(mask))
     return int(np.count_nonzero(inside)) / total if total else 1.0
 

@@ -148,9 +148,7 @@ def _crop_object(region: Region, points: NDArray[np.float64], plan: Plan) -> Sam
     label = None
     if region.label is not None:
         label = mask_at(region.label, region.grid, placed, shape, origin)
-    # voxels of the scan whose centres lie in the box
-    start = np.ceil(placed.low / scan.spacing).astype(np.intp).clip(0, scan.shape)
-    stop = (np.floor(placed.high / scan.spacing).astype(np.intp) + 1).clip(start, scan.shape)
+    start, stop = placed.scan_voxels(scan.spacing, scan.shape)
     return Sample(
         case=region.case, prompt=prompt, array=np.concatenate([image, np.stack(maps)]), label=label,
         grid=resampled_geometry(scan, placed.low / scan.spacing + 0.5,

@@ -18,7 +18,7 @@ from torch.nn.functional import avg_pool3d
 from interactivenet.training.random_fields import RandomSource
 
 #: voxels a side of a volume that is made up
-SIDE = 72
+SIDE = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +45,7 @@ def make_up(channels: int, random: RandomSource, side: int = SIDE) -> LabelledIm
         radius = radius - radius.min() + 0.5
         mask = radius < 1
     kinds = int(random.host.integers(3, 10))
-    field = random.smooth(kinds, shape, int(random.host.integers(3, 9)))
-    field = field + 0.5 * random.smooth(kinds, shape, int(random.host.integers(8, 20)))
-    region = field.argmax(0)
+    region = _regions(shape, kinds, random)
     image = torch.stack([_filled(region, kinds, mask, radius, random) for _ in range(channels)])
     width = int(random.choose((1, 3, 3, 5)))
     if width > 1:
@@ -106,6 +104,21 @@ def _body(side: int, random: RandomSource) -> Tensor:
     for knots, most in ((3, 0.9), (6, 0.6), (14, 0.3)):
         radius = radius + random.smooth(1, (side,) * 3, knots)[0] * random.uniform(0, most)
     return radius
+
+
+def _regions(shape: tuple[int, ...], kinds: int, random: RandomSource) -> Tensor:
+    """Divide a volume among some kinds of tissue: at every voxel, the highest of smooth fields."""
+    coarse, fine = int(random.host.integers(3, 9)), int(random.host.integers(8, 20))
+    region = torch.zeros(shape, dtype=torch.long, device=random.device)
+    highest = None
+    for kind in range(kinds):
+        field = random.smooth(1, shape, coarse)[0] + 0.5 * random.smooth(1, shape, fine)[0]
+        if highest is None:
+            highest = field
+            continue
+        region.masked_fill_(field > highest, kind)
+        highest = torch.maximum(highest, field)
+    return region
 
 
 def _filled(

@@ -7,6 +7,7 @@ make it in use (:mod:`interactivenet.preprocessing.object_grid`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,12 +18,14 @@ from torch.utils.data import Dataset
 
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.object_grid import (
+    ObjectBox,
     assumed_depth,
     object_box,
     point_maps,
     standardise,
 )
 from interactivenet.preprocessing.region import Region
+from interactivenet.training.dataset import Key, Patches, labelled_region
 from interactivenet.training.intensities import OWN, Intensities, change_values
 from interactivenet.training.made_up import LabelledImage, make_up, recoloured
 from interactivenet.training.random_fields import RandomSource
@@ -36,6 +39,8 @@ _SOME_VOXELS = 4000
 _DEPTHS = (-0.7, 0.3)
 #: margin points are at most this share of an object's extent deep
 _DEEPEST = 1 / 3
+#: values of images that a process keeps in memory: half a GB
+_MOST_VALUES = 2**27
 
 
 @dataclass(frozen=True)
@@ -78,24 +83,30 @@ def draw_sample(
 
     Returns the channels and maps (C + M, N, N, N) float32 and the label (N, N, N) bool.
     """
-    warp, matrix = draw_warp(_some_voxels(thing.mask, random), thing.spacing,
-                             augmentation.warping, random)  # fmt: skip
+    warp, matrix = draw_warp(
+        _some_voxels(thing.mask, random), thing.spacing, augmentation.warping, random
+    )
     # what lies that deep along the scan's axes, along the patient's, however he is stretched
     shares = np.abs(matrix) / np.abs(matrix).sum(axis=1, keepdims=True)
     depth, spacing = (shares @ mm.double().cpu().numpy() for mm in (thing.depth, thing.scan))
-    deep = depth * np.exp(random.uniform(*_DEPTHS))
-    points = _place_points(thing, warp, deep, random)
+    points = _place_points(thing, warp, depth * np.exp(random.uniform(*_DEPTHS)), random)
     box = object_box(points, depth, spacing, plan.cut)
-
-    centres = [torch.as_tensor(at, dtype=torch.float32, device=thing.mask.device)
-               for at in box.centres(plan.sample_shape)]  # fmt: skip
-    positions = torch.stack(torch.meshgrid(*centres, indexing="ij"), -1)
-    voxels = warp(positions) / thing.spacing
-    image = standardise(look(thing.image, voxels))
-    label = look(thing.mask[None], voxels)[0] > 0.5
+    image, label = look_into(box, thing, warp, plan)
     image = change_values(image, augmentation.intensities, random)
     maps = point_maps(image, points, box, plan.encoding)
     return torch.cat([image, torch.stack(maps)]), label
+
+
+def look_into(
+    box: ObjectBox, thing: LabelledImage, warp: Callable[[Tensor], Tensor], plan: Plan
+) -> tuple[Tensor, Tensor]:
+    """Return a warped object in a box: image (C, N, N, N), standardised, and label (N, N, N)."""
+    centres = [
+        torch.as_tensor(at, dtype=torch.float32, device=thing.mask.device)
+        for at in box.centres(plan.sample_shape)
+    ]
+    voxels = warp(torch.stack(torch.meshgrid(*centres, indexing="ij"), -1)) / thing.spacing
+    return standardise(look(thing.image, voxels)), look(thing.mask[None], voxels)[0] > 0.5
 
 
 def _some_voxels(mask: Tensor, random: RandomSource) -> Tensor:
@@ -132,17 +143,53 @@ def _place_points(
     deep = torch.minimum(wanted, (high - low) * _DEEPEST)
     points = []
     for axis in range(3):
+        weights = torch.ones_like(cell)
+        weights[axis] = 50.0
         for end, inwards in ((low[axis], 1.0), (high[axis], -1.0)):
             outermost = held[(held[:, axis] - end).abs() < 0.5 * cell[axis]]
             target = outermost[int(random.host.integers(len(outermost)))].clone()
             target[axis] = end + inwards * deep[axis]
-            weights = torch.ones_like(cell)
-            weights[axis] = 50.0
-            far = (((held - target) * weights) ** 2).sum(1)
-            point = held[far.argmin()].clone()
-            points.append(point)
-    # between the lattice's points, as users place them
+            points.append(held[(((held - target) * weights) ** 2).sum(1).argmin()])
+    # anywhere in the lattice's cells, as users place them
     moved = torch.stack(points) + (random.fractions(6, 3) - 0.5) * cell
     return moved.double().cpu().numpy()
 
 
+class ObjectDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Training samples on the object's own grid: item (epoch, number, region).
+
+    It is (C, N, N, N) float32 and its label (1, N, N, N) uint8, on ``device``. Raises DataError
+    where a region cannot be read.
+    """
+
+    def __init__(
+        self, patches: Patches, augmentation: ObjectAugmentation, device: torch.device | str = "cpu"
+    ) -> None:
+        self._patches, self._augmentation, self._device = patches, augmentation, device
+        self._kept: dict[str, LabelledImage] = {}
+        self._values = 0
+
+    def __getitem__(self, key: Key) -> tuple[Tensor, Tensor]:
+        """Make one draw."""
+        epoch, number, index = key
+        plan = self._patches.plan
+        random = RandomSource([self._patches.seed, epoch, number], self._device)
+        if random.chance(self._augmentation.made_up):
+            thing = make_up(len(plan.modalities), random)
+        else:
+            thing = self._thing(self._patches.names[index])
+            if random.chance(self._augmentation.recoloured):
+                thing = recoloured(thing, random)
+        sample, label = draw_sample(thing, plan, self._augmentation, random)
+        return sample, label[None].to(torch.uint8)
+
+    def _thing(self, name: str) -> LabelledImage:
+        """Read a region, or take it from memory: as many as fit are kept."""
+        if name in self._kept:
+            return self._kept[name]
+        region = labelled_region(self._patches.folder, name, self._patches.plan)
+        thing = labelled_image(region, self._patches.plan, self._device)
+        if self._values + thing.image.numel() <= _MOST_VALUES:
+            self._values += thing.image.numel()
+            self._kept[name] = thing
+        return thing

@@ -115,5 +115,7 @@ def look(array: Tensor, voxels: Tensor, *, nearest: bool = False) -> Tensor:
     size = torch.tensor(array.shape[1:], dtype=torch.float32, device=array.device)
     grid = ((2 * voxels + 1) / size - 1).flip(-1).reshape(1, -1, 1, 1, 3)
     mode = "nearest" if nearest else "bilinear"
-    values = grid_sample(array[None].float(), grid, mode, padding_mode="border", align_corners=False)
+    values = grid_sample(
+        array[None].float(), grid, mode, padding_mode="border", align_corners=False
+    )
     return values[0, :, :, 0, 0].reshape(len(array), *voxels.shape[:-1])

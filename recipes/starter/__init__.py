@@ -1,0 +1,1 @@
+"""The starter: any object, in any modality."""

@@ -66,8 +66,8 @@ def _scans(shared: Path) -> Iterator[tuple[str, str, Volume, Volume]]:
     for kind, name in (("organ", "multiorgan_ct_lowres"), ("vertebra", "vertebra_pir")):
         images = sorted((shared / name / "images").iterdir())
         labels = sorted((shared / name / "labels").iterdir())
-        for image, label_path in zip(images, labels, strict=True):
-            yield kind, image.name, read_image(image), read_label(label_path)
+        for scan, label_path in zip(images, labels, strict=True):
+            yield kind, scan.name, read_image(scan), read_label(label_path)
 
 
 def _binary(label: Volume) -> Volume:

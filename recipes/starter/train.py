@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -48,6 +47,8 @@ from recipes.starter.data import KINDS, read_objects
 FEATURES = (16, 32, 64, 128)
 #: of the training: share of the time, voxels a side, samples of a step
 STAGES = ((0.65, 48, 8), (1.0, 64, 4))
+#: share of a step's samples that are new; the others are earlier ones, turned
+NEW, REMEMBERED = 0.5, 300
 LEARNING_RATE, WEIGHT_DECAY, WARM_UP, CLIP, AVERAGE = 1.5e-3, 0.02, 100, 5.0, 0.998
 
 
@@ -101,6 +102,32 @@ class Draws(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
     def device(self) -> torch.device:
         """Where samples are made: where the objects are."""
         return self._objects[0][1].mask.device
+
+
+class Memory:
+    """Samples that were drawn before: turned anew, they are as good as others, and cost nothing."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        self._count, self._rng = count, np.random.default_rng(seed)
+        self._kept: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def batch(self, image: torch.Tensor, label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Add earlier samples to new ones (B, C, N, N, N), and remember these."""
+        images, labels = [image], [label]
+        for _ in range(self._count if self._kept else 0):
+            turned = self._turned(*self._kept[int(self._rng.integers(len(self._kept)))])
+            images.append(turned[0][None])
+            labels.append(turned[1][None])
+        self._kept += [(one.half(), mask) for one, mask in zip(image, label, strict=True)]
+        self._kept = self._kept[-REMEMBERED:]
+        return torch.cat(images), torch.cat(labels)
+
+    def _turned(
+        self, image: torch.Tensor, label: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        axes = [0, *(1 + self._rng.permutation(3)).tolist()]
+        flips = [1 + axis for axis in range(3) if self._rng.random() < 0.5]
+        return image.float().permute(axes).flip(flips), label.permute(axes).flip(flips)
 
 
 def main() -> None:
@@ -163,12 +190,14 @@ class Training:
 
     def _train(self, draws: Draws, batch: int, until: float, budget: float) -> None:
         workers = 0 if self.device == "cuda" else self.options.workers
-        # one batch a piece: they come one by one
-        loader = DataLoader(draws, batch, num_workers=workers, worker_init_fn=settle_worker,
-                            **({"multiprocessing_context": "fork"} if workers else {}))  # fmt: skip
+        memory = Memory(round(batch * (1 - NEW)), self.options.seed + self.step)
+        loader = DataLoader(
+            draws, round(batch * NEW), num_workers=workers, worker_init_fn=settle_worker
+        )
         self.network.train()
         before = saved = time.monotonic()
-        for image, label in loader:
+        for drawn in loader:
+            image, label = memory.batch(*drawn)
             rate = min(1.0, (self.step + 1) / WARM_UP)
             rate *= LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * min(self.seconds / budget, 1)))
             self.optimiser.param_groups[0]["lr"] = rate
@@ -176,7 +205,7 @@ class Training:
                 output = self.network(image.to(self.device))
             loss = self.module.loss(output, label.to(self.device))
             self.optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
             self.optimiser.step()
             self.step += 1
@@ -204,7 +233,7 @@ class Training:
             "without": sorted(self.options.without),
         }  # fmt: skip
         torch.save(state, self.path.with_suffix(".tmp"))
-        os.replace(self.path.with_suffix(".tmp"), self.path)
+        self.path.with_suffix(".tmp").replace(self.path)
 
     def write_weights(self) -> None:
         """Write the averaged weights in half precision, and how they came about."""

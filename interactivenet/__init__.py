@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from interactivenet.pipeline.test import test
     from interactivenet.pipeline.train import train
     from interactivenet.pipeline.validate import validate
-    from interactivenet.planning.rules import PlanningOptions
+    from interactivenet.planning.options import PlanningOptions
     from interactivenet.postprocessing.merging import Segmentation, SegmentedObject
     from interactivenet.prompts.io import read_prompts, write_prompts
     from interactivenet.prompts.prompt import LabelNames, Prompt
@@ -84,7 +84,7 @@ _NAMES_OF = {
     "pipeline.test": ("test",),
     "pipeline.train": ("train",),
     "pipeline.validate": ("validate",),
-    "planning.rules": ("PlanningOptions",),
+    "planning.options": ("PlanningOptions",),
     "postprocessing.merging": ("SegmentedObject", "Segmentation"),
     "prompts.io": ("read_prompts", "write_prompts"),
     "prompts.prompt": ("LabelNames", "Prompt"),

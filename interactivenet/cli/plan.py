@@ -16,6 +16,7 @@ from interactivenet.cli.base import (
     results_option,
     task_option,
 )
+from interactivenet.cli.folders import DataPath
 
 
 @click.command("plan", cls=Command)
@@ -45,6 +46,21 @@ from interactivenet.cli.base import (
     "--spacing", type=(float, float, float), metavar="R A S",
     help="Voxel spacing of the target grid, in mm; larger voxels train faster.  [default: chosen"
     " from the data]",
+)  # fmt: skip
+@click.option(
+    "--grid", type=click.Choice(["auto", "object", "spacing"]), default="auto", show_default=True,
+    help="Target grid: each object's own, of a fixed number of voxels; one spacing for all; or"
+    " whichever suits the data.",
+)  # fmt: skip
+@click.option(
+    "--grid-voxels", type=int, metavar="N",
+    help="Voxels of an object's own grid along each axis: 32, 48 ... 128.  [default: by --preset"
+    " and --memory-gb]",
+)  # fmt: skip
+@click.option(
+    "--like", type=DataPath("reads"), metavar="MODEL",
+    help="Take network, grid, margins and encoding from a model (folder or zip), whose weights the"
+    " training can then begin with.",
 )  # fmt: skip
 @click.option(
     "--memory-gb",
@@ -115,7 +131,7 @@ def plan(
     from interactivenet.datasets.roots import Roots
     from interactivenet.pipeline.plan import FoldOptions
     from interactivenet.pipeline.plan import plan as run_stage
-    from interactivenet.planning.rules import PlanningOptions, encoding_named
+    from interactivenet.planning.options import PlanningOptions, encoding_named
 
     result = run_stage(
         required(task, "-t / --task"),

@@ -47,7 +47,7 @@ def render_card(bundle: Mapping[str, Any]) -> str:
                 ("images", ", ".join(bundle["modalities"]) + ", in this order, on one grid"),
                 ("networks", f"{len(bundle['weights'])}, one for each fold; their mean is used"),
                 ("points are encoded as", _encoding(bundle["encoding"])),
-                (f"voxels, mm ({_axes(plan)})", _numbers(plan["spacing"])),
+                _voxels(plan),
                 ("postprocessing", _postprocessing(bundle["postprocessing"])),
                 ("made with", f"InteractiveNet {bundle['version']}, preset {plan['preset']}"),
             ],
@@ -117,6 +117,12 @@ def _validation(summary: Mapping[str, Any] | None) -> str:
         " points, and compared with its reference outline on the scan's own grid."
     )
     return f"{measured} {missed}\n\n{_table(head, rows)}"
+
+
+def _voxels(plan: Mapping[str, Any]) -> tuple[str, str]:
+    if plan.get("grid"):
+        return "voxels", f"{_numbers(plan['sample_shape'])} around each object, whatever its size"
+    return f"voxels, mm ({_axes(plan)})", _numbers(plan["spacing"])
 
 
 def _axes(plan: Mapping[str, Any]) -> str:

@@ -121,10 +121,11 @@ def demo_steps(options: DemoOptions, spacing: Numbers | None = None) -> list[Ste
 def coarser_plan(options: DemoOptions, roots: Roots) -> Step | None:
     """Return a step that plans again with larger voxels, where a CPU would take hours.
 
-    None where the planned sample is small enough. The finest axes become coarser first.
+    None where the planned sample is small enough, or has as many voxels whatever their size. The
+    finest axes become coarser first.
     """
     plan = Plan.load(roots.processed / TASK / PLANS)
-    if math.prod(plan.sample_shape) <= _VOXELS:
+    if plan.grid is not None or math.prod(plan.sample_shape) <= _VOXELS:
         return None
     spacing = np.array(plan.spacing)
     extent = spacing * plan.sample_shape
@@ -194,7 +195,7 @@ def _plan_step(purpose: str, options: DemoOptions, spacing: Numbers | None = Non
 
     def run(roots: Roots, reporter: Reporter) -> Failures:
         from interactivenet.pipeline.plan import plan
-        from interactivenet.planning.rules import PlanningOptions
+        from interactivenet.planning.options import PlanningOptions
 
         planning = PlanningOptions(preset=options.preset, spacing=spacing)
         return plan(TASK, planning, folds=options.folds, roots=roots, reporter=reporter).failures

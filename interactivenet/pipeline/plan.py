@@ -12,19 +12,17 @@ from interactivenet.datasets.roots import Roots
 from interactivenet.datasets.splits import Split, leave_one_out, make_splits, read_groups
 from interactivenet.datasets.task import Task, record_failures
 from interactivenet.errors import DataError, RequestError
+from interactivenet.models.bundle_plan import read_bundle_plan
 from interactivenet.pipeline import planning_steps as steps
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.pipeline.up_to_date import lost_training
 from interactivenet.planning.fingerprint import Fingerprint
+from interactivenet.planning.like import make_plan_like
+from interactivenet.planning.options import PlanningOptions
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PLANS, PlannedTask
-from interactivenet.planning.rules import (
-    PlanningOptions,
-    cases_of_small_objects,
-    lone_margins,
-    make_plan,
-)
+from interactivenet.planning.rules import make_plan
 from interactivenet.preprocessing import sources
 from interactivenet.preprocessing.preparation import Preparation, remove_stale
 from interactivenet.preprocessing.region import effective_coverage
@@ -95,8 +93,10 @@ def plan(
 
     Raises:
         RequestError: There is no such task, it has no prompts or too few cases, nothing fits into
-            the memory, or the plan would replace one that folds are trained with.
-        DataError: A file of the task other than those of its cases cannot be used.
+            the memory, there is no model to plan like, or the plan would replace one that folds are
+            trained with.
+        DataError: A file of the task other than those of its cases, or of the model to plan like,
+            cannot be used.
         Interrupted: A signal came; called again, it continues.
     """
     roots = roots or Roots.choose()
@@ -104,6 +104,7 @@ def plan(
     dataset = Task.load(roots.raw_task(task))
     seed = options.seed
     _check(dataset, division, seed)
+    like = None if options.like is None else read_bundle_plan(options.like)
     folder = roots.processed / dataset.name
     total = len(dataset.training)
     workers = Workers(min(jobs or available_cores(), total), steps.WORKER_MODULES)
@@ -123,7 +124,7 @@ def plan(
         record_failures(folder, "plan", recorded_reasons(failures, reporter))
         reporter.findings(_errors(failures))
         with run.step("plan"):
-            decided = _decide(dataset, fingerprint, options)
+            decided = _decide(dataset, fingerprint, options, like)
             decided = _same_as_before(decided, folder / PLANS)
             usable = [case.name for case in measured if not case.error]
             # refused before hours of preprocessing
@@ -152,14 +153,12 @@ def plan(
         recorded = record_failures(folder, "plan", reasons)
         run.note(failures=reasons, lost=small)
         run.workers(workers.jobs, workers.peak_mb)
-        finer = [] if options.spacing else cases_of_small_objects(decided.spacing, fingerprint)
         reporter.findings(
             [
-                *(Finding("warning", *case) for case in finer),
-                *(Finding("warning", *lone) for lone in lone_margins(fingerprint, decided.spacing)),
+                *steps.odd_cases(decided, fingerprint, options),
                 *_errors(late),
                 *steps.low_coverage(prepared),
-                *steps.small_objects(small, decided.spacing),
+                *steps.small_objects(small, decided),
                 *(Finding("warning", case.name, note) for case in prepared for note in case.notes),
                 *(Finding("note", "", note) for note in decided.notes),
             ]
@@ -211,10 +210,17 @@ def _divide(task: Task, names: list[str], division: FoldOptions, seed: int) -> t
     )  # fmt: skip
 
 
-def _decide(task: Task, fingerprint: Fingerprint, options: PlanningOptions) -> Plan:
-    """Make the plan. Raises RequestError where no case could be measured or nothing fits."""
+def _decide(
+    task: Task, fingerprint: Fingerprint, options: PlanningOptions, like: Plan | None
+) -> Plan:
+    """Make the plan, perhaps like another.
+
+    Raises RequestError where no case could be measured or nothing fits.
+    """
     if not fingerprint.cases:
         raise RequestError(f"{task.folder}: no training case can be used: nothing to plan from")
+    if like is not None:
+        return make_plan_like(task.name, task.labels, fingerprint, options, like)
     return make_plan(task.name, task.labels, fingerprint, options)
 
 

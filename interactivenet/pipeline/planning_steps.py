@@ -21,9 +21,10 @@ from interactivenet.planning.fingerprint import (
     Histogram,
     measure_case,
 )
-from interactivenet.planning.plan import Floats
+from interactivenet.planning.options import PlanningOptions
+from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PlannedTask
-from interactivenet.planning.rules import is_ct
+from interactivenet.planning.rules import cases_of_small_objects, is_ct, lone_margins
 from interactivenet.plotting.snapshots import save_snapshot, snapshot_made_from
 from interactivenet.preprocessing.preparation import (
     Preparation,
@@ -109,6 +110,18 @@ def prepare_cases(
     yield from workers.map(prepare_case, ((shared, case, hashes[case.name]) for case in cases))
 
 
+def odd_cases(plan: Plan, fingerprint: Fingerprint, options: PlanningOptions) -> list[Finding]:
+    """Warn of the cases that alone make the grid of all finer, or the cuts of all larger.
+
+    None does where each object has a grid of its own, or another model's plan says both.
+    """
+    if plan.grid is not None or options.like is not None:
+        return []
+    finer = [] if options.spacing else cases_of_small_objects(plan.spacing, fingerprint)
+    lone = lone_margins(fingerprint, plan.spacing)
+    return [Finding("warning", case, message) for case, message in (*finer, *lone)]
+
+
 def low_coverage(prepared: list[PreparedCase]) -> list[Finding]:
     """Warn of the cases whose planned cut holds too little of an object."""
     return [
@@ -139,9 +152,13 @@ def lost_objects(prepared: Sequence[PreparedCase], task: Task) -> dict[str, dict
     }
 
 
-def small_objects(lost: Mapping[str, Mapping[str, Any]], spacing: Floats) -> list[Finding]:
+def small_objects(lost: Mapping[str, Mapping[str, Any]], plan: Plan) -> list[Finding]:
     """Warn of each object of which the target grid holds less than half."""
-    grid = "x".join(f"{mm:.4g}" for mm in spacing)
+    grid = f"at the planned spacing of {_times(plan.spacing)} mm"
+    more = "choose a finer `spacing`"
+    if plan.grid is not None:
+        grid = f"on a grid of {_times(plan.sample_shape)} voxels around its points"
+        more = "choose more `grid_voxels`, look at its points"
     findings = []
     for found in lost.values():
         before, after = found["volume_ml"], found["volume_at_spacing_ml"]
@@ -151,8 +168,8 @@ def small_objects(lost: Mapping[str, Mapping[str, Any]], spacing: Floats) -> lis
             Finding(
                 "warning",
                 found["case"],
-                f"{found['object']}: {left} of {before:.4g} ml at the planned spacing of {grid} mm"
-                f"{then}: choose a finer `spacing`, or leave the case out",
+                f"{found['object']}: {left} of {before:.4g} ml {grid}{then}: {more}, or leave the"
+                " case out",
             )
         )
     return findings
@@ -170,9 +187,6 @@ def describe(planned: PlannedTask) -> list[str]:
     """Return the decisions in a few lines for a person."""
     plan, splits, coverage = planned.plan, planned.splits, planned.coverage
 
-    def times(values: tuple[float, ...]) -> str:
-        return "x".join(f"{value:.4g}" for value in values)
-
     sides = " ".join(
         f"{axis} {low:.1f}/{high:.1f} mm + {100 * a:.0f}/{100 * b:.0f} %"
         for axis, (low, high), (a, b) in zip("RAS", plan.cut.mm, plan.cut.fraction, strict=True)
@@ -181,11 +195,15 @@ def describe(planned: PlannedTask) -> list[str]:
         f"{name} " + (f"{rule.low:.4g} to {rule.high:.4g}" if rule.kind == "ct" else "z-score")
         for name, rule in zip(plan.modalities, plan.normalisation, strict=True)
     )
-    strides = " ".join(times(stride) for stride in plan.network.strides)
+    strides = " ".join(_times(stride) for stride in plan.network.strides)
+    grid, box = f"spacing {_times(plan.spacing)} mm", "the points' box"
+    if plan.grid is not None:
+        grid = f"a grid for each object, its voxels {_times(plan.spacing)} mm in the median"
+        deep = f", {_times(plan.grid.depth_mm)} mm" if plan.grid.depth_mm else ""
+        box = f"the points' box, grown by their depth{deep}"
     lines = [
-        f"spacing {times(plan.spacing)} mm; {normalisations}; margins around the points' box:"
-        f" {sides}",
-        f"sample {times(plan.sample_shape)} voxels, batch {plan.batch_size}, about"
+        f"{grid}; {normalisations}; margins around {box}: {sides}",
+        f"sample {_times(plan.sample_shape)} voxels, batch {plan.batch_size}, about"
         f" {plan.estimated_gb:.1f} of {plan.memory_gb:g} GB; preset {plan.preset}: strides"
         f" {strides}, {plan.network.features[0]} to {plan.network.features[-1]} features",
         f"{len(splits)} folds of {', '.join(str(len(split.validation)) for split in splits)}"
@@ -203,6 +221,10 @@ def describe(planned: PlannedTask) -> list[str]:
             f" voxels on average, at least {100 * coverage[worst]:.3f} % ({worst})"
         )
     return lines
+
+
+def _times(values: tuple[float, ...]) -> str:
+    return "x".join(f"{value:.4g}" for value in values)
 
 
 def remove_stale_facts(task: Task, folder: Path) -> None:

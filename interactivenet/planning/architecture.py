@@ -20,6 +20,8 @@ SMALLEST_MAP = 4
 SAME_SCALE = 2.0
 #: background and object
 CLASSES = 2
+#: a batch is at most this share of the training set, as nnU-Net's, so that steps are many
+LARGEST_BATCH = 0.05
 #: fewest stages that MONAI's DynUNet takes
 _FEWEST_STAGES = 3
 #: bytes per value that a convolution puts out, bytes per weight, bytes of everything else
@@ -141,14 +143,8 @@ def fit(
         while True:
             network = plan_network(size, spacing, preset)
             sample = divisible(size, network)
-            needed = training_gb(network, sample, channels, least_batch)
-            if needed <= memory_gb:
-                batch = least_batch
-                while batch < preset.batch:
-                    larger = training_gb(network, sample, channels, batch + 1)
-                    if larger > memory_gb:
-                        break
-                    batch, needed = batch + 1, larger
+            batch, needed = fill(network, sample, channels, (least_batch, preset.batch), memory_gb)
+            if batch:
                 return network, sample, batch, needed
             shorter = _shortened(np.array(sample), np.array(network.divisor), spacing)
             if shorter is None:
@@ -160,6 +156,41 @@ def fit(
         f"is too little: the smallest sample, {voxels} voxels, takes about {least:.1f} GB to train",
         field="memory_gb", value=memory_gb, remedy="choose a smaller `preset`",
     )  # fmt: skip
+
+
+def fill(
+    network: Network, shape: ArrayLike, channels: int, batches: tuple[int, int], memory_gb: float
+) -> tuple[int, float]:
+    """Find the largest batch that fits into the memory.
+
+    batches: the smallest that is of use, and the largest that is wanted.
+    Returns (batch, estimated GB); the batch is 0, and the GB are the smallest's, where that does
+    not fit.
+    """
+    batch, most = batches
+    needed = training_gb(network, shape, channels, batch)
+    if needed > memory_gb:
+        return 0, needed
+    while batch < most:
+        larger = training_gb(network, shape, channels, batch + 1)
+        if larger > memory_gb:
+            break
+        batch, needed = batch + 1, larger
+    return batch, needed
+
+
+def isotropic_network(features: tuple[int, ...], *, residual: bool = False) -> Network:
+    """Return the network for voxels that count alike along every axis.
+
+    features: of each stage; every stage but the first halves all axes, every kernel is 3 wide.
+    """
+    return Network(
+        kernels=((3, 3, 3),) * len(features),
+        strides=((1, 1, 1), *((2, 2, 2),) * (len(features) - 1)),
+        features=features,
+        deep_supervision=max(1, len(features) - _FEWEST_STAGES),
+        residual=residual,
+    )
 
 
 def _shortened(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet import __version__
-from interactivenet.errors import DataError, RequestError
+from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import coarse_axes
-from interactivenet.planning.architecture import PRESETS, fit
+from interactivenet.planning.architecture import LARGEST_BATCH, PRESETS, fit
 from interactivenet.planning.fingerprint import Fingerprint
-from interactivenet.planning.plan import CropMargins, Encoding, Floats, Normalisation, Plan, Sides
+from interactivenet.planning.grid_choice import choose_grid
+from interactivenet.planning.object_grid import make_object_plan
+from interactivenet.planning.options import PlanningOptions
+from interactivenet.planning.plan import CropMargins, Floats, Normalisation, Plan, Sides
 from interactivenet.prompts.prompt import LabelNames
 
 #: percentiles of the training set's foreground that CT values are clipped to
@@ -26,10 +27,6 @@ COARSE_PERCENTILE = 10.0
 SMALL_OBJECT_VOXELS = 4
 #: percentile of what objects ask of the spacing that is granted: a tenth may be smaller
 SMALL_OBJECT_PERCENTILE = 10.0
-#: a batch is at most this share of the training set, as nnU-Net's, so that steps are many
-LARGEST_BATCH = 0.05
-#: the encoding and whether the ellipsoid is drawn: benchmarks/results/encodings_*.md say why
-ENCODING, EXTENT = "gradient", True
 #: percentile of cut sizes that a training sample holds whole
 SAMPLE_PERCENTILE = 95.0
 #: voxels of the target grid that a cut gets beyond what the training set needs: points that
@@ -37,69 +34,6 @@ SAMPLE_PERCENTILE = 95.0
 SAFETY_FINE, SAFETY_COARSE = 2, 1
 #: modality names that are normalised as CT
 _CT = {"ct", "cta", "cbct"}
-
-
-@dataclass(frozen=True)
-class PlanningOptions:
-    """What the user asks of a plan.
-
-    Args:
-        seed: Of the splits and of everything random in training; 0 or more.
-        relax: At least this fraction of the points' box is added on every side.
-        memory_gb: Memory that one training step may take, GB.
-        preset: Size of the network: 'tiny', 'small', 'default' or 'large'.
-        spacing: Of the target grid, mm along R, A, S; None to choose it from the data.
-        encoding: How points become maps, see :func:`encoding_named`.
-
-    Raises:
-        RequestError: A value is out of its range.
-    """
-
-    seed: int = 0
-    relax: float = 0.1
-    memory_gb: float = 8.0
-    preset: str = "default"
-    spacing: Floats | None = None
-    encoding: Encoding = field(default_factory=lambda: encoding_named(ENCODING, extent=EXTENT))
-
-    def __post_init__(self) -> None:
-        spacing = self.spacing or ()
-        rules = {
-            "preset": (self.preset in PRESETS, f"one of {', '.join(PRESETS)}"),
-            "spacing": (all(0 < mm < math.inf for mm in spacing), "three lengths above 0, mm"),
-            "relax": (0 <= self.relax < 10, "a fraction from 0 to 10"),
-            "memory_gb": (0 < self.memory_gb < math.inf, "a number above 0"),
-            "seed": (0 <= self.seed < 2**32, f"0 to {2**32 - 1}"),
-        }
-        for name, (fits, expected) in rules.items():
-            if not fits:
-                raise RequestError(field=name, value=getattr(self, name), expected=expected)
-
-
-def encoding_named(name: str, *, extent: bool = False) -> Encoding:
-    """Return an encoding by its short name; extent: with the ellipsoid as a second map.
-
-    exact, scan, geodistk: the kernel, with GeodisTK's metric; gradient: the exact kernel with
-    that metric; euclidean, gaussian: without the image; none: an empty map. Raises RequestError
-    for another name.
-    """
-    encodings = {
-        "exact": Encoding(),
-        "scan": Encoding(kernel="scan"),
-        "geodistk": Encoding(kernel="geodistk"),
-        "gradient": Encoding(metric="gradient"),
-        "euclidean": Encoding(kind="euclidean"),
-        "gaussian": Encoding(kind="gaussian"),
-        "none": Encoding(kind="none"),
-    }
-    if name not in encodings:
-        raise RequestError(field="encoding", value=name, expected=f"one of {', '.join(encodings)}")
-    if name == "geodistk" and find_spec("GeodisTK") is None:
-        raise RequestError(
-            "needs the library GeodisTK, which is not installed", field="encoding", value=name,
-            remedy="choose 'scan', which gives the same maps",
-        )  # fmt: skip
-    return replace(encodings[name], extent=extent)
 
 
 def is_ct(modality: str) -> bool:
@@ -111,6 +45,9 @@ def make_plan(
     task: str, labels: LabelNames, fingerprint: Fingerprint, options: PlanningOptions
 ) -> Plan:
     """Derive the plan of a task. Raises RequestError where nothing fits the memory."""
+    choice = choose_grid(fingerprint, options)
+    if choice.grid == "object":
+        return make_object_plan(task, labels, fingerprint, options, choice.notes)
     usual = options.spacing or target_spacing(fingerprint.spacings)
     spacing = options.spacing or spacing_for_small_objects(usual, fingerprint)
     cut = plan_cut(fingerprint.boxes, fingerprint.overhangs, spacing, options.relax)
@@ -138,6 +75,7 @@ def make_plan(
         for name in fingerprint.modalities
         if "ct" in name.lower() and not is_ct(name)
     ]
+    notes += choice.notes
     return Plan(
         task=task,
         version=__version__,
@@ -148,7 +86,7 @@ def make_plan(
         spacing=spacing,
         cut=cut,
         normalisation=tuple(
-            _normalisation(fingerprint, index) for index in range(len(fingerprint.modalities))
+            plan_normalisation(fingerprint, index) for index in range(len(fingerprint.modalities))
         ),
         encoding=options.encoding,
         network=network,
@@ -275,7 +213,8 @@ def cut_sizes(
     return np.asarray(np.minimum(points + margins, np.rint(limits / spacing)).clip(1).astype(int))
 
 
-def _normalisation(fingerprint: Fingerprint, modality: int) -> Normalisation:
+def plan_normalisation(fingerprint: Fingerprint, modality: int) -> Normalisation:
+    """Choose how the values of a modality, by its number, are normalised; see :func:`is_ct`."""
     name = fingerprint.modalities[modality]
     if not is_ct(name):
         return Normalisation("zscore")

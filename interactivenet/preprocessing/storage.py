@@ -8,6 +8,7 @@ region without it is not finished.
 from __future__ import annotations
 
 import hashlib
+import json
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -35,7 +36,7 @@ from interactivenet.system.names import SafeName
 
 REGIONS, SNAPSHOTS = "regions", "snapshots"
 #: in a region's record
-VOLUME = "volume_ml"
+VOLUME, DEPTH = "volume_ml", "depth_mm"
 
 
 def region_names(case: str, labels: Iterable[int]) -> list[str]:
@@ -58,7 +59,16 @@ def region_settings(plan: Plan) -> dict[str, Any]:
         "normalisation": [asdict(normalisation) for normalisation in plan.normalisation],
         "divisor": list(plan.network.divisor),
         "smallest": list(plan.network.smallest),
+        **_grid_settings(plan),
     }
+
+
+def _grid_settings(plan: Plan) -> dict[str, Any]:
+    """Return what an object grid adds; regions of one spacing stay what they are."""
+    if plan.grid is None:
+        return {}
+    grid = json.loads(json.dumps(asdict(plan.grid)))
+    return {"grid": grid, "sample_shape": list(plan.sample_shape)}
 
 
 def save_region(folder: Path, name: str, region: Region, key: CacheKey | None = None) -> None:
@@ -79,6 +89,7 @@ def save_region(folder: Path, name: str, region: Region, key: CacheKey | None = 
         "label": region.prompt.label,
         "name": region.prompt.name,
         "points": region.prompt.points.tolist(),
+        **({DEPTH: list(region.prompt.depth_mm)} if region.prompt.depth_mm else {}),
         "grid": _geometry(region.grid),
         "source": _geometry(region.source),
         "start": region.start.tolist(),
@@ -113,7 +124,12 @@ def load_region(folder: Path, name: str, plan: Plan) -> Region:
         with naming(path):
             return Region(
                 case=SafeName(content["case"], "field case"),
-                prompt=Prompt(content["label"], np.array(content["points"]), content["name"]),
+                prompt=Prompt(
+                    content["label"],
+                    np.array(content["points"]),
+                    content["name"],
+                    depth_mm=_depth_of(content),
+                ),
                 image=image,
                 label=label,
                 grid=Geometry(tuple(content["grid"]["shape"]), np.array(content["grid"]["affine"])),
@@ -142,6 +158,14 @@ def volume_of(record: Mapping[str, Any]) -> tuple[float, float] | None:
     return (float(volume[0]), float(volume[1])) if volume else None
 
 
+def _depth_of(record: Mapping[str, Any]) -> tuple[float, float, float] | None:
+    """Return how deep a prompt's points lie, mm; None where nobody said."""
+    if DEPTH not in record:
+        return None
+    x, y, z = (float(mm) for mm in record[DEPTH])
+    return x, y, z
+
+
 def is_empty(folder: Path, name: str) -> bool:
     """Whether no voxel of a region's label is left on the target grid.
 
@@ -160,9 +184,10 @@ def is_empty(folder: Path, name: str) -> bool:
 
 
 def record_digest(path: Path) -> str:
-    """SHA-256 of a region's record, in hex; its volumes, which earlier versions lack, aside."""
+    """SHA-256 of a region's record, in hex; what earlier versions lack, and all follows, aside."""
     content = read_json(path)
-    content.pop(VOLUME, None)
+    for later in (VOLUME, DEPTH):
+        content.pop(later, None)
     return hashlib.sha256(json_bytes(content)).hexdigest()
 
 

@@ -16,7 +16,7 @@ from interactivenet.pipeline.plan import FoldOptions, plan
 from interactivenet.pipeline.simulate import simulate
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PlannedTask
-from interactivenet.planning.rules import PlanningOptions
+from interactivenet.planning.options import PlanningOptions
 from interactivenet.system.files import write_json
 from interactivenet.system.signals import Interrupted
 from tests.pipeline.recording_reporter import RecordingReporter, told

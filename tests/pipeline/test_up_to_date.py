@@ -25,7 +25,7 @@ from interactivenet.pipeline.test import test as run_test
 from interactivenet.pipeline.train import train
 from interactivenet.pipeline.validate import validate
 from interactivenet.planning.planned_task import PlannedTask
-from interactivenet.planning.rules import PlanningOptions
+from interactivenet.planning.options import PlanningOptions
 from interactivenet.system.files import write_json
 from tests.cli.trained_command import copied_root, run
 from tests.pipeline.recording_reporter import RecordingReporter

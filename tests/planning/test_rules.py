@@ -16,13 +16,12 @@ from interactivenet.planning.fingerprint import (
     Intensities,
     PromptFacts,
 )
+from interactivenet.planning.options import PlanningOptions, encoding_named
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.rules import (
     SMALL_OBJECT_VOXELS,
-    PlanningOptions,
     cases_of_small_objects,
     cut_sizes,
-    encoding_named,
     lone_margins,
     make_plan,
     plan_cut,
@@ -168,7 +167,7 @@ def test_options_out_of_range_are_named_as_in_python(field, value, expected):
 
 
 def test_a_library_that_is_not_there(monkeypatch):
-    monkeypatch.setattr("interactivenet.planning.rules.find_spec", lambda name: None)
+    monkeypatch.setattr("interactivenet.planning.options.find_spec", lambda name: None)
     with pytest.raises(RequestError, match="needs the library GeodisTK"):
         encoding_named("geodistk")
 

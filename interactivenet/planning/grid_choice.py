@@ -1,0 +1,66 @@
+"""Which target grid suits a dataset: the object's own, or one spacing for all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from interactivenet.planning.fingerprint import Fingerprint
+from interactivenet.planning.options import PlanningOptions
+
+#: voxels of its scan across an object (geometric mean of the axes, median of the objects) from
+#: which it is large: 24 sarcomas have 58, where the object's grid was better by 0.05 Dice, and 364
+#: hippocampi 19, which are right on the scan's own grid
+LARGE_VOXELS = 32
+#: the size at this percentile and at the one as far from 100 are compared: odd ones do not count
+SIZE_PERCENTILE = 95.0
+#: sizes differ from this factor on: of 500 draws of five hippocampi none reached 1.6, and of those
+#: of ten sarcomas 95 in 100 exceeded 1.8
+SIZES_DIFFER = 1.75
+#: cases are few below this: a network for one spacing has seen every size only in many. What was
+#: measured are 24 and 182
+FEW_CASES = 50
+
+
+@dataclass(frozen=True)
+class GridChoice:
+    """The target grid, and why, for the plan's notes; none where a user asked for it."""
+
+    grid: Literal["object", "spacing"]
+    notes: tuple[str, ...] = ()
+
+
+def choose_grid(fingerprint: Fingerprint, options: PlanningOptions) -> GridChoice:
+    """Take the grid that is asked for, or choose: objects large, of many sizes, in few cases.
+
+    All three must hold for an object grid: elsewhere it was not shown to be better. A spacing that
+    is asked for means a grid of it, a number of voxels the object's own.
+    """
+    if options.grid == "object" or options.grid_voxels is not None:
+        return GridChoice("object")
+    if options.grid == "spacing" or options.spacing is not None:
+        return GridChoice("spacing")
+    own = np.array([case.spacing for case in fingerprint.cases for _ in case.prompts])
+    extents = np.array([prompt.object_mm for prompt in fingerprint.prompts])
+    voxels = float(np.median(np.exp(np.log(extents / own).mean(axis=1))))
+    sizes = np.exp(np.log(extents).mean(axis=1))
+    small, large = np.percentile(sizes, [100 - SIZE_PERCENTILE, SIZE_PERCENTILE]).tolist()
+    differ, cases = large / small, len(fingerprint.cases)
+    facts = (
+        (voxels >= LARGE_VOXELS, f"objects {voxels:.0f} voxels across", f"from {LARGE_VOXELS}"),
+        (differ >= SIZES_DIFFER, f"sizes a factor of {differ:.2g} apart", f"from {SIZES_DIFFER}"),
+        (cases < FEW_CASES, f"{cases} case{'s' if cases > 1 else ''}", f"fewer than {FEW_CASES}"),
+    )
+    if all(holds for holds, _, _ in facts):
+        reasons = ", ".join(f"{fact} ({limit})" for _, fact, limit in facts)
+        return GridChoice(
+            "object",
+            (f"each object gets a grid of its own: {reasons}; `grid='spacing'` overrules it",),
+        )
+    reasons = ", ".join(f"{fact} (not {limit})" for holds, fact, limit in facts if not holds)
+    return GridChoice(
+        "spacing",
+        (f"all objects get a grid of one spacing: {reasons}; `grid='object'` overrules it",),
+    )

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
+import numpy as np
+
+from interactivenet.datasets.simulated import simulation_settings
 from interactivenet.datasets.task import Case
-from interactivenet.errors import DataError, naming
+from interactivenet.errors import DataError, RequestError, naming
+from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import read_channels, read_label, short_names
 from interactivenet.imaging.volume import Volume
 from interactivenet.prompts.arrangement import check_inside
+from interactivenet.prompts.depth import simulated_depth
 from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt
 from interactivenet.prompts.prompt_objects import PromptObjects
+from interactivenet.prompts.simulation import SimulationOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +61,7 @@ def read_scan(case: Case, modalities: int, labels: LabelNames | None = None) -> 
 
     modalities: how many images it has.  labels: what the names of points mean.
     Raises DataError, naming the file, where one is missing or broken, where grids differ, or
-    where a point lies outside the image.
+    where a point lies outside the image. Simulated prompts know how deep their points lie.
     """
     if len(case.images) != modalities:
         raise DataError(f"{case.name}: has {len(case.images)} images, expected {modalities}")
@@ -75,4 +83,33 @@ def read_scan(case: Case, modalities: int, labels: LabelNames | None = None) -> 
         with naming(case.interaction if len(files) == 1 else case.name):
             for prompt in prompts:
                 check_inside(prompt, image.source)
+        prompts = _with_depths(prompts, case, image.grid)
     return Scan(case.name, image, label, prompts, short_names(case.images))
+
+
+def _with_depths(prompts: Sequence[Prompt], case: Case, grid: Geometry) -> tuple[Prompt, ...]:
+    """Return the prompts with the depth of their points, where these were simulated.
+
+    grid: the RAS grid of the scan.
+    """
+    settings: dict[str, Any] | None = None
+    # in a folder of new cases, the record may be anybody's; of a task, planning refuses a wrong one
+    with suppress(DataError):
+        if case.interaction and len(case.all_interactions) == 1:
+            settings = simulation_settings(case.interaction, case.name)
+    if settings is None:
+        return tuple(prompts)
+    with suppress(TypeError, RequestError):  # settings that this version does not know
+        options = SimulationOptions(**settings)
+        return tuple(
+            _with_depth(prompt, simulated_depth(prompt, options, grid)) for prompt in prompts
+        )
+    return tuple(prompts)
+
+
+def _with_depth(prompt: Prompt, depth: tuple[float, float, float] | None) -> Prompt:
+    """Return a prompt with the depth of its points; a file of many objects says the most of all."""
+    if depth is None:
+        return prompt
+    x, y, z = np.minimum(depth, prompt.depth_mm or depth).tolist()
+    return replace(prompt, depth_mm=(x, y, z))

@@ -7,7 +7,7 @@ from typing import Any
 
 from interactivenet.errors import naming
 from interactivenet.system.fields import field_of_kind, fields_of_kinds
-from interactivenet.system.files import read_object
+from interactivenet.system.files import read_object, sha256
 from interactivenet.system.names import safe_path
 
 #: settings and files of simulated prompts, in a raw task's folder
@@ -26,6 +26,22 @@ def simulated_files(folder: Path) -> dict[str, dict[str, Any]]:
     with naming(path):
         cases: dict[str, Any] = field_of_kind(read_object(path).get("cases", {}), dict, "cases")
         return {case: check_simulated(record, f"cases.{case}") for case, record in cases.items()}
+
+
+def simulation_settings(file: Path, case: str, digest: str | None = None) -> dict[str, Any] | None:
+    """Return the settings that a raw task's prompt file was simulated with; None for a person's.
+
+    file: in one of the task's folders ``interactions{Tr,Ts}``.  digest: its SHA-256, where known.
+    One that was edited since is a person's. Raises as :func:`simulated_files` does.
+    """
+    subset = file.parent.name.removeprefix("interactions")
+    record = simulated_files(file.parent.parent).get(f"{subset}/{case}", {})
+    if record.get("file") != f"{file.parent.name}/{file.name}":
+        return None
+    if record.get("prompt") != (digest or sha256(file)):
+        return None
+    settings = record.get("settings")
+    return dict(settings) if isinstance(settings, dict) else None
 
 
 def check_simulated(record: Any, field: str) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class PlanningOptions:
                 if getattr(self, name) != getattr(PlanningOptions(), name):
                     self._refuse(name, "is decided by the model that `like` names")
         if self.grid == "object" and self.spacing is not None:
-            self._refuse("spacing", "says nothing with `grid='object'`: it is each object's own")
+            self._refuse("spacing", "says nothing where each object has a grid of its own")
         if self.grid_voxels is not None and (self.grid == "spacing" or self.spacing is not None):
             self._refuse("grid_voxels", "says nothing about a grid of one spacing")
 

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from interactivenet.datasets import simulated
 from interactivenet.datasets.case import Scan, read_scan
-from interactivenet.datasets.simulated import simulated_files
 from interactivenet.datasets.task import Case, Task
 from interactivenet.errors import DataError, describe_failure, one_line
 from interactivenet.imaging.image_files import files_of
@@ -169,13 +169,8 @@ def simulation_settings(task: Task, case: Case, hashes: Mapping[str, str]) -> di
     """Return the settings that a case's prompts were simulated with; None for a person's."""
     if case.interaction is None:
         return None
-    subset = case.interaction.parent.name.removeprefix("interactions")
-    record = simulated_files(task.folder).get(f"{subset}/{case.name}", {})
-    file = case.interaction.relative_to(task.folder).as_posix()
-    if record.get("file") != file or record.get("prompt") != hashes.get(file):
-        return None  # not simulated, or edited since
-    settings = record.get("settings")
-    return dict(settings) if isinstance(settings, dict) else None
+    digest = hashes.get(case.interaction.relative_to(task.folder).as_posix())
+    return simulated.simulation_settings(case.interaction, case.name, digest)
 
 
 def remove_stale(folder: Path, regions: Iterable[str]) -> int:

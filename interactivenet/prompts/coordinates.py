@@ -50,6 +50,29 @@ def coordinates(position: Any) -> tuple[float, float, float]:
     return x, y, z
 
 
+def depth_of(content: Any) -> tuple[float, float, float] | None:
+    """Return how deep the points of JSON data lie, mm along R, A, S; None where it does not say.
+
+    Raises DataError where ``depth_mm`` is neither a number nor three, from 0 to below 1000.
+    """
+    stated = content.get("depth_mm") if isinstance(content, dict) else None
+    if stated is None:
+        return None
+    values = stated if isinstance(stated, list) else [stated] * 3
+    numbers = [
+        float(value)
+        for value in values
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1000
+    ]
+    if not len(values) == len(numbers) == 3:
+        raise DataError(
+            f"has the depth_mm {stated!r}, expected a number of mm, or three (R, A, S), from 0 to"
+            " below 1000"
+        )
+    x, y, z = numbers
+    return x, y, z
+
+
 def text_of(path: Path) -> str:
     """Return the text of a file; raises DataError where it cannot be read."""
     try:

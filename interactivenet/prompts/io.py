@@ -34,7 +34,13 @@ from interactivenet.prompts.named_points import (
 )
 from interactivenet.prompts.placement import check_certain
 from interactivenet.prompts.prompt import LabelNames, Prompt
-from interactivenet.prompts.text_formats import READERS, WRITERS, voxel_points_json, voxel_prompts
+from interactivenet.prompts.text_formats import (
+    READERS,
+    WRITERS,
+    voxel_points_json,
+    voxel_prompts,
+    write_grand_challenge,
+)
 
 TEXT_SUFFIXES = (".mrk.json", ".json", ".fcsv", ".csv")
 #: endings of prompt files, longest first
@@ -124,7 +130,8 @@ def _read_file(
         stem = path.name[: len(path.name) - len(suffix)]
         points = [replace(point, lists=(*point.lists, stem)) for point in points]
     gathered = gather(_renamed(points, names, labels), labels)
-    return replace(gathered, notes=[*read.notes, *gathered.notes])
+    prompts = [replace(prompt, depth_mm=read.depth_mm) for prompt in gathered.prompts]
+    return replace(gathered, prompts=prompts, notes=[*read.notes, *gathered.notes])
 
 
 def check_points(path: Path) -> None:
@@ -155,7 +162,8 @@ def write_prompts(
     Args:
         path: the file to write; the ending of its name decides the format: .json
             (grand-challenge, LPS mm), .mrk.json or .fcsv (3D Slicer), .csv, or an image format
-            for a mask.
+            for a mask. Only .json keeps how deep the points lie; where that differs from object to
+            object, the most.
         prompts: the objects, with their points in RAS+ mm.
         image: the stored grid of the case's image; needed for masks and voxel indices.
         voxels: write a JSON file's points as voxel indices (rounded) of the image as stored.
@@ -170,6 +178,9 @@ def write_prompts(
     suffix = suffix_of(path, PROMPT_SUFFIXES)
     if voxels and suffix != ".json":
         raise DataError(f"{path}: cannot hold voxel indices: expected a .json file")
+    if suffix == ".json" and not voxels:
+        write_grand_challenge(path, to_named_points(prompts), _common_depth(prompts))
+        return _background_notes(prompts)
     if suffix in TEXT_SUFFIXES and not voxels:
         WRITERS[suffix](path, to_named_points(prompts))
         return _background_notes(prompts)
@@ -184,6 +195,15 @@ def write_prompts(
             voxel_points_json(path, to_named_points(prompts), image)
             return _background_notes(prompts)
         return _write_mask(path, prompts, image)
+
+
+def _common_depth(prompts: Sequence[Prompt]) -> tuple[float, float, float] | None:
+    """Return how deep the points of all prompts lie: the most along each axis; None if unknown."""
+    depths = [prompt.depth_mm for prompt in prompts if prompt.depth_mm is not None]
+    if not depths or len(depths) < len(prompts):
+        return None
+    x, y, z = np.max(depths, axis=0).tolist()
+    return x, y, z
 
 
 def _background_notes(prompts: Sequence[Prompt]) -> list[str]:

@@ -34,10 +34,14 @@ class NamedPoint:
 
 @dataclass(frozen=True)
 class NamedPoints:
-    """The points of a file, and what a user should know of how it was read."""
+    """The points of a file, and what a user should know of how it was read.
+
+    depth_mm: how deep they lie in their objects, along R, A, S, where the file says so.
+    """
 
     points: Sequence[NamedPoint]
     notes: tuple[str, ...] = ()
+    depth_mm: Position | None = None
 
 
 @dataclass

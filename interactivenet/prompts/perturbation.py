@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet.imaging.geometry import Geometry
+from interactivenet.prompts.depth import simulated_depth
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.prompts.simulation import SimulationOptions, draw_points, find_objects
 
@@ -60,5 +61,6 @@ def perturb(
         objects = find_objects(mask, per_component=False, largest_only=True)
         if objects:
             drawn = draw_points(objects[0], grid.spacing, SimulationOptions(), rng)
-            points = grid.voxel_to_world(drawn)
+            anew = prompt.with_points(grid.voxel_to_world(drawn))
+            return replace(anew, depth_mm=simulated_depth(anew, SimulationOptions(), grid))
     return prompt.with_points(points)

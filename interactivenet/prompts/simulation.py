@@ -21,12 +21,14 @@ from interactivenet.imaging.volume import Volume
 from interactivenet.prompts.margin_points import (
     Indices,
     draw_margin_points,
+    margin_depths,
     nearest_free_voxel,
     usual_depths,
 )
 from interactivenet.prompts.prompt import MARGIN_POINTS, LabelNames, Prompt
 
 Mask = NDArray[np.bool_]
+Floats = tuple[float, float, float]
 
 #: how often margin points that share a plane are drawn again
 _DRAWS = 10
@@ -112,7 +114,7 @@ def simulate_prompts(
 
     Returns:
         One prompt for each object, by label value and then by size; its points (N, 3) lie in
-        voxels of the object, RAS+ mm.
+        voxels of the object, RAS+ mm. Margin points come with their depth.
 
     Raises:
         DataError: The label map is empty.
@@ -156,8 +158,22 @@ def simulate_prompts_with_notes(
                     f" {options.points_per_object}"
                 )
             label_name = labels.names.get(value, "") if labels else ""
-            prompts.append(Prompt(value, label.voxel_to_world(voxels), label_name))
+            depth = _exact_depth(labelled, options, label.spacing)
+            prompts.append(Prompt(value, label.voxel_to_world(voxels), label_name, depth_mm=depth))
     return prompts, notes
+
+
+def _exact_depth(
+    labelled: LabelledObject, options: SimulationOptions, spacing: tuple[float, float, float]
+) -> Floats | None:
+    """How deep the margin points of an object lie, mm; None where others are placed."""
+    if options.random or options.centre:
+        return None
+    if np.count_nonzero(labelled.mask) <= MARGIN_POINTS:  # each of its voxels is a point
+        return 0.0, 0.0, 0.0
+    depths = margin_depths(np.array(labelled.mask.shape), spacing, options.depth_mm)
+    x, y, z = (depths * np.array(spacing)).tolist()
+    return x, y, z
 
 
 def find_objects(mask: Mask, *, per_component: bool, largest_only: bool) -> list[LabelledObject]:

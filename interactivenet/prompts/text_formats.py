@@ -14,6 +14,7 @@ from interactivenet.errors import DataError, NoPoints
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.prompts.coordinates import (
     coordinates,
+    depth_of,
     in_system,
     named_point,
     system_of,
@@ -66,12 +67,27 @@ def read_grand_challenge(path: Path) -> NamedPoints:
     foreign = content.get("name") != _NAME  # else this program wrote it, in mm
     clicks = foreign and any(name.strip().casefold() == BACKGROUND for name, _ in points)
     notes = (_WHOLE,) if whole and clicks else ()
-    return NamedPoints(named, notes)
+    return NamedPoints(named, notes, depth_of(content))
 
 
-def write_grand_challenge(path: Path, points: Sequence[NamedPoint]) -> None:
-    """Write grand-challenge "Multiple points" JSON: LPS mm."""
-    _write_multiple_points(path, [(p.name, in_system(p, "LPS")) for p in points])
+def write_grand_challenge(
+    path: Path,
+    points: Sequence[NamedPoint],
+    depth_mm: tuple[float, float, float] | None = None,
+) -> None:
+    """Write grand-challenge "Multiple points" JSON: LPS mm.
+
+    depth_mm: how deep the points lie, along R, A, S; a key of our own, None to leave it out.
+    """
+    content: dict[str, Any] = {
+        "version": {"major": 1, "minor": 0},
+        "type": "Multiple points",
+        "name": _NAME,
+        "points": [{"name": p.name, "point": in_system(p, "LPS")} for p in points],
+    }
+    if depth_mm is not None:
+        content["depth_mm"] = list(depth_mm)
+    write_json(path, content)
 
 
 def voxel_prompts(path: Path, image: Geometry) -> NamedPoints:
@@ -92,7 +108,8 @@ def voxel_prompts(path: Path, image: Geometry) -> NamedPoints:
         [
             NamedPoint(name, (x, y, z))
             for (name, _), (x, y, z) in zip(points, world.tolist(), strict=True)
-        ]
+        ],
+        depth_mm=depth_of(content),
     )
 
 
@@ -179,13 +196,3 @@ def _are_clicks(content: Any) -> bool:
             for positions in content.values()
         )
     )
-
-
-def _write_multiple_points(path: Path, points: Sequence[tuple[str, list[float]]]) -> None:
-    content = {
-        "version": {"major": 1, "minor": 0},
-        "type": "Multiple points",
-        "name": _NAME,
-        "points": [{"name": name, "point": position} for name, position in points],
-    }
-    write_json(path, content)

@@ -14,9 +14,9 @@ from interactivenet.pipeline import planning_steps
 from interactivenet.pipeline.dataset import make_phantoms
 from interactivenet.pipeline.plan import FoldOptions, plan
 from interactivenet.pipeline.simulate import simulate
+from interactivenet.planning.options import PlanningOptions
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PlannedTask
-from interactivenet.planning.options import PlanningOptions
 from interactivenet.system.files import write_json
 from interactivenet.system.signals import Interrupted
 from tests.pipeline.recording_reporter import RecordingReporter, told

@@ -24,8 +24,8 @@ from interactivenet.pipeline.select import is_current, select
 from interactivenet.pipeline.test import test as run_test
 from interactivenet.pipeline.train import train
 from interactivenet.pipeline.validate import validate
-from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.planning.options import PlanningOptions
+from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.system.files import write_json
 from tests.cli.trained_command import copied_root, run
 from tests.pipeline.recording_reporter import RecordingReporter

@@ -17,9 +17,14 @@ from interactivenet.pipeline.simulate import simulate
 from interactivenet.planning.options import PlanningOptions
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PlannedTask
+from interactivenet.planning.rules import make_plan
+from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.files import write_json
 from interactivenet.system.signals import Interrupted
 from tests.pipeline.recording_reporter import RecordingReporter, told
+from tests.planning.test_object_grid import some_cases
+from tests.planning.test_rules import COARSE, FINE, LARGE, small_task
+from tests.random_model import make_bundle
 from tests.raw_task import read
 
 NAME = "Task108_PLAN"
@@ -78,6 +83,70 @@ def test_the_record_has_the_arguments_of_the_function(roots):
     assert arguments["folds"] == 2 and arguments["stratified"] is False
     assert arguments["encoding"]["metric"] == TINY.encoding.metric
     assert arguments["processed"] == str(roots.processed) and arguments["overwrite"] is False
+
+
+def test_the_choice_of_the_grid_is_told(roots):
+    reporter = RecordingReporter()
+    by_rule = plan(NAME, TINY, folds=2, roots=roots, jobs=1, reporter=reporter).task.plan
+    (note,) = [one.message for one in reporter.found if "get a grid of one spacing" in one.message]
+    assert by_rule.grid is None and by_rule.notes[-1] == note
+    reporter = RecordingReporter()
+    asked = plan(NAME, replace(TINY, grid="object"), folds=2, roots=roots, jobs=1,
+                 reporter=reporter).task.plan  # fmt: skip
+    assert asked.grid is not None and asked.sample_shape == (48, 48, 48) and asked.notes == ()
+    lines = "\n".join(reporter.lines)
+    assert "a grid for each object, its voxels" in lines and "48x48x48 voxels" in lines
+    assert "grown by their depth" in lines and "+ 40/40 %" in lines
+    assert Plan.load(roots.processed / NAME / "plans.json") == asked
+    settings = read(next((roots.processed / NAME / "regions").glob("*.json")))["made_from"]
+    assert settings["settings"]["sample_shape"] == [48, 48, 48]
+
+
+def test_another_grid_makes_the_regions_again(roots):
+    options = replace(TINY, grid="object")
+    first = plan(NAME, options, folds=2, roots=roots, jobs=1)
+    assert set(first.prepared.values()) == {"written"}
+    again = plan(NAME, options, folds=2, roots=roots, jobs=1)
+    assert set(again.prepared.values()) == {"unchanged"} and again.task.plan == first.task.plan
+    finer = plan(NAME, replace(options, grid_voxels=64), folds=2, roots=roots, jobs=1)
+    assert set(finer.prepared.values()) == {"written"}
+
+
+def test_a_plan_like_a_model(roots, tmp_path):
+    options = replace(TINY, grid="object", grid_voxels=32)
+    model = plan(NAME, options, folds=2, roots=roots, jobs=1).task.plan
+    model = replace(model, task="Task900_STARTER", modalities=("any",))
+    bundle = make_bundle(tmp_path / "model", model, folds=(0,))
+    planned = plan(NAME, PlanningOptions(like=bundle), folds=2, roots=roots, jobs=1).task.plan
+    assert planned.sample_shape == (32, 32, 32) and planned.modalities == ("MR",)
+    assert planned.network == model.network and planned.task == NAME
+    assert read(roots.processed / NAME / "run.json")["arguments"]["like"] == str(bundle)
+    with pytest.raises(RequestError, match=r"nowhere does not exist: expected the folder or"):
+        plan(NAME, PlanningOptions(like="nowhere"), folds=2, roots=roots, jobs=1)
+
+
+@pytest.mark.parametrize(
+    ("grid", "words"),
+    [("spacing", "at the planned spacing of 1x1x2 mm"), ("object", "on a grid of 48x48x48 voxels")],
+)
+def test_a_lost_object_is_told_with_what_would_keep_it(grid, words):
+    small = some_cases(object_mm=(9.0, 9.0, 9.0))
+    spacing = {"spacing": (1.0, 1.0, 2.0)} if grid == "spacing" else {}
+    decided = make_plan("Task001_A", LabelNames({1: "a"}), small,
+                        PlanningOptions(preset="tiny", grid=grid, **spacing))  # fmt: skip
+    found = {"case": "c", "object": "label 1 (a)", "volume_ml": 1.0, "volume_at_spacing_ml": 0.0}
+    (finding,) = planning_steps.small_objects({"c__1": found}, decided)
+    assert words in finding.message and "nothing is left of 1 ml" in finding.message
+    assert ("finer `spacing`" in finding.message) == (grid == "spacing")
+
+
+def test_no_case_makes_the_grids_of_the_others_finer_where_each_has_its_own():
+    cases = [(COARSE, LARGE)] * 6 + [(FINE, (3.0, 3.0, 4.0))] * 2
+    fingerprint = small_task(*cases)
+    for grid, count in (("spacing", 2), ("object", 0)):
+        options = PlanningOptions(preset="tiny", grid=grid)
+        decided = make_plan("Task001_A", LabelNames({1: "a"}), fingerprint, options)
+        assert len(planning_steps.odd_cases(decided, fingerprint, options)) == count
 
 
 def test_a_case_that_fails_is_returned(roots):

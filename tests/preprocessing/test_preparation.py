@@ -2,15 +2,22 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
 from interactivenet.datasets.task import Case, Task
 from interactivenet.errors import DataError
-from interactivenet.planning.plan import Encoding
+from interactivenet.planning.plan import Encoding, Normalisation, ObjectGrid
 from interactivenet.preprocessing.preparation import Preparation, Snapshots, prepare_case
-from interactivenet.preprocessing.storage import load_region, region_names
+from interactivenet.preprocessing.storage import (
+    load_region,
+    record_digest,
+    region_names,
+    region_settings,
+)
 from interactivenet.prompts.prompt import LabelNames
+from interactivenet.system.files import sha256, write_json
 from tests.raw_task import read, write_case
 from tests.sample_cases import make_plan
 
@@ -118,3 +125,36 @@ def test_other_settings_and_damage_are_named(raw, processed):
 
 def test_objects_of_one_label_are_numbered():
     assert region_names("a", [1, 2, 1, 1]) == ["a__1", "a__2", "a__1_2", "a__1_3"]
+
+
+def test_an_object_grid_and_its_voxels_are_what_a_region_is_made_for():
+    own = replace(
+        PLAN, normalisation=(Normalisation("zscore"),), grid=ObjectGrid(depth_mm=(1.0, 2.0, 3.0))
+    )
+    settings = region_settings(own)
+    assert settings["grid"] == {"depth_mm": [1.0, 2.0, 3.0]}
+    assert settings["sample_shape"] == [16, 16, 16]
+    assert json.loads(json.dumps(settings)) == settings
+    for other in (replace(own, sample_shape=(32,) * 3), replace(own, grid=ObjectGrid())):
+        assert region_settings(other) != settings
+    assert not {"grid", "sample_shape"} & set(region_settings(PLAN))
+    assert region_settings(PLAN) == region_settings(replace(PLAN, sample_shape=(32,) * 3))
+
+
+def test_a_region_keeps_the_depth_of_its_points(raw, processed):
+    points = raw.training[0].interaction
+    prepare(raw, processed)
+    assert load_region(processed / "regions", "a__1", PLAN).prompt.depth_mm is None
+    record = {
+        "file": "interactionsTr/a.nii.gz", "prompt": sha256(points), "settings": {"depth_mm": 2.0},
+    }  # fmt: skip
+    write_json(raw.folder / "simulation.json", {"cases": {"Tr/a": record}})
+    hashes = HASHES | {"interactionsTr/a.nii.gz": sha256(points)}
+    assert prepare(raw, processed, hashes).status == "written"
+    assert load_region(processed / "regions", "a__1", PLAN).prompt.depth_mm == (2.0, 2.0, 2.0)
+    # it follows from what the region is made from: earlier records, without it, stay current
+    path = processed / "regions" / "a__1.json"
+    digest, content = record_digest(path), read(path)
+    del content["depth_mm"]
+    write_json(path, content)
+    assert record_digest(path) == digest

@@ -21,6 +21,7 @@ from interactivenet.preprocessing.storage import VOLUME, record_digest
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.files import write_json
 from tests.raw_task import read
+from tests.sample_cases import make_plan
 
 NAME = "Task509_MIXED"
 
@@ -117,7 +118,7 @@ def test_more_than_half_lost_is_named_with_both_volumes():
     assert [found["object"] for found in lost.values()] == [
         "label 1 (lesion)", "label 2 (node), object 3",
     ]  # fmt: skip
-    half, gone = small_objects(lost, (1.5, 1.5, 5.0))
+    half, gone = small_objects(lost, make_plan((1.5, 1.5, 5.0)))
     assert half.case == gone.case == "a" and half.level == "warning"
     assert half.message.startswith(
         "label 1 (lesion): 0.0199 ml are left of 0.04 ml at the planned spacing of 1.5x1.5x5 mm: "

@@ -19,8 +19,8 @@ def make_plan_like(
 ) -> Plan:
     """Derive the plan of a task with the network, grid, encoding and margins of another plan.
 
-    The task's own are its modalities and labels, how deep its points lie, the numbers that its CT
-    is normalised by, and a batch that fits the memory.
+    The task's own are its modalities and labels, how deep its points lie, that it is trained along
+    the patient's axes, the numbers that its CT is normalised by, and a batch that fits the memory.
 
     Raises RequestError where the other plan follows the original program's rules, or its network
     does not fit the memory.

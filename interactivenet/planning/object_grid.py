@@ -148,8 +148,9 @@ def usual_depth(fingerprint: Fingerprint) -> Floats:
 
 def usual_spacing(fingerprint: Fingerprint, depth: Floats, cut: CropMargins, shape: Ints) -> Floats:
     """Return the median of the voxel sizes, mm, that the training objects' own grids have."""
+    voxels = np.array([case.spacing for case in fingerprint.cases for _ in case.prompts])
     boxes = fingerprint.boxes
-    grown = boxes + 2 * np.minimum(depth, boxes)
+    grown = boxes + 2 * np.minimum(depth, boxes - voxels)  # never by more than points are apart
     sizes = np.array([extent + cut.margins(extent).sum(axis=1) for extent in grown])
     x, y, z = np.median(sizes / shape, axis=0).round(6).tolist()
     return x, y, z

@@ -8,7 +8,6 @@ region without it is not finished.
 from __future__ import annotations
 
 import hashlib
-import json
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -67,8 +66,11 @@ def _grid_settings(plan: Plan) -> dict[str, Any]:
     """Return what an object grid adds; regions of one spacing stay what they are."""
     if plan.grid is None:
         return {}
-    grid = json.loads(json.dumps(asdict(plan.grid)))
-    return {"grid": grid, "sample_shape": list(plan.sample_shape)}
+    depth = plan.grid.depth_mm
+    return {
+        "grid": {"depth_mm": list(depth) if depth else None},
+        "sample_shape": list(plan.sample_shape),
+    }
 
 
 def save_region(folder: Path, name: str, region: Region, key: CacheKey | None = None) -> None:

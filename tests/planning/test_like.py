@@ -15,7 +15,7 @@ from tests.planning.test_object_grid import OBJECT, planned, some_cases
 LABELS = LabelNames({1: "b", 2: "c"})
 STARTER = replace(
     planned(replace(OBJECT, grid_voxels=64, preset="tiny", relax=0.5)), task="Task900_STARTER",
-    modalities=("any",), grid=ObjectGrid(depth_mm=(9.0, 9.0, 9.0)),
+    modalities=("any",), grid=ObjectGrid(depth_mm=(9.0, 9.0, 9.0), mirrored=True),
 )  # fmt: skip
 
 

@@ -115,10 +115,10 @@ def test_spacing_is_what_the_median_object_gets():
     # the points' box, its depth (5 mm) on both sides, then 1 mm and 0.4 of that on both sides
     expected = (np.array([30.0, 40.0, 50.0]) + 10.0) * 1.8 + 2.0
     assert plan.spacing == pytest.approx(expected / 48, abs=1e-6)
-    # never grown by more than the points' own extent
+    # never grown by more than the points are apart
     flat = some_cases(box_mm=(2.0, 40.0, 50.0))
     spacing = usual_spacing(flat, (5.0, 5.0, 5.0), plan.cut, plan.sample_shape)
-    assert spacing[0] == pytest.approx((2.0 + 4.0) * 1.8 / 48 + 2.0 / 48, abs=1e-6)
+    assert spacing[0] == pytest.approx(((2.0 + 2 * 1.0) * 1.8 + 2.0) / 48, abs=1e-6)
 
 
 def test_the_reason_stands_in_the_notes():

@@ -135,6 +135,7 @@ def test_an_object_grid_and_its_voxels_are_what_a_region_is_made_for():
     assert settings["grid"] == {"depth_mm": [1.0, 2.0, 3.0]}
     assert settings["sample_shape"] == [16, 16, 16]
     assert json.loads(json.dumps(settings)) == settings
+    assert region_settings(replace(own, grid=replace(own.grid, mirrored=True))) == settings
     for other in (replace(own, sample_shape=(32,) * 3), replace(own, grid=ObjectGrid())):
         assert region_settings(other) != settings
     assert not {"grid", "sample_shape"} & set(region_settings(PLAN))

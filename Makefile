@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CODE := interactivenet benchmarks tests entrypoints docker docs
+CODE := interactivenet benchmarks recipes tests entrypoints docker docs
 BENCHMARKS := $(filter-out __init__ report encodings nnunet,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
 # the oracle of some tests, source only: needs a compiler and, with numpy 2, an older name

@@ -19,7 +19,8 @@ def test_it_is_what_scipy_computes(shape, counts, seed, nearest):
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(2, *shape)).astype(np.float32)
     # beyond the volume as well, and never halfway, where the nearest voxel is anybody's choice
-    positions = [rng.integers(-20, 10 * n + 20, m) / 10 + 0.013 for n, m in zip(shape, counts)]
+    sizes = zip(shape, counts, strict=True)
+    positions = [rng.integers(-20, 10 * n + 20, m) / 10 + 0.013 for n, m in sizes]
     result = interpolate_at(values, positions, nearest=nearest)
     grid = np.stack(np.meshgrid(*positions, indexing="ij"))
     order = 0 if nearest else 1

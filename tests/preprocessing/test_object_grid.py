@@ -173,7 +173,7 @@ def test_the_geodesic_map_is_one_at_the_points():
     sample = make_sample(scan, scan.prompts[0], object_plan(48))
     voxels = np.rint(sample.grid.world_to_voxel(scan.prompts[0].points)).astype(int)
     assert (sample.array[1][tuple(voxels.T)] == 1).all()
-    assert 0 <= sample.array[1].min() and sample.array[1].max() <= 1
+    assert sample.array[1].min() >= 0 and sample.array[1].max() <= 1
 
 
 def test_each_channel_has_mean_0_and_deviation_1():

@@ -146,7 +146,7 @@ def test_what_is_made_up_is_an_object_among_others():
         assert bool((thing.depth > 0).all()) and bool((thing.spacing > 0.3).all())
         shares.append(float(thing.mask.float().mean()))
         draw_sample(thing, two_modalities(object_plan()), ANYTHING, RandomSource([seed, 1]))
-    assert 0 < min(shares) and max(shares) < 0.6 and np.std(shares) > 0.01
+    assert min(shares) > 0 and max(shares) < 0.6 and np.std(shares) > 0.01
 
 
 def two_modalities(plan):
@@ -169,7 +169,9 @@ def test_recolouring_keeps_the_outlines():
 
 def test_unchanged_values_stay_and_changed_ones_keep_the_scale():
     image = torch.randn(2, 12, 12, 12, generator=torch.Generator().manual_seed(0))
-    image = (image - image.mean((1, 2, 3), keepdim=True)) / image.std((1, 2, 3), correction=0, keepdim=True)
+    image = (image - image.mean((1, 2, 3), keepdim=True)) / image.std(
+        (1, 2, 3), correction=0, keepdim=True
+    )
     same = change_values(image, UNCHANGED, RandomSource([0]))
     assert torch.allclose(same, image, atol=1e-3)
     for settings in (Intensities(), OWN):
@@ -202,7 +204,7 @@ def test_points_come_back_where_the_object_is(scan):
     """An oracle of the whole way: what is drawn unwarped is the scan's own object."""
     plan = object_plan(48)
     thing = thing_of(scan, plan)
-    sample, label = draw_sample(thing, plan, PLAIN, RandomSource([4]))
+    _, label = draw_sample(thing, plan, PLAIN, RandomSource([4]))
     own = make_sample(scan, scan.prompts[0], plan)
     # other points, another box: the volumes agree in mm
     assert dice(label.numpy(), own.label) > 0.5

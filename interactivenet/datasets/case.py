@@ -44,6 +44,17 @@ class Scan:
         """Return what the channels are called in messages: their files, or their modalities."""
         return self.files or tuple(modalities)
 
+    def parts(self, channels: int) -> tuple[Scan, ...]:
+        """Return scans of so many channels each, of the same prompts; one of as many is itself."""
+        count = len(self.image.array)
+        if count == channels:
+            return (self,)
+        parts = (slice(first, first + channels) for first in range(0, count, channels))
+        return tuple(
+            replace(self, image=self.image.of_channels(part), files=self.files[part])
+            for part in parts
+        )
+
     @property
     def series(self) -> tuple[str, ...]:
         """SeriesInstanceUID of each channel that is DICOM."""
@@ -69,7 +80,7 @@ def read_scan(case: Case, modalities: int, labels: LabelNames | None = None) -> 
     grid = (case.images[0], image.source)
     label: Volume | None = None
     if case.label:
-        names = labels.names if labels else None
+        names = labels.only_names if labels else None
         label = read_label(case.label, case.reading, names=names, image=grid)
     prompts: tuple[Prompt, ...] = ()
     if case.interaction:

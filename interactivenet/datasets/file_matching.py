@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from interactivenet.datasets.findings import Finding
+from interactivenet.datasets.modalities import numbered_modalities
 from interactivenet.datasets.stray_files import COMPANION_FOLDERS
 from interactivenet.datasets.task import Case
 from interactivenet.errors import RequestError
@@ -68,10 +69,12 @@ def match_cases(
     modalities: Sequence[str],
     *,
     labelled: bool,
+    several: bool = False,
     aliases: Mapping[str, str] | None = None,
 ) -> Subset:
     """Match the files of three folders into cases; labelled: whether each needs a label.
 
+    several: whether a case has as many images as there are where any modality will do.
     aliases: name of an image -> name of its case, where that is another.
 
     An image is named CASE_0000 for the first modality and so on. One modality alone may leave
@@ -86,13 +89,15 @@ def match_cases(
     for name, by_modality in sorted(grouped.items()):
         of_case = label_files.get(name, []), prompt_files.get(name, [])
         problem = name_problem(name, recorded=not labelled)
-        problem = problem or _problem(by_modality, modalities, *of_case)
+        numbers = by_modality if several else range(1)
+        expected = numbered_modalities(modalities, numbers)
+        problem = problem or _problem(by_modality, expected, *of_case)
         if not problem and labels and labelled and name not in label_files:
             problem = f"has no label in {labels.name}"
         if problem:
             result.findings.append(Finding("error", printable(name), problem))
             continue
-        ordered = tuple(by_modality[index][0] for index in range(len(modalities)))
+        ordered = tuple(by_modality[index][0] for index in expected)
         label = label_files[name][0] if name in label_files else None
         interaction = prompt_files[name][0] if name in prompt_files else None
         result.cases.append(Case(name, ordered, label, interaction))
@@ -159,10 +164,11 @@ def _is_whole(stem: str, labels: set[str], prompts: set[str]) -> bool | None:
 
 def _problem(
     by_modality: dict[int, list[Path]],
-    modalities: Sequence[str],
+    modalities: Mapping[int, str],
     labels: list[Path],
     prompts: list[Path],
 ) -> str:
+    """Say what is wrong with a case's files; modalities: number -> name of those expected."""
     if _UNCLEAR in by_modality:
         return (
             f"{by_modality[_UNCLEAR][0].name}: cannot tell whether its last digits are a modality:"
@@ -174,14 +180,14 @@ def _problem(
             f"{name} has no modality suffix, expected _0000 to _{last:04d}"
             f" for {len(modalities)} modalities"
         )
-    for index, name in enumerate(modalities):
+    for index, name in modalities.items():
         if index not in by_modality:
             return f"lacks the image of modality {index:04d} ({name})"
-    extra = sorted(set(by_modality) - set(range(len(modalities))))
+    extra = sorted(set(by_modality) - set(modalities))
     if extra:
         return (
             f"has an image of modality {extra[0]:04d}, but {len(modalities)} were named:"
-            f" {', '.join(modalities)}"
+            f" {', '.join(modalities.values())}"
         )
     for kind, files in (("image", by_modality), ("label", {0: labels}), ("prompt", {0: prompts})):
         for paths in files.values():

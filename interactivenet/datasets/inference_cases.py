@@ -16,6 +16,7 @@ from interactivenet.datasets.dicom_cases import (
     renamed,
 )
 from interactivenet.datasets.file_matching import SUFFIXED, match_cases, name_problem, stems
+from interactivenet.datasets.modalities import modalities_of
 from interactivenet.datasets.roots import check_no_raw_task
 from interactivenet.datasets.stray_files import has_companion_name, nearest_file, unread_files
 from interactivenet.datasets.task import Case
@@ -56,11 +57,12 @@ def find_new_cases(
     """Match images with points, and with labels where there are any.
 
     images: one folder of images named as in a task, or the files of one case in the order of the
-    modalities (a DICOM series is its folder, or a tree of studies).  interactions: a folder, or the
-    file of one case, or several.  labels: a folder, or one file.  reading: how images are read.
-    name_by: where the names of cases come from; points may have these names, or those of the
-    folders. What belongs to no other file, or cannot be read, is a case that failed. Raises
-    RequestError where what is given does not fit together.
+    modalities (a DICOM series is its folder, or a tree of studies); any number of them where any
+    modality will do.  interactions: a folder, or the file of one case, or several.  labels: a
+    folder, or one file.  reading: how images are read.  name_by: where the names of cases come
+    from; points may have these names, or those of the folders. What belongs to no other file, or
+    cannot be read, is a case that failed. Raises RequestError where what is given does not fit
+    together.
     """
     for path in (*images, *interactions, *([labels] if labels else [])):
         if not path.exists():
@@ -107,7 +109,7 @@ def _in_folders(
         names, unnamed = dicom_names(paths, reading.series, name_by)
     pointed = stems(points, PROMPT_SUFFIXES)
     matched = match_cases(
-        images, labels, points, modalities, labelled=False,
+        images, labels, points, modalities, labelled=False, several=True,
         aliases={path.name: name for path, name in names.items()
                  if path.name not in pointed and case_of(path.name) not in pointed},
     )  # fmt: skip
@@ -230,11 +232,12 @@ def _one_case(
     reading: ReadOptions,
     name_by: NameBy,
 ) -> NewCases:
-    if len(images) != len(modalities):
+    expected = modalities_of(modalities, len(images))
+    if len(images) != len(expected):
         raise RequestError(
             f"{len(images)} given for one case",
             field="images",
-            expected=f"{len(modalities)}, in the order {', '.join(modalities)}",
+            expected=f"{len(expected)}, in the order {', '.join(expected)}",
         )
     suffix = suffix_of(images[0], (*READABLE, ".dcm") if images[0].is_file() else READABLE)
     name = images[0].name[: len(images[0].name) - len(suffix)] if suffix else images[0].name

@@ -131,14 +131,14 @@ def measure_object(
 
 def _check_values(path: Path, label: Volume, labels: LabelNames) -> None:
     """Raise DataError for values of no label: compared with nothing, they would count as missed."""
-    if unknown := sorted(set(label_counts(label.array[0])) - set(labels.names)):
+    if unknown := sorted(v for v in label_counts(label.array[0]) if not labels.has(v)):
         listed = ", ".join(map(str, unknown[:_NAMED]))
         raise DataError(f"{path}: holds label value {listed}, expected {labels}")
 
 
 def read_maps(pair: Pair, labels: LabelNames | None, *, points: bool = False) -> Maps:
     """Read what is compared; points: the prompts, too, where rows are not per prompt."""
-    names = labels.names if labels else None
+    names = labels.only_names if labels else None
     label = read_label(pair.label, pair.reading, names=names)
     prediction = read_label(pair.prediction, pair.reading, names=names)
     if labels:

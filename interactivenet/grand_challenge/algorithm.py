@@ -30,7 +30,6 @@ def run_algorithm(inputs: Path, output: Path, model: Path) -> list[Path]:
     ``images/SLUG/NAME.mha`` of ``output``, compressed, on the first image's own grid; NAME is the
     first image's. Raises RequestError and DataError.
     """
-    from interactivenet.datasets.case import read_scan
     from interactivenet.datasets.inference_cases import check_scan
     from interactivenet.datasets.task import Case
     from interactivenet.grand_challenge.inputs import find_inputs
@@ -38,9 +37,9 @@ def run_algorithm(inputs: Path, output: Path, model: Path) -> list[Path]:
     from interactivenet.imaging.io import ReadOptions, write_label_array
     from interactivenet.inference.examination import examine
     from interactivenet.inference.predictor import Predictor
+    from interactivenet.inference.reading import read_case
     from interactivenet.postprocessing.merging import merge
     from interactivenet.prompts.io import read_prompts
-    from interactivenet.prompts.prompt import LabelNames
     from interactivenet.system.files import check_writable
 
     check_writable(output)  # not noticed after minutes of work
@@ -53,10 +52,10 @@ def run_algorithm(inputs: Path, output: Path, model: Path) -> list[Path]:
     _say(f"model: {predictor.model.name}; {predictor.device}, {predictor.precision}")
     files = find_inputs(inputs, plan.modalities, settings)
     reading = ReadOptions(use_form=settings.use_form)
-    case = read_scan(Case(files.name, files.images, reading=reading), len(plan.modalities))
+    case = read_case(Case(files.name, files.images, reading=reading), plan)
     try:
         prompts = read_prompts(
-            files.points, LabelNames(plan.labels), image=(files.images[0], case.image.source),
+            files.points, plan.label_names, image=(files.images[0], case.image.source),
             voxels=settings.coordinates == "voxels", names=settings.names,
             options=reading,
         )  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from interactivenet.datasets.modalities import ANY, is_any
 from interactivenet.errors import DataError, RequestError, naming
 from interactivenet.grand_challenge.settings import POINTS, AlgorithmSettings
 from interactivenet.imaging.io import READABLE, suffix_of
@@ -42,25 +43,21 @@ class Inputs:
 def find_inputs(folder: Path, modalities: tuple[str, ...], settings: AlgorithmSettings) -> Inputs:
     """Find the images and the points of the case in ``/input``.
 
+    A model of any modality takes all images that there are, unless the settings name one.
     With ``inputs.json``, the list of inputs ("socket", formerly "interface": slug, relative_path,
     and is_image_kind, formerly super_kind), it alone counts; without, images are in
     ``images/SLUG/``, as one ``UUID.mha`` or the ``UID.dcm`` of a DICOM series, and values are
     ``SLUG.json``. Raises RequestError naming what is there, where something is not or is not clear.
     """
     images, values = _listed(folder) if (folder / LIST).exists() else _flat(folder)
-    chosen = []
-    for modality in modalities:
-        slugs = settings.image_slugs(modality)
-        fitting = [slug for slug in slugs if slug in images]
-        if not fitting and len(modalities) == len(images) == 1 and modality not in settings.images:
-            fitting = list(images)
-        if len(fitting) != 1:
-            raise RequestError(
-                f"{folder}: {_number(fitting)} image for modality {modality}: expected"
-                f" {' or '.join(slugs)}, found {_names(images)}",
-                remedy="name it under 'images' in the settings",
-            )
-        chosen.append(_one_image(images[fitting[0]]))
+    if is_any(modalities) and ANY not in settings.images:
+        chosen = [_one_image(images[slug]) for slug in sorted(images)]
+    else:
+        chosen = [
+            _image_of(modality, modalities, images, settings, folder) for modality in modalities
+        ]
+    if not chosen:
+        raise RequestError(f"{folder}: there is no image: expected one or more")
     if len({_without_links(path) for path in chosen}) < len(chosen):
         raise RequestError(
             f"{folder}: the same image fits several of the modalities {', '.join(modalities)}",
@@ -77,6 +74,26 @@ def find_inputs(folder: Path, modalities: tuple[str, ...], settings: AlgorithmSe
             remedy="name it under 'points' in the settings",
         )
     return Inputs(tuple(chosen), values[fitting[0]])
+
+
+def _image_of(
+    modality: str,
+    modalities: tuple[str, ...],
+    images: Mapping[str, Path],
+    settings: AlgorithmSettings,
+    folder: Path,
+) -> Path:
+    slugs = settings.image_slugs(modality)
+    fitting = [slug for slug in slugs if slug in images]
+    if not fitting and len(modalities) == len(images) == 1 and modality not in settings.images:
+        fitting = list(images)
+    if len(fitting) != 1:
+        raise RequestError(
+            f"{folder}: {_number(fitting)} image for modality {modality}: expected"
+            f" {' or '.join(slugs)}, found {_names(images)}",
+            remedy="name it under 'images' in the settings",
+        )
+    return _one_image(images[fitting[0]])
 
 
 def _listed(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:

@@ -112,6 +112,11 @@ class Volume:
             )
         return cls.from_stored(channels, grid, notes=notes)
 
+    def of_channels(self, channels: slice) -> Volume:
+        """Return a volume of some of the channels, whose data are not copied."""
+        tags = self.tags[channels]
+        return Volume.from_stored(self.stored[channels], self.source, notes=self.notes, tags=tags)
+
     @property
     def stored(self) -> Array:
         """The voxels (C, X, Y, Z) in the axis order of the file."""

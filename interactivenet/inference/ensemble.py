@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from interactivenet.datasets.case import read_scan
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, describe_failure, naming
 from interactivenet.inference.examination import examine
 from interactivenet.inference.outputs import CaseResult, Output, case_key, input_hashes
+from interactivenet.inference.reading import read_case
 from interactivenet.inference.sources import sources_of
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import PromptProbability, average, merge
 from interactivenet.postprocessing.probabilities import read_probabilities
-from interactivenet.prompts.prompt import LabelNames, Prompt
+from interactivenet.prompts.prompt import Prompt
 from interactivenet.system.cache_key import MADE_FROM
 from interactivenet.system.fields import fields_of_kinds
 from interactivenet.system.signals import Signals
@@ -66,7 +66,7 @@ def _ensemble_case(
     key = case_key(hashes, model, output.folds, options, case.reading)
     if not overwrite and output.is_done(case.name, key):
         return CaseResult(case.name, kept=True, record=output.read_record(case.name))
-    scan = read_scan(case, len(model.plan.modalities), LabelNames(model.plan.labels))
+    scan = read_case(case, model.plan)
     examined, source = examine(scan, model), scan.image.source
     by_fold: list[list[PromptProbability]] = []
     for fold, record in zip(folds, records, strict=True):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from interactivenet.datasets.case import Scan
 from interactivenet.datasets.image_checks import check_tags, image_notes
+from interactivenet.datasets.modalities import modalities_of
 from interactivenet.models.model import Model
 from interactivenet.prompts.checks import prompt_notes
 
@@ -38,7 +39,8 @@ def examine(scan: Scan, model: Model) -> Examination:
 
     Raises DataError where a DICOM tag contradicts the modality that the model has in its place.
     """
-    modalities, training = model.plan.modalities, model.training
+    training = model.training
+    modalities = modalities_of(model.plan.modalities, len(scan.image.array))
     names = scan.channel_names(modalities)
     check_tags(scan.image.tags, names, modalities)
     notes = (*image_notes(scan.image, names, modalities), *prompt_notes(scan.prompts))
@@ -50,5 +52,9 @@ def examine(scan: Scan, model: Model) -> Examination:
             f"the images look like {', '.join(order)}, expected in the order"
             f" {', '.join(modalities)}: were they swapped?",
         )
-    unlike = tuple(training.unlike(scan.image, prompt) for prompt in scan.prompts)
-    return Examination(notes, unlike)
+    images = [part.image for part in scan.parts(len(training.channels))]
+    unlike = [
+        dict.fromkeys(reason for image in images for reason in training.unlike(image, prompt))
+        for prompt in scan.prompts
+    ]
+    return Examination(notes, tuple(map(tuple, unlike)))

@@ -1,8 +1,9 @@
 """Predictor: load a model once, segment many prompts.
 
 The foreground scores of a network's predictions of all mirrored copies of a sample are averaged;
-each network's probability goes back to the grid of the case, by linear interpolation, and is
-averaged there. How samples are made and scored is the business of :mod:`.sampling`.
+so are those of all images of a case, where a network of any modality takes one at a time. Each
+network's probability goes back to the grid of the case, by linear interpolation, and is averaged
+there. How samples are made and scored is the business of :mod:`.sampling`.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from interactivenet.datasets.case import Scan, read_scan
+from interactivenet.datasets.case import Scan
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
 from interactivenet.imaging.io import ReadOptions
 from interactivenet.inference.examination import Examination, examine
 from interactivenet.inference.options import Device, InferenceOptions, Precision, Restore
+from interactivenet.inference.reading import read_case
 from interactivenet.inference.requirements import check_model
 from interactivenet.inference.rules import rules_for
 from interactivenet.inference.session import Session
@@ -37,7 +39,7 @@ from interactivenet.planning.plan import Plan
 from interactivenet.postprocessing.calibration import agreement
 from interactivenet.postprocessing.merging import THRESHOLD, PromptProbability, Segmentation, merge
 from interactivenet.preprocessing.sample import Sample, restored_part
-from interactivenet.prompts.prompt import LabelNames, Prompt
+from interactivenet.prompts.prompt import Prompt
 from interactivenet.system.signals import go_on
 
 if TYPE_CHECKING:
@@ -64,7 +66,8 @@ class NetworkOutput:
     """What the networks say of one sample.
 
     probability: (K, X, Y, Z) float32 on its grid, of each of K networks.
-    agreement: of each network's mirrored predictions; single: of the unmirrored one alone.
+    agreement: of each network's mirrored predictions; single: of the unmirrored one alone; each of
+        the mean of all images, where a network takes one at a time.
     """
 
     probability: NDArray[np.float32]
@@ -146,7 +149,8 @@ class Predictor:
                 - the path of an image (NIfTI, MetaImage, NRRD) or of a folder with a DICOM series,
                   or with studies;
                 - a nibabel or SimpleITK image, or a :class:`Volume`;
-                - a sequence of these, one for each modality of the model, on one grid;
+                - a sequence of these, one for each modality of the model, on one grid; of a model
+                  of any modality one or more, whose probabilities are averaged;
                 - a ``Case`` (paths) or a ``Scan`` (in memory), which may have their own prompts.
             points: The points of one object (N, 3) in mm along RAS+, a :class:`Prompt` or a
                 sequence of them, the path of a file of prompts, or None for a case's own; see
@@ -192,7 +196,7 @@ class Predictor:
 
     def read(self, case: Case) -> Scan:
         """Read a case; raises DataError, naming the file, where one cannot be used."""
-        return read_scan(case, len(self.plan.modalities), LabelNames(self.plan.labels))
+        return read_case(case, self.plan)
 
     def prepare(
         self,
@@ -262,13 +266,17 @@ class Predictor:
     @torch.inference_mode()
     def _answer(self, sample: Sample) -> NetworkOutput:
         rules = self._rules
-        padded, inside = rules.pad(sample.array)
-        image = torch.from_numpy(padded)[None].to(self.device)
+        padded = [rules.pad(array) for array in (sample.array, *sample.others)]
+        images = [torch.from_numpy(array)[None].to(self.device) for array, _ in padded]
+        inside = padded[0][1]
         scores = np.empty((len(self._networks), *sample.grid.shape), np.float32)
         agreed, single = [], []
         for number, network in enumerate(self._networks):
+            members = [self._members(network, image) for image in images]
+            # one mirrored copy after the other, the sample as it is first: the mean of all images
+            means = (torch.stack(of_copy).mean(0) for of_copy in zip(*members, strict=True))
             total: Tensor | None = None
-            for score in self._members(network, image):
+            for score in means:
                 if total is None:
                     first = rules.probability(score[inside].cpu().numpy())
                     single.append(agreement(first, THRESHOLD))

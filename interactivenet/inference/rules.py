@@ -7,18 +7,20 @@ Weights answer to what they were trained on. Which rules a plan's weights need i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from interactivenet.datasets.case import Scan, read_scan
+from interactivenet.datasets.case import Scan
 from interactivenet.datasets.task import Case
 from interactivenet.imaging.geometry import Box, box
+from interactivenet.inference.reading import read_case
 from interactivenet.planning.plan import Ints, Plan
 from interactivenet.preprocessing.region import make_region
 from interactivenet.preprocessing.sample import Sample, crop_sample, padding_values
-from interactivenet.prompts.prompt import LabelNames, Prompt
+from interactivenet.prompts.prompt import Prompt
 
 if TYPE_CHECKING:  # torch takes a second, and samples need none
     from torch import Tensor
@@ -36,12 +38,20 @@ class InferenceRules(ABC):
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
 
-    @abstractmethod
     def sample(self, scan: Scan, prompt: Prompt) -> Sample:
         """Make the sample of one prompt of a scan.
 
-        Raises DataError where a point lies outside the image.
+        Of a scan that has several times the images of the plan, the others' arrays come with it:
+        the points are the same, and so is the place. Raises DataError where a point lies outside
+        the image.
         """
+        parts = scan.parts(len(self.plan.modalities))
+        first, *others = (self.sample_of(part, prompt) for part in parts)
+        return replace(first, others=tuple(other.array for other in others)) if others else first
+
+    @abstractmethod
+    def sample_of(self, scan: Scan, prompt: Prompt) -> Sample:
+        """Make the sample of one prompt of a scan that has just the images of the plan."""
 
     @abstractmethod
     def pad(self, array: Float32) -> tuple[Float32, Box]:
@@ -72,7 +82,7 @@ class PlannedRules(InferenceRules):
     Probabilities are averaged, and each network answers for itself.
     """
 
-    def sample(self, scan: Scan, prompt: Prompt) -> Sample:
+    def sample_of(self, scan: Scan, prompt: Prompt) -> Sample:
         """Crop the sample from the region around its prompt."""
         return crop_sample(make_region(scan, prompt, self.plan), prompt.points, self.plan)
 
@@ -111,7 +121,7 @@ class OriginalRules(InferenceRules):
     mirrored copies and over the networks, which all give the same answer.
     """
 
-    def sample(self, scan: Scan, prompt: Prompt) -> Sample:
+    def sample_of(self, scan: Scan, prompt: Prompt) -> Sample:
         """Make the sample as the original does, along the stored axes of the scan."""
         from interactivenet.legacy import make_legacy_sample
 
@@ -154,7 +164,5 @@ def make_sample(case: Scan | Case, prompt: Prompt, plan: Plan) -> Sample:
 
     Raises DataError where a file cannot be used or a point lies outside the image.
     """
-    scan = case
-    if isinstance(scan, Case):
-        scan = read_scan(scan, len(plan.modalities), LabelNames(plan.labels))
+    scan = read_case(case, plan) if isinstance(case, Case) else case
     return rules_for(plan).sample(scan, prompt)

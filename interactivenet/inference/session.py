@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from interactivenet.datasets.case import Scan, read_scan
+from interactivenet.datasets.case import Scan
+from interactivenet.datasets.modalities import modalities_of
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError, naming
 from interactivenet.imaging.in_memory import as_volume
@@ -22,12 +23,13 @@ from interactivenet.imaging.io import (
     short_names,
     suffix_of,
 )
+from interactivenet.inference.reading import read_case
 from interactivenet.planning.plan import Plan
 from interactivenet.postprocessing.merging import Segmentation, average
 from interactivenet.prompts.arrangement import check_inside
 from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.placement import check_certain
-from interactivenet.prompts.prompt import LabelNames, Prompt
+from interactivenet.prompts.prompt import Prompt
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from interactivenet.inference.predictor import Predictor
 
     OneImage: TypeAlias = "str | PathLike[str] | Volume | SpatialImage | SimpleITK.Image"
-    #: an image, or one for each modality of the model
+    #: an image, or one for each modality of the model; of any modality, any number of them
     ImageLike: TypeAlias = "OneImage | Sequence[OneImage] | Scan | Case"
     #: a file of prompts, positions (N, 3) in RAS+ mm, or prompts
     PointsLike: TypeAlias = "str | PathLike[str] | ArrayLike | Prompt | Sequence[Prompt]"
@@ -110,10 +112,9 @@ def open_scan(image: ImageLike, plan: Plan, reading: ReadOptions = AS_IT_IS) -> 
     reading: how, where there are several ways; a ``Case`` has its own.
     Raises DataError, naming the image, where it cannot be used or is not of the plan's modalities.
     """
-    labels = LabelNames(plan.labels)
     if isinstance(image, Case):
         image = image if reading == AS_IT_IS else replace(image, reading=reading)
-        return read_scan(image, len(plan.modalities), labels), image.images[0]
+        return read_case(image, plan), image.images[0]
     if isinstance(image, Scan):
         scan, path = image, Path(image.name)
     else:
@@ -133,10 +134,10 @@ def open_scan(image: ImageLike, plan: Plan, reading: ReadOptions = AS_IT_IS) -> 
         name = path.name[: len(path.name) - len(suffix_of(path))]
         scan = Scan(name, volume, files=files)
     channels = len(scan.image.array)
-    if channels != len(plan.modalities):
+    expected = modalities_of(plan.modalities, channels)
+    if channels != len(expected):
         raise DataError(
-            f"{path}: has {channels} channels, expected {len(plan.modalities)}:"
-            f" {', '.join(plan.modalities)}"
+            f"{path}: has {channels} channels, expected {len(expected)}: {', '.join(expected)}"
         )
     return scan, path
 
@@ -148,7 +149,7 @@ def as_prompts(
 
     path: of the scan, for messages.  reading: how a mask is read.
     """
-    labels = LabelNames(plan.labels)
+    labels = plan.label_names
     grid = (path, scan.image.source)
     if isinstance(points, str | PathLike):
         return tuple(read_prompts(Path(points), labels, image=grid, options=reading))
@@ -156,7 +157,7 @@ def as_prompts(
     prompts = tuple(each for each in given if isinstance(each, Prompt))
     if len(prompts) == len(given):
         for prompt in prompts:
-            if prompt.label not in plan.labels:
+            if not labels.has(prompt.label):
                 raise RequestError(
                     f"a prompt has label {prompt.label}", field="points",
                     expected=f"a label of the model ({labels})",

@@ -147,7 +147,7 @@ def evaluate_output(
     calibration = model.calibration(mirrored)
     evaluation = evaluate_cases(
         labelled_pairs([case for case in cases if case.name not in failures], output), folder,
-        labels=LabelNames(model.plan.labels), modalities=model.plan.modalities, title=title,
+        labels=model.plan.label_names, modalities=model.plan.modalities, title=title,
         calibration=asdict(calibration) if calibration else None, jobs=available_cores(),
         track=reporter.track, signals=signals, missing=failures,
     )  # fmt: skip

@@ -17,10 +17,11 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from interactivenet.datasets.modalities import is_any
 from interactivenet.errors import DataError, RequestError
 from interactivenet.planning.plan_file import SCHEMA_VERSION, read_plans
 from interactivenet.planning.ranges import check_positive, check_ranges
-from interactivenet.prompts.prompt import LabelNames
+from interactivenet.prompts.prompt import OBJECT, LabelNames
 from interactivenet.system.names import name_fault
 from interactivenet.system.schema import parse_json_as
 
@@ -214,7 +215,10 @@ class ObjectGrid:
 class Plan:
     """All that is decided about a task before training.
 
-    labels: value -> name.  spacing: of the target grid, mm.
+    modalities: of the channels of an image; ("any",): one channel, an image of any modality; of
+        several images of a case, each goes through the network by itself.
+    labels: value -> name; of any modality, 1 -> "object" alone is any object.
+    spacing: of the target grid, mm.
     normalisation: one per modality, in their order.
     sample_shape: voxels of a training sample, divisible by the network's strides; larger cuts
         are trained in patches and predicted by sliding window.
@@ -279,6 +283,12 @@ class Plan:
     def channels(self) -> int:
         """Channels of a sample: one per modality, and the maps of the points."""
         return len(self.modalities) + self.encoding.channels
+
+    @property
+    def label_names(self) -> LabelNames:
+        """The labels that points may have: of a model of any object, whatever they are called."""
+        any_object = is_any(self.modalities) and dict(self.labels) == {1: OBJECT}
+        return LabelNames({}, open=True) if any_object else LabelNames(self.labels)
 
     @property
     def digest(self) -> str:

@@ -50,6 +50,8 @@ class Sample:
         plans with :class:`~interactivenet.planning.plan.Legacy`.
     own_grid: whether the grid is the object's own, whose voxels lie anywhere between the scan's;
         then nothing is padding.
+    others: arrays like ``array``, of the same place in further images of the case, for models that
+        take one image at a time.
     """
 
     case: str
@@ -66,6 +68,7 @@ class Sample:
     padding: Indices
     as_stored: bool = False
     own_grid: bool = False
+    others: tuple[NDArray[np.float32], ...] = ()
 
     @property
     def content(self) -> Box:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet.errors import DataError
-from interactivenet.prompts.named_points import NamedPoint
+from interactivenet.prompts.point_names import NamedPoint
 from interactivenet.system.files import read_text
 
 #: signs that turn coordinates of a system into RAS

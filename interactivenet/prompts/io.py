@@ -27,12 +27,12 @@ from interactivenet.imaging.io import (
 )
 from interactivenet.prompts.named_points import (
     GatheredPoints,
-    NamedPoint,
     gather,
     shared_background,
     to_named_points,
 )
 from interactivenet.prompts.placement import check_certain
+from interactivenet.prompts.point_names import NamedPoint
 from interactivenet.prompts.prompt import LabelNames, Prompt
 from interactivenet.prompts.text_formats import (
     READERS,
@@ -64,7 +64,8 @@ def read_prompts(
             columns name, x, y, z, system; or several such files, each of other objects, which may
             be named after their labels.
         labels: the task's labels, which the names of points are matched with; without them, names
-            that are numbers are label values.
+            that are numbers are label values. Where they are open, every name is a label: see
+            :func:`~interactivenet.prompts.named_points.label_objects`.
         image: path and stored grid of the case's image. A mask must lie on its lattice; points in
             mm need one that says in one way only where it lies.
         voxels: take the points of a JSON file as voxel indices of the image as stored (autoPET's
@@ -93,6 +94,9 @@ def read_prompts(
             )
             if not (of_file.prompts or of_file.background):
                 of_file.as_prompts()  # which says that it holds none
+        if labels and labels.open:  # a name of a file before keeps its value
+            named = {prompt.label: prompt.name for prompt in of_file.prompts}
+            labels = replace(labels, names={**named, **labels.names})
         read.prompts += of_file.prompts
         read.background += of_file.background
         read.notes += [note if single else f"{each.name}: {note}" for note in of_file.notes]
@@ -237,7 +241,8 @@ def _read_mask(
     image: tuple[Path, Geometry] | None,
     options: ReadOptions,
 ) -> list[Prompt]:
-    volume = read_label(path, options, names=labels.names if labels else None, image=image)
+    names = labels.only_names if labels else None
+    volume = read_label(path, options, names=names, image=image)
     mask = volume.array[0]
     voxels = np.argwhere(mask)
     values = mask[tuple(voxels.T)]
@@ -245,9 +250,9 @@ def _read_mask(
         raise DataError("holds no points: every voxel is 0")
     prompts = []
     for value in np.unique(values).tolist():
-        if labels is not None and value not in labels.names:
+        if labels is not None and not labels.has(value):
             raise DataError(f"holds points of label {value}, expected one of {labels}")
-        name = labels.names[value] if labels else ""
+        name = labels.name_of(value) if labels else ""
         own = voxels[values == value]
         called = tuple(f"voxel {tuple(voxel)}" for voxel in _as_stored(own, volume.source).tolist())
         prompts.append(Prompt(value, volume.voxel_to_world(own), name, called))

@@ -10,38 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet.errors import DataError, NoPoints
+from interactivenet.prompts.open_labels import label_objects
+from interactivenet.prompts.point_names import (
+    BACKGROUND,
+    NAMELESS,
+    RUNNING,
+    NamedPoint,
+    Position,
+    family_of,
+    is_background,
+)
 from interactivenet.prompts.prompt import LabelNames, Prompt, is_number
-
-#: what points are called that lie outside of the objects
-BACKGROUND = "background"
-Position = tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class NamedPoint:
-    """A point as text formats have it.
-
-    name: says which object it belongs to.  position: RAS+ mm.
-    group: number of the list that it is in, where a file has several (each is an object).
-    lists: names of this list, and perhaps of its file, where they may name a label.
-    """
-
-    name: str
-    position: Position
-    group: int = 0
-    lists: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class NamedPoints:
-    """The points of a file, and what a user should know of how it was read.
-
-    depth_mm: how deep they lie in their objects, along R, A, S, where the file says so.
-    """
-
-    points: Sequence[NamedPoint]
-    notes: tuple[str, ...] = ()
-    depth_mm: Position | None = None
 
 
 @dataclass
@@ -114,14 +93,17 @@ def gather(points: Sequence[NamedPoint], labels: LabelNames | None) -> GatheredP
     ``F-6``, and ``F_1-1`` ... of a second list) mean the only label of a task where they are all
     alike. Anything else is refused. Without ``labels``, numbers are label values; a single name
     has no value yet: its prompts carry the name, and label 1 in place of the value. Points named
-    ``background``, or in a list of that name, are the background's.
+    ``background``, or in a list of that name, are the background's. Where ``labels`` are open, any
+    name is one of a label: see :func:`~interactivenet.prompts.open_labels.label_objects`.
     """
+    if labels is not None and labels.open:
+        points, labels = label_objects(points, labels)
     gathered = GatheredPoints()
     objects: dict[tuple[int, int, str], list[int]] = {}
     called: dict[int, str] = {}  # names that no list of labels explains
     foreground = []
     for number, point in enumerate(points):
-        if _is_background(point, labels):
+        if is_background(point, labels):
             gathered.background.append(point.position)
         else:
             foreground.append((number, point))
@@ -142,55 +124,6 @@ def gather(points: Sequence[NamedPoint], labels: LabelNames | None) -> GatheredP
     return gathered
 
 
-#: numbering of the points of a list: 3D Slicer's F-1, and Point 1
-_RUNNING = re.compile(r"(.+?)[-_ ]\d+")
-#: what programs call points and lists that nobody has named, in small letters; autoPET's clicks
-#: are all of a 'tumor'
-_NAMELESS = {
-    "",
-    "f",
-    "p",
-    "point",
-    "points",
-    "markupsfiducial",
-    "fiducial",
-    "fiducials",
-    "markups",
-    "click",
-    "clicks",
-    "point list",
-    "pointlist",
-    "interior margin points",
-    "interior-margin-points",
-    "tumor",
-}
-#: how 3D Slicer names a second list: F_1
-_COPY = re.compile(r"(.+?)_(\d+)")
-
-
-def _family(name: str) -> tuple[str, str]:
-    """Part the name of a list into that of the first one of its kind, and its number or ''."""
-    match = _COPY.fullmatch(name)
-    return (match[1], match[2]) if match else (name, "")
-
-
-def _is_background(point: NamedPoint, labels: LabelNames | None) -> bool:
-    """Whether a point is of the background; raises DataError where name and list contradict."""
-    name = point.name.strip().partition("#")[0]
-    match = _RUNNING.fullmatch(name)
-    stems = {name, _family(name)[0]} | ({match[1], _family(match[1])[0]} if match else set())
-    if BACKGROUND in map(str.casefold, stems):
-        return True
-    if BACKGROUND not in {_family(each.strip().casefold())[0] for each in point.lists}:
-        return False
-    if labels and any(labels.value_of(stem) is not None for stem in stems if not is_number(stem)):
-        raise DataError(
-            f"has a point named '{point.name}' in the list '{BACKGROUND}': which of the two is"
-            " meant? Rename one of them"
-        )
-    return True
-
-
 class _Names:
     """What the names of a file's points mean, which depends on all of them."""
 
@@ -201,7 +134,7 @@ class _Names:
         self.notes: dict[str, None] = {}
         names = [self._base(point.name.strip().partition("#")[0]) for point in points]
         self.names = list(dict.fromkeys(names))
-        self.families = {_family(name)[0] for name in names}
+        self.families = {family_of(name)[0] for name in names}
 
     def resolve(self, point: NamedPoint) -> tuple[int, int, str, str]:
         """Return a point's label, which of its objects, the copy of its list, and its name.
@@ -227,13 +160,13 @@ class _Names:
             return full
         if self.labels and self.labels.value_of(full) is not None:
             return full
-        match = _RUNNING.fullmatch(full)
+        match = RUNNING.fullmatch(full)
         return match[1] if match else full
 
     def _value(self, name: str, point: NamedPoint) -> tuple[int, str, str]:
         if is_number(name) and int(name) == 0:
             raise DataError(f"has points named '{name}', expected a foreground label")
-        family, copy = _family(name)
+        family, copy = family_of(name)
         labels = self.labels
         if labels is None:
             if is_number(name):
@@ -262,7 +195,7 @@ class _Names:
         if of_list is not None:
             return of_list[0], copy, name
         if len(self.families) == 1 and len(labels.names) == 1 and not is_number(name):
-            if family.casefold() not in _NAMELESS:
+            if family.casefold() not in NAMELESS:
                 only = next(iter(labels.names.values()))
                 self.notes[f"points named '{family}' are taken for {only}, the only label"] = None
             return next(iter(labels.names)), copy if len(self.names) > 1 else "", name
@@ -278,7 +211,7 @@ class _Names:
         """Return the label that a point's list, or its file, is named after, and that name."""
         assert self.labels is not None
         for name in point.lists:
-            for part in (name.strip(), _family(name.strip())[0]):
+            for part in (name.strip(), family_of(name.strip())[0]):
                 value = None if is_number(part) else self.labels.value_of(part)
                 if value is not None:
                     return value, name
@@ -288,6 +221,6 @@ class _Names:
 def _is_one_numbering(points: Sequence[NamedPoint]) -> bool:
     """Whether the points are as Slicer numbers them: F-1, F-2 ..., in a second list F_1-1 ..."""
     names = [(point.name.strip(), point.group) for point in points]
-    matches = [_RUNNING.fullmatch(name) for name, _ in names]
-    stems = {_family(match[1])[0] if match else None for match in matches}
+    matches = [RUNNING.fullmatch(name) for name, _ in names]
+    stems = {family_of(match[1])[0] if match else None for match in matches}
     return None not in stems and len(stems) == 1 and len(set(names)) == len(names)

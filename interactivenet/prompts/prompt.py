@@ -14,6 +14,8 @@ from interactivenet.system.names import word_fault
 
 #: a full set of interior margin points: two per axis
 MARGIN_POINTS = 6
+#: what an object is called that nobody has named
+OBJECT = "object"
 #: points that spread less than this many voxels along a grid axis span no box
 _FLAT_BOX_VOXELS = 0.5
 #: points that spread less than this many voxels across their best plane were placed in it
@@ -90,12 +92,15 @@ class LabelNames:
 
     Args:
         names: value -> name. Values are 1 or more; names are unique, without '#', not numbers.
+        open: whether any other name, and any other value, is a label, too: of models that segment
+            any object. A new name gets the lowest value that is free.
 
     Raises:
         RequestError: a value or a name cannot be used.
     """
 
     names: Mapping[int, str]
+    open: bool = False
 
     def __post_init__(self) -> None:
         seen: dict[str, int] = {}
@@ -148,6 +153,19 @@ class LabelNames:
             if text in (name.lower(), str(value)):
                 return value
         return None
+
+    def has(self, value: int) -> bool:
+        """Whether a value, 1 or more, is that of a label."""
+        return self.open or value in self.names
+
+    def name_of(self, value: int) -> str:
+        """Return the name of a label's value: 'object 3' where nobody has named it."""
+        return self.names.get(value) or f"{OBJECT} {value}"
+
+    @property
+    def only_names(self) -> Mapping[int, str] | None:
+        """Value -> name of all labels that there can be; None where there may be others."""
+        return None if self.open else self.names
 
     def __str__(self) -> str:
         return ", ".join(f"{value}={name}" for value, name in self.names.items())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from interactivenet.errors import DataError
 from interactivenet.prompts.coordinates import in_system, named_point, system_of, text_of
-from interactivenet.prompts.named_points import NamedPoint, NamedPoints
+from interactivenet.prompts.point_names import NamedPoint, NamedPoints
 from interactivenet.system.files import read_json, write_json, write_text
 
 _SLICER_SCHEMA = (

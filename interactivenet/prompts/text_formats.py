@@ -20,7 +20,7 @@ from interactivenet.prompts.coordinates import (
     system_of,
     text_of,
 )
-from interactivenet.prompts.named_points import BACKGROUND, NamedPoint, NamedPoints
+from interactivenet.prompts.point_names import BACKGROUND, NamedPoint, NamedPoints
 from interactivenet.prompts.slicer_formats import (
     read_fcsv,
     read_slicer,

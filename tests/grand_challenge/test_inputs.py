@@ -65,6 +65,21 @@ def test_what_is_an_image_is_told_in_many_ways(said, word, tmp_path):
     assert inputs.name == "0a1b"
 
 
+def test_a_model_of_any_modality_takes_all_images(tmp_path):
+    folder = lay_out(tmp_path)
+    assert [path.name for path in found(folder, ("any",)).images] == ["0a1b.mha"]
+    write_volume(folder / "images/a-mr/2c.mha", np.zeros(GRID.ras.shape, np.int16), GRID)
+    mr = {"socket": socket("a-mr", "images/a-mr", True)}
+    write_list(folder, [*json.loads((folder / "inputs.json").read_text()), mr])
+    assert [path.name for path in found(folder, ("any",)).images] == ["2c.mha", "0a1b.mha"]
+    named = found(folder, ("any",), images={"any": "ct-image"})
+    assert [path.name for path in named.images] == ["0a1b.mha"]
+    content = json.loads((folder / "inputs.json").read_text())
+    write_list(folder, content[1:-1])
+    with pytest.raises(RequestError, match="there is no image: expected one or more"):
+        found(folder, ("any",))
+
+
 def test_socket_and_interface_may_both_be_there(tmp_path):
     folder = lay_out(tmp_path)
     content = json.loads((folder / "inputs.json").read_text())

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from interactivenet.errors import DataError, NoPoints
-from interactivenet.prompts.named_points import NamedPoint, from_named_points, to_named_points
+from interactivenet.prompts.named_points import from_named_points, to_named_points
+from interactivenet.prompts.point_names import NamedPoint
 from interactivenet.prompts.prompt import LabelNames, Prompt
 
 TUMOUR = LabelNames({1: "tumour"})

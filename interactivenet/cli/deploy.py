@@ -22,6 +22,8 @@ from interactivenet.cli.folders import DataPath
 @click.option("--folds", default="all", show_default=True, metavar="K,K|all",
               help="Folds to deploy; all: every trained fold.")  # fmt: skip
 @click.option("--zip", is_flag=True, help="Also write models/TASK.zip, to share.")
+@click.option("--half", is_flag=True,
+              help="Write the weights in half precision: half the size.")  # fmt: skip
 @click.option("--grand-challenge", type=DataPath("writes"), metavar="FOLDER",
               help="Also write the files from which a grand-challenge algorithm is built, into this"
               " folder.")  # fmt: skip
@@ -39,6 +41,7 @@ def deploy(
     task: str | None,
     folds: str,
     zip: bool,
+    half: bool,
     grand_challenge: Path | None,
     settings: Path | None,
     image: str,
@@ -74,6 +77,7 @@ def deploy(
         name,
         folds=parse_folds(folds),
         zip=zip,
+        half=half,
         description=description,
         roots=Roots.choose(raw=raw, processed=processed, results=results),
         reporter=Terminal(),

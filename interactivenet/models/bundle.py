@@ -34,16 +34,18 @@ from interactivenet.system.written import JUNK, files_in
 
 BUNDLE, CARD = "bundle.json", "MODEL_CARD.md"
 BUNDLE_VERSION = 2
+#: of bundles in half precision, which programs before cannot read; others stay readable for them
+HALF_VERSION = 3
 _WEIGHTS = re.compile(r"fold_\d+\.safetensors")
 #: fields that bundles of an earlier version do not have; what they tell is not known of these
-_LATER = {1: {"training_set"}}
+_LATER = {1: {"training_set", "half_of"}, BUNDLE_VERSION: {"half_of"}, HALF_VERSION: set[str]()}
 #: repeated from the plan, for whoever reads the file without knowing plans
 _OF_PLAN = ("task", "modalities", "labels", "encoding")
 #: what is known of a model beside what its use needs; null where it is not
 ABOUT = ("description", "training", "cross_validation")
 _FIELDS = {
     "schema_version", "version", "libraries", *_OF_PLAN, *ABOUT, "plan", "weights", "checkpoint",
-    "postprocessing", "uncertainty", "training_set", "digest",
+    "postprocessing", "uncertainty", "training_set", "half_of", "digest",
 }  # fmt: skip
 
 
@@ -55,8 +57,9 @@ def bundle_content(model: Model, about: Mapping[str, Any] | None = None) -> dict
     """
     plan = replace(model.plan, notes=()).as_json()["plan"]
     names = [f"fold_{number}.safetensors" for number in model.folds]
+    half = dict(zip(names, model.half_of, strict=True)) if model.half_of else {}
     content = {
-        "schema_version": BUNDLE_VERSION,
+        "schema_version": HALF_VERSION if half else BUNDLE_VERSION,
         "version": __version__,
         **{name: plan[name] for name in _OF_PLAN},
         **dict.fromkeys(ABOUT),
@@ -64,6 +67,7 @@ def bundle_content(model: Model, about: Mapping[str, Any] | None = None) -> dict
         **model.choices(),
         "training_set": model.training.as_json() if model.training else None,
         "weights": dict(zip(names, model.digests, strict=True)),
+        **({"half_of": half} if half else {}),
         "plan": plan,
         "libraries": libraries(),
     }
@@ -77,11 +81,19 @@ def _digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
-def write_bundle(model: Model, folder: Path, about: Mapping[str, Any] | None = None) -> Path:
+def write_bundle(
+    model: Model, folder: Path, about: Mapping[str, Any] | None = None, *, half: bool = False
+) -> Path:
     """Write a model into a folder and return the path of its ``bundle.json``, written last.
 
     The weights are copied as ``fold_K.safetensors``; about: as for :func:`bundle_content`.
+    half: in float16, half as large.  Raises DataError, then, where one is too large for it.
     """
+    if half:
+        from interactivenet.models.half_precision import half_precision
+
+        with half_precision(model) as rounded:
+            return write_bundle(rounded, folder, about)
     content = bundle_content(model, about)
     for name, path in zip(content["weights"], model.weights, strict=True):
         write_bytes(folder / name, read_bytes(path), durable=True)
@@ -121,21 +133,21 @@ def read_description(folder: Path) -> dict[str, Any]:
         )
     content = read_json(path)
     version = content.get("schema_version") if isinstance(content, dict) else None
-    if not isinstance(content, dict) or version not in (*_LATER, BUNDLE_VERSION):
+    if not isinstance(content, dict) or version not in tuple(_LATER):
         raise DataError(
             f"{path}: schema_version is {version}, but this version of InteractiveNet reads"
-            f" {', '.join(map(str, (*_LATER, BUNDLE_VERSION)))}"
+            f" {', '.join(map(str, _LATER))}"
         )
-    if differing := set(content) ^ (_FIELDS - _LATER.get(version, set())):
+    if differing := set(content) ^ (_FIELDS - _LATER[version]):
         name = min(differing)
         raise DataError(f"{path}: field {name} is {'unknown' if name in content else 'missing'}")
     kinds: dict[str, tuple[type, ...]] = {
         "description": (str, type(None)), "training": (dict, type(None)),
         "cross_validation": (dict, type(None)), "labels": (dict,), "modalities": (list,),
-        "weights": (dict,), "libraries": (dict,), "plan": (dict,),
+        "weights": (dict,), "libraries": (dict,), "plan": (dict,), "half_of": (dict,),
     }  # fmt: skip
     for name, kind in kinds.items():
-        if not isinstance(content[name], kind):
+        if name in content and not isinstance(content[name], kind):
             given, expected = type(content[name]).__name__, kind[0].__name__
             raise DataError(f"{path}: field {name} is of type {given}, expected {expected}")
     for name in content["weights"]:
@@ -170,6 +182,9 @@ def read_bundle(folder: Path) -> Model:
                 f" {str(digest)[:12]}..."
             )
         files[int(name[len("fold_") : -len(".safetensors")])] = folder / name
+    half_of = content.get("half_of", weights)
+    if set(half_of) != set(weights) or not all(isinstance(one, str) for one in half_of.values()):
+        raise DataError(f"{path}: field half_of must have a checksum for each file of weights")
     try:
         choices = chosen(content)
         training = parse_training_set(content.get("training_set"))
@@ -186,7 +201,9 @@ def read_bundle(folder: Path) -> Model:
     return Model(
         plan=plan, weights=tuple(files[number] for number in numbers), folds=tuple(numbers),
         name=f"{plan.task}, deployed, folds {', '.join(map(str, numbers))}, in {folder}",
-        training=training, **choices,
+        training=training,
+        half_of=tuple(half_of[files[number].name] for number in numbers if "half_of" in content),
+        **choices,
     )  # fmt: skip
 
 
@@ -264,7 +281,7 @@ def find_model(roots: Roots, task: str, model: str | None = None) -> Model:
         own = own_model(roots, task)
     except RequestError:  # not here: a bundle needs no task
         return deployed
-    if (own.digests, own.choices()) != (deployed.digests, deployed.choices()):
+    if not own.is_same(deployed):
         raise RequestError(
             f"{task} has both a deployed model in {folder} and different trained folds in"
             f" {roots.results / task}",

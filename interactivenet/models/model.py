@@ -37,6 +37,8 @@ class Model:
             predictions lets expect.
         name: What the model is called in messages.
         training: What its training set looks like; None where that is not known.
+        half_of: Of weights in half precision, the SHA-256 of those that they were rounded from;
+            empty where they are float32.
     """
 
     plan: Plan
@@ -47,6 +49,7 @@ class Model:
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     name: str = ""
     training: TrainingSet | None = None
+    half_of: tuple[str, ...] = ()
 
     @cached_property
     def digests(self) -> tuple[str, ...]:
@@ -60,7 +63,15 @@ class Model:
     def fold(self, number: int) -> Model:
         """Return the model of one of the folds alone."""
         index = self.folds.index(number)
-        return replace(self, weights=(self.weights[index],), folds=(number,))
+        return replace(
+            self, weights=(self.weights[index],), folds=(number,),
+            half_of=self.half_of[index : index + 1],
+        )  # fmt: skip
+
+    def is_same(self, other: Model) -> bool:
+        """Whether another has the same weights, or the same before rounding, and choices."""
+        mine, others = (model.half_of or model.digests for model in (self, other))
+        return mine == others and self.choices() == other.choices()
 
     def choices(self) -> dict[str, Any]:
         """What cross-validation chose, as JSON data."""

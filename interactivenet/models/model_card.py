@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from interactivenet.datasets.modalities import describe_modalities, is_any
 from interactivenet.metric_names import METRIC, TOLERANCE_MM
+from interactivenet.prompts.prompt import OBJECT
 
 #: metrics of a bundle's cross-validation that the card shows -> how it calls them
 _METRICS = {
@@ -35,7 +37,7 @@ _NOT_FOR = """\
 def render_card(bundle: Mapping[str, Any]) -> str:
     """Render ``MODEL_CARD.md`` (Mitchell et al. 2019) of the content of a ``bundle.json``."""
     plan = bundle["plan"]
-    labels = ", ".join(f"{name} ({value})" for value, name in bundle["labels"].items())
+    half = [("weights", "float16, rounded from float32")] if bundle.get("half_of") else []
     sections = [
         f"# {bundle['task']}",
         str(bundle["description"] or "No description was given."),
@@ -43,9 +45,10 @@ def render_card(bundle: Mapping[str, Any]) -> str:
         _table(
             ("", ""),
             [
-                ("segments", f"{labels}: one object for each six interior margin points"),
-                ("images", ", ".join(bundle["modalities"]) + ", in this order, on one grid"),
+                ("segments", f"{_labels(bundle)}: one object for each six interior margin points"),
+                ("images", describe_modalities(bundle["modalities"])),
                 ("networks", f"{len(bundle['weights'])}, one for each fold; their mean is used"),
+                *half,
                 ("points are encoded as", _encoding(bundle["encoding"])),
                 _voxels(plan),
                 ("postprocessing", _postprocessing(bundle["postprocessing"])),
@@ -117,6 +120,13 @@ def _validation(summary: Mapping[str, Any] | None) -> str:
         " points, and compared with its reference outline on the scan's own grid."
     )
     return f"{measured} {missed}\n\n{_table(head, rows)}"
+
+
+def _labels(bundle: Mapping[str, Any]) -> str:
+    labels = bundle["labels"]
+    if is_any(bundle["modalities"]) and [*labels.values()] == [OBJECT]:
+        return "any object, called as its points are"
+    return ", ".join(f"{name} ({value})" for value, name in labels.items())
 
 
 def _voxels(plan: Mapping[str, Any]) -> tuple[str, str]:

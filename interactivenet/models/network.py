@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
+from torch import Tensor
 from torch.nn import Module
 
 from interactivenet.errors import DataError, one_line
@@ -17,6 +18,11 @@ from interactivenet.models.unet import UNet
 from interactivenet.planning.architecture import CLASSES
 from interactivenet.planning.plan import Network, Plan
 from interactivenet.system.files import check_regular, sha256, write_bytes, write_json
+
+#: how the numbers of a file are stored: they are float32 in memory
+_DTYPES = {"float32": torch.float32, "float16": torch.float16}
+#: in the facts of a file, which of these; files that do not say are of float32
+DTYPE = "dtype"
 
 
 def build_network(network: Network, channels: int) -> UNet:
@@ -37,14 +43,36 @@ def count_parameters(network: Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def save_weights(path: Path, network: Module, facts: Mapping[str, Any]) -> None:
+def save_weights(
+    path: Path, network: Module, facts: Mapping[str, Any], *, half: bool = False
+) -> None:
     """Write a network's weights as safetensors, and what is known of them in a JSON beside it.
 
     facts: JSON data; they stand in the weights' own header as well, so that the two always
-    belong together. The JSON has the file's SHA-256, too.
+    belong together. The JSON has the file's SHA-256, too.  half: in float16, which the facts say;
+    raises DataError, then, for weights that it cannot hold.
     """
-    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
-    write_bytes(path, save(weights, {"interactivenet": json.dumps(facts)}), durable=True)
+    _write(path, network.state_dict(), facts, half)
+
+
+def halve_weights(source: Path, target: Path) -> None:
+    """Write the weights of a file in float16, as :func:`save_weights` does; the same every time.
+
+    Raises DataError where the file cannot be read as weights, or one is too large for float16.
+    """
+    weights, facts = _read(source)
+    _write(target, weights, facts, True)
+
+
+def _write(path: Path, weights: Mapping[str, Tensor], facts: Mapping[str, Any], half: bool) -> None:
+    if half:
+        facts = {**facts, DTYPE: "float16"}
+        weights = {name: value.to(torch.float16) for name, value in weights.items()}
+        for name, value in weights.items():
+            if not bool(value.isfinite().all()):
+                raise DataError(f"{path}: {name} has values that float16 cannot hold")
+    stored = {name: value.contiguous() for name, value in weights.items()}
+    write_bytes(path, save(stored, {"interactivenet": json.dumps(facts)}), durable=True)
     write_json(path.with_suffix(".json"), {**facts, "sha256": sha256(path)})
 
 
@@ -67,23 +95,13 @@ def load_network(path: Path, plan: Plan) -> tuple[UNet, dict[str, Any]]:
 def load_weights(path: Path, network: Module, *, assign: bool = False) -> dict[str, Any]:
     """Read weights into a network and return the facts that were written with them.
 
+    They are float32 in the network, whatever the file has stored.
     assign: the file's tensors take the place of the network's, which may be on no device.
     Raises DataError where the file is missing, damaged, or of another network.
     """
+    weights, facts = _read(path)
     try:
-        check_regular(path)
-        with safe_open(str(path), framework="pt") as file:
-            facts = json.loads((file.metadata() or {})["interactivenet"])
-        # copies, for files align tensors as they like, and kernels do not
-        weights = {name: value.clone() for name, value in load_file(str(path)).items()}
-        for name, value in weights.items():
-            if value.dtype != torch.float32 or not bool(value.isfinite().all()):
-                raise DataError(f"{path}: {name} has values that are not finite float32 numbers")
         loaded = network.load_state_dict(weights, strict=False, assign=assign)
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: cannot be read as weights: {one_line(error)}") from error
-    except (KeyError, ValueError) as error:
-        raise DataError(f"{path}: these are not InteractiveNet weights") from error
     except RuntimeError as error:  # other shapes
         raise DataError(
             f"{path}: these are weights of another network: {one_line(error)[:200]}"
@@ -93,6 +111,24 @@ def load_weights(path: Path, network: Module, *, assign: bool = False) -> dict[s
         raise DataError(
             f"{path}: these are weights of another network: only one of the two has {name}"
         )
-    if not isinstance(facts, dict):
-        raise DataError(f"{path}: these are not InteractiveNet weights")
     return facts
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read the weights of a file, as float32, and what stands in it."""
+    try:
+        check_regular(path)
+        with safe_open(str(path), framework="pt") as file:
+            facts = json.loads((file.metadata() or {})["interactivenet"])
+        stored = facts.get(DTYPE, "float32")
+        dtype = _DTYPES[stored]
+        weights = load_file(str(path))
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path}: cannot be read as weights: {one_line(error)}") from error
+    except (KeyError, ValueError, AttributeError, TypeError) as error:
+        raise DataError(f"{path}: these are not InteractiveNet weights") from error
+    for name, value in weights.items():
+        if value.dtype != dtype or not bool(value.isfinite().all()):
+            raise DataError(f"{path}: {name} has values that are not finite {stored} numbers")
+    # copies, for files align tensors as they like, and kernels do not
+    return {name: value.to(torch.float32, copy=True) for name, value in weights.items()}, facts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from math import isclose
 from pathlib import Path
@@ -79,6 +79,7 @@ def deploy(
     *,
     folds: Sequence[int] | None = None,
     zip: bool = False,
+    half: bool = False,
     description: str = "",
     roots: Roots | None = None,
     reporter: Reporter = SILENT,
@@ -93,6 +94,7 @@ def deploy(
         task: Name of the task.
         folds: Numbers of the folds to deploy; None for those that are trained.
         zip: Also write ``models/TASK.zip``, to share.
+        half: Write the weights in half precision: half the size, and hardly another voxel.
         description: First paragraph of the model card: data, makers, licence. Empty to keep that
             of the bundle before.
         roots: Folders of the tasks; by default those of the environment variables.
@@ -120,7 +122,7 @@ def deploy(
     try:
         own_model(roots, task, folds, choice=False)
     except RequestError:
-        if not (folder / BUNDLE).exists() or folds is not None or description:
+        if not (folder / BUNDLE).exists() or folds is not None or description or half:
             raise
         if _has_trained_folds(roots, task):  # which are out of date
             raise
@@ -129,7 +131,7 @@ def deploy(
         )
         deployment = Deployment(folder, read_bundle(folder).folds, False)
     else:
-        deployment = _deploy_own(roots, task, folds, folder, zip, description, reporter)
+        deployment = _deploy_own(roots, task, folds, folder, zip, half, description, reporter)
         if deployment.changed and archive.exists() and not zip:
             _remove_zip(archive, reporter)
     if not zip:
@@ -182,11 +184,12 @@ def _deploy_own(
     folds: Sequence[int] | None,
     folder: Path,
     zip: bool,
+    half: bool,
     description: str,
     reporter: Reporter,
 ) -> Deployment:
     place = roots.results / task / FOLDER
-    arguments = {"task": task, "folds": folds and list(folds), "zip": zip,
+    arguments = {"task": task, "folds": folds and list(folds), "zip": zip, "half": half,
                  "description": description, "processed": roots.processed,
                  "results": roots.results}  # fmt: skip
     check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
@@ -196,7 +199,8 @@ def _deploy_own(
         model = own_model(roots, task, folds)
         stage.run.note(plan=model.plan.digest, weights=model.digests, choices=model.choices())
         about = describe(roots, model, description)
-        deployment = replace_bundle(model, folder, about, place / BEFORE)
+        with _rounded(model, place) if half else nullcontext(model) as written:
+            deployment = replace_bundle(written, folder, about, place / BEFORE)
     for path in deployment.aside:
         reporter.say(f"{path}: kept from the previous bundle; the new one does not contain it")
     outcome = "written" if deployment.changed else "already up to date"
@@ -204,6 +208,12 @@ def _deploy_own(
         f"{folder}: {counted(len(model.folds), 'fold')}, {outcome}; read and complete its {CARD}"
     )
     return deployment
+
+
+def _rounded(model: Model, place: Path) -> AbstractContextManager[Model]:
+    from interactivenet.models.half_precision import half_precision
+
+    return half_precision(model, place)
 
 
 def describe(roots: Roots, model: Model, description: str = "") -> dict[str, Any]:

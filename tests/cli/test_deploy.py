@@ -15,10 +15,18 @@ import pytest
 from click.testing import CliRunner
 
 from interactivenet.cli import main
+from interactivenet.datasets.roots import Roots
 from interactivenet.datasets.task import Task
 from interactivenet.grand_challenge.algorithm import run_algorithm
 from interactivenet.imaging.io import read_label
-from interactivenet.models.bundle import BUNDLE, CARD, _digest, read_bundle, read_description
+from interactivenet.models.bundle import (
+    BUNDLE,
+    CARD,
+    _digest,
+    find_model,
+    read_bundle,
+    read_description,
+)
 from interactivenet.system.files import write_json
 from tests.cli.trained_command import CPU, case_of, run
 from tests.training.trained_task import NAME
@@ -88,6 +96,23 @@ def test_again_keeps_it_and_a_change_replaces_it(root, tmp_path):
     done = deploy(tmp_path, "--description", "other")
     assert done.exit_code == 0 and "written" in done.output
     assert len(read_bundle(bundle_of(tmp_path)).weights) == 2
+
+
+def test_half_precision_is_still_the_tasks_own_model(root, tmp_path):
+    for part in ("processed", "results"):
+        shutil.copytree(root / part, tmp_path / part)
+    whole = sum(path.stat().st_size for path in read_bundle(bundle_of(tmp_path)).weights)
+    done = deploy(tmp_path, "--half")
+    assert done.exit_code == 0 and "written" in done.output, done.output
+    model = read_bundle(bundle_of(tmp_path))
+    assert len(model.half_of) == 2
+    assert sum(path.stat().st_size for path in model.weights) < 0.55 * whole
+    assert "already up to date" in deploy(tmp_path, "--half").output
+    assert not list((tmp_path / "results" / NAME / "deploy").glob(".half-*"))
+    roots = Roots(tmp_path / "raw", tmp_path / "processed", tmp_path / "results")
+    assert find_model(roots, NAME).half_of  # not "both a deployed model and different folds"
+    assert "written" in deploy(tmp_path).output
+    assert read_bundle(bundle_of(tmp_path)).half_of == ()
 
 
 def test_what_a_person_has_written_is_not_lost(root, tmp_path):

@@ -68,3 +68,28 @@ def tested(trained, tmp_path_factory):
     done = run(trained, "test", "-t", NAME, "--no-mlflow", *CPU, results=results)
     assert done.exit_code == 0, done.output
     return done.output, results
+
+
+@pytest.fixture(scope="session")
+def starter_bundle(tmp_path_factory):
+    """The bundle of a starter with random weights; not to be changed."""
+    from tests.starter_model import make_starter
+
+    return make_starter(tmp_path_factory.mktemp("starter"))
+
+
+@pytest.fixture
+def with_starter(starter_bundle, monkeypatch):
+    """Have an installation with a starter; returns its folder."""
+    from interactivenet.models import starter
+
+    monkeypatch.setattr(starter, "FOLDER", starter_bundle)
+    return starter_bundle
+
+
+@pytest.fixture
+def without_starter(tmp_path, monkeypatch):
+    """Have an installation without a starter."""
+    from interactivenet.models import starter
+
+    monkeypatch.setattr(starter, "FOLDER", tmp_path / "nothing")

@@ -13,7 +13,6 @@ from interactivenet.cli.base import (
     Command,
     max_gb_option,
     processed_option,
-    required,
     results_option,
     task_option,
     use_form_option,
@@ -24,12 +23,20 @@ from interactivenet.cli.network_options import network_options
 if TYPE_CHECKING:
     from interactivenet.inference.options import InferenceOptions
 
+#: what --model says of a task: which of its own is meant, or nothing
+_OF_TASK = (None, "deployed", "own")
+
 
 def _access_to_results(options: Mapping[str, Any]) -> Access:
     """Say whether models are read there, and MLflow's database is written."""
     if options["mlflow"] and not os.environ.get("MLFLOW_TRACKING_URI"):
         return "writes"
-    return "reads" if options["model"] in (None, "deployed", "own") else "ignores"
+    model = options["model"]
+    if model in _OF_TASK:
+        return "reads"
+    # the name of an installed model: no path, and not the one that comes with the package
+    is_name = model != "starter" and Path(model).name == model and not Path(model).exists()
+    return "reads" if is_name else "ignores"
 
 
 @click.command("infer", cls=Command)
@@ -45,8 +52,9 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
 @click.option("-l", "--labels", type=DataPath("reads"), metavar="PATH",
               help="Label maps to compare with.")  # fmt: skip
 @click.option("-m", "--mlflow", is_flag=True, help="Record the run in MLflow.")
-@click.option("--model", metavar="deployed|own|FOLDER",
-              help="Model to use, if the task has several.")  # fmt: skip
+@click.option("--model", metavar="deployed|own|NAME|PATH",
+              help="Model to use, if the task has several, or without -t: 'starter' (any object,"
+              " built in), the name of an installed model, or its folder or zip.")  # fmt: skip
 @click.option("--format", type=click.Choice(["nii.gz", "mha", "nrrd"]),
               default="nii.gz", show_default=True, help="Format of the label maps.")  # fmt: skip
 @click.option("-w", "--probabilities", is_flag=True, help="Also write probabilities (CASE.npz).")
@@ -88,20 +96,22 @@ def infer(
 ) -> None:
     """Segment new cases with a trained model, and compare them with labels if given.
 
+    The model is that of the task (-t), or the one that --model names.
     Writes OUTPUT/CASE.nii.gz, on the grid of the case's image, and CASE.json, with its objects.
     """
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.roots import Roots
     from interactivenet.pipeline.infer import infer as run_stage
 
-    name = required(task, "-t / --task")
+    if not task and model in _OF_TASK:
+        raise click.UsageError("Missing option '-t / --task', or '--model' with another model.")
     if not images:
         raise click.UsageError("Missing option '-i / --images'.")
     if not interactions or output is None:
         missing = "-o / --output" if interactions else "-in / --interactions"
         raise click.UsageError(f"Missing option '{missing}'.")
     result = run_stage(
-        name,
+        task or None,
         images,
         interactions,
         output,

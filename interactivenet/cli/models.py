@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _HERE = "interactivenet.cli.models:"
 _COMMANDS = {
-    "list": (f"{_HERE}list_models", "List installed models, and those that can be downloaded."),
+    "list": (f"{_HERE}list_models", "List the models here, and those that can be downloaded."),
     "download": (f"{_HERE}download", "Download and install a published model."),
     "install": (f"{_HERE}install", "Install a model that 'deploy' wrote, from its zip or folder."),
     "show": (f"{_HERE}show", "Show the details and the card of a model."),
@@ -40,14 +40,17 @@ _overwrite = click.option(
 
 @click.group("models", cls=LazyGroup, commands_at=_COMMANDS)
 def models() -> None:
-    """Manage pretrained models, which 'interactivenet infer -t NAME' uses."""
+    """Manage pretrained models, which 'interactivenet infer --model NAME' uses."""
 
 
 @click.command("list", cls=Command)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @results_option.with_access("reads")
 def list_models(as_json: bool, results: Path | None) -> None:
-    """List the models that are installed, and those that can be downloaded. Needs no network."""
+    """List the models that are built in or installed, and those that can be downloaded.
+
+    Needs no network.
+    """
     from interactivenet.cli.models_shown import listed_json, show_list
     from interactivenet.cli.reporting import say
 
@@ -132,11 +135,11 @@ def remove(name: str, yes: bool, results: Path | None) -> None:
     from interactivenet.cli.models_shown import in_words
     from interactivenet.cli.reporting import say
     from interactivenet.errors import RequestError
-    from interactivenet.models.registry import find_local
+    from interactivenet.models.registry import find_removable
     from interactivenet.models.registry import remove as remove_model
 
     folder = _folder(results)
-    local = find_local(folder, name)
+    local = find_removable(folder, name)
     if not yes:
         if not _can_ask():
             raise RequestError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,14 @@ from rich.text import Text
 
 from interactivenet.cli.reporting import console, say
 from interactivenet.errors import sanitize_text
-from interactivenet.models.registry import PUBLISHED, LocalModel, find_local, local_models
+from interactivenet.models.registry import (
+    PUBLISHED,
+    LocalModel,
+    built_in_models,
+    find_local,
+    local_models,
+)
+from interactivenet.models.starter import STARTER
 from interactivenet.system.files import read_text
 
 _UNKNOWN = "-"
@@ -26,7 +33,7 @@ def in_words(size: int) -> str:
 
 
 def listed_json(models: Path) -> str:
-    """Return what is installed and what is published as JSON text."""
+    """Return what is built in, installed and published as JSON text."""
     described = local_models(models)
     installed = [_as_json(local) for local in described]
     names = {local.name for local in described}
@@ -41,21 +48,20 @@ def listed_json(models: Path) -> str:
         }
         for name, model in PUBLISHED.items()
     ]
-    content = {"folder": str(models), "installed": installed, "published": published}
+    built_in = [_as_json(local) for local in built_in_models()]
+    content = {
+        "folder": str(models), "built_in": built_in, "installed": installed,
+        "published": published,
+    }  # fmt: skip
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
 def show_list(models: Path) -> None:
-    """Print a table of the installed models, and one of those that can be downloaded."""
-    installed = local_models(models)
-    if installed:
-        table = _table("installed", "modalities", "labels", "folds", "Dice", "size")
-        for local in installed:
-            table.add_row(Text(local.name), *map(Text, _cells(local)), Text(in_words(local.size)))
-        console().print(table)
-        for local in installed:
-            if local.fault:
-                say(f"{local.name}: cannot be used: {sanitize_text(local.fault)}")
+    """Print tables of models: built in, installed, and those that can be downloaded."""
+    if built_in := built_in_models():
+        _show_local("built in", built_in)
+    if installed := local_models(models):
+        _show_local("installed", installed)
     else:
         say(f"{models}: no model is installed")
     names = {local.name for local in installed}
@@ -64,6 +70,16 @@ def show_list(models: Path) -> None:
         status = "installed" if name in names else _command(name)
         table.add_row(Text(name), Text(model.about), Text(status))
     console().print(table)
+
+
+def _show_local(heading: str, models: Sequence[LocalModel]) -> None:
+    table = _table(heading, "modalities", "labels", "folds", "Dice", "size")
+    for local in models:
+        table.add_row(Text(local.name), *map(Text, _cells(local)), Text(in_words(local.size)))
+    console().print(table)
+    for local in models:
+        if local.fault:
+            say(f"{local.name}: cannot be used: {sanitize_text(local.fault)}")
 
 
 def show_model(models: Path, name: str) -> None:
@@ -75,7 +91,8 @@ def show_model(models: Path, name: str) -> None:
         say(f"not installed: run '{_command(name)}'")
         return
     local = find_local(models, name)
-    say(f"{name}: in {local.folder}, {in_words(local.size)}")
+    built_in = "built in, " if name == STARTER else ""
+    say(f"{name}: {built_in}in {local.folder}, {in_words(local.size)}")
     if local.description is None:
         say(f"cannot be used: {sanitize_text(local.fault)}")
         return

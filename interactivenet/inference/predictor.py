@@ -31,7 +31,7 @@ from interactivenet.inference.requirements import check_model
 from interactivenet.inference.rules import rules_for
 from interactivenet.inference.session import Session
 from interactivenet.inference.windows import blend_windows
-from interactivenet.models.bundle import read_bundle
+from interactivenet.models.bundle import load_model
 from interactivenet.models.device import choose_device, choose_precision
 from interactivenet.models.model import Model
 from interactivenet.models.network import load_network
@@ -79,7 +79,8 @@ class Predictor:
     """Segments the objects that points mark: the model is loaded once and used many times.
 
     Args:
-        model: Folder of a deployed model, or a :class:`Model` (:func:`load_model` gives one).
+        model: Folder of a deployed model, ``"starter"`` for the one that comes with the package, or
+            a :class:`Model` (:func:`load_model` gives one).
         device: 'auto', 'cpu' or 'cuda'; 'auto' takes a graphics card if there is one.
         mirrored: Whether each sample is also segmented mirrored along every combination of axes, as
             in nnU-Net: a little better, but eight times the work.
@@ -117,7 +118,7 @@ class Predictor:
         # refuses what is none of the choices
         InferenceOptions(mirrored, restore, cast("Precision", precision), cast("Device", device))
         if not isinstance(model, Model):
-            model = read_bundle(Path(model))
+            model = load_model(model)
         self.model, self.plan = model, model.plan
         self.mirrored, self.restore = mirrored, restore
         self.device = choose_device(device)

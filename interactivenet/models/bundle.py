@@ -20,6 +20,7 @@ from interactivenet.datasets.roots import Roots, check_task_name
 from interactivenet.errors import DataError, RequestError
 from interactivenet.models.model import Model, chosen, own_model, parse_training_set
 from interactivenet.models.model_card import render_card
+from interactivenet.models.starter import STARTER, starter_folder
 from interactivenet.planning.plan import Plan
 from interactivenet.system.files import (
     read_bytes,
@@ -212,18 +213,19 @@ def load_model(path: Path | str) -> Model:
 
     Args:
         path: The folder of a bundle: ``bundle.json`` and its weights, as ``deploy`` writes it and
-            ``download_model`` installs it.
+            ``download_model`` installs it; or the text ``"starter"``, for the model of any object
+            that comes with the package (a folder of that name is ``Path("starter")``).
 
     Returns:
         The plan, the files of weights and what cross-validation chose. No network is built yet:
         ``Predictor(model)`` does that.
 
     Raises:
-        RequestError: The folder holds no bundle.
+        RequestError: The folder holds no bundle, or the installation lacks the starter.
         DataError: The bundle is not whole, was altered, or is of another version. Every field and
             the SHA-256 of each file of weights are checked.
     """
-    return read_bundle(Path(path))
+    return read_bundle(starter_folder() if path == STARTER else Path(path))
 
 
 def bundle_files(folder: Path) -> list[Path]:
@@ -261,7 +263,7 @@ def _own_alone(roots: Roots, task: str) -> Model:
         ) from error
 
 
-def find_model(roots: Roots, task: str, model: str | None = None) -> Model:
+def model_of_task(roots: Roots, task: str, model: str | None = None) -> Model:
     """Return the model that is asked for, or the only one of a task.
 
     model: 'deployed' (``models/TASK`` of the results), 'own' (the task's finished folds), a

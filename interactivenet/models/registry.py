@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 from interactivenet.datasets.roots import check_task_name
 from interactivenet.errors import DataError, InteractiveNetError, RequestError
 from interactivenet.models.download import WAITS, Progress, fetch, parse_checksum
+from interactivenet.models.starter import STARTER, has_starter, starter_folder
 from interactivenet.models.unpacking import is_legacy, unpacked, visible
 from interactivenet.system.files import copy_file, replacing_folder
 from interactivenet.system.http import TIMEOUT, Remote, get_json, remote_zip
@@ -195,14 +196,29 @@ def local_models(models: Path) -> list[LocalModel]:
     return [_described(folder) for folder in visible(models) if folder.is_dir()]
 
 
+def built_in_models() -> list[LocalModel]:
+    """Describe what comes with the package: the starter, or nothing in installations without."""
+    return [_described(starter_folder())] if has_starter() else []
+
+
 def find_local(models: Path, name: str) -> LocalModel:
-    """Describe one installed model; raises RequestError, naming those there are, if it is none."""
-    return _described(_existing(models, name))
+    """Describe one model, installed or built in; raises RequestError, naming those there are."""
+    return _described(starter_folder() if name == STARTER else _existing(models, name))
+
+
+def find_removable(models: Path, name: str) -> LocalModel:
+    """Describe a model that can be removed; raises RequestError as :func:`remove` does."""
+    if name == STARTER:
+        raise RequestError(f"{STARTER}: is built in, a part of the package: it cannot be removed")
+    return find_local(models, name)
 
 
 def remove(models: Path, name: str) -> None:
-    """Remove an installed model; raises RequestError where there is none, DataError if it stays."""
-    folder = _existing(models, name)
+    """Remove an installed model.
+
+    Raises RequestError where there is none, or it is built in, DataError if it stays.
+    """
+    folder = find_removable(models, name).folder
     for old in models.glob(f".{name}.old-*"):  # of a job that was killed: it must not come back
         shutil.rmtree(old, ignore_errors=True)
     try:

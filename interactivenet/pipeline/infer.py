@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -10,7 +12,8 @@ from typing import Literal
 
 from interactivenet.datasets.dicom_cases import NameBy
 from interactivenet.datasets.inference_cases import check_output, check_scan, find_new_cases
-from interactivenet.datasets.roots import EVALUATION, Roots
+from interactivenet.datasets.roots import EVALUATION, Roots, check_task_name
+from interactivenet.errors import RequestError
 from interactivenet.evaluation.earlier import earlier_evaluation
 from interactivenet.evaluation.evaluate import Evaluation
 from interactivenet.imaging.io import ReadOptions
@@ -18,12 +21,17 @@ from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult, Output, check_outputs
 from interactivenet.inference.requirements import check_model
-from interactivenet.models.bundle import find_model
+from interactivenet.models.bundle import model_of_task, read_bundle
+from interactivenet.models.finding import model_folder
+from interactivenet.models.model import Model
 from interactivenet.pipeline.evaluate import evaluate_output
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import add_failures, describe_model, follow_cases
 from interactivenet.pipeline.select import check_choice
 from interactivenet.pipeline.stage import running_stage, tracked_run
+
+#: what ``model`` says of a task: which of its own is meant, or nothing
+_OF_TASK = (None, "deployed", "own")
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class Inference:
 
 
 def infer(
-    task: str,
+    task: str | None,
     images: Path | str | Sequence[Path | str],
     interactions: Path | str | Sequence[Path | str],
     output: Path | str,
@@ -68,7 +76,7 @@ def infer(
     Each case gives ``CASE.nii.gz`` on the grid of its image, and ``CASE.json`` with what was found.
 
     Args:
-        task: Name of the task whose model is used.
+        task: Name of the task whose model is used; None where ``model`` alone says which.
         images: A folder of images, or the files of one case, one per modality; a DICOM series is
             its folder, or a tree of studies in which it is.
         interactions: A folder of files of points, named as the cases; or the file of one case, or
@@ -76,7 +84,9 @@ def infer(
         output: Folder for the label maps.
         labels: Label map, or folder of them, to compare with.
         mlflow: Record it in MLflow.
-        model: 'deployed', 'own', or the folder of a model; by default the only one that there is.
+        model: 'deployed' or 'own', of the task; the name of an installed model; the folder or the
+            zip of one; or 'starter', the model of any object that comes with the package. By
+            default the only one of the task.
         format: Of the label maps.
         probabilities: Write ``CASE.npz``, too.
         any_points: Take any number of points, not six margin points.
@@ -103,71 +113,92 @@ def infer(
     output = Path(output)
     labels = None if labels is None else Path(labels)
     check_output(output, [*scans, *points, *([labels] if labels else [])])
-    trained = find_model(roots, task, None if model is None else str(model))
-    check_model(trained, options.chosen_device)
-    if trained.weights[0].is_relative_to(roots.results / task):  # its own folds
-        check_choice(roots, task)
-    settings = options.as_json()
-    new = find_new_cases(
-        scans, points, labels, trained.plan.modalities,
-        reading=ReadOptions(use_form=use_form or "", series=series), name_by=name_by,
-    )  # fmt: skip
-    cases = new.cases
-    target = Output(output, trained.folds, True, probabilities, f".{format}")
-    check_outputs([target], cases)
-    if any(case.label for case in cases):
-        earlier_evaluation(output / EVALUATION, [case.name for case in cases if case.label])
-    for line in describe_model(trained, options):
-        reporter.say(line)
-    for note in new.notes:
-        reporter.say(note)
-    arguments = {
-        "task": task, "images": scans, "interactions": points, "output": output,
-        "labels": labels, "mlflow": mlflow, "model": model, "format": format,
-        "probabilities": probabilities, "any_points": any_points, "series": series,
-        "name_by": name_by, "use_form": use_form, "overwrite": overwrite,
-        "options": options, "processed": roots.processed, "results": roots.results,
-    }  # fmt: skip
-    parameters = {"model": trained.name, "folds": list(trained.folds), **settings}
-    evaluation: Evaluation | None = None
-    with (
-        running_stage("infer", output, arguments, seed=trained.plan.seed) as stage,
-        tracked_run(
-            roots, task, "inference", parameters, mlflow=mlflow, reporter=reporter
-        ) as tracker,
-    ):
-        stage.run.note(
-            model=trained.name, plan=trained.plan.digest, weights=trained.digests,
-            choices=trained.choices(), **settings,
+    with _chosen_model(roots, task, model) as trained:
+        check_model(trained, options.chosen_device)
+        name = task or trained.plan.task
+        settings = options.as_json()
+        new = find_new_cases(
+            scans, points, labels, trained.plan.modalities,
+            reading=ReadOptions(use_form=use_form or "", series=series), name_by=name_by,
         )  # fmt: skip
-        with stage.run.step("segment"):
-            segmented = predict_cases(
-                cases, trained, [target], options,
-                check=lambda scan: check_scan(scan, any_points), overwrite=overwrite,
-                one_source=True, signals=stage.signals,
+        cases = new.cases
+        target = Output(output, trained.folds, True, probabilities, f".{format}")
+        check_outputs([target], cases)
+        if any(case.label for case in cases):
+            earlier_evaluation(output / EVALUATION, [case.name for case in cases if case.label])
+        for line in describe_model(trained, options):
+            reporter.say(line)
+        for note in new.notes:
+            reporter.say(note)
+        arguments = {
+            "task": task, "images": scans, "interactions": points, "output": output,
+            "labels": labels, "mlflow": mlflow, "model": model, "format": format,
+            "probabilities": probabilities, "any_points": any_points, "series": series,
+            "name_by": name_by, "use_form": use_form, "overwrite": overwrite,
+            "options": options, "processed": roots.processed, "results": roots.results,
+        }  # fmt: skip
+        parameters = {"model": trained.name, "folds": list(trained.folds), **settings}
+        evaluation: Evaluation | None = None
+        with (
+            running_stage("infer", output, arguments, seed=trained.plan.seed) as stage,
+            tracked_run(
+                roots, name, "inference", parameters, mlflow=mlflow, reporter=reporter
+            ) as tracker,
+        ):
+            stage.run.note(
+                model=trained.name, plan=trained.plan.digest, weights=trained.digests,
+                choices=trained.choices(), **settings,
             )  # fmt: skip
-            refused = [CaseResult(case, reason) for case, reason in new.failures.items()]
-            total = len(cases) + len(refused)
-            failures = follow_cases(
-                chain(segmented, refused), total, "infer", stage.run, output, reporter
-            )
-        tracker.metrics({"cases": total, "failed": len(failures)})
-        segmented_cases = total - len(failures)  # the others are what is only not compared
-        labelled = [case for case in cases if case.label]
-        if labelled:
-            with stage.run.step("evaluate"):
-                evaluation = evaluate_output(
-                    labelled, target, output / EVALUATION, trained, mirrored=options.mirrored,
-                    title=f"{task}: {counted(len(labelled), 'new case')}",
-                    failures={case.name: failures[case.name] for case in labelled
-                              if case.name in failures},
-                    signals=stage.signals, tracker=tracker, reporter=reporter,
+            with stage.run.step("segment"):
+                segmented = predict_cases(
+                    cases, trained, [target], options,
+                    check=lambda scan: check_scan(scan, any_points), overwrite=overwrite,
+                    one_source=True, signals=stage.signals,
                 )  # fmt: skip
-            add_failures(failures, evaluation.failures, "infer", stage.run, output, reporter)
-        elif labels is not None:
-            reporter.say(f"{labels}: holds no label map for any of the cases: nothing to evaluate")
-    reporter.say(f"{output}: {counted(segmented_cases, 'case')}")
-    return Inference(output, total, evaluation, failures)
+                refused = [CaseResult(case, reason) for case, reason in new.failures.items()]
+                total = len(cases) + len(refused)
+                failures = follow_cases(
+                    chain(segmented, refused), total, "infer", stage.run, output, reporter
+                )
+            tracker.metrics({"cases": total, "failed": len(failures)})
+            segmented_cases = total - len(failures)  # the others are what is only not compared
+            labelled = [case for case in cases if case.label]
+            if labelled:
+                with stage.run.step("evaluate"):
+                    evaluation = evaluate_output(
+                        labelled, target, output / EVALUATION, trained, mirrored=options.mirrored,
+                        title=f"{name}: {counted(len(labelled), 'new case')}",
+                        failures={case.name: failures[case.name] for case in labelled
+                                  if case.name in failures},
+                        signals=stage.signals, tracker=tracker, reporter=reporter,
+                    )  # fmt: skip
+                add_failures(failures, evaluation.failures, "infer", stage.run, output, reporter)
+            elif labels is not None:
+                reporter.say(
+                    f"{labels}: holds no label map for any of the cases: nothing to evaluate"
+                )
+        reporter.say(f"{output}: {counted(segmented_cases, 'case')}")
+        return Inference(output, total, evaluation, failures)
+
+
+@contextmanager
+def _chosen_model(roots: Roots, task: str | None, model: str | Path | None) -> Iterator[Model]:
+    """Give the model that is asked for, as :func:`infer` says; it may be there only inside."""
+    of_task = None if model is None else os.fspath(model)
+    if task is None and of_task in _OF_TASK:
+        raise RequestError(
+            field="task", expected="the name of a task, or a model of its own with `model`"
+        )
+    if task is not None:
+        check_task_name(task)
+    if task is not None and of_task in _OF_TASK:
+        trained = model_of_task(roots, task, of_task)
+        if trained.weights[0].is_relative_to(roots.results / task):  # its own folds
+            check_choice(roots, task)
+        yield trained
+        return
+    with model_folder(model or "", roots) as folder:
+        yield read_bundle(folder)
 
 
 def _paths(given: Path | str | Sequence[Path | str]) -> list[Path]:

@@ -23,7 +23,7 @@ from interactivenet.models.bundle import (
     BUNDLE,
     CARD,
     _digest,
-    find_model,
+    model_of_task,
     read_bundle,
     read_description,
 )
@@ -110,7 +110,7 @@ def test_half_precision_is_still_the_tasks_own_model(root, tmp_path):
     assert "already up to date" in deploy(tmp_path, "--half").output
     assert not list((tmp_path / "results" / NAME / "deploy").glob(".half-*"))
     roots = Roots(tmp_path / "raw", tmp_path / "processed", tmp_path / "results")
-    assert find_model(roots, NAME).half_of  # not "both a deployed model and different folds"
+    assert model_of_task(roots, NAME).half_of  # not "both a deployed model and different folds"
     assert "written" in deploy(tmp_path).output
     assert read_bundle(bundle_of(tmp_path)).half_of == ()
 

@@ -20,7 +20,7 @@ from interactivenet.errors import DataError, InteractiveNetError, RequestError
 from interactivenet.grand_challenge.inputs import find_inputs
 from interactivenet.grand_challenge.settings import AlgorithmSettings
 from interactivenet.imaging.io import write_label_array, write_volume
-from interactivenet.models.bundle import find_model, read_bundle
+from interactivenet.models.bundle import model_of_task, read_bundle
 from interactivenet.pipeline.simulate import simulate_task
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.prompts.simulation import SimulationOptions
@@ -205,7 +205,7 @@ def test_a_task_that_is_asked_for(tmp_path, task):
     from interactivenet.datasets.roots import Roots
 
     roots = Roots(tmp_path, tmp_path, tmp_path)
-    for look in (roots.raw_task, roots.processed_task, lambda task: find_model(roots, task)):
+    for look in (roots.raw_task, roots.processed_task, lambda task: model_of_task(roots, task)):
         with pytest.raises(RequestError, match=r"expected TaskXXX_NAME"):
             look(task)
 

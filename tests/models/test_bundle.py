@@ -13,8 +13,8 @@ from interactivenet.datasets.splits import Split
 from interactivenet.errors import DataError, RequestError
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.bundle import (
-    find_model,
     load_model,
+    model_of_task,
     read_bundle,
     read_description,
     verify_bundle,
@@ -60,16 +60,16 @@ def test_without_any_model_the_error_says_how_to_get_one(tmp_path):
     roots = Roots(tmp_path / "raw", tmp_path / "processed", tmp_path / "results")
     remedy = r"run `plan\(.*`download_model\(model=\.\.\.\)` or `install_model\(file=\.\.\.\)`$"
     with pytest.raises(RequestError, match=rf"Task101_X does not exist in .*{remedy}"):
-        find_model(roots, "Task101_X")
+        model_of_task(roots, "Task101_X")
     splits = (Split(("a",), ("b",)),)
     PlannedTask(roots.processed / "Task101_X", make_plan((1.0, 1.0, 1.5)), splits).save()
     with pytest.raises(RequestError, match=r"no trained fold: run `train.*`download_model"):
-        find_model(roots, "Task101_X")
+        model_of_task(roots, "Task101_X")
     # a task that is being trained is meant itself
     (roots.results / "Task101_X" / "fold_0").mkdir(parents=True)
     for model in (None, "own"):
         with pytest.raises(RequestError, match=r"no trained fold: run `train\(.*\)` first$"):
-            find_model(roots, "Task101_X", model)
+            model_of_task(roots, "Task101_X", model)
 
 
 def changed(folder, **changes):

@@ -80,6 +80,7 @@ def demo(
 ) -> None:
     """Run every stage on a small task: make or import it, train, test, deploy, infer.
 
+    At the end the starter, which needs no training, segments the same scans.
     Each command is printed as you would type it in the demo's folder. Run again, the demo
     continues where it stopped.
     """
@@ -109,6 +110,8 @@ def demo(
     say(f"the report (open it in a browser): {result.report}")
     say(f"the deployed model and its card: {result.model}")
     say(f"segmentations of new scans: {result.segmentations}")
+    if result.starter_segmentations.is_dir():
+        say(f"the same without training, by the starter: {result.starter_segmentations}")
     say("next: your own scans, with interactivenet demo --data FOLDER -o FOLDER; then step by step,"
         " with more epochs and without --preset tiny: docs/tutorials/your-own-data.md")  # fmt: skip
     if result.failures:

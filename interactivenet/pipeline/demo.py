@@ -18,6 +18,8 @@ from interactivenet.datasets.formats import find_source
 from interactivenet.datasets.roots import EVALUATION, Roots
 from interactivenet.errors import RequestError
 from interactivenet.pipeline.demo_steps import (
+    SEGMENTATIONS,
+    STARTED,
     TASK,
     DemoOptions,
     Step,
@@ -60,7 +62,12 @@ class DemoResult:
     @property
     def segmentations(self) -> Path:
         """Folder of the new scans' segmentations."""
-        return self.folder / "new_segmentations"
+        return self.folder / SEGMENTATIONS
+
+    @property
+    def starter_segmentations(self) -> Path:
+        """Folder of the segmentations of the same scans that needed no training."""
+        return self.folder / STARTED
 
 
 def demo(
@@ -79,7 +86,8 @@ def demo(
 ) -> DemoResult:
     """Run every stage on a small task: make or import it, train, test, deploy, infer.
 
-    Called again, it continues where it was.
+    At the end the starter, which needs no training, segments the same scans. Called again, the demo
+    continues where it was.
 
     Args:
         output: Folder for everything.

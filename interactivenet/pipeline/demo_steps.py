@@ -16,6 +16,7 @@ from interactivenet.datasets.phantom import PhantomSettings
 from interactivenet.datasets.roots import Roots
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.io import read_label
+from interactivenet.models.starter import STARTER, has_starter
 from interactivenet.pipeline.reporting import Reporter
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PLANS
@@ -24,6 +25,8 @@ from interactivenet.system.files import read_object
 from interactivenet.system.provenance import RUN
 
 TASK, NEW = "Task999_DEMO", "Task998_NEW"
+#: in the demo's folder, what the trained model and what the starter has segmented
+SEGMENTATIONS, STARTED = "new_segmentations", "starter_segmentations"
 #: of a sample: more take a CPU too long; what is aimed at where there are more, as a share
 _VOXELS, _MARGIN = 80_000, 0.5
 #: of the phantoms: CT, whose contrasts a small network learns within minutes
@@ -115,6 +118,7 @@ def demo_steps(options: DemoOptions, spacing: Numbers | None = None) -> list[Ste
         ),
         *last,
         _infer_step(infer_purpose, new, subset),
+        _starter_step(new, subset, compared=not options.data),
     ]  # fmt: skip
 
 
@@ -236,7 +240,7 @@ def _deploy(roots: Roots, reporter: Reporter) -> Failures:
 def _infer_step(purpose: str, task: str, subset: str) -> Step:
     kinds = ("images", "interactions", "labels")
     images, points, labels = (f"data/raw/{task}/{kind}{subset}" for kind in kinds)
-    output = "new_segmentations"
+    output = SEGMENTATIONS
     shown = {
         "task": TASK, "images": [images], "interactions": points, "labels": labels,
         "output": output, "model": "deployed",
@@ -251,6 +255,32 @@ def _infer_step(purpose: str, task: str, subset: str) -> Step:
             model="deployed", roots=roots, reporter=reporter,
         ).failures  # fmt: skip
 
+    return Step(purpose, "infer", shown, run)
+
+
+def _starter_step(task: str, subset: str, *, compared: bool) -> Step:
+    """compared: with labels, of which there is but one: the starter numbers names as they come."""
+    kinds = ("images", "interactions", "labels") if compared else ("images", "interactions")
+    images, points, *labels = (f"data/raw/{task}/{kind}{subset}" for kind in kinds)
+    shown = {
+        "images": [images], "interactions": points, **({"labels": labels[0]} if labels else {}),
+        "output": STARTED, "model": STARTER,
+    }  # fmt: skip
+
+    def run(roots: Roots, reporter: Reporter) -> Failures:
+        from interactivenet.pipeline.infer import infer
+
+        if not has_starter():
+            reporter.say("skipped: this installation has no starter model")
+            return {}
+        folder = roots.results.parent
+        return infer(
+            None, folder / images, folder / points, folder / STARTED,
+            labels=folder / labels[0] if labels else None, model=STARTER, roots=roots,
+            reporter=reporter,
+        ).failures  # fmt: skip
+
+    purpose = "the same without any training: the starter, which segments any object"
     return Step(purpose, "infer", shown, run)
 
 

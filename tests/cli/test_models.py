@@ -228,3 +228,26 @@ def test_removing_asks(run, packed, folder, monkeypatch, tmp_path):
 def test_help(command):
     done = CliRunner().invoke(main, ["models", command, "-h"])
     assert done.exit_code == 0 and "--debug" in done.stdout
+
+
+def test_the_starter_is_built_in(run, folder, packed, with_starter):
+    run("install", packed)
+    lines = run("list").splitlines()
+    assert lines[0].split()[:2] == ["built", "in"]
+    assert lines[1].split()[:4] == ["starter", "any", "object", "1"]
+    told = json.loads(run("list", "--json"))
+    (starter,) = told["built_in"]
+    assert starter["name"] == "starter" and starter["usable"] and starter["modalities"] == ["any"]
+    assert [one["name"] for one in told["installed"]] == ["Task001_A"]
+    shown = run("show", "starter")
+    assert f"starter: built in, in {with_starter}" in shown and "any object" in shown
+    for words in (["-y"], []):
+        told = run("remove", "starter", *words, code=2)
+        assert "starter: is built in, a part of the package: it cannot be removed" in told
+    assert (with_starter / "bundle.json").is_file()
+
+
+def test_an_installation_without_a_starter(run, folder, without_starter):
+    assert "built in" not in run("list") and json.loads(run("list", "--json"))["built_in"] == []
+    assert "this installation has no starter model" in run("show", "starter", code=2)
+    assert "cannot be removed" in run("remove", "starter", "-y", code=2)

@@ -30,7 +30,8 @@ from interactivenet.pipeline.demo_steps import (
 )
 from interactivenet.pipeline.reporting import Table
 from interactivenet.system.files import write_json
-from tests.raw_task import GRID, image_array, label_array
+from tests.pipeline.recording_reporter import RecordingReporter
+from tests.raw_task import GRID, image_array, label_array, write_case
 from tests.sample_cases import make_plan
 
 SMALL = ["--cases", "4", "--test-cases", "1", "-e", "1"]
@@ -39,7 +40,7 @@ SMALL = ["--cases", "4", "--test-cases", "1", "-e", "1"]
 def test_every_stage_is_there():
     stages = ["make_phantoms", "simulate", "check_dataset", "plan", "train", "test", "deploy"]
     functions = [step.function for step in demo_steps(DemoOptions())]
-    assert functions == [*stages, "make_phantoms", "simulate", "infer"]
+    assert functions == [*stages, "make_phantoms", "simulate", "infer", "infer"]
 
 
 def command(step):
@@ -62,15 +63,40 @@ def test_what_is_printed_can_be_typed():
         steps = demo_steps(options)
         for step in steps:
             assert command(step).startswith("interactivenet ")
-            assert parsed(step)["task"] == step.arguments["task"]
+            assert parsed(step)["task"] == step.arguments.get("task")
         train = parsed(steps[4])
         assert train["fold"] == "all" and train["epochs"] == options.epochs
         assert train["deterministic"] == options.deterministic
     phantom = parsed(demo_steps(DemoOptions(cases=5))[0])
     assert phantom["cases"] == 5 and phantom["modalities"] == ("CT",)
     assert phantom["shape"] == (64, 64, 32) and phantom["spacing"] == (1.0, 1.0, 2.0)
-    infer = parsed(demo_steps(DemoOptions())[-1])
+    infer, starter = map(parsed, demo_steps(DemoOptions())[-2:])
     assert infer["model"] == "deployed" and [path.name for path in infer["images"]] == ["imagesTr"]
+    assert starter["model"] == "starter" and starter["task"] is None
+    for name in ("images", "interactions", "labels"):
+        assert starter[name] == infer[name]
+    assert starter["output"] != infer["output"]
+
+
+def starter_step(tmp_path):
+    """The last step of a demo in a folder, and what it says."""
+    write_case(tmp_path / "data/raw/Task998_NEW", "new", prompt=True)
+    reporter = RecordingReporter()
+    failures = demo_steps(DemoOptions())[-1].run(demo.demo_roots(tmp_path), reporter)
+    return failures, reporter
+
+
+def test_the_starter_ends_the_demo(tmp_path, with_starter):
+    failures, reporter = starter_step(tmp_path)
+    assert failures == {} and (tmp_path / "starter_segmentations/new.nii.gz").is_file()
+    assert (tmp_path / "starter_segmentations/evaluation/metrics.json").is_file()
+    assert any(str(with_starter) in line for line in reporter.lines)
+
+
+def test_without_a_starter_the_step_says_so(tmp_path, without_starter):
+    failures, reporter = starter_step(tmp_path)
+    assert reporter.lines == ["skipped: this installation has no starter model"]
+    assert failures == {} and not (tmp_path / "starter_segmentations").exists()
 
 
 def test_own_scans_are_imported_with_the_labels_that_they_have(tmp_path):

@@ -13,6 +13,7 @@ from interactivenet.datasets.splits import Split
 from interactivenet.errors import DataError, RequestError
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.bundle import (
+    bundle_content,
     load_model,
     model_of_task,
     read_bundle,
@@ -20,6 +21,8 @@ from interactivenet.models.bundle import (
     verify_bundle,
     write_bundle,
 )
+from interactivenet.models.model_card import render_card
+from interactivenet.planning.plan import Normalisation, ObjectGrid
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.planning.training_set import ChannelRanges, TrainingSet
 from interactivenet.postprocessing.calibration import calibrate
@@ -191,6 +194,20 @@ def test_what_is_known_is_on_the_card(model, tmp_path):
                  "fill holes, touched component", "not a medical device", "Unknown"):  # fmt: skip
         assert part in card
     assert "patient" not in card
+
+
+def test_the_card_of_a_model_of_anything(model, tmp_path):
+    anything = replace(
+        model.plan, modalities=("any",), labels={1: "object"}, grid=ObjectGrid(),
+        normalisation=(Normalisation("zscore"),),
+    )  # fmt: skip
+    for plan, parts in (
+        (anything, ("any object, called as its points are", "of any modality, one or several",
+                   "| voxels | 16 x 16 x 16 in the box of the points")),
+        (replace(anything, labels={1: "lesion"}, grid=None), ("lesion (1)", "1 x 1 x 1.5")),
+    ):  # fmt: skip
+        card = render_card(bundle_content(replace(model, plan=plan)))
+        assert all(part in card for part in parts), card
 
 
 def test_a_model_is_loaded_from_a_folder_named_by_a_text_too(model, tmp_path):

@@ -21,7 +21,7 @@ from interactivenet.system.files import check_regular, sha256, write_bytes, writ
 
 #: how the numbers of a file are stored: they are float32 in memory
 _DTYPES = {"float32": torch.float32, "float16": torch.float16}
-#: in the facts of a file, which of these; files that do not say are of float32
+#: in the facts of a file, which of these
 DTYPE = "dtype"
 
 
@@ -120,9 +120,10 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         check_regular(path)
         with safe_open(str(path), framework="pt") as file:
             facts = json.loads((file.metadata() or {})["interactivenet"])
-        stored = facts.get(DTYPE, "float32")
-        dtype = _DTYPES[stored]
         weights = load_file(str(path))
+        half = all(value.dtype == torch.float16 for value in weights.values())
+        stored = facts.get(DTYPE, "float16" if half else "float32")
+        dtype = _DTYPES[stored]
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: cannot be read as weights: {one_line(error)}") from error
     except (KeyError, ValueError, AttributeError, TypeError) as error:

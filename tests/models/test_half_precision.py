@@ -82,6 +82,18 @@ def test_files_that_are_not_what_they_say(bundle, tmp_path, change, facts, messa
         load_weights(path, build_network(PLAN.network, PLAN.channels))
 
 
+def test_files_that_do_not_say_what_they_are(bundle, tmp_path):
+    """Of another writer: all in float16 is as good, some are not."""
+    weights = load_file(bundle / "fold_0.safetensors")
+    save_file(weights, tmp_path / "w.safetensors", {"interactivenet": "{}"})
+    assert load_network(tmp_path / "w.safetensors", PLAN)[1] == {}
+    first = next(iter(weights))
+    save_file(weights | {first: weights[first].float()}, tmp_path / "mixed.safetensors",
+              {"interactivenet": "{}"})  # fmt: skip
+    with pytest.raises(DataError, match="not finite float32 numbers"):
+        load_network(tmp_path / "mixed.safetensors", PLAN)
+
+
 def test_a_bundle_of_them(model, bundle, tmp_path):
     read = verify_bundle(bundle)
     assert read.half_of == model.digests != read.digests and read.is_same(model)

@@ -203,7 +203,7 @@ def test_the_card_of_a_model_of_anything(model, tmp_path):
     )  # fmt: skip
     for plan, parts in (
         (anything, ("any object, called as its points are", "of any modality, one or several",
-                   "| voxels | 16 x 16 x 16 in the box of the points")),
+                   "| voxels | 16 x 16 x 16 around each object, whatever its size")),
         (replace(anything, labels={1: "lesion"}, grid=None), ("lesion (1)", "1 x 1 x 1.5")),
     ):  # fmt: skip
         card = render_card(bundle_content(replace(model, plan=plan)))

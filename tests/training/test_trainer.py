@@ -13,7 +13,8 @@ from interactivenet.errors import DataError, RequestError
 from interactivenet.models.device import kept_choice_of_kernels
 from interactivenet.models.network import build_network, load_weights
 from interactivenet.training.lightning_module import Segmenter
-from interactivenet.training.trainer import TrainingOptions, train_fold
+from interactivenet.training.options import TrainingOptions
+from interactivenet.training.trainer import train_fold
 from tests.training.trained_task import (
     EXACT,
     NAME,

@@ -10,7 +10,7 @@ from interactivenet.cli import main
 from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.folds import read_fold
-from interactivenet.training.trainer import TrainingOptions
+from interactivenet.training.options import TrainingOptions
 
 NAME = "Task104_TRAIN"
 #: as fast as it gets

@@ -181,6 +181,7 @@ def plan(
         steps.remove_stale_facts(dataset, folder)
     result = Planned(planned, {case.name: case.status for case in prepared}, failures)
     _report(result, recorded, reporter)
+    reporter.say(steps.describe_epoch(result.task))
     return result
 
 

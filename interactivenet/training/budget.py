@@ -7,10 +7,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from interactivenet.planning.plan import Plan
+
 Row = Mapping[str, Any]
+
+#: fewest draws of an epoch, in batches
+FEWEST_BATCHES = 10
+#: steps of an epoch with a grid of the object's own, where nobody says
+OBJECT_GRID_STEPS = 100
 
 #: finished epochs whose time says how long the next ones take
 _RECENT = 10
+
+
+def batches_of(objects: int, batch_size: int) -> int:
+    """Count the batches in which an epoch draws every object once, at the least ten."""
+    return max(-(-objects // batch_size), FEWEST_BATCHES)
+
+
+def steps_of_epoch(plan: Plan, objects: int) -> int:
+    """Count the steps of an epoch, where nobody says and one device trains."""
+    return OBJECT_GRID_STEPS if plan.grid else batches_of(objects, plan.batch_size)
 
 
 class Clock:

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Subset
 from interactivenet.models import device as devices
 from interactivenet.preprocessing.folds import Fold
 from interactivenet.system.parallel import start_forkserver
+from interactivenet.training.budget import OBJECT_GRID_STEPS
 from interactivenet.training.dataset import (
     EpochBatches,
     PatchDataset,
@@ -18,8 +19,6 @@ from interactivenet.training.dataset import (
 )
 from interactivenet.training.options import TrainingOptions
 
-#: steps of an epoch with a grid of the object's own, where nobody says
-OBJECT_GRID_STEPS = 100
 #: modules of which the draws of samples are made
 _WORKER_MODULES = ("interactivenet.training.dataset", "interactivenet.encoding.kernels")
 

@@ -98,8 +98,8 @@ def train_fold(
     start: the model whose weights it starts from; what ``settings.start`` names.
     signals: asks for the end; without it SIGTERM and SIGINT do, while the training lasts.
 
-    Raises RequestError where the folder holds another training or the device's memory does not
-    suffice, DataError where a region cannot be read, and
+    Raises RequestError where the folder holds another training, nothing of the start fits, or the
+    device's memory does not suffice, DataError where a region cannot be read, and
     :class:`~interactivenet.system.signals.Interrupted` where a signal ended the training, which is
     saved then.
     """
@@ -109,8 +109,17 @@ def train_fold(
     rank = devices.rank(settings.devices)
     key, budget = identity(fold, settings, start), settings.budget
     earlier = None if overwrite else _earlier(folder, key, settings)
+    torch.manual_seed(fold.seed)
+    recipe = recipe_for(fold.plan, fine_tuning=start is not None)
+    batches = epoch_batches(fold, settings)
+    signals = signals or Signals()
+    callback = CheckpointCallback(folder, budget, key.content, batches, signals, observers)
+    module = Segmenter(fold.plan, callback.progress, recipe)
+    taken = take_weights(module.network, fold.plan, start) if start else None
     if earlier is None and not rank:
         clear(folder)
+        if start and taken:
+            warn(taken.describe(start))
     resumed = len(earlier[0]["history"]) if earlier else 0
     complete = earlier is not None and _is_complete(earlier[0], budget)
     if resumed and not complete and not rank:
@@ -118,17 +127,6 @@ def train_fold(
     workers, warning = devices.choose_workers(settings.workers, device, fold.plan)
     if warning:
         warn(warning)
-
-    batches = epoch_batches(fold, settings)
-    signals = signals or Signals()
-    callback = CheckpointCallback(folder, budget, key.content, batches, signals, observers)
-    torch.manual_seed(fold.seed)
-    recipe = recipe_for(fold.plan, fine_tuning=start is not None)
-    module = Segmenter(fold.plan, callback.progress, recipe)
-    if start:
-        taken = take_weights(module.network, fold.plan, start)
-        if earlier is None and not rank:
-            warn(taken.describe(start))
     if earlier:
         state, weights = earlier
         module.load_state_dict(weights)

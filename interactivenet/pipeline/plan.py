@@ -181,7 +181,6 @@ def plan(
         steps.remove_stale_facts(dataset, folder)
     result = Planned(planned, {case.name: case.status for case in prepared}, failures)
     _report(result, recorded, reporter)
-    reporter.say(steps.describe_epoch(result.task))
     return result
 
 
@@ -252,6 +251,7 @@ def _errors(failures: Mapping[str, str]) -> list[Finding]:
 def _report(result: Planned, recorded: Path, reporter: Reporter) -> None:
     for line in steps.describe(result.task):
         reporter.say(line)
+    reporter.say(steps.describe_epoch(result.task))
     statuses = list(result.prepared.values())
     counts = {status: statuses.count(status) for status in ("written", "unchanged")}
     summary = ", ".join(f"{count} {status}" for status, count in counts.items() if count)

@@ -74,7 +74,13 @@ def read_start(model: str | Path, roots: Roots) -> Start:
     model: as for :func:`~interactivenet.models.finding.find_model`. Raises RequestError where there
     is none, DataError where it is not whole.
     """
-    path = find_model(model, roots)
+    try:
+        path = find_model(model, roots)
+    except RequestError as error:
+        raise RequestError(
+            error.message, field="start", value=model, expected=error.expected,
+            remedy=error.remedy,
+        ) from error  # fmt: skip
     if path.is_dir():
         return _read(path)
     with unpacked(path, roots.results / "models") as (folder, _):

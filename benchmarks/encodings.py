@@ -34,7 +34,8 @@ from interactivenet.system.files import read_json, write_json
 from interactivenet.system.parallel import Workers
 from interactivenet.training.checkpointing import LAST
 from interactivenet.training.dataset import labelled_region
-from interactivenet.training.trainer import TrainingOptions, train_fold
+from interactivenet.training.options import TrainingOptions
+from interactivenet.training.trainer import train_fold
 
 KINDS = {
     "exact": Encoding(),

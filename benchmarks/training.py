@@ -28,7 +28,8 @@ from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.folds import Fold, read_fold
 from interactivenet.training.dataset import PatchDataset, Patches
 from interactivenet.training.lightning_module import Segmenter
-from interactivenet.training.trainer import CLIP, TrainingOptions, train_fold
+from interactivenet.training.options import TrainingOptions
+from interactivenet.training.trainer import train_fold
 
 TASK = "Task001_HIPPOCAMPUS"
 ROUNDS = 3
@@ -170,7 +171,7 @@ class NetworkAlone:
         self.module.losses.clear()
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.module.parameters(), CLIP)
+        torch.nn.utils.clip_grad_norm_(self.module.network.parameters(), self.module.recipe.clip)
         self.optimiser.step()
 
     def _wait(self) -> None:

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from interactivenet.prompts.io import read_prompts, write_prompts
     from interactivenet.prompts.prompt import LabelNames, Prompt
     from interactivenet.prompts.simulation import SimulationOptions, simulate_prompts
-    from interactivenet.training.trainer import TrainingOptions
+    from interactivenet.training.options import TrainingOptions
 
 #: module -> the names that it gives
 _NAMES_OF = {
@@ -89,7 +89,7 @@ _NAMES_OF = {
     "prompts.io": ("read_prompts", "write_prompts"),
     "prompts.prompt": ("LabelNames", "Prompt"),
     "prompts.simulation": ("SimulationOptions", "simulate_prompts"),
-    "training.trainer": ("TrainingOptions",),
+    "training.options": ("TrainingOptions",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names}
 

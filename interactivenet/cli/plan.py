@@ -16,7 +16,6 @@ from interactivenet.cli.base import (
     results_option,
     task_option,
 )
-from interactivenet.cli.folders import DataPath
 
 
 @click.command("plan", cls=Command)
@@ -58,9 +57,10 @@ from interactivenet.cli.folders import DataPath
     " and --memory-gb]",
 )  # fmt: skip
 @click.option(
-    "--like", type=DataPath("reads"), metavar="MODEL",
-    help="Take network, grid, margins and encoding from a model (folder or zip), whose weights the"
-    " training can then begin with.",
+    "--like", metavar="MODEL",
+    help="Take network, grid, margins and encoding from a model, whose weights the training can"
+    " then begin with: 'starter' (built in), the name of an installed model, or its folder or"
+    " zip.",
 )  # fmt: skip
 @click.option(
     "--memory-gb",

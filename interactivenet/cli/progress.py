@@ -13,9 +13,12 @@ from interactivenet.cli.reporting import console, say
 
 
 class EpochProgress:
-    """Shows the epochs of a training: a bar on a terminal, a line per epoch in a log."""
+    """Shows the epochs of a training: a bar on a terminal, a line per epoch in a log.
 
-    def __init__(self, epochs: int, out: Console | None = None) -> None:
+    epochs: how many there will be; None where nobody knows.
+    """
+
+    def __init__(self, epochs: int | None, out: Console | None = None) -> None:
         self._epochs = epochs
         out = out or console()
         self._bar: Progress | None = None
@@ -38,7 +41,7 @@ class EpochProgress:
     def step(self, epoch: int, batch: int, batches: int) -> None:
         """Move the bar."""
         if self._bar:
-            description = f"epoch {epoch} of {self._epochs}"
+            description = f"epoch {epoch}" + (f" of {self._epochs}" if self._epochs else "")
             self._bar.update(self._task, description=description, completed=batch, total=batches)
 
     def epoch(self, row: Mapping[str, Any]) -> None:
@@ -49,7 +52,8 @@ class EpochProgress:
             self._bar.update(self._task, metrics=metrics)
             return
         best = ", best so far" if row["best"] else ""
-        say(f"epoch {row['epoch']}/{self._epochs}: {metrics}, {row['seconds']:.1f} s{best}")
+        of = f"/{self._epochs}" if self._epochs else ""
+        say(f"epoch {row['epoch']}{of}: {metrics}, {row['seconds']:.1f} s{best}")
         sys.stdout.flush()
 
 

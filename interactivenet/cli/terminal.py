@@ -38,6 +38,6 @@ class Terminal:
         """Show a progress bar, or a line at the end."""
         yield from track(items, total, description)
 
-    def epochs(self, total: int) -> AbstractContextManager[reporting.EpochObserver]:
+    def epochs(self, total: int | None) -> AbstractContextManager[reporting.EpochObserver]:
         """Show the epochs of a training."""
         return EpochProgress(total)

@@ -9,6 +9,7 @@ import click
 
 from interactivenet.cli.base import (
     Command,
+    Number,
     max_gb_option,
     processed_option,
     raw_option,
@@ -27,9 +28,18 @@ from interactivenet.cli.folders import only_with
     metavar="FOLD|all",
     help="Number of the fold to train, or all to train every fold in turn.",
 )
-@click.option("-e", "--epochs", default=500, show_default=True, type=click.IntRange(min=1),
-              help="Number of epochs of the whole training, over which the learning rate"
-              " falls.")  # fmt: skip
+@click.option("-e", "--epochs", type=click.IntRange(min=1),
+              help="Number of epochs of the whole training, over which the learning rate falls."
+              "  [default: 500]")  # fmt: skip
+@click.option("--minutes", type=Number(min=0, min_open=True),
+              help="Train for so many minutes instead, those of earlier runs of this training"
+              " included; the learning rate falls with the clock.")  # fmt: skip
+@click.option("--steps", type=click.IntRange(min=1),
+              help="Steps of an epoch.  [default: each object once, 10 or more; 100 with a grid of"
+              " the object's own]")  # fmt: skip
+@click.option("--from", "start", metavar="MODEL",
+              help="Trained model to start from, of whose weights those that fit are taken:"
+              " 'starter' (built in), an installed model's name, its folder or zip.")  # fmt: skip
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
               show_default=True, help="Device to train on; auto: a GPU if available.")  # fmt: skip
 @click.option("--devices", default=1, show_default=True, type=click.IntRange(min=1),
@@ -79,7 +89,7 @@ def train(
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.roots import Roots
     from interactivenet.pipeline.train import train as run_stage
-    from interactivenet.training.trainer import TrainingOptions
+    from interactivenet.training.options import TrainingOptions
 
     folds = run_stage(
         required(task, "-t / --task"),

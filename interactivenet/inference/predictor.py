@@ -83,7 +83,8 @@ class Predictor:
             a :class:`Model` (:func:`load_model` gives one).
         device: 'auto', 'cpu' or 'cuda'; 'auto' takes a graphics card if there is one.
         mirrored: Whether each sample is also segmented mirrored along every combination of axes, as
-            in nnU-Net: a little better, but eight times the work.
+            in nnU-Net: a little better, but eight times the work. Not of models that were trained
+            on the patient's axes alone.
         precision: 'auto', 'bf16', 'fp16' or 'fp32'.
         restore: 'probability' interpolates the probability on the image's grid; 'label' gives each
             voxel the nearest one's label: faster, but stepped where the network's grid is coarser.
@@ -125,7 +126,8 @@ class Predictor:
         check_model(model, self.device)
         self.precision = choose_precision(precision, self.device)
         self._rules = rules_for(self.plan)
-        self._flips = list(product((False, True), repeat=3)) if mirrored else [(False,) * 3]
+        copies = mirrored and self.plan.is_mirrored
+        self._flips = list(product((False, True), repeat=3)) if copies else [(False,) * 3]
         self._networks: list[torch.nn.Module] = []
         self.facts: list[dict[str, Any]] = []
         for path in model.weights:

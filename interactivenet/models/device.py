@@ -95,11 +95,13 @@ def choose_workers(workers: int | None, device: str, plan: Plan) -> tuple[int, s
     """Return how many processes draw samples, 0 for none, and a warning, '' for none.
 
     workers: as many as asked for; None for what suits the machine: on a CPU they would only take
-    the network's cores. Where the shared memory that batches pass through is too small, as in
-    many containers, there are none.
+    the network's cores, and samples on an object's own grid are drawn on the graphics card itself.
+    Where the shared memory that batches pass through is too small, as in many containers, there are
+    none.
     """
     if workers is None:
-        workers = min(available_cores() - 1, _MOST_WORKERS) if device == "cuda" else 0
+        drawn_here = device == "cpu" or plan.grid is not None
+        workers = 0 if drawn_here else min(available_cores() - 1, _MOST_WORKERS)
     if not workers or not _SHARED_MEMORY.is_dir():
         return workers, ""
     x, y, z = plan.sample_shape

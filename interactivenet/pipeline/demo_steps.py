@@ -214,7 +214,7 @@ def _train_step(options: DemoOptions) -> Step:
 
     def run(roots: Roots, reporter: Reporter) -> Failures:
         from interactivenet.pipeline.train import train
-        from interactivenet.training.trainer import TrainingOptions
+        from interactivenet.training.options import TrainingOptions
 
         training = TrainingOptions(epochs=options.epochs, deterministic=options.deterministic)
         failures: dict[str, str] = {}

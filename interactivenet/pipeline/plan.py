@@ -104,7 +104,7 @@ def plan(
     dataset = Task.load(roots.raw_task(task))
     seed = options.seed
     _check(dataset, division, seed)
-    like = None if options.like is None else read_bundle_plan(options.like)
+    like = None if options.like is None else read_bundle_plan(options.like, roots)
     folder = roots.processed / dataset.name
     total = len(dataset.training)
     workers = Workers(min(jobs or available_cores(), total), steps.WORKER_MODULES)
@@ -257,6 +257,7 @@ def _errors(failures: Mapping[str, str]) -> list[Finding]:
 def _report(result: Planned, recorded: Path, reporter: Reporter) -> None:
     for line in steps.describe(result.task):
         reporter.say(line)
+    reporter.say(steps.describe_epoch(result.task))
     statuses = list(result.prepared.values())
     counts = {status: statuses.count(status) for status in ("written", "unchanged")}
     summary = ", ".join(f"{count} {status}" for status, count in counts.items() if count)

@@ -58,8 +58,8 @@ class Reporter(Protocol):
         total: how many items.  description: what was done with them, such as 'measured'.
         """
 
-    def epochs(self, total: int) -> AbstractContextManager[EpochObserver]:
-        """Show the epochs of a training."""
+    def epochs(self, total: int | None) -> AbstractContextManager[EpochObserver]:
+        """Show the epochs of a training; total: None where their number is not known."""
 
 
 class _SilentEpochs:
@@ -90,7 +90,7 @@ class SilentReporter:
         """Pass items through."""
         yield from items
 
-    def epochs(self, total: int) -> AbstractContextManager[EpochObserver]:
+    def epochs(self, total: int | None) -> AbstractContextManager[EpochObserver]:
         """Show nothing."""
         return nullcontext(_SilentEpochs())
 

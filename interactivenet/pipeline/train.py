@@ -24,12 +24,9 @@ from interactivenet.preprocessing.folds import Fold, read_fold
 from interactivenet.system.files import sha256
 from interactivenet.system.signals import Interrupted
 from interactivenet.training.checkpointing import BEST, CURVES
-from interactivenet.training.trainer import (
-    Trained,
-    TrainingOptions,
-    check_training,
-    train_fold,
-)
+from interactivenet.training.options import TrainingOptions
+from interactivenet.training.starting import Start, read_start
+from interactivenet.training.trainer import Trained, check_training, train_fold
 
 
 @dataclass(frozen=True)
@@ -82,8 +79,8 @@ def train(
 
     Raises:
         RequestError: There is no such task or fold, its scans, labels or points have changed since
-            it was planned, the results hold the training of something else, or the device does not
-            have enough memory.
+            it was planned, the results hold the training of something else, there is no model to
+            start from, or none of its weights fit, or the device does not have enough memory.
         DataError: A region cannot be read.
         Interrupted: A signal came: the training is saved, and continued when it is called again.
     """
@@ -97,6 +94,7 @@ def train(
     check_plan(planned.plan)
     numbers = fold_numbers(planned, fold)
     dataset = Task.load(roots.raw_task(task)) if validate else None
+    start = None if options.start is None else read_start(options.start, roots)
     if not rank(options.devices):
         check_sources(roots, planned, reporter)
     arguments = {
@@ -109,21 +107,24 @@ def train(
         results = FoldResults(roots.results / task, number)
         if rank(options.devices):  # a further process of the same training: the first one reports
             with suppress(Interrupted):
-                train_fold(chosen, results.folder, options, overwrite=overwrite, warn=SILENT.say)
+                train_fold(
+                    chosen, results.folder, options, start=start, overwrite=overwrite,
+                    warn=SILENT.say,
+                )  # fmt: skip
             continue
         parameters = {"fold": number, **asdict(options), **asdict(planned.plan)}
         with running_stage(
             "train", results.folder, arguments, seed=planned.plan.seed, keep=not overwrite
         ) as stage:
             # what is refused leaves the run of the training that is there as it was
-            check_training(chosen, results.folder, options, overwrite=overwrite)
+            check_training(chosen, results.folder, options, start=start, overwrite=overwrite)
             with tracked_run(
                 roots, task, f"fold_{number}", parameters,
                 mlflow=mlflow, reporter=reporter, note=results.folder, anew=overwrite,
             ) as tracker:  # fmt: skip
                 tracker.artefact(planned.path)
                 trained = _train(
-                    planned, chosen, results, options, overwrite, stage, tracker, reporter
+                    planned, chosen, results, options, start, overwrite, stage, tracker, reporter
                 )
                 validated = _validate(dataset, chosen, results, options, stage, tracker, reporter)
         checkpoints, failures = (
@@ -138,6 +139,7 @@ def _train(
     fold: Fold,
     results: FoldResults,
     options: TrainingOptions,
+    start: Start | None,
     overwrite: bool,
     stage: Stage,
     tracker: Tracker,
@@ -148,12 +150,14 @@ def _train(
         reporter.say(line)
     precision = choose_precision(options.precision, choose_device(options.device))
     run.note(plan=fold.plan.digest, fold=fold.number, precision=precision)
+    if start:
+        run.note(start=start.facts)
     run.inputs({planned.path.name: sha256(planned.path), **fold.inputs})
     try:
         with run.step("train"), reporter.epochs(options.epochs) as shown:
             trained = train_fold(
                 fold, folder, options, [shown, Epochs(tracker)],
-                overwrite=overwrite, warn=reporter.say, signals=stage.signals,
+                start=start, overwrite=overwrite, warn=reporter.say, signals=stage.signals,
             )  # fmt: skip
     except Interrupted:
         reporter.say(f"the training is saved in {folder / CHECKPOINT}")
@@ -162,10 +166,9 @@ def _train(
     run.note(resumed=trained.resumed, best=dict(best), epochs=epochs)
     for path in (folder / METRICS, folder / CURVES, (folder / BEST).with_suffix(".json")):
         tracker.artefact(path)
-    if trained.resumed >= options.epochs:
+    if trained.complete:
         reporter.say(
-            f"{folder}: already trained for {counted(trained.resumed, 'epoch')}"
-            " (`overwrite=True` starts over)"
+            f"{folder}: already trained for {options.budget} (`overwrite=True` starts over)"
         )
     reporter.say(
         f"best epoch {best['epoch']} of {epochs}: Dice {best['dice']:.3f}, moving average"
@@ -211,7 +214,7 @@ def describe(fold: Fold, options: TrainingOptions) -> list[str]:
     shape = "x".join(map(str, plan.sample_shape))
     lines = [
         f"{plan.task} fold {fold.number}: {counted(len(fold.learnable), 'object')} to train on,"
-        f" {len(fold.measurable)} to validate, {counted(options.epochs, 'epoch')}",
+        f" {len(fold.measurable)} to validate, {options.budget}",
         f"network of {weights / 1e6:.1f} million weights, samples {plan.channels}x{shape}, batch"
         f" {plan.batch_size}: about {plan.estimated_gb:.1f} GB in fp32; {device},"
         f" {choose_precision(options.precision, device)}",

@@ -37,8 +37,9 @@ class PlanningOptions:
             its size; 'spacing': all on grids of one spacing; 'auto': by rule.
         grid_voxels: Of an object grid along each axis, from 32 to 128 by 16; None to choose them
             by preset and memory.
-        like: A model, the folder or zip of a bundle: its network, grid, encoding, margins and kinds
-            of normalisation are taken, so that training can begin with its weights. None for none.
+        like: A model ('starter', the name of an installed one, or the folder or zip of a bundle):
+            its network, grid, encoding, margins and kinds of normalisation are taken, so that
+            training can begin with its weights. None for none.
 
     Raises:
         RequestError: A value is out of its range, or two of them contradict each other.

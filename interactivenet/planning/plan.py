@@ -291,6 +291,11 @@ class Plan:
         return LabelNames({}, open=True) if any_object else LabelNames(self.labels)
 
     @property
+    def is_mirrored(self) -> bool:
+        """Whether training mirrors samples, so that mirrored copies of one can be averaged."""
+        return self.grid is None or self.grid.mirrored
+
+    @property
     def digest(self) -> str:
         """SHA-256 of all that is decided here; the notes do not count."""
         decided = {name: value for name, value in self._fields().items() if name != "notes"}

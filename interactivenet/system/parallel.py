@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache, partial
@@ -70,7 +70,7 @@ class Workers:
     def __init__(self, jobs: int, modules: tuple[str, ...] = ()) -> None:
         self.jobs = jobs
         self.peak_mb = 0.0
-        self._modules = list(modules)
+        self._modules = modules
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Workers:
@@ -104,9 +104,7 @@ class Workers:
             context = multiprocessing.get_context(
                 "forkserver" if "forkserver" in methods else "spawn"
             )
-            if context.get_start_method() == "forkserver":
-                context.set_forkserver_preload(self._modules)
-                _start_forkserver()
+            start_forkserver(self._modules)
             self._pool = ProcessPoolExecutor(
                 self.jobs, mp_context=context, initializer=_settle, initargs=(os.getpid(),)
             )
@@ -135,18 +133,22 @@ def peak_memory_mb() -> float:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)
 
 
-def _start_forkserver() -> None:
-    """Start the process that workers come from with Ctrl-C blocked, as it is in all of these then.
+def start_forkserver(modules: Sequence[str]) -> None:
+    """Start the process that workers come from, and let it import modules in place of each of them.
 
-    The parent ends them; before they have settled, each would show a traceback of its own.
+    It does so beside this process, which does not wait. Nothing is done where it runs already, or
+    the system has none. Ctrl-C is blocked, in all workers then: the parent ends them, and before
+    they have settled, each would show a traceback of its own.
     """
-    from multiprocessing import resource_tracker
-    from multiprocessing.forkserver import ensure_running
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return
+    from multiprocessing import forkserver, resource_tracker
 
+    multiprocessing.set_forkserver_preload(list(modules))
     resource_tracker.ensure_running()  # which the next would start, and leaves SIGINT unblocked
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        ensure_running()
+        forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

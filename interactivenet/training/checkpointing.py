@@ -18,6 +18,7 @@ from interactivenet.models.network import save_weights
 from interactivenet.plotting.curves import save_curves
 from interactivenet.system.files import check_regular, read_object, replacing, write_csv
 from interactivenet.system.signals import Interrupted, Signals
+from interactivenet.training.budget import Budget, Clock, Row
 from interactivenet.training.dataset import EpochBatches
 from interactivenet.training.lightning_module import Segmenter
 
@@ -29,8 +30,6 @@ _PAST = 0.9
 _DRAW_AFTER = 60.0
 #: of our part of a checkpoint
 _STATE = "interactivenet"
-
-Row = Mapping[str, Any]
 
 
 class Observer(Protocol):
@@ -46,6 +45,7 @@ class Observer(Protocol):
 class CheckpointCallback(Callback):
     """Keeps the state of a training on disk, epoch by epoch.
 
+    budget: what ends the training.
     identity: what the checkpoint is of; one of anything else is not continued.
     history: a row per finished epoch.
     """
@@ -53,24 +53,28 @@ class CheckpointCallback(Callback):
     def __init__(
         self,
         folder: Path,
-        epochs: int,
+        budget: Budget,
         identity: Mapping[str, Any],
         batches: EpochBatches,
         signals: Signals,
         observers: Sequence[Observer],
     ) -> None:
         self.history: list[dict[str, Any]] = []
-        self._folder, self._epochs, self._identity = folder, epochs, dict(identity)
+        self._folder, self._budget, self._identity = folder, budget, dict(identity)
         self._batches, self._signals, self._observers = batches, signals, observers
         self._trained = 0  # batches of the epoch so far
-        self._since = time.monotonic()
+        self._clock = Clock()
+        self._began = 0.0  # what the clock showed when the epoch began
+        self._progress = 0.0
         self._drawn = 0.0
-        self._before = 0.0  # seconds that the epoch took before an interruption
 
     def restore(self, state: Mapping[str, Any], module: Segmenter) -> None:
         """Take over our part of a checkpoint."""
         self.history = [dict(row) for row in state["history"]]
-        self._trained, self._before = state["batches"], state["seconds"]
+        self._trained = state["batches"]
+        spent = seconds_spent(state)
+        self._clock.restore(spent)
+        self._began = spent - state["seconds"]
         self._batches.resume(len(self.history), self._trained)
         module.losses = [torch.tensor(loss) for loss in state["losses"]]
         if self.history and not self._trained:  # weights of a finished epoch
@@ -79,7 +83,19 @@ class CheckpointCallback(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Start the clock, and take the signals back from Lightning, which would exit with 0."""
         self._signals.take()
-        self._since = time.monotonic()
+        self._clock.start()
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Note how far the training is."""
+        seconds = self._clock.seconds
+        if self._budget.minutes is not None and trainer.world_size > 1:
+            # all processes must train with one learning rate
+            told = torch.tensor(seconds, device=trainer.strategy.root_device)
+            seconds = float(trainer.strategy.reduce(told, reduce_op="mean"))
+        step = trainer.global_step
+        self._progress = self._budget.progress(step, len(self._batches), seconds)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
@@ -88,8 +104,11 @@ class CheckpointCallback(Callback):
         self._trained += 1
         for observer in self._observers:
             observer.step(len(self.history) + 1, self._trained, len(self._batches))
-        # the last batch's epoch is finished first
-        if self._trained < len(self._batches) and self._ended(trainer):
+        if self._trained == len(self._batches):
+            return  # its epoch is finished first
+        if self._budget.minutes is not None and self._is_over(trainer):
+            trainer.should_stop = True  # after the epoch, which ends here, and its validation
+        elif self._ended(trainer):
             self._save(trainer)
             raise Interrupted(self._signals.received or SIGTERM)
 
@@ -99,15 +118,16 @@ class CheckpointCallback(Callback):
         row = self._row(trainer, pl_module)
         self.history.append(row)
         pl_module.losses, pl_module.dices = [], []
-        self._trained, self._before, self._since = 0, 0.0, time.monotonic()
+        self._trained, self._began = 0, self._clock.seconds
         self._batches.epoch = len(self.history)
+        over = self._is_over(trainer)
+        trainer.should_stop = over
         self._save(trainer)
         # a run that is killed from here on is completed when the training continues
         if trainer.is_global_zero:
-            self._write(pl_module)
+            self._write(pl_module, final=over)
         ended = self._ended(trainer)
-        seconds = [row["seconds"] for row in self.history[-10:]]
-        left = sum(seconds) / len(seconds) * (self._epochs - len(self.history))
+        left = self._budget.seconds_left(self.history, self._clock.seconds)
         for observer in self._observers:
             observer.epoch({**row, "best": self.best is row, "seconds_left": left})
         if ended:
@@ -122,8 +142,14 @@ class CheckpointCallback(Callback):
             "history": self.history,
             "batches": self._trained,
             "losses": [float(loss) for loss in pl_module.losses],
-            "seconds": self._before + time.monotonic() - self._since if self._trained else 0.0,
+            "seconds": self._clock.seconds - self._began if self._trained else 0.0,
+            "spent": self._clock.seconds,
+            "minutes": self._budget.minutes,
         }
+
+    def progress(self, step: int) -> float:
+        """Return how much of the training was over before the step that is trained, 0 to 1."""
+        return self._progress
 
     @property
     def best(self) -> dict[str, Any]:
@@ -148,21 +174,30 @@ class CheckpointCallback(Callback):
             "dice": dice,
             "dice_average": average,
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
-            "seconds": round(self._before + time.monotonic() - self._since, 3),
+            "seconds": round(self._clock.seconds - self._began, 3),
         }
 
     def _ended(self, trainer: Trainer) -> bool:
+        """Whether a signal came, to any of the processes."""
+        return self._any(trainer, bool(self._signals.received))
+
+    def _is_over(self, trainer: Trainer) -> bool:
+        """Whether the budget is used up, by the clock of any of the processes."""
+        over = self._budget.is_over(len(self.history), self._clock.seconds)
+        return over if self._budget.minutes is None else self._any(trainer, over)
+
+    @staticmethod
+    def _any(trainer: Trainer, decision: bool) -> bool:
         if trainer.world_size == 1:
-            return bool(self._signals.received)
-        return trainer.strategy.reduce_boolean_decision(bool(self._signals.received), all=False)
+            return decision
+        return trainer.strategy.reduce_boolean_decision(decision, all=False)
 
     def _save(self, trainer: Trainer) -> None:
         trainer.save_checkpoint(self._folder / CHECKPOINT)
 
-    def _write(self, module: Segmenter) -> None:
-        """Write all but the checkpoint."""
+    def _write(self, module: Segmenter, *, final: bool) -> None:
+        """Write all but the checkpoint; final: after the last epoch."""
         row = self.history[-1]
-        final = row["epoch"] == self._epochs
         if self.best is row:
             self._weights(BEST, module, row)
         if final:
@@ -176,16 +211,18 @@ class CheckpointCallback(Callback):
     def _complete(self, module: Segmenter) -> None:
         """Write what a run that was killed, or was to be longer, did not get to."""
         row = self.history[-1]
-        wanted = [name for name, due in ((BEST, self.best is row),
-                                         (LAST, row["epoch"] == self._epochs)) if due]  # fmt: skip
+        final = self._budget.is_over(len(self.history), self._clock.seconds)
+        wanted = [name for name, due in ((BEST, self.best is row), (LAST, final)) if due]
         if any(_epoch_of(self._folder / name) != row["epoch"] for name in wanted):
-            self._write(module)
+            self._write(module, final=final)
         self._metrics()
 
     def _weights(self, name: str, module: Segmenter, row: Row) -> None:
-        facts = {**self._identity, "epoch": row["epoch"], "epochs": self._epochs,
+        facts = {**self._identity, "epoch": row["epoch"], "epochs": self._budget.epochs,
                  "dice": row["dice"], "dice_average": row["dice_average"]}  # fmt: skip
-        save_weights(self._folder / name, module.network, facts)
+        if self._budget.minutes is not None:
+            facts |= {"epochs": row["epoch"], "minutes": self._budget.minutes}
+        save_weights(self._folder / name, module.outcome, facts)
 
     def _metrics(self) -> None:
         write_csv(self._folder / METRICS, self.history)
@@ -210,6 +247,13 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], Mapping[str, Any]]:
     check_regular(path)
     content = torch.load(path, map_location="cpu", weights_only=True)
     return content[_STATE], content["state_dict"]
+
+
+def seconds_spent(state: Mapping[str, Any]) -> float:
+    """Return the seconds that a training has taken, from our part of its checkpoint."""
+    # earlier versions did not write the sum
+    rows = sum(row["seconds"] for row in state["history"])
+    return float(state.get("spent", rows + state["seconds"]))
 
 
 def _epoch_of(weights: Path) -> int:

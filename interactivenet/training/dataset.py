@@ -29,6 +29,7 @@ from interactivenet.training.augmentation import (
     place,
     value_changes,
 )
+from interactivenet.training.budget import batches_of
 
 #: points that a person placed are moved by normal noise of this deviation, mm
 PERSON_MM = 2.0
@@ -36,8 +37,6 @@ PERSON_MM = 2.0
 SIMULATED_MM = 2.0
 #: how often a patch of a larger sample is drawn around the object or a point
 AIMED = 2 / 3
-#: fewest draws of an epoch, in batches
-FEWEST_BATCHES = 10
 
 Key = tuple[int, int, int]
 
@@ -112,18 +111,25 @@ class EpochBatches(Sampler[list[Key]]):
     An epoch draws every region once; a few regions so often that there are ten batches.
     Of several processes, each takes its share of every epoch.
 
+    steps: batches of an epoch for each process, however many regions there are; None for the above.
     epoch: the one that the next iteration is of, from 0.
     """
 
     def __init__(
-        self, regions: int, batch_size: int, seed: int, *, rank: int = 0, processes: int = 1
+        self,
+        regions: int,
+        batch_size: int,
+        seed: int,
+        *,
+        rank: int = 0,
+        processes: int = 1,
+        steps: int | None = None,
     ) -> None:
         self.epoch = 0
         self._trained = (0, 0)
         self._regions, self._batch_size, self._seed = regions, batch_size, seed
         self._rank, self._processes = rank, processes
-        draws = max(-(-regions // batch_size), FEWEST_BATCHES)
-        self._batches = -(-draws // processes)
+        self._batches = steps or -(-batches_of(regions, batch_size) // processes)
 
     def __len__(self) -> int:
         """Count the batches of an epoch for one process."""

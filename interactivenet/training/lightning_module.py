@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from monai.losses import DiceCELoss
 from torch import Tensor
-from torch.optim import SGD, Optimizer
+from torch.nn import Module
+from torch.optim import Optimizer
 
 from interactivenet.models.network import build_network
 from interactivenet.planning.plan import Plan
-
-LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.01, 0.99, 3e-5
-#: exponent of the learning rate's decay
-DECAY = 0.9
+from interactivenet.training.recipe import Recipe, recipe_for
 
 Batch = tuple[Tensor, Tensor]
+#: a step's number, from 0 -> how much of the training is over before it, 0 to 1
+Progress = Callable[[int], float]
 
 
 class Segmenter(LightningModule):
     """Learns the object of every sample: Dice and cross entropy, at every resolution.
 
-    total_steps: of the whole training, over which the learning rate decays.
+    progress: how far the training is at a step, or how many steps there are in all.
+    recipe: by default that of the plan.
+    average: the moving average of the network, where the recipe has one.
     losses: of the batches of the epoch so far.  dices: of its validation samples.
     """
 
-    def __init__(self, plan: Plan, total_steps: int) -> None:
+    def __init__(self, plan: Plan, progress: Progress | int, recipe: Recipe | None = None) -> None:
         super().__init__()
-        self.network: torch.nn.Module = build_network(plan.network, plan.channels)
+        self.recipe = recipe or recipe_for(plan)
+        self.network: Module = build_network(plan.network, plan.channels)
+        self.average = self.recipe.averaged(self.network)
         self.losses: list[Tensor] = []
         self.dices: list[Tensor] = []
-        self._total_steps = total_steps
+        self._progress = progress if callable(progress) else lambda step: step / progress
         self._loss = DiceCELoss(include_background=False, to_onehot_y=True, softmax=True)
         self._weights = resolution_weights(plan.network.deep_supervision)
+
+    @property
+    def outcome(self) -> Module:
+        """The network that is validated and saved: the average, where there is one."""
+        return self.network if self.average is None else self.average.module
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of images (B, C, X, Y, Z) and labels (B, 1, X, Y, Z)."""
@@ -53,25 +63,29 @@ class Segmenter(LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Note the Dice of every sample of a batch; 1 where object and prediction are empty."""
         image, label = batch
-        output = self.network(image)
+        output = self.outcome(image)
         predicted, true = output[:, 1:] > output[:, :1], label > 0
         axes = (1, 2, 3, 4)
         both, either = (predicted & true).sum(axes), predicted.sum(axes) + true.sum(axes)
         self.dices.append((2 * both + (either == 0)) / either.clamp(min=1))
 
     def configure_optimizers(self) -> Optimizer:
-        """Return stochastic gradient descent with Nesterov's momentum."""
-        return SGD(
-            self.network.parameters(), LEARNING_RATE, momentum=MOMENTUM,
-            weight_decay=WEIGHT_DECAY, nesterov=True,
-        )  # fmt: skip
+        """Return the recipe's optimiser."""
+        return self.recipe.build(self.network.parameters())
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Set the learning rate of the step: polynomial decay over the whole training."""
-        left = max(1 - self.global_step / self._total_steps, 0.0)
+        """Set the learning rate of the step."""
+        step = self.global_step
+        rate = self.recipe.learning_rate(step, self._progress(step))
         for optimizer in self.trainer.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = LEARNING_RATE * left**DECAY
+                group["lr"] = rate
+
+    def optimizer_step(self, *arguments: Any, **more: Any) -> None:
+        """Make a step, and average the weights that it leaves."""
+        super().optimizer_step(*arguments, **more)
+        if self.average is not None:
+            self.average.update_parameters(self.network)
 
 
 def resolution_weights(lower: int) -> list[float]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -12,7 +13,6 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Trainer
-from torch.utils.data import DataLoader, Subset
 
 from interactivenet.errors import RequestError
 from interactivenet.models import device as devices
@@ -21,7 +21,7 @@ from interactivenet.preprocessing.folds import Fold
 from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import remove
 from interactivenet.system.signals import Signals
-from interactivenet.training.augmentation import Augmentation
+from interactivenet.training.budget import Budget
 from interactivenet.training.checkpointing import (
     BEST,
     CURVES,
@@ -30,82 +30,40 @@ from interactivenet.training.checkpointing import (
     Observer,
     WholeCheckpoints,
     read_checkpoint,
-)
-from interactivenet.training.dataset import (
-    EpochBatches,
-    PatchDataset,
-    Patches,
-    ValidationDataset,
-    settle_worker,
+    seconds_spent,
 )
 from interactivenet.training.lightning_messages import named_errors, quiet_lightning
 from interactivenet.training.lightning_module import Segmenter
+from interactivenet.training.loaders import epoch_batches, make_loaders
+from interactivenet.training.options import TrainingOptions
+from interactivenet.training.recipe import recipe_for
+from interactivenet.training.starting import Start, take_weights
 
 #: what reading a damaged checkpoint raises
 _UNREADABLE = (RuntimeError, OSError, EOFError, KeyError, ValueError, TypeError, UnpicklingError)
-#: what a fold can be trained on
-_DEVICES = ("auto", "cpu", "cuda")
-#: bound on the norm of a step's gradient, as nnU-Net's
-CLIP = 12.0
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How a fold is trained.
-
-    Args:
-        epochs: Number of epochs of the whole training, over which the learning rate falls.
-        device: 'cuda', 'cpu', or 'auto': CUDA where there is a device.
-        devices: How many graphics cards, or CPU processes, train the fold together.
-        precision: 'bf16', 'fp16' (CUDA only), 'fp32', or 'auto': bf16 where the device multiplies
-            in it.
-        workers: Number of processes that draw samples; None for what suits the machine.
-        deterministic: Train reproducibly: the same weights, bit by bit, but slower.
-        augmentation: How samples are varied.
-
-    Raises:
-        RequestError: A value is not one of these.
-    """
-
-    epochs: int = 500
-    device: str = "auto"
-    devices: int = 1
-    precision: str = "auto"
-    workers: int | None = None
-    deterministic: bool = False
-    augmentation: Augmentation = field(default_factory=Augmentation)
-
-    def __post_init__(self) -> None:
-        precisions = ("auto", *devices.PRECISIONS)
-        rules = {
-            "epochs": (self.epochs >= 1, "1 or more"),
-            "device": (self.device in _DEVICES, f"one of {', '.join(_DEVICES)}"),
-            "devices": (self.devices >= 1, "1 or more"),
-            "precision": (self.precision in precisions, f"one of {', '.join(precisions)}"),
-            "workers": (self.workers is None or self.workers >= 0, "0 or more"),
-        }
-        for name, (fits, expected) in rules.items():
-            if not fits:
-                raise RequestError(field=name, value=getattr(self, name), expected=expected)
+#: epochs where the clock ends the training; Lightning's own 'no limit' restarts otherwise
+_NO_END = 2**31
 
 
 @dataclass(frozen=True)
 class Trained:
     """What became of a fold: a row of ``metrics.csv`` per epoch, and the best of them.
 
-    resumed: epochs that an earlier run had finished.
+    resumed: epochs that an earlier run had finished.  complete: whether that was all of them.
     """
 
     folder: Path
     history: tuple[Mapping[str, Any], ...]
     best: Mapping[str, Any]
     resumed: int
+    complete: bool = False
 
 
-def identity(fold: Fold, settings: TrainingOptions) -> CacheKey:
+def identity(fold: Fold, settings: TrainingOptions, start: Start | None = None) -> CacheKey:
     """Return what a training must agree in to be continued.
 
-    Not the device, nor its precision: a queue may send the rest to another kind of machine.
+    Not how long it lasts, which may be changed, and not the device, nor its precision: a queue may
+    send the rest to another kind of machine.
     """
     content = {
         "task": fold.plan.task,
@@ -117,6 +75,10 @@ def identity(fold: Fold, settings: TrainingOptions) -> CacheKey:
     }
     if fold.empty:  # which an earlier version trained on
         content["left_out"] = list(fold.empty)
+    if settings.steps or fold.plan.grid:
+        content["steps"] = len(epoch_batches(fold, settings))
+    if start:
+        content["start"] = start.facts
     return CacheKey(content)
 
 
@@ -126,16 +88,18 @@ def train_fold(
     settings: TrainingOptions,
     observers: Sequence[Observer] = (),
     *,
+    start: Start | None = None,
     overwrite: bool = False,
     warn: Callable[[str], None] = print,
     signals: Signals | None = None,
 ) -> Trained:
     """Train a fold into a folder, or continue what an interrupted run left there.
 
+    start: the model whose weights it starts from; what ``settings.start`` names.
     signals: asks for the end; without it SIGTERM and SIGINT do, while the training lasts.
 
-    Raises RequestError where the folder holds another training or the device's memory does not
-    suffice, DataError where a region cannot be read, and
+    Raises RequestError where the folder holds another training, nothing of the start fits, or the
+    device's memory does not suffice, DataError where a region cannot be read, and
     :class:`~interactivenet.system.signals.Interrupted` where a signal ended the training, which is
     saved then.
     """
@@ -143,39 +107,46 @@ def train_fold(
     devices.check_devices(settings.devices, device)
     fold.check_learnable()
     rank = devices.rank(settings.devices)
-    key = identity(fold, settings)
+    key, budget = identity(fold, settings, start), settings.budget
     earlier = None if overwrite else _earlier(folder, key, settings)
+    torch.manual_seed(fold.seed)
+    recipe = recipe_for(fold.plan, fine_tuning=start is not None)
+    batches = epoch_batches(fold, settings)
+    signals = signals or Signals()
+    callback = CheckpointCallback(folder, budget, key.content, batches, signals, observers)
+    module = Segmenter(fold.plan, callback.progress, recipe)
+    taken = take_weights(module.network, fold.plan, start) if start else None
     if earlier is None and not rank:
         clear(folder)
+        if start and taken:
+            warn(taken.describe(start))
     resumed = len(earlier[0]["history"]) if earlier else 0
-    if 0 < resumed < settings.epochs and not rank:
+    complete = earlier is not None and _is_complete(earlier[0], budget)
+    if resumed and not complete and not rank:
         warn(f"continuing after epoch {resumed}, the last that an earlier run finished")
     workers, warning = devices.choose_workers(settings.workers, device, fold.plan)
     if warning:
         warn(warning)
-
-    batches = EpochBatches(
-        len(fold.learnable), fold.plan.batch_size, fold.seed, rank=rank, processes=settings.devices
-    )
-    signals = signals or Signals()
-    callback = CheckpointCallback(folder, settings.epochs, key.content, batches, signals, observers)
-    torch.manual_seed(fold.seed)
-    module = Segmenter(fold.plan, settings.epochs * len(batches))
     if earlier:
         state, weights = earlier
         module.load_state_dict(weights)
         callback.restore(state, module)
-    if resumed < settings.epochs:
-        loaders = _loaders(fold, settings, batches, workers, device)
+    if not complete:
+        loaders = make_loaders(fold, settings, batches, workers, device)
         with signals.noted(), quiet_lightning(), named_errors(fold.plan):
-            trainer = _trainer(settings, device, folder, callback)
+            trainer = _trainer(settings, device, folder, callback, recipe.clip)
             path = folder / CHECKPOINT if earlier else None
             trainer.fit(module, *loaders, ckpt_path=path, weights_only=True)
-    return Trained(folder, tuple(callback.history), callback.best, resumed)
+    return Trained(folder, tuple(callback.history), callback.best, resumed, complete)
 
 
 def check_training(
-    fold: Fold, folder: Path, settings: TrainingOptions, *, overwrite: bool = False
+    fold: Fold,
+    folder: Path,
+    settings: TrainingOptions,
+    *,
+    start: Start | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Raise RequestError where a training is refused before it begins, as :func:`train_fold` does.
 
@@ -186,7 +157,7 @@ def check_training(
     devices.choose_precision(settings.precision, device)
     fold.check_learnable()
     if not overwrite:
-        _earlier(folder, identity(fold, settings), settings)
+        _earlier(folder, identity(fold, settings, start), settings)
 
 
 def clear(folder: Path) -> None:
@@ -213,6 +184,7 @@ def _earlier(
     try:
         state, weights = read_checkpoint(path)
         earlier, epochs, batches = state["identity"], len(state["history"]), state["batches"]
+        spent = seconds_spent(state)
     except _UNREADABLE as error:
         raise RequestError(
             f"{path}: is damaged, or is not an InteractiveNet checkpoint",
@@ -226,16 +198,32 @@ def _earlier(
             remedy="`overwrite=True` starts over; another results folder keeps both",
         )
     begun = epochs + bool(batches)
-    if begun > settings.epochs:
+    if settings.epochs is not None and begun > settings.epochs:
         raise RequestError(
             f"{path} has already reached epoch {begun}", field="epochs", value=settings.epochs,
             expected=f"{begun} or more", remedy="`overwrite=True` starts over",
         )  # fmt: skip
+    minutes = settings.minutes
+    # the last epoch's validation takes a little more than the minutes that were asked for
+    if minutes is not None and minutes != state.get("minutes") and 60 * minutes < spent:
+        raise RequestError(
+            f"{path} was already trained for {spent / 60:.1f} minutes", field="minutes",
+            value=minutes, expected=f"{math.ceil(spent / 6) / 10:g} or more",
+            remedy="`overwrite=True` starts over",
+        )  # fmt: skip
     return state, weights
 
 
+def _is_complete(state: Mapping[str, Any], budget: Budget) -> bool:
+    """Whether an earlier run has trained, from our part of its checkpoint, all that is asked."""
+    finished = len(state["history"])
+    return bool(
+        finished and not state["batches"] and budget.is_over(finished, seconds_spent(state))
+    )
+
+
 def _trainer(
-    settings: TrainingOptions, device: str, folder: Path, callback: CheckpointCallback
+    settings: TrainingOptions, device: str, folder: Path, callback: CheckpointCallback, clip: float
 ) -> Trainer:
     precision = devices.choose_precision(settings.precision, device)
     return Trainer(
@@ -243,8 +231,8 @@ def _trainer(
         devices=settings.devices,
         strategy="ddp" if settings.devices > 1 else "auto",
         precision=devices.PRECISIONS[precision],  # type: ignore[arg-type]
-        max_epochs=settings.epochs,
-        gradient_clip_val=CLIP,
+        max_epochs=settings.epochs or _NO_END,
+        gradient_clip_val=clip,
         # some of CUDA's kernels have no repeatable form: as far as it goes
         deterministic="warn" if settings.deterministic and device == "cuda"
         else settings.deterministic,
@@ -259,28 +247,3 @@ def _trainer(
         num_sanity_val_steps=0,
         default_root_dir=folder,
     )  # fmt: skip
-
-
-def _loaders(
-    fold: Fold, settings: TrainingOptions, batches: EpochBatches, workers: int, device: str
-) -> tuple[DataLoader[Any], DataLoader[Any]]:
-    def options(count: int) -> dict[str, Any]:
-        chosen: dict[str, Any] = {"num_workers": count, "pin_memory": device == "cuda"}
-        if count:
-            chosen["persistent_workers"] = True
-            chosen["multiprocessing_context"] = devices.worker_context()
-            chosen["worker_init_fn"] = settle_worker
-        return chosen
-
-    def patches(names: tuple[str, ...]) -> Patches:
-        return Patches(fold.plan, fold.processed, names, fold.seed, settings.augmentation)
-
-    training = PatchDataset(patches(fold.learnable))
-    validation = ValidationDataset(patches(fold.measurable))
-    # a process without a share takes the first again: all must validate something
-    share = list(range(devices.rank(settings.devices), len(validation), settings.devices)) or [0]
-    size = fold.plan.batch_size
-    return (
-        DataLoader(training, batch_sampler=batches, **options(workers)),
-        DataLoader(Subset(validation, share), batch_size=size, **options(min(workers, 2))),
-    )

@@ -15,7 +15,7 @@ from interactivenet.preprocessing.region import make_region
 from interactivenet.prompts.prompt import MARGIN_POINTS
 from interactivenet.prompts.simulation import SimulationOptions, simulate_prompts
 from interactivenet.training.made_up import LabelledImage
-from interactivenet.training.object_dataset import labelled_image
+from interactivenet.training.object_samples import labelled_image
 
 #: how often an object of a kind is drawn, beside the others
 KINDS = {"sarcoma": 1.0, "pet": 2.0, "tumour": 1.5, "organ": 0.25, "vertebra": 0.3}

@@ -40,7 +40,7 @@ from interactivenet.planning.plan import (
 from interactivenet.training.dataset import settle_worker
 from interactivenet.training.lightning_module import Segmenter
 from interactivenet.training.made_up import LabelledImage, make_up, recoloured
-from interactivenet.training.object_dataset import ANYTHING, draw_sample
+from interactivenet.training.object_samples import ANYTHING, draw_sample
 from interactivenet.training.random_fields import RandomSource
 from recipes.starter.data import KINDS, read_objects
 

@@ -192,6 +192,21 @@ def test_wrong_requests(root, tmp_path, options, message):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--minutes", "3"], "--minutes 3: expected no -e / --epochs beside it"),
+        (["--minutes", "0"], "0.0 is not in the range x>0"),
+        (["--steps", "0"], "0 is not in the range x>=1"),
+        (["--from", "Task900_X"], "--from Task900_X: there is no model 'Task900_X': expected"),
+    ],
+)
+def test_wrong_budgets_and_starts(root, tmp_path, options, message):
+    done = train(root, tmp_path, *options)
+    assert done.exit_code == 2 and message in " ".join(done.output.split())
+    assert not list(tmp_path.iterdir())
+
+
 def test_one_fold_at_a_time_on_several_devices(root, tmp_path):
     done = train(root, tmp_path, "--devices", "2", fold="all")
     assert done.exit_code == 2
@@ -319,5 +334,7 @@ def test_the_bar_on_a_terminal():
         shown.epoch({"epoch": 1, "loss": 0.5, "dice": 0.8, "seconds_left": 7300, "seconds": 9.0,
                      "best": True})  # fmt: skip
         shown.step(2, 1, 10)
+    with EpochProgress(None, Console(force_terminal=True, width=100)) as shown:
+        shown.step(1, 5, 10)
     assert duration(7300) == "2 h 2 min" and duration(30) == "30 s"
     assert duration(600) == "10 min"

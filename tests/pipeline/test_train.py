@@ -11,8 +11,11 @@ from interactivenet.errors import RequestError
 from interactivenet.models.fold_results import FoldResults
 from interactivenet.pipeline import tracking
 from interactivenet.pipeline.train import train
+from interactivenet.planning.planned_task import PlannedTask
+from interactivenet.system.files import sha256
 from interactivenet.system.signals import Interrupted
 from tests.pipeline.recording_reporter import RecordingReporter
+from tests.random_model import make_bundle
 from tests.raw_task import read
 from tests.training.trained_task import NAME, QUICK, make_task
 
@@ -67,6 +70,30 @@ def test_requests_that_cannot_be(roots):
     with pytest.raises(RequestError, match=r"^`devices=2`: expected 1 with `fold='all'`, "):
         train(NAME, "all", replace(ONCE, devices=2), roots=roots)
     assert not roots.results.exists()
+
+
+def test_starting_from_a_model_is_said_and_recorded(planned, roots, tmp_path):
+    plan = PlannedTask.load(planned / "processed" / NAME).plan
+    bundle = make_bundle(tmp_path, plan)
+    reporter = RecordingReporter()
+    options = replace(ONCE, steps=1, start=bundle)
+    (fold,) = train(
+        NAME, 0, options, validate=False, mlflow=False, roots=roots, reporter=reporter
+    )  # fmt: skip
+    assert [line for line in reporter.lines if line.startswith(f"starting from {NAME} (fold_0.")]
+    start = read(fold.results.folder / "run.json")["start"]
+    assert start["name"] == NAME and start["file"] == "fold_0.safetensors"
+    assert start["sha256"] == sha256(bundle / "fold_0.safetensors")
+    assert read(fold.results.weights("last").with_suffix(".json"))["start"] == start
+
+
+def test_minutes_are_told_in_place_of_epochs(roots):
+    reporter, options = RecordingReporter(), replace(QUICK, epochs=None, minutes=0.001, steps=1)
+    for _ in range(2):
+        train(NAME, 0, options, validate=False, mlflow=False, roots=roots, reporter=reporter)
+    assert "fold 0: 2 objects to train on, 2 to validate, 0.001 minutes" in reporter.lines[0]
+    (line,) = [line for line in reporter.lines if "already trained" in line]
+    assert line.endswith("already trained for 0.001 minutes (`overwrite=True` starts over)")
 
 
 class Recorded:

@@ -13,7 +13,8 @@ from interactivenet.errors import DataError, RequestError
 from interactivenet.models.device import kept_choice_of_kernels
 from interactivenet.models.network import build_network, load_weights
 from interactivenet.training.lightning_module import Segmenter
-from interactivenet.training.trainer import TrainingOptions, train_fold
+from interactivenet.training.options import TrainingOptions
+from interactivenet.training.trainer import train_fold
 from tests.training.trained_task import (
     EXACT,
     NAME,
@@ -132,10 +133,11 @@ def test_a_region_that_is_gone_is_named(planned_task, tmp_path):
 def test_errors_in_workers_are_one_line(planned_task, tmp_path):
     root = tmp_path / "task"
     shutil.copytree(planned_task, root)
-    for path in (root / "processed" / NAME / "regions").glob("*.npz"):
-        path.write_bytes(b"broken")
+    fold = first_fold(root)
+    regions = root / "processed" / NAME / "regions"
+    (regions / f"{fold.training[1]}.npz").write_bytes(b"broken")  # the first is drawn here, too
     with pytest.raises(DataError, match=r"^[^\n]*\.npz: is damaged[^\n]*$"):
-        train_fold(first_fold(root), tmp_path / "out", replace(QUICK, workers=1))
+        train_fold(fold, tmp_path / "out", replace(QUICK, workers=1))
 
 
 def test_outside_of_the_main_thread(planned_task, tmp_path):
@@ -158,6 +160,9 @@ def test_outside_of_the_main_thread(planned_task, tmp_path):
         ("devices", 0, "1 or more"),
         ("precision", "fp8", "one of auto, bf16, fp16, fp32"),
         ("workers", -1, "0 or more"),
+        ("minutes", 0, "a number above 0"),
+        ("minutes", float("inf"), "a number above 0"),
+        ("steps", 0, "1 or more"),
     ],
 )
 def test_options_out_of_range_are_named(field, value, expected):

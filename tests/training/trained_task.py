@@ -10,7 +10,7 @@ from interactivenet.cli import main
 from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.folds import read_fold
-from interactivenet.training.trainer import TrainingOptions
+from interactivenet.training.options import TrainingOptions
 
 NAME = "Task104_TRAIN"
 #: as fast as it gets
@@ -18,7 +18,7 @@ QUICK = TrainingOptions(epochs=2, device="cpu", precision="fp32", workers=0)
 EXACT = replace(QUICK, deterministic=True)
 
 
-def make_task(root, **changes):
+def make_task(root, planning=(), **changes):
     """Write, simulate, check and plan a task; returns the root with raw/ and processed/."""
     from click.testing import CliRunner
 
@@ -26,7 +26,8 @@ def make_task(root, **changes):
     settings = {"cases": 4, "test_cases": 0, "shape": (24, 22, 16), "spacing": (1.5, 1.5, 2.5)}
     write_phantom_task(folder, PhantomSettings(**(settings | changes)))
     where = ["-t", NAME, "--raw", str(root / "raw")]
-    plan = ["--processed", str(root / "processed"), "--preset", "tiny", "-f", "2", "--jobs", "1"]
+    plan = ["--processed", str(root / "processed"), "--preset", "tiny", "-f", "2", "--jobs", "1",
+            *planning]  # fmt: skip
     for command in (["simulate", *where], ["dataset", *where, "-m", "MR", "-l", "tumour"],
                     ["plan", *where, *plan]):  # fmt: skip
         done = CliRunner().invoke(main, command)

@@ -1,0 +1,75 @@
+"""The loaders of a training: batches of samples, drawn by worker processes or in this one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from interactivenet.models import device as devices
+from interactivenet.preprocessing.folds import Fold
+from interactivenet.system.parallel import start_forkserver
+from interactivenet.training.budget import OBJECT_GRID_STEPS
+from interactivenet.training.dataset import (
+    EpochBatches,
+    PatchDataset,
+    Patches,
+    ValidationDataset,
+    settle_worker,
+)
+from interactivenet.training.object_dataset import ObjectDataset
+from interactivenet.training.options import TrainingOptions
+
+#: modules of which the draws of samples are made
+_WORKER_MODULES = ("interactivenet.training.dataset", "interactivenet.encoding.kernels")
+
+
+def epoch_batches(fold: Fold, settings: TrainingOptions) -> EpochBatches:
+    """Return what divides the epochs of a training into batches: for this process, its share."""
+    return EpochBatches(
+        len(fold.learnable), fold.plan.batch_size, fold.seed,
+        rank=devices.rank(settings.devices), processes=settings.devices,
+        steps=settings.steps or (OBJECT_GRID_STEPS if fold.plan.grid else None),
+    )  # fmt: skip
+
+
+def make_loaders(
+    fold: Fold, settings: TrainingOptions, batches: EpochBatches, workers: int, device: str
+) -> tuple[DataLoader[Any], DataLoader[Any]]:
+    """Return the loaders of training batches and of validation batches.
+
+    workers: processes that draw samples; 0 for this one. Raises DataError where the first sample
+    cannot be drawn.
+    """
+
+    def options(count: int) -> dict[str, Any]:
+        chosen: dict[str, Any] = {"num_workers": count, "pin_memory": device == "cuda"}
+        if count:
+            chosen["persistent_workers"] = True
+            chosen["multiprocessing_context"] = devices.worker_context()
+            chosen["worker_init_fn"] = settle_worker
+        return chosen
+
+    def patches(names: tuple[str, ...]) -> Patches:
+        return Patches(fold.plan, fold.processed, names, fold.seed, settings.augmentation)
+
+    if workers:
+        # their parent imports for some seconds once, in place of every one of them, and meanwhile
+        start_forkserver(_WORKER_MODULES)
+    training: Dataset[Any] = PatchDataset(patches(fold.learnable))
+    if fold.plan.grid is not None:  # drawn where the network is, if no worker draws
+        place = "cpu" if workers else device
+        training = ObjectDataset(patches(fold.learnable), settings.objects, place)
+    if workers:
+        training[0, 0, 0]  # compiles the kernels, which the workers find compiled then
+    drawing = options(workers)
+    if fold.plan.grid is not None:
+        drawing["pin_memory"] &= bool(workers)  # what is on the device needs none
+    validation = ValidationDataset(patches(fold.measurable))
+    # a process without a share takes the first again: all must validate something
+    share = list(range(devices.rank(settings.devices), len(validation), settings.devices)) or [0]
+    size = fold.plan.batch_size
+    return (
+        DataLoader(training, batch_sampler=batches, **drawing),
+        DataLoader(Subset(validation, share), batch_size=size, **options(min(workers, 2))),
+    )

@@ -1,0 +1,121 @@
+"""From the runs to tables: for people, with n, intervals, and what has not been measured yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.learning.arms import ARMS, DATASETS, Arm, objects_as
+from benchmarks.learning.results import Run, objects_of
+from benchmarks.learning.scores import Estimate, estimate, paired
+from interactivenet.system.files import read_text, write_text
+
+#: budgets of which the tables are expected: name, text, whether ablations are measured there
+BUDGETS = (
+    ("30min-cpu2", "30 minutes of two CPU cores a fold", True),
+    ("full-cuda", "the full default on a GPU", False),
+)
+BEGIN, END = "<!-- figures: written by benchmarks/learning -->", "<!-- /figures -->"
+MISSING = "not measured yet"
+_HEAD = (
+    "| | n | Dice | NSD 2 mm | HD95, mm | Dice, against the ellipsoid | NSD, against it |\n"
+    "|---|---|---|---|---|---|---|"
+)
+
+
+def render(runs: Sequence[Run]) -> str:
+    """Return all tables as Markdown."""
+    parts = [_untrained(runs)]
+    measured = {run["budget"] for run in runs} - {"untrained", *(name for name, *_ in BUDGETS)}
+    budgets = (*BUDGETS, *((name, name, True) for name in sorted(measured)))
+    for budget, text, ablations in budgets:
+        tables = [
+            table for dataset in DATASETS if (table := _trained(runs, dataset, budget, ablations))
+        ]
+        parts.append("\n\n".join((f"### Trained: {text}", *tables)))
+    return "\n\n".join(parts)
+
+
+def write_page(page: Path, runs: Sequence[Run]) -> None:
+    """Put the tables into a page, between its two marks. Raises ValueError where it has none."""
+    write_text(page, with_tables(read_text(page), runs))
+
+
+def with_tables(text: str, runs: Sequence[Run]) -> str:
+    """Return the text of a page with the tables of these runs."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page has no '{BEGIN}' and '{END}'")
+    return f"{before}{BEGIN}\n\n{render(runs)}\n\n{END}{after}"
+
+
+def row(
+    runs: Sequence[Run], dataset: str, budget: str, arm: Arm, reference: str = "ellipsoid"
+) -> str:
+    """Return a row of a table: means with intervals, and paired differences from a reference."""
+    things = objects_of(runs, dataset, budget, arm.name)
+    if not things:
+        return f"| {arm.title} | | {MISSING} | | | | |"
+    means = [estimate(things, metric) for metric in ("dice", "nsd", "hd95")]
+    cells = [_count(means[0]), _mean(means[0], 3), _mean(means[1], 3), _mean(means[2], 1)]
+    others = objects_of(runs, objects_as(dataset), "untrained", reference)
+    for metric in ("dice", "nsd"):
+        difference = paired(things, others, metric) if arm.name != reference else None
+        cells.append(_difference(difference) if difference else "")
+    return f"| {_title(runs, dataset, arm)} | {' | '.join(cells)} |"
+
+
+def _untrained(runs: Sequence[Run]) -> str:
+    arms = [arm for arm in ARMS.values() if arm.how == "starter"]
+    tables = []
+    for dataset in DATASETS.values():
+        of_starter = [arm for arm in arms if dataset.name in arm.datasets]
+        if of_starter:
+            rows = [row(runs, objects_as(dataset.name), "untrained", ARMS["ellipsoid"])]
+            rows += [row(runs, dataset.name, "untrained", arm) for arm in of_starter]
+            tables.append("\n".join((f"**{dataset.title}**", "", _HEAD, *rows)))
+    return "\n\n".join(("### Nothing trained on the task", *tables))
+
+
+def _trained(runs: Sequence[Run], dataset: str, budget: str, ablations: bool) -> str:
+    arms = [
+        arm for arm in ARMS.values()
+        if arm.trains and dataset in arm.datasets and (ablations or not arm.ablation)
+    ]  # fmt: skip
+    if not arms:
+        return ""
+    rows = [row(runs, objects_as(dataset), "untrained", ARMS["ellipsoid"])]
+    rows += [row(runs, dataset, budget, arm) for arm in arms]
+    return "\n".join((f"**{DATASETS[dataset].title}**", "", _HEAD, *rows))
+
+
+def _title(runs: Sequence[Run], dataset: str, arm: Arm) -> str:
+    if arm.how != "ellipsoid":
+        return arm.title
+    (run,) = [r for r in runs if r["arm"] == arm.name and r["dataset"] == dataset]
+    best = run["best"]["nsd"]
+    return (
+        f"{arm.title} (grown by {run['growth']:g} of their depth; NSD at its own best,"
+        f" {best['growth']:g}: {best['mean']:.3f})"
+    )
+
+
+def _count(of: Estimate) -> str:
+    return f"{of.n}" if of.n == of.cases else f"{of.n} in {of.cases}"
+
+
+def _mean(of: Estimate, digits: int) -> str:
+    text = f"{of.mean:.{digits}f}"
+    if of.interval is None:
+        return text
+    low, high = of.interval
+    return f"{text} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def _difference(of: Estimate) -> str:
+    text = f"{of.mean:+.3f}"
+    if of.interval is None:
+        return text
+    low, high = of.interval
+    return f"{text} ({low:+.3f} to {high:+.3f})"

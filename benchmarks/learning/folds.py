@@ -53,7 +53,8 @@ def train_fold(job: Job, starter: Path | None, starter_digest: str) -> tuple[Mod
              "starter": starter_digest}  # fmt: skip
     processed = job.work / "processed" / digest(asked)
     roots = Roots(raw.parent, processed, job.work / "results" / name)
-    planned = _planned(roots, planning, more)
+    jobs = job.budget.threads or None
+    planned = _planned(roots, planning, {**more, "jobs": jobs})
     (fold,) = train(_TASK, 0, options, validate=False, mlflow=False, roots=roots)
     weights = FoldResults(roots.results / _TASK, 0).weights("last")
     history = fold.trained.history

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.learning.arms import ARMS
 from interactivenet.system.files import read_json, write_text
 
 Run = dict[str, Any]
@@ -25,8 +26,15 @@ def read_records(folder: Path) -> list[Run]:
 
 
 def merged(before: Iterable[Run], new: Iterable[Run]) -> list[Run]:
-    """Join runs; a new one takes the place of an earlier one of the same fold."""
-    runs = {tuple(run[name] for name in _KEY): run for run in (*before, *new)}
+    """Join runs; a new one takes the place of an earlier one of the same fold.
+
+    Those of arms and data sets that there are no more are left out.
+    """
+    every = [
+        run for run in (*before, *new)
+        if run["arm"] in ARMS and run["dataset"] in ARMS[run["arm"]].datasets
+    ]  # fmt: skip
+    runs = {tuple(run[name] for name in _KEY): run for run in every}
     return [runs[key] for key in sorted(runs, key=str)]
 
 

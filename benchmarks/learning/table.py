@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.learning.arms import ARMS, DATASETS, Arm, objects_as
@@ -17,10 +18,23 @@ BUDGETS = (
 )
 BEGIN, END = "<!-- figures: written by benchmarks/learning -->", "<!-- /figures -->"
 MISSING = "not measured yet"
-_HEAD = (
-    "| | n | Dice | NSD 2 mm | HD95, mm | Dice, against the ellipsoid | NSD, against it |\n"
-    "|---|---|---|---|---|---|---|"
-)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the other rows of a table are compared with, object by object."""
+
+    dataset: str
+    budget: str
+    arm: str
+    title: str
+
+    @property
+    def head(self) -> str:
+        """The table's first two lines."""
+        columns = ("", "n", "Dice", "NSD 2 mm", "HD95, mm", f"Dice, against {self.title}",
+                   "NSD, against it")  # fmt: skip
+        return f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}"
 
 
 def render(runs: Sequence[Run]) -> str:
@@ -29,9 +43,8 @@ def render(runs: Sequence[Run]) -> str:
     measured = {run["budget"] for run in runs} - {"untrained", *(name for name, *_ in BUDGETS)}
     budgets = (*BUDGETS, *((name, name, True) for name in sorted(measured)))
     for budget, text, ablations in budgets:
-        tables = [
-            table for dataset in DATASETS if (table := _trained(runs, dataset, budget, ablations))
-        ]
+        tables = [table for dataset in DATASETS
+                  for table in _trained(runs, dataset, budget, ablations)]  # fmt: skip
         parts.append("\n\n".join((f"### Trained: {text}", *tables)))
     return "\n\n".join(parts)
 
@@ -50,18 +63,16 @@ def with_tables(text: str, runs: Sequence[Run]) -> str:
     return f"{before}{BEGIN}\n\n{render(runs)}\n\n{END}{after}"
 
 
-def row(
-    runs: Sequence[Run], dataset: str, budget: str, arm: Arm, reference: str = "ellipsoid"
-) -> str:
-    """Return a row of a table: means with intervals, and paired differences from a reference."""
+def row(runs: Sequence[Run], dataset: str, budget: str, arm: Arm, reference: Reference) -> str:
+    """Return a row of a table: means with intervals, and paired differences."""
     things = objects_of(runs, dataset, budget, arm.name)
     if not things:
         return f"| {arm.title} | | {MISSING} | | | | |"
     means = [estimate(things, metric) for metric in ("dice", "nsd", "hd95")]
     cells = [_count(means[0]), _mean(means[0], 3), _mean(means[1], 3), _mean(means[2], 1)]
-    others = objects_of(runs, objects_as(dataset), "untrained", reference)
+    others = objects_of(runs, reference.dataset, reference.budget, reference.arm)
     for metric in ("dice", "nsd"):
-        difference = paired(things, others, metric) if arm.name != reference else None
+        difference = paired(things, others, metric) if arm.name != reference.arm else None
         cells.append(_difference(difference) if difference else "")
     return f"| {_title(runs, dataset, arm)} | {' | '.join(cells)} |"
 
@@ -72,22 +83,29 @@ def _untrained(runs: Sequence[Run]) -> str:
     for dataset in DATASETS.values():
         of_starter = [arm for arm in arms if dataset.name in arm.datasets]
         if of_starter:
-            rows = [row(runs, objects_as(dataset.name), "untrained", ARMS["ellipsoid"])]
-            rows += [row(runs, dataset.name, "untrained", arm) for arm in of_starter]
-            tables.append("\n".join((f"**{dataset.title}**", "", _HEAD, *rows)))
+            tables.append(_table(runs, dataset.name, "untrained", of_starter))
     return "\n\n".join(("### Nothing trained on the task", *tables))
 
 
-def _trained(runs: Sequence[Run], dataset: str, budget: str, ablations: bool) -> str:
-    arms = [
-        arm for arm in ARMS.values()
-        if arm.trains and dataset in arm.datasets and (ablations or not arm.ablation)
-    ]  # fmt: skip
-    if not arms:
-        return ""
-    rows = [row(runs, objects_as(dataset), "untrained", ARMS["ellipsoid"])]
-    rows += [row(runs, dataset, budget, arm) for arm in arms]
-    return "\n".join((f"**{DATASETS[dataset].title}**", "", _HEAD, *rows))
+def _trained(runs: Sequence[Run], dataset: str, budget: str, ablations: bool) -> list[str]:
+    arms = [arm for arm in ARMS.values() if arm.trains and dataset in arm.datasets]
+    chosen = [arm for arm in arms if not arm.ablation]
+    tables = [_table(runs, dataset, budget, chosen)] if chosen else []
+    parts = [arm for arm in arms if arm.ablation]
+    if parts and ablations:
+        whole = Reference(dataset, budget, "object", "the object grid as it is")
+        rows = [row(runs, dataset, budget, arm, whole) for arm in (ARMS["object"], *parts)]
+        title = f"**{DATASETS[dataset].title}: what each part is worth**"
+        tables.append("\n".join((title, "", whole.head, *rows)))
+    return tables
+
+
+def _table(runs: Sequence[Run], dataset: str, budget: str, arms: Sequence[Arm]) -> str:
+    """Compare arms with the ellipsoid."""
+    least = Reference(objects_as(dataset), "untrained", "ellipsoid", "the ellipsoid")
+    rows = [row(runs, least.dataset, least.budget, ARMS[least.arm], least)]
+    rows += [row(runs, dataset, budget, arm, least) for arm in arms]
+    return "\n".join((f"**{DATASETS[dataset].title}**", "", least.head, *rows))
 
 
 def _title(runs: Sequence[Run], dataset: str, arm: Arm) -> str:

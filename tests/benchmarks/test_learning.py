@@ -1,0 +1,304 @@
+"""The benchmark that decides: nothing leaks, nothing is done twice, nothing is invented."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.learning import __main__ as learning
+from benchmarks.learning.arms import ARMS, DATASETS, Arm, objects_as
+from benchmarks.learning.datasets import objects_of, validation_names
+from benchmarks.learning.ellipsoid import GROWTHS, best_growth, ellipsoid
+from benchmarks.learning.job import Budget, Job, Unavailable, filled
+from benchmarks.learning.results import merged, read_runs
+from benchmarks.learning.results import objects_of as pooled
+from benchmarks.learning.scores import estimate, paired, score
+from benchmarks.learning.starters import find_starter
+from benchmarks.learning.table import MISSING, render, with_tables
+from benchmarks.learning.worker import run_job
+from interactivenet.imaging.geometry import Geometry
+from interactivenet.imaging.io import write_label_array, write_volume
+from interactivenet.imaging.volume import Volume
+from interactivenet.planning.rules import PlanningOptions
+from interactivenet.prompts.prompt import Prompt
+
+GRID = Geometry((40, 36, 30), np.diag([1.0, 1.0, 2.0, 1.0]))
+RESULTS = Path(learning.__file__).parents[1] / "results"
+
+
+def ball(radius_mm=12.0, grid=GRID):
+    at = np.stack(np.meshgrid(*map(np.arange, grid.shape), indexing="ij"), -1) * grid.spacing
+    middle = (np.array(grid.shape) - 1) / 2 * grid.spacing
+    return ((at - middle) ** 2).sum(axis=-1) <= radius_mm**2
+
+
+@pytest.fixture
+def shared(tmp_path):
+    """A folder as the shared data: ten hippocampi that are bright balls of several sizes."""
+    folder = tmp_path / "shared" / "hippocampus_mr"
+    rng = np.random.default_rng(0)
+    for number in range(10):
+        mask = ball(9 + number / 2)
+        image = (100 * mask + rng.normal(0, 10, mask.shape)).astype(np.float32)
+        write_volume(folder / "images" / f"case_{number}.nii.gz", image, GRID)
+        # two values, as the real ones have: the benchmark's object is both
+        label = mask.astype(np.uint8)
+        label[:20] *= 2
+        write_label_array(folder / "labels" / f"case_{number}.nii.gz", label, GRID)
+    return folder.parent
+
+
+def job(shared, tmp_path, arm="ellipsoid", dataset="hippocampus", fold=-1, **more):
+    budget = Budget(epochs=1, preset="tiny", threads=1)
+    return Job(arm, dataset, fold, budget, shared, tmp_path / "work", **more)
+
+
+def run_of(arm, objects, dataset="hippocampus", budget="untrained", fold=-1, **more):
+    return {"arm": arm, "dataset": dataset, "budget": budget, "fold": fold, "seed": 0,
+            "objects": objects, **more}  # fmt: skip
+
+
+def test_no_case_trains_and_is_tested_and_every_one_is_tested_once(shared, tmp_path):
+    tested = []
+    for dataset, count in (("hippocampus", 8), ("hippocampus_5", 5)):
+        tested = []
+        for fold in range(5):
+            training, validation = job(shared, tmp_path, "object", dataset, fold).cases()
+            assert len(training) == count
+            assert not {c.name for c in training} & {c.name for c in validation}
+            tested += [case.name for case in validation]
+        assert sorted(tested) == [f"case_{number}" for number in range(10)]
+
+
+def test_fewer_cases_are_some_of_the_more(shared, tmp_path):
+    five, twenty = (
+        {c.name for c in job(shared, tmp_path, "object", f"hippocampus_{n}", 2).cases()[0]}
+        for n in (5, 20)
+    )
+    assert five < twenty
+
+
+def test_folds_are_those_of_plan():
+    from interactivenet.datasets.splits import make_splits
+
+    names = [f"STS_{number:03}" for number in range(24)]
+    splits = make_splits(
+        names, folds=5, seed=0, groups={n: n for n in names}, subtypes=dict.fromkeys(names)
+    )
+    for fold, split in enumerate(splits):
+        assert validation_names(names, fold) == list(split.validation)
+
+
+def test_points_are_those_of_simulate_and_know_their_depth():
+    label = Volume.from_ras(ball().astype(np.uint8), GRID)
+    (thing,) = objects_of(label, "case")
+    assert thing.prompt.depth_mm == (5, 5, 10)  # 5 voxels along each axis
+    from interactivenet.prompts.simulation import simulate_prompts
+
+    (expected,) = simulate_prompts(label, key="Tr/case")
+    assert np.array_equal(thing.prompt.points, expected.points)
+
+
+def test_the_ellipsoid_goes_through_the_points_and_grows_by_their_depth():
+    points = np.array([[10, 18, 30], [30, 18, 30], [20, 8, 30], [20, 28, 30], [20, 18, 20],
+                       [20, 18, 40]], float)  # fmt: skip
+    prompt = Prompt(1, points, depth_mm=(5, 5, 4))
+    for growth, ends in ((0.0, (10, 30)), (1.0, (5, 35))):
+        mask = ellipsoid(prompt, GRID, growth)
+        line = np.flatnonzero(mask[:, 18, 15])
+        assert (line[0], line[-1]) == ends
+    half = np.array([20, 20, 14]) / 2 + (5, 5, 4)
+    volume = np.count_nonzero(ellipsoid(prompt, GRID, 1.0)) * 2.0
+    assert volume == pytest.approx(4 / 3 * math.pi * half.prod() * 20 / 14, rel=0.25)
+    corner = replace(prompt, points=points - (10, 8, 20))
+    assert ellipsoid(corner, GRID, 2.0).shape == GRID.shape  # ends where the scan does
+
+
+def test_the_best_growth_is_that_of_the_best_mean_dice():
+    rows = [
+        {"case": case, "object": "1", "growth": growth, "dice": 1 - abs(growth - best),
+         "nsd": 1 - abs(growth - 1), "hd95": growth}
+        for case, best in (("a", 0.5), ("b", 0.75), ("c", 0.5))
+        for growth in GROWTHS
+    ]  # fmt: skip
+    found = best_growth(rows)
+    assert found["growth"] == 0.5
+    assert [row["dice"] for row in found["objects"]] == [1, 0.75, 1]
+    assert found["best"]["nsd"] == {"growth": 1.0, "mean": 1.0}
+    assert found["best"]["hd95"] == {"growth": 0.0, "mean": 0.0}
+
+
+def test_a_mask_without_a_voxel_is_not_left_out():
+    found = score(np.zeros(GRID.shape, bool), ball(), GRID)
+    assert found["dice"] == found["nsd"] == 0
+    assert found["hd95"] == pytest.approx(math.dist((0, 0, 0), (40, 36, 60)), abs=1e-3)
+
+
+def test_differences_are_paired_by_object():
+    first = [{"case": c, "object": "1", "dice": d} for c, d in (("a", 0.9), ("b", 0.8), ("c", 1))]
+    second = [{"case": c, "object": "1", "dice": d} for c, d in (("b", 0.3), ("a", 0.4), ("d", 0))]
+    found = paired(first, second, "dice")
+    assert found.n == 2 and found.mean == pytest.approx(0.5)
+    assert found.interval == pytest.approx((0.5, 0.5))  # each alone differs much more
+    assert paired(first, second[2:], "dice") is None
+    assert estimate(first[:1], "dice").interval is None
+
+
+def test_objects_of_one_case_make_no_interval_narrow():
+    rows = [{"case": "a", "object": str(n), "dice": n / 9} for n in range(10)]
+    assert estimate(rows, "dice").interval is None
+
+
+def test_an_option_that_there_is_not_is_said(shared, tmp_path):
+    assert filled(PlanningOptions(), {"relax": 0.5}).relax == 0.5
+    with pytest.raises(Unavailable, match="no option nonsense"):
+        filled(PlanningOptions(), {"nonsense": 1})
+
+
+def test_a_starter_that_saw_what_it_is_tested_on_is_refused(shared, tmp_path):
+    folder = tmp_path / "starters" / "without-sarcoma-pet"
+    sarcoma = DATASETS["sarcoma_mr"]
+    with pytest.raises(Unavailable, match="--without sarcoma pet"):
+        find_starter(sarcoma, tmp_path, shared)
+    folder.mkdir(parents=True)
+    (folder / "weights.safetensors").write_bytes(b"")
+    (folder / "facts.json").write_text('{"without": ["sarcoma"]}')
+    with pytest.raises(Unavailable, match="was trained on pet, too"):
+        find_starter(sarcoma, tmp_path, shared)
+    (folder / "facts.json").write_text('{"without": ["pet", "sarcoma"]}')
+    assert find_starter(sarcoma, tmp_path, shared).parent == folder
+    unnamed = replace(sarcoma, kind=())
+    with pytest.raises(Unavailable, match="nobody says"):
+        find_starter(unnamed, tmp_path, shared)
+
+
+def test_every_kind_of_the_recipe_that_a_data_set_is_of_is_left_out():
+    recipe = pytest.importorskip("recipes.starter.data")
+    kinds = {kind for dataset in DATASETS.values() for kind in dataset.kind}
+    assert kinds <= set(recipe.KINDS)
+
+
+def test_ellipsoids_are_measured_and_not_again(shared, tmp_path, monkeypatch):
+    record = run_job(job(shared, tmp_path))
+    assert len(record["objects"]) == 10
+    assert np.mean([row["dice"] for row in record["objects"]]) > 0.9  # balls are ellipsoids
+    assert 0 < record["growth"] <= 2 and record["machine"]["threads"] == 1
+
+    def again(*_):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr("benchmarks.learning.worker._ellipsoids", again)
+    assert run_job(job(shared, tmp_path)) == json.loads(json.dumps(record))
+    path = shared / "hippocampus_mr" / "labels" / "case_3.nii.gz"
+    write_label_array(path, ball(5).astype(np.uint8), GRID)
+    with pytest.raises(AssertionError, match="again"):  # of another label map
+        run_job(job(shared, tmp_path))
+
+
+def test_a_fold_is_planned_trained_and_tested_by_the_pipeline(shared, tmp_path, monkeypatch):
+    arm = Arm("trial", "a trial", datasets=("hippocampus",))
+    monkeypatch.setitem(ARMS, "trial", arm)
+    work = job(shared, tmp_path, "trial", fold=1, limit=5)
+    record = run_job(work)
+    training, tested = work.cases()
+    assert record["trained_on"] == [case.name for case in training]
+    assert [row["case"] for row in record["objects"]] == [case.name for case in tested]
+    assert all(0 <= row["dice"] <= 1 for row in record["objects"])
+    assert record["cost"]["epochs"] == 1 and record["cost"]["train_seconds"] > 0
+    # of the cases that are tested, the task knows nothing
+    (raw,) = (work.work / "raw").glob("*/Task*")
+    names = " ".join(path.name for path in raw.rglob("*"))
+    assert training[0].name in names and not any(case.name in names for case in tested)
+    # mirrored or not, the same training
+    monkeypatch.setitem(ARMS, "mirrored", replace(arm, name="mirrored", mirrored=True))
+    weights = record["cost"]["weights"]
+    before = (work.work / weights).stat().st_mtime_ns
+    assert run_job(replace(work, arm="mirrored"))["cost"]["weights"] == weights
+    assert (work.work / weights).stat().st_mtime_ns == before
+
+
+def test_what_is_done_is_kept_and_what_fails_costs_only_itself(shared, tmp_path, capsys):
+    done = []
+
+    def quick(work):
+        if work.arm == "spacing" and work.fold == 1:
+            return "no memory"
+        done.append((work.arm, work.fold))
+        value = 0.5 if work.arm == "ellipsoid" else 0.6
+        _, tested = work.cases()
+        work.record.parent.mkdir(parents=True, exist_ok=True)
+        rows = [{"case": c.name, "object": "1", "dice": value, "nsd": value, "hd95": 2.0}
+                for c in tested]  # fmt: skip
+        budget = work.budget.name if work.fold >= 0 else "untrained"
+        best = {"nsd": {"growth": 1.0, "mean": 0.5}}
+        run = run_of(work.arm, rows, budget=budget, fold=work.fold, growth=1.0, best=best, cost={})
+        work.record.write_text(json.dumps(run))
+        return ""
+
+    where = ["--shared", str(shared), "--work", str(tmp_path / "w"), "--output",
+             str(tmp_path / "out"), "--datasets", "hippocampus"]  # fmt: skip
+    learning.main([*where, "--minutes", "30", "--only", "ellipsoid", "spacing"], quick)
+    assert done == [("ellipsoid", -1), *(("spacing", fold) for fold in (0, 2, 3, 4))]
+    assert "spacing, hippocampus, fold 1: not measured: no memory" in capsys.readouterr().out
+    runs = read_runs(tmp_path / "out" / "learning.json")
+    assert len(pooled(runs, "hippocampus", "30min-cpu2", "spacing")) == 8
+    table = (tmp_path / "out" / "learning.md").read_text()
+    assert "| 8 | 0.600 (0.600 to 0.600) |" in table
+    assert "+0.100 (+0.100 to +0.100)" in table
+    # of another machine, with other arms: what was measured stays
+    learning.main([*where, "--full", "--device", "cuda", "--folds", "0", "--only", "object"], quick)
+    assert len(read_runs(tmp_path / "out" / "learning.json")) == 6
+    # nothing is trained where no budget is given
+    learning.main([*where], lambda work: pytest.fail(work.arm) if work.fold >= 0 else "")
+
+
+def test_a_new_run_takes_the_place_of_an_earlier_one():
+    before = run_of("object", [["a", "1", 0.1, 0.1, 9.0]], fold=0)
+    after = run_of("object", [["a", "1", 0.2, 0.2, 8.0]], fold=0)
+    assert merged([before], [after]) == [after]
+    two = run_of("object", [["a", "1", 0.4, 0.4, 6.0]], fold=0) | {"seed": 1}
+    (mean,) = pooled([after, two], "hippocampus", "untrained", "object")
+    assert mean["dice"] == pytest.approx(0.3)
+
+
+def test_runs_of_what_is_measured_no_more_are_left_out():
+    assert not merged([run_of("an arm of old", [])], [run_of("ellipsoid", [], "sarcoma_both")])
+
+
+def test_a_part_is_compared_with_the_whole_of_the_same_budget():
+    rows = [[case, "1", dice, 0.5, 9.0] for case, dice in (("a", 0.5), ("b", 0.7))]
+    worse = [[case, "1", dice - 0.1, 0.5, 9.0] for case, _, dice, *_ in rows]
+    runs = [
+        run_of("object", rows, budget="30min-cpu2", fold=0),
+        run_of("object", worse, budget="full-cuda", fold=0),
+        run_of("no_geodesic", worse, budget="30min-cpu2", fold=0),
+    ]
+    (line,) = [text for text in render(runs).splitlines() if "| ellipsoid map alone | 2" in text]
+    assert "-0.100 (-0.100 to -0.100)" in line
+
+
+def test_what_was_not_measured_says_so_and_has_no_number():
+    text = render([])
+    assert "0." not in text.replace("until 0.3", "")
+    lines = [line for line in text.splitlines() if any(a.title in line for a in ARMS.values())]
+    assert lines and all(MISSING in line for line in lines)
+
+
+def test_all_arms_are_of_data_sets_that_there_are():
+    for arm in ARMS.values():
+        assert set(arm.datasets) <= set(DATASETS) and arm.datasets
+    for name in DATASETS:
+        assert objects_as(name) in ARMS["ellipsoid"].datasets
+    assert objects_as("sarcoma_both") == "sarcoma_mr" and objects_as("vertebrae_t2") != "organs"
+
+
+def test_the_page_and_the_table_are_those_of_the_results():
+    runs = read_runs(RESULTS / "learning.json")
+    page = learning.PAGE.read_text(encoding="utf-8")
+    assert with_tables(page, runs) == page, "`python -m benchmarks.learning --report` writes it"
+    assert render(runs) in (RESULTS / "learning.md").read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match="the page has no"):
+        with_tables("no marks", runs)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from benchmarks.learning.folds import raw_task
 from benchmarks.learning.job import Job, Unavailable, digest
 from interactivenet.datasets.case import Scan
+from interactivenet.imaging.volume import Volume
 from interactivenet.prompts.prompt import Prompt
 
 _NAME = "Dataset001_Fold"
@@ -42,13 +43,20 @@ def train_nnunet(job: Job) -> tuple[Any, dict[str, Any]]:
     predictor = _predictor(trainer, job.budget.device)
 
     def segment(scan: Scan, prompt: Prompt) -> NDArray[np.bool_]:
-        # its axes run the other way, (z, y, x), and its reader hands over float32
-        image = np.ascontiguousarray(scan.image.array.transpose(0, 3, 2, 1), np.float32)
-        spacing = [float(mm) for mm in reversed(scan.image.spacing)]
-        found = predictor.predict_single_npy_array(image, {"spacing": spacing}, None, None, False)
-        return np.asarray(found.transpose(2, 1, 0) == 1)
+        return find_object(predictor, scan.image)
 
     return segment, cost
+
+
+def find_object(predictor: Any, image: Volume) -> NDArray[np.bool_]:
+    """Mark the object (X, Y, Z), along RAS+, that nnU-Net's predictor finds in an image.
+
+    It trained on arrays (C, z, y, x) as the files store them, and is asked about the same.
+    """
+    stored = np.ascontiguousarray(image.stored.transpose(0, 3, 2, 1), np.float32)
+    spacing = [float(mm) for mm in reversed(image.source.spacing)]
+    found = predictor.predict_single_npy_array(stored, {"spacing": spacing}, None, None, False)
+    return np.asarray(image.source.to_ras(found.transpose(2, 1, 0)) == 1)
 
 
 def check_installed(job: Job) -> None:
@@ -63,7 +71,7 @@ def _train(job: Job, raw: Path, work: Path) -> tuple[Any, dict[str, Any]]:
     import torch
 
     device = torch.device(job.budget.device)
-    _settle(work, job)
+    _settle(work)
     folder = work / "raw" / _NAME
     if not (folder / "dataset.json").exists():
         _convert(raw, folder, job.of[1].modalities)
@@ -72,6 +80,8 @@ def _train(job: Job, raw: Path, work: Path) -> tuple[Any, dict[str, Any]]:
         tools.extract_fingerprints([1], num_processes=2)
         tools.plan_experiments([1])
         tools.preprocess([1], configurations=["3d_fullres"], num_processes=[2])
+    # on a CPU no processes that draw samples, like ours
+    _set(n_proc_DA=0 if job.budget.device == "cpu" else 8)
     get = importlib.import_module("nnunetv2.run.run_training").get_trainer_from_args
     trainer = get(_NAME, "3d_fullres", "all", device=device)
     torch.manual_seed(job.seed)
@@ -107,12 +117,14 @@ def _predictor(trainer: Any, device: str) -> Any:
     return predictor
 
 
-def _settle(work: Path, job: Job) -> None:
+def _settle(work: Path) -> None:
     folders = {name: work / name for name in ("raw", "preprocessed", "results")}
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
-    workers = 0 if job.budget.device == "cpu" else 8
-    values = {**folders, "n_proc_DA": workers, "compile": "false"}
+    _set(**folders, n_proc_DA=1, compile="false")
+
+
+def _set(**values: object) -> None:
     os.environ.update({f"nnUNet_{name}": str(value) for name, value in values.items()})
 
 

@@ -13,6 +13,7 @@ from benchmarks.learning.arms import ARMS, DATASETS, Arm, objects_as
 from benchmarks.learning.datasets import objects_of, validation_names
 from benchmarks.learning.ellipsoid import GROWTHS, best_growth, ellipsoid
 from benchmarks.learning.job import Budget, Job, Unavailable, filled
+from benchmarks.learning.nnunet import find_object
 from benchmarks.learning.results import merged, read_runs
 from benchmarks.learning.results import objects_of as pooled
 from benchmarks.learning.scores import estimate, paired, score
@@ -218,6 +219,20 @@ def test_a_fold_is_planned_trained_and_tested_by_the_pipeline(shared, tmp_path, 
     before = (work.work / weights).stat().st_mtime_ns
     assert run_job(replace(work, arm="mirrored"))["cost"]["weights"] == weights
     assert (work.work / weights).stat().st_mtime_ns == before
+
+
+def test_nnunet_is_asked_about_arrays_as_files_store_them():
+    affine = [[0, -2, 0, 70], [-1, 0, 0, 40], [0, 0, 3, 0], [0, 0, 0, 1]]  # PLS
+    mask = np.random.default_rng(0).random((6, 5, 4)) > 0.5
+    image = Volume.from_stored(mask.astype(np.float32), affine)
+
+    class Seen:
+        def predict_single_npy_array(self, array, properties, *_):
+            assert np.array_equal(array[0], mask.transpose(2, 1, 0))
+            assert properties["spacing"] == [3, 2, 1]
+            return array[0].astype(np.uint8)
+
+    assert np.array_equal(find_object(Seen(), image), image.array[0] == 1)
 
 
 def test_what_is_done_is_kept_and_what_fails_costs_only_itself(shared, tmp_path, capsys):

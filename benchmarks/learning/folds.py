@@ -118,8 +118,10 @@ def planning_options(job: Job, starter: Path | None) -> tuple[PlanningOptions, d
 def training_options(job: Job, starter: Path | None) -> TrainingOptions:
     """Return how the fold is trained: as the arm says, within the budget."""
     budget = job.budget
-    spent = {"minutes": budget.minutes} if budget.minutes else {}
-    if budget.epochs:
+    spent: dict[str, Any] = {}
+    if budget.minutes:  # instead of the epochs that are usual
+        spent = {"minutes": budget.minutes, "epochs": None}
+    elif budget.epochs:
         spent = {"epochs": budget.epochs}
     wanted = {**_named(job.of[0].training, starter), **spent, "device": budget.device}
     default = TrainingOptions()

@@ -7,9 +7,10 @@ what is tested, never the best.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -124,23 +125,24 @@ def training_options(job: Job, starter: Path | None) -> TrainingOptions:
     elif budget.epochs:
         spent = {"epochs": budget.epochs}
     wanted = {**_named(job.of[0].training, starter), **spent, "device": budget.device}
-    default = TrainingOptions()
-    augmentation = wanted.get("augmentation")
+    augmentation = wanted.pop("augmentation", None)
     if augmentation is not None:
-        wanted["augmentation"] = _augmentation(default, augmentation)
-    return filled(default, wanted)
+        name = _augmentation_field()
+        wanted[name] = filled(_object_augmentation(), augmentation)
+    return filled(TrainingOptions(), wanted)
 
 
-def _augmentation(default: TrainingOptions, wanted: Mapping[str, Any]) -> Any:
-    """Of the object grid, wherever this version keeps it."""
-    for module in ("object_dataset", "augmentation"):
-        try:
-            found = __import__(f"interactivenet.training.{module}", fromlist=["x"])
-        except ModuleNotFoundError:
-            continue
-        if (kind := getattr(found, "ObjectAugmentation", None)) is not None:
-            return filled(kind(), wanted)
-    raise Unavailable("this version has no augmentation of the object grid (ObjectAugmentation)")
+def _augmentation_field() -> str:
+    """Name the option that takes the object grid's augmentation: one that does not is no use."""
+    for field in fields(TrainingOptions):
+        if "ObjectAugmentation" in str(field.type):
+            return field.name
+    raise Unavailable("this version has no option ObjectAugmentation (TrainingOptions)")
+
+
+def _object_augmentation() -> Any:
+    module = importlib.import_module("interactivenet.training.object_dataset")
+    return module.ObjectAugmentation()
 
 
 def _named(options: Mapping[str, Any], starter: Path | None) -> dict[str, Any]:

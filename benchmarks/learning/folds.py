@@ -18,20 +18,22 @@ import numpy as np
 
 from benchmarks.learning.datasets import Dataset, LabelledCase
 from benchmarks.learning.job import Job, Unavailable, digest, filled, hashes
-from interactivenet.datasets.roots import Roots
+from interactivenet import (
+    LabelNames,
+    PlanningOptions,
+    Roots,
+    TrainingOptions,
+    check_dataset,
+    plan,
+    simulate,
+    train,
+)
 from interactivenet.datasets.splits import Split
 from interactivenet.imaging.io import write_label_array
 from interactivenet.models.fold_results import FoldResults
 from interactivenet.models.model import Model
-from interactivenet.pipeline.dataset import check_dataset
-from interactivenet.pipeline.plan import plan
-from interactivenet.pipeline.simulate import simulate
-from interactivenet.pipeline.train import train
 from interactivenet.planning.plan import Encoding
 from interactivenet.planning.planned_task import PLANS, PlannedTask
-from interactivenet.planning.rules import PlanningOptions
-from interactivenet.prompts.prompt import LabelNames
-from interactivenet.training.trainer import TrainingOptions
 
 #: of a fold's training cases, those that an epoch is watched on
 WATCHED = 8

@@ -20,10 +20,11 @@ from benchmarks.learning.scores import estimate, paired, score
 from benchmarks.learning.starters import find_starter
 from benchmarks.learning.table import MISSING, render, with_tables
 from benchmarks.learning.worker import run_job
+from interactivenet import PlanningOptions
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_label_array, write_volume
 from interactivenet.imaging.volume import Volume
-from interactivenet.planning.rules import PlanningOptions
+from interactivenet.models.network import build_network, save_weights
 from interactivenet.prompts.prompt import Prompt
 
 GRID = Geometry((40, 36, 30), np.diag([1.0, 1.0, 2.0, 1.0]))
@@ -219,6 +220,23 @@ def test_a_fold_is_planned_trained_and_tested_by_the_pipeline(shared, tmp_path, 
     before = (work.work / weights).stat().st_mtime_ns
     assert run_job(replace(work, arm="mirrored"))["cost"]["weights"] == weights
     assert (work.work / weights).stat().st_mtime_ns == before
+
+
+def test_a_starter_of_the_recipe_is_tested_as_it_is(shared, tmp_path):
+    recipe = pytest.importorskip("recipes.starter.train")
+    plan = recipe.starter_plan()
+    work = job(shared, tmp_path, "zero_shot", limit=2)
+    folder = work.work / "starters" / "full"
+    facts = {"plan": plan.digest, "without": []}
+    network = build_network(plan.network, plan.channels).half()
+    save_weights(folder / "weights.safetensors", network, facts)
+    (folder / "facts.json").write_text(json.dumps(facts))
+    record = run_job(work)
+    assert [row["case"] for row in record["objects"]] == ["case_0", "case_1"]
+    assert record["starter"]["name"] == "full" and not record["trained_on"]
+    (folder / "facts.json").write_text('{"plan": "another", "without": []}')
+    with pytest.raises(Unavailable, match="another plan"):
+        run_job(replace(work, limit=1))
 
 
 def test_nnunet_is_asked_about_arrays_as_files_store_them():

@@ -14,6 +14,7 @@ from interactivenet.datasets.task import Task, record_failures
 from interactivenet.errors import DataError, RequestError
 from interactivenet.models.bundle_plan import read_bundle_plan
 from interactivenet.pipeline import planning_steps as steps
+from interactivenet.pipeline.epoch_time import describe_epoch
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.pipeline.up_to_date import lost_training
@@ -257,7 +258,7 @@ def _errors(failures: Mapping[str, str]) -> list[Finding]:
 def _report(result: Planned, recorded: Path, reporter: Reporter) -> None:
     for line in steps.describe(result.task):
         reporter.say(line)
-    reporter.say(steps.describe_epoch(result.task))
+    reporter.say(describe_epoch(result.task))
     statuses = list(result.prepared.values())
     counts = {status: statuses.count(status) for status in ("written", "unchanged")}
     summary = ", ".join(f"{count} {status}" for status, count in counts.items() if count)

@@ -13,7 +13,7 @@ from interactivenet.datasets.case import read_scan
 from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.splits import GROUPS
 from interactivenet.datasets.task import Case, Task
-from interactivenet.errors import DataError, InteractiveNetError, describe_failure, one_line
+from interactivenet.errors import DataError, describe_failure
 from interactivenet.planning.fingerprint import (
     FACTS_VERSION,
     CaseFacts,
@@ -26,7 +26,6 @@ from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.planning.rules import cases_of_small_objects, is_ct, lone_margins
 from interactivenet.plotting.snapshots import save_snapshot, snapshot_made_from
-from interactivenet.preprocessing.folds import read_fold
 from interactivenet.preprocessing.preparation import (
     Preparation,
     PreparedCase,
@@ -226,20 +225,6 @@ def describe(planned: PlannedTask) -> list[str]:
 
 def _times(values: tuple[float, ...]) -> str:
     return "x".join(f"{value:.4g}" for value in values)
-
-
-def describe_epoch(planned: PlannedTask) -> str:
-    """Measure how long an epoch of the first fold takes here, and say so in one line."""
-    from interactivenet.training.budget import steps_of_epoch  # torch, which planning has no use of
-    from interactivenet.training.timing import seconds_per_step
-
-    try:
-        steps = steps_of_epoch(planned.plan, len(read_fold(planned, 0).learnable))
-        seconds = steps * seconds_per_step(planned.plan)
-    except (InteractiveNetError, RuntimeError) as error:  # of torch
-        return f"how long an epoch takes here was not measured: {one_line(error)}"
-    length = f"{seconds:.2g} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-    return f"an epoch of {steps} steps takes about {length} here (the network's part alone)"
 
 
 def remove_stale_facts(task: Task, folder: Path) -> None:

@@ -21,7 +21,11 @@ from interactivenet.training.object_dataset import ObjectDataset
 from interactivenet.training.options import TrainingOptions
 
 #: modules of which the draws of samples are made
-_WORKER_MODULES = ("interactivenet.training.dataset", "interactivenet.encoding.kernels")
+_WORKER_MODULES = (
+    "interactivenet.training.dataset",
+    "interactivenet.training.object_dataset",
+    "interactivenet.encoding.kernels",
+)
 
 
 def epoch_batches(fold: Fold, settings: TrainingOptions) -> EpochBatches:

@@ -31,8 +31,8 @@ class TrainingOptions:
             ``deterministic`` or not.
         steps: Steps of an epoch; by default a batch for every so many objects, 10 at the least, and
             100 with a grid of the object's own.
-        start: Trained model to start from: the folder or the zip of a bundle, or the name of an
-            installed model. The weights that fit are taken.
+        start: Trained model to start from: the folder or the zip of a bundle, the name of an
+            installed model, or 'starter'. The weights that fit are taken.
         device: 'cuda', 'cpu', or 'auto': CUDA where there is a device.
         devices: How many graphics cards, or CPU processes, train the fold together.
         precision: 'bf16', 'fp16' (CUDA only), 'fp32', or 'auto': bf16 where the device multiplies

@@ -21,6 +21,7 @@ from interactivenet.planning.rules import make_plan
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.files import write_json
 from interactivenet.system.signals import Interrupted
+from interactivenet.training import timing
 from tests.pipeline.recording_reporter import RecordingReporter, told
 from tests.planning.test_object_grid import some_cases
 from tests.planning.test_rules import COARSE, FINE, LARGE, small_task
@@ -54,7 +55,19 @@ def test_what_it_returns_and_reports(roots, capsys):
     assert len(list((folder / "snapshots").iterdir())) == 4
     assert reporter.tracked == ["measured", "preprocessed"]
     assert reporter.lines[-1] == f"{folder / 'plans.json'}: 4 regions of 4 cases (4 written)"
+    (line,) = [
+        line for line in reporter.lines if line.startswith("an epoch of 10 steps takes about ")
+    ]
+    assert line.endswith(" s here (the network's part alone)")
     assert not [text for text in reporter.texts if "--" in text]
+
+
+def test_how_long_an_epoch_takes_is_left_out_where_memory_is_short(roots, monkeypatch):
+    monkeypatch.setattr(timing, "available_memory", lambda: 1000)
+    reporter = RecordingReporter()
+    assert plan(NAME, TINY, folds=2, roots=roots, jobs=1, reporter=reporter).failures == {}
+    (line,) = [line for line in reporter.lines if "was not measured" in line]
+    assert line.startswith("how long an epoch takes here was not measured: a step takes about")
 
 
 def test_a_plan_that_decides_the_same_stays_what_an_earlier_version_wrote(roots):

@@ -1,0 +1,21 @@
+"""What the stage ``plan`` says of the training to come: how long an epoch takes here."""
+
+from __future__ import annotations
+
+from interactivenet.errors import InteractiveNetError, one_line
+from interactivenet.planning.planned_task import PlannedTask
+from interactivenet.preprocessing.folds import read_fold
+
+
+def describe_epoch(planned: PlannedTask) -> str:
+    """Measure how long an epoch of the first fold takes here, and say so in one line."""
+    from interactivenet.training.budget import steps_of_epoch  # torch, which planning has no use of
+    from interactivenet.training.timing import seconds_per_step
+
+    try:
+        steps = steps_of_epoch(planned.plan, len(read_fold(planned, 0).learnable))
+        seconds = steps * seconds_per_step(planned.plan)
+    except (InteractiveNetError, RuntimeError) as error:  # of torch
+        return f"how long an epoch takes here was not measured: {one_line(error)}"
+    length = f"{seconds:.2g} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+    return f"an epoch of {steps} steps takes about {length} here (the network's part alone)"

@@ -95,7 +95,7 @@ def _varied(name: str, title: str, datasets: tuple[str, ...] = _ABLATED, **optio
 
 
 def _without(name: str, title: str, **augmentation: Any) -> Arm:
-    return _varied(f"no_{name}", title, training={"augmentation": augmentation})
+    return _varied(f"no_{name}", title, training={"objects": augmentation})
 
 
 ARMS = {
@@ -116,7 +116,7 @@ ARMS = {
             starter=True, mirrored=True),
         _varied("predicted_mirrored", "object grid, mirrored copies averaged", mirrored=True),
         _varied("trained_mirrored", "trained with mirrored and permuted axes",
-                training={"augmentation": {"warping": {"mirrored": True}}}),
+                training={"objects": {"warping": {"mirrored": True}}}),
         _varied("no_prompts", "no maps of the points (the box is still theirs)",
                 planning={"encoding": {"kind": "none"}}),
         _varied("no_geodesic", "ellipsoid map alone",
@@ -125,7 +125,7 @@ ARMS = {
                 planning={"encoding": {"metric": "gradient"}}),
         _varied("residual", "residual on the ellipsoid's log-odds", planning={"residual": True}),
         *(_varied(f"made_up_{round(100 * share)}", f"{share:.0%} of the objects made up",
-                  training={"augmentation": {"made_up": share}}) for share in (0.0, 0.4, 0.6)),
+                  training={"objects": {"made_up": share}}) for share in (0.0, 0.4, 0.6)),
         _without("turning", "objects not turned", warping={"turned": 0.0}),
         _without("stretching", "objects not stretched", warping={"stretched": 0.0}),
         _without("bending", "objects not bent", warping={"bent": (0.0,)}),

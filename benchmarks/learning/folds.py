@@ -7,17 +7,16 @@ what is tested, never the best.
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.learning.datasets import Dataset, LabelledCase
-from benchmarks.learning.job import Job, Unavailable, digest, filled, hashes
+from benchmarks.learning.job import Job, digest, filled, hashes
 from interactivenet import (
     LabelNames,
     PlanningOptions,
@@ -127,24 +126,7 @@ def training_options(job: Job, starter: Path | None) -> TrainingOptions:
     elif budget.epochs:
         spent = {"epochs": budget.epochs}
     wanted = {**_named(job.of[0].training, starter), **spent, "device": budget.device}
-    augmentation = wanted.pop("augmentation", None)
-    if augmentation is not None:
-        name = _augmentation_field()
-        wanted[name] = filled(_object_augmentation(), augmentation)
     return filled(TrainingOptions(), wanted)
-
-
-def _augmentation_field() -> str:
-    """Name the option that takes the object grid's augmentation: one that does not is no use."""
-    for field in fields(TrainingOptions):
-        if "ObjectAugmentation" in str(field.type):
-            return field.name
-    raise Unavailable("this version has no option ObjectAugmentation (TrainingOptions)")
-
-
-def _object_augmentation() -> Any:
-    module = importlib.import_module("interactivenet.training.object_dataset")
-    return module.ObjectAugmentation()
 
 
 def _named(options: Mapping[str, Any], starter: Path | None) -> dict[str, Any]:

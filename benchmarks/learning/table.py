@@ -38,11 +38,14 @@ class Reference:
 
 
 def render(runs: Sequence[Run]) -> str:
-    """Return all tables as Markdown."""
+    """Return all tables as Markdown: the rows that are measured, and then what is not yet."""
     parts = [_untrained(runs)]
     measured = {run["budget"] for run in runs} - {"untrained", *(name for name, *_ in BUDGETS)}
     budgets = (*BUDGETS, *((name, name, True) for name in sorted(measured)))
     for budget, text, ablations in budgets:
+        if not any(run["budget"] == budget for run in runs):
+            parts.append(f"### Trained: {text}\n\nNothing of this is measured yet.")
+            continue
         tables = [table for dataset in DATASETS
                   for table in _trained(runs, dataset, budget, ablations)]  # fmt: skip
         parts.append("\n\n".join((f"### Trained: {text}", *tables)))
@@ -66,13 +69,12 @@ def with_tables(text: str, runs: Sequence[Run]) -> str:
 def row(runs: Sequence[Run], dataset: str, budget: str, arm: Arm, reference: Reference) -> str:
     """Return a row of a table: means with intervals, and paired differences."""
     things = objects_of(runs, dataset, budget, arm.name)
-    if not things:
-        return f"| {arm.title} | | {MISSING} | | | | |"
     means = [estimate(things, metric) for metric in ("dice", "nsd", "hd95")]
     cells = [_count(means[0]), _mean(means[0], 3), _mean(means[1], 3), _mean(means[2], 1)]
     others = objects_of(runs, reference.dataset, reference.budget, reference.arm)
     for metric in ("dice", "nsd"):
-        difference = paired(things, others, metric) if arm.name != reference.arm else None
+        alone = arm.name == reference.arm or not others
+        difference = None if alone else paired(things, others, metric)
         cells.append(_difference(difference) if difference else "")
     return f"| {_title(runs, dataset, arm)} | {' | '.join(cells)} |"
 
@@ -94,18 +96,32 @@ def _trained(runs: Sequence[Run], dataset: str, budget: str, ablations: bool) ->
     parts = [arm for arm in arms if arm.ablation]
     if parts and ablations:
         whole = Reference(dataset, budget, "object", "the object grid as it is")
-        rows = [row(runs, dataset, budget, arm, whole) for arm in (ARMS["object"], *parts)]
-        title = f"**{DATASETS[dataset].title}: what each part is worth**"
-        tables.append("\n".join((title, "", whole.head, *rows)))
+        title = f"{DATASETS[dataset].title}: what each part is worth"
+        tables.append(_filled(runs, title, whole, dataset, budget, (ARMS["object"], *parts)))
     return tables
 
 
 def _table(runs: Sequence[Run], dataset: str, budget: str, arms: Sequence[Arm]) -> str:
     """Compare arms with the ellipsoid."""
     least = Reference(objects_as(dataset), "untrained", "ellipsoid", "the ellipsoid")
-    rows = [row(runs, least.dataset, least.budget, ARMS[least.arm], least)]
-    rows += [row(runs, dataset, budget, arm, least) for arm in arms]
-    return "\n".join((f"**{DATASETS[dataset].title}**", "", least.head, *rows))
+    return _filled(runs, DATASETS[dataset].title, least, dataset, budget, arms)
+
+
+def _filled(
+    runs: Sequence[Run], title: str, reference: Reference, dataset: str, budget: str,
+    arms: Sequence[Arm],
+) -> str:  # fmt: skip
+    """Return a table of the arms that are measured, below their reference, and name the others."""
+    measured = [arm for arm in arms if objects_of(runs, dataset, budget, arm.name)]
+    others = "; ".join(arm.title for arm in arms if arm not in measured)
+    first = ARMS[reference.arm]
+    rows = [row(runs, dataset, budget, arm, reference) for arm in measured]
+    if first not in arms and objects_of(runs, reference.dataset, reference.budget, first.name):
+        rows.insert(0, row(runs, reference.dataset, reference.budget, first, reference))
+    lines = [f"**{title}**", "", *([reference.head, *rows, ""] if rows else [])]
+    if others:
+        lines.append(f"{MISSING[0].upper()}{MISSING[1:]}: {others}.")
+    return "\n".join(lines).rstrip()
 
 
 def _title(runs: Sequence[Run], dataset: str, arm: Arm) -> str:

@@ -109,7 +109,7 @@ def test_the_choice_of_the_grid_is_told(roots):
     assert asked.grid is not None and asked.sample_shape == (48, 48, 48) and asked.notes == ()
     lines = "\n".join(reporter.lines)
     assert "a grid for each object, its voxels" in lines and "48x48x48 voxels" in lines
-    assert "grown by their depth" in lines and "+ 40/40 %" in lines
+    assert "grown by their depth" in lines and "+ 30/30 %" in lines
     assert Plan.load(roots.processed / NAME / "plans.json") == asked
     settings = read(next((roots.processed / NAME / "regions").glob("*.json")))["made_from"]
     assert settings["settings"]["sample_shape"] == [48, 48, 48]
@@ -134,7 +134,7 @@ def test_a_plan_like_a_model(roots, tmp_path):
     assert planned.sample_shape == (32, 32, 32) and planned.modalities == ("MR",)
     assert planned.network == model.network and planned.task == NAME
     assert read(roots.processed / NAME / "run.json")["arguments"]["like"] == str(bundle)
-    with pytest.raises(RequestError, match=r"nowhere does not exist: expected the folder or"):
+    with pytest.raises(RequestError, match=r"there is no model .nowhere."):
         plan(NAME, PlanningOptions(like="nowhere"), folds=2, roots=roots, jobs=1)
 
 

@@ -25,8 +25,8 @@ _FEWEST = 60
 
 def read_objects(
     shared: Path, plan: Plan, without: list[str], device: str
-) -> list[tuple[float, LabelledImage]]:
-    """Return every object of the kinds wanted, and how often it is to be drawn."""
+) -> list[tuple[str, LabelledImage]]:
+    """Return every object of the kinds wanted, and its kind."""
     objects = []
     for kind, name, image, label in _scans(shared):
         if kind in without:
@@ -41,7 +41,7 @@ def read_objects(
             if np.count_nonzero(label.array == prompt.label) < _FEWEST:
                 continue
             region = make_region(scan, prompt, plan)
-            objects.append((KINDS[kind], labelled_image(region, plan, device)))
+            objects.append((kind, labelled_image(region, plan, device)))
     return objects
 
 

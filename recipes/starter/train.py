@@ -18,6 +18,7 @@ import argparse
 import json
 import math
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -75,7 +76,7 @@ class Draws(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
     """Endless samples, from a step on; every worker draws others, whoever was interrupted."""
 
     def __init__(
-        self, objects: list[tuple[float, LabelledImage]], plan: Plan, seed: int, start: int
+        self, objects: list[tuple[str, LabelledImage]], plan: Plan, seed: int, start: int
     ) -> None:
         self._objects, self._plan, self._seed, self._start = objects, plan, seed, start
 
@@ -83,7 +84,7 @@ class Draws(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         """Yield samples (C, N, N, N) and labels (1, N, N, N)."""
         info = torch.utils.data.get_worker_info()
         worker = info.id if info else 0
-        weights = np.array([weight for weight, _ in self._objects])
+        weights = np.array([KINDS[kind] for kind, _ in self._objects])
         number = 0
         while True:
             random = RandomSource([self._seed, self._start, worker, number], self.device)
@@ -165,6 +166,7 @@ class Training:
             self.network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY
         )
         self.step, self.seconds, self.losses = 0, 0.0, [0.0]
+        self.objects: dict[str, int] = {}
         self.path = options.work / "checkpoint.pt"
         if self.path.exists():
             state = torch.load(self.path, weights_only=True, map_location=device)
@@ -174,13 +176,15 @@ class Training:
             self.optimiser.load_state_dict(state["optimiser"])
             self.average = state["average"]
             self.step, self.seconds = state["step"], state["seconds"]
+            self.objects = state.get("objects", {})
 
     def run(self) -> None:
         """Train until the minutes are over."""
         budget = 60 * self.options.minutes
         plan = starter_plan()
         objects = read_objects(self.options.shared, plan, self.options.without, self.device)
-        print(f"{len(objects)} objects, {sum(w for w, _ in objects):.0f} in weight", flush=True)
+        self.objects = dict(Counter(kind for kind, _ in objects))
+        print(f"{len(objects)} objects: {self.objects}", flush=True)
         for until, voxels, batch in STAGES:
             if self.seconds < until * budget:
                 plan = starter_plan(voxels)
@@ -230,7 +234,7 @@ class Training:
         state = {
             "network": self.network.state_dict(), "average": self.average,
             "optimiser": self.optimiser.state_dict(), "step": self.step, "seconds": self.seconds,
-            "without": sorted(self.options.without),
+            "without": sorted(self.options.without), "objects": self.objects,
         }  # fmt: skip
         torch.save(state, self.path.with_suffix(".tmp"))
         self.path.with_suffix(".tmp").replace(self.path)
@@ -242,7 +246,8 @@ class Training:
         facts: dict[str, Any] = {
             "plan": plan.digest, "steps": self.step, "minutes": round(self.seconds / 60, 1),
             "without": sorted(self.options.without), "seed": self.options.seed,
-            "device": self.device, "threads": torch.get_num_threads(),
+            "machine": "a graphics card" if self.device == "cuda" else "two CPU cores",
+            "objects": self.objects, "made_up": f"{ANYTHING.made_up:.0%}",
         }  # fmt: skip
         save_file(half, self.options.work / "weights.safetensors",
                   {"interactivenet": json.dumps(facts)})  # fmt: skip

@@ -18,6 +18,7 @@ from interactivenet.datasets.task import Case
 from interactivenet.imaging.geometry import Box, box
 from interactivenet.inference.reading import read_case
 from interactivenet.planning.plan import Ints, Plan
+from interactivenet.preprocessing.object_region import check_box
 from interactivenet.preprocessing.region import make_region
 from interactivenet.preprocessing.sample import Sample, crop_sample, padding_values
 from interactivenet.prompts.prompt import Prompt
@@ -83,7 +84,12 @@ class PlannedRules(InferenceRules):
     """
 
     def sample_of(self, scan: Scan, prompt: Prompt) -> Sample:
-        """Crop the sample from the region around its prompt."""
+        """Crop the sample from the region around its prompt.
+
+        Raises DataError where a grid of the object's own is that of six points, and there are not.
+        """
+        if self.plan.grid is not None:
+            check_box(prompt, scan.image.grid)
         return crop_sample(make_region(scan, prompt, self.plan), prompt.points, self.plan)
 
     def pad(self, array: Float32) -> tuple[Float32, Box]:

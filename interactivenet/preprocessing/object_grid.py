@@ -69,6 +69,18 @@ class ObjectBox:
         start = first.clip(0, shape).astype(np.intp)
         return start, stop.clip(start, shape).astype(np.intp)
 
+    def voxels_in_scan(
+        self, shape: ArrayLike, spacing: ArrayLike, scan: ArrayLike
+    ) -> tuple[slice, slice, slice]:
+        """Return where the voxels of a sample lie whose centres are in a scan of that shape."""
+        x, y, z = (
+            slice(*np.searchsorted(at, [-mm / 2, (n - 0.5) * mm]).tolist())
+            for at, mm, n in zip(
+                self.centres(shape), np.asarray(spacing), np.asarray(scan), strict=True
+            )
+        )
+        return x, y, z
+
     def voxels(self, positions: Float64, shape: ArrayLike) -> Float64:
         """Bring positions (N, 3), grid mm, to voxels of a sample of that shape."""
         return np.asarray((positions - self.low) / self.cell(shape) - 0.5)
@@ -156,7 +168,10 @@ def sample_at(
 def mask_at(
     label: Array, grid: Geometry, box: ObjectBox, shape: ArrayLike, origin: Float64
 ) -> NDArray[np.uint8]:
-    """Like :func:`sample_at`, of a mask: 1 where more than half of a voxel is the object's."""
+    """Like :func:`sample_at`, of a mask: 1 where it is more than a half.
+
+    Beyond the scan, the mask of its outermost voxels goes on, as its image does.
+    """
     return (sample_at(label, grid, box, shape, origin) > 0.5).astype(np.uint8)
 
 

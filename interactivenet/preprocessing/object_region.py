@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Array, Geometry, box
 from interactivenet.imaging.resampling import (
     resample_box,
@@ -21,13 +22,16 @@ from interactivenet.imaging.resampling import (
 )
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.object_grid import ObjectBox, assumed_depth, object_box
-from interactivenet.prompts.prompt import Prompt
+from interactivenet.prompts.prompt import MARGIN_POINTS, Prompt, spans_no_box
+from interactivenet.system.memory import check_memory
 
 Indices = NDArray[np.intp]
 
-#: how far a region reaches beyond the sample's box, of its extents: for other draws of points, and
-#: turned and stretched ones
-REACH = 0.25
+#: how far a region reaches beyond the sample's box, for other draws of points, and turned and
+#: stretched ones: of its extent along the axis, and at least of its largest
+REACH, LEAST_REACH = 0.25, 0.2
+#: float32 copies of a cut that there are at once
+_COPIES = 3
 #: voxels of the scan along one of the grid from which on a region is stored with fewer
 _FINER = 3.0
 #: of a Gaussian: deviation of the one whose width at half its height is 1
@@ -52,6 +56,24 @@ def sample_box(prompt: Prompt, plan: Plan, grid: Geometry) -> ObjectBox:
     return object_box(points, assumed_depth(prompt, plan, grid), spacing, plan.cut)
 
 
+def check_box(prompt: Prompt, grid: Geometry) -> None:
+    """Raise DataError where the points of a prompt cannot tell how large the object is.
+
+    They can where they are six and span a box on a scan's ``grid``, or where it is known how deep
+    they lie: of an object of a few voxels, each is one.
+    """
+    if prompt.depth_mm is not None:
+        return
+    count, flat = len(prompt.points), spans_no_box(prompt, grid) and min(grid.shape) > 1
+    if count >= MARGIN_POINTS and not flat:
+        return
+    found = "all points lie in one plane" if count >= MARGIN_POINTS else f"{count} points"
+    raise DataError(
+        f"label {prompt.label}: {found}, expected {MARGIN_POINTS} just inside the object's extremes"
+        " along the three axes: their box is all that this model sees"
+    )
+
+
 def cut_object_region(
     image: Array, mask: Array | None, grid: Geometry, prompt: Prompt, plan: Plan
 ) -> ObjectRegion:
@@ -61,10 +83,16 @@ def cut_object_region(
     """
     spacing, shape = np.array(grid.spacing), np.array(grid.shape)
     sample = sample_box(prompt, plan, grid)
-    reach = REACH * (sample.high - sample.low)
+    extents = sample.high - sample.low
+    reach = np.maximum(REACH * extents, LEAST_REACH * extents.max())
     # one voxel more on either side: what lies between two is interpolated from both
     start = np.clip(np.floor((sample.low - reach) / spacing) - 1, 0, shape - 1).astype(np.intp)
     stop = np.clip(np.ceil((sample.high + reach) / spacing) + 2, 1, shape).astype(np.intp)
+    check_memory(
+        4 * _COPIES * math.prod((stop - start).tolist()),
+        f"the surroundings of the points, {'x'.join(map(str, (stop - start).tolist()))} voxels,",
+        "resample the scan to larger voxels first",
+    )
     factor = sample.cell(plan.sample_shape) / spacing
     fewer = np.where(factor >= _FINER, np.ceil(2 * (stop - start) / factor), stop - start)
     size = np.maximum(fewer, 1).astype(int).tolist()

@@ -129,6 +129,7 @@ def _make_object_region(scan: Scan, prompt: Prompt, plan: Plan) -> Region:
         before = float(np.count_nonzero(mask) * np.prod(grid.spacing) / 1000)
         shape, origin = plan.sample_shape, origin_in(cut.grid, grid)
         inside = mask_at(cut.label, cut.grid, sample, shape, origin)
+        inside = inside[sample.voxels_in_scan(shape, grid.spacing, grid.shape)]
         after = float(np.count_nonzero(inside) * sample.cell(shape).prod() / 1000)
         volume = (before * coverage, after)
     return Region(

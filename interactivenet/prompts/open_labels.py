@@ -20,6 +20,8 @@ from interactivenet.prompts.prompt import OBJECT, LabelNames, is_number
 _NAMES = NAMELESS - {"tumor"}
 #: a name such as rib_3 that more points than these have is not the running number of one of them
 _FEW = 2
+#: so many points, each with a name of its own, mark one object: no object has a single point
+_ONE_OBJECT = 4
 
 
 def label_objects(
@@ -29,8 +31,9 @@ def label_objects(
 
     An object is called as its points are, without the number that tells these apart; where that
     says nothing (3D Slicer's ``F-1``), as their list, or their file, is; else 'object'. A name that
-    is a number is a label's value. Of other names, each that is new gets the lowest value that is
-    free, in order of appearance.
+    is a number is a label's value. Where every point has a name of its own (left, right, top ...),
+    the names are the points', and not objects'. Of other names, each that is new gets the lowest
+    value that is free, in order of appearance.
 
     labels: open, with the names that have a value already.  Raises DataError for a name that cannot
     be one of a label.
@@ -49,7 +52,13 @@ def label_objects(
             name = names.of_list(point)
             relabelled.append(replace(point, lists=(name,)))
         called.append(name)
+    if len(called) >= _ONE_OBJECT and len({name.lower() for name in called}) == len(called):
+        return label_objects([_unnamed(point) for point in points], labels)
     return relabelled, _with_values(labels, called)
+
+
+def _unnamed(point: NamedPoint) -> NamedPoint:
+    return point if is_background(point, None) else replace(point, name="")
 
 
 class _Names:

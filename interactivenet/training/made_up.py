@@ -25,12 +25,14 @@ SIDE = 64
 class LabelledImage:
     """What points can be placed in: image (C, X, Y, Z) and mask (X, Y, Z) bool.
 
+    pointed: (X, Y, Z) bool, the part of the mask in which points are placed.
     spacing: (3,) mm.  scan: (3,) mm, of the scan that it was cut from, which may be finer.
     depth: (3,) how deep margin points are taken to lie in it, mm.
     """
 
     image: Tensor
     mask: Tensor
+    pointed: Tensor
     spacing: Tensor
     scan: Tensor
     depth: Tensor
@@ -57,7 +59,7 @@ def make_up(channels: int, random: RandomSource, side: int = SIDE) -> LabelledIm
     extents = (voxels.amax(0) - voxels.amin(0) + 1).float()
     steps = torch.as_tensor(spacing, dtype=torch.float32, device=random.device)
     depth = extents * steps * random.uniform(0.03, 0.25)
-    return LabelledImage(image, mask, steps, steps, depth)
+    return LabelledImage(image, mask, mask, steps, steps, depth)
 
 
 def recoloured(thing: LabelledImage, random: RandomSource) -> LabelledImage:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from interactivenet.training.dataset import Key, Patches, labelled_region
 from interactivenet.training.made_up import LabelledImage, make_up, recoloured
@@ -17,7 +17,7 @@ from interactivenet.training.object_samples import (
 )
 from interactivenet.training.random_fields import RandomSource
 
-#: values of images that a process keeps in memory: half a GB
+#: values of images that all processes together keep in memory: half a GB
 _MOST_VALUES = 2**27
 
 
@@ -60,7 +60,10 @@ class ObjectDataset(Dataset[tuple[Tensor, Tensor]]):
             return self._kept[name]
         region = labelled_region(self._patches.folder, name, self._patches.plan)
         thing = labelled_image(region, self._patches.plan, self._device)
-        if self._values + thing.image.numel() <= _MOST_VALUES:
+        worker = get_worker_info()
+        if self._values + thing.image.numel() <= _MOST_VALUES // (
+            worker.num_workers if worker else 1
+        ):
             self._values += thing.image.numel()
             self._kept[name] = thing
         return thing

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from interactivenet.imaging.components import label_components
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.object_grid import (
     ObjectBox,
@@ -66,10 +67,34 @@ def labelled_image(region: Region, plan: Plan, device: torch.device | str) -> La
     return LabelledImage(
         torch.from_numpy(region.image).to(device),
         torch.from_numpy(region.label > 0).to(device),
+        torch.from_numpy(_pointed(region)).to(device),
         torch.tensor(region.grid.spacing, dtype=torch.float32, device=device),
         torch.tensor(region.source.ras.spacing, dtype=torch.float32, device=device),
         torch.tensor(depth, dtype=torch.float32, device=device),
     )
+
+
+def _pointed(region: Region) -> NDArray[np.bool_]:
+    """Return the part of a region's object in which points are placed, as its own were.
+
+    Of simulated points, the largest component where they were placed in that; of a person's, the
+    components that they touch; the whole where that is none.
+    """
+    assert region.label is not None
+    mask = region.label > 0
+    components, count = label_components(mask)
+    if count <= 1:
+        return mask
+    simulation = region.simulation
+    if simulation is None:
+        voxels = region.grid.nearest_voxel(region.prompt.points)
+        touched = np.unique(components[tuple(voxels.T)])
+        touched = touched[touched > 0]
+        return np.isin(components, touched) if len(touched) else mask
+    if not simulation.largest_component:
+        return mask
+    largest: NDArray[np.bool_] = components == 1 + np.bincount(components.ravel())[1:].argmax()
+    return largest
 
 
 def draw_sample(
@@ -80,7 +105,7 @@ def draw_sample(
     Returns the channels and maps (C + M, N, N, N) float32 and the label (N, N, N) bool.
     """
     warp, matrix = draw_warp(
-        _some_voxels(thing.mask, random), thing.spacing, augmentation.warping, random
+        _some_voxels(thing.pointed, random), thing.spacing, augmentation.warping, random
     )
     # what lies that deep along the scan's axes, along the patient's, however he is stretched
     shares = np.abs(matrix) / np.abs(matrix).sum(axis=1, keepdims=True)
@@ -128,10 +153,9 @@ def _place_points(
     line = (torch.arange(_COARSE, device=thing.mask.device) + 0.5) / _COARSE
     at = torch.stack(torch.meshgrid(line, line, line, indexing="ij"), -1).reshape(-1, 3)
     positions = warp.low + at * warp.extent
-    inside = look(thing.mask[None], warp(positions) / thing.spacing)[0] > 0.5
-    held = positions[inside]
+    share = look(thing.pointed[None], warp(positions) / thing.spacing)[0]
+    held = positions[share > 0.5]
     if len(held) < 6:  # bent out of its box, or thinner than the lattice: its densest voxels
-        share = look(thing.mask[None], warp(positions) / thing.spacing)[0]
         held = positions[share.topk(6).indices]
     cell = warp.extent / _COARSE
     low, high = held.amin(0), held.amax(0)

@@ -204,6 +204,11 @@ def _earlier(
             expected=f"{begun} or more", remedy="`overwrite=True` starts over",
         )  # fmt: skip
     minutes = settings.minutes
+    if minutes is None and (by_clock := state.get("minutes")) is not None:
+        raise RequestError(
+            f"{path}: is of a training of {by_clock:g} minutes, not of a number of epochs",
+            remedy=f"`minutes={by_clock:g}`, or more, goes on; `overwrite=True` starts over",
+        )
     # the last epoch's validation takes a little more than the minutes that were asked for
     if minutes is not None and minutes != state.get("minutes") and 60 * minutes < spent:
         raise RequestError(

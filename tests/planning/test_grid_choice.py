@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from interactivenet.errors import RequestError
 from interactivenet.planning.fingerprint import Fingerprint
 from interactivenet.planning.grid_choice import FEW_CASES, choose_grid
 from interactivenet.planning.options import PlanningOptions
@@ -76,3 +77,26 @@ def test_what_is_asked_for_is_taken_without_a_word(options, grid):
     for fingerprint in (SARCOMAS, HIPPOCAMPI):
         choice = choose_grid(fingerprint, PlanningOptions(**options))
         assert (choice.grid, choice.notes) == (grid, ())
+
+
+def without_a_box(fingerprint, count, box_mm=None):
+    """The same cases, with one point each, or with six in a plane."""
+    return Fingerprint(
+        fingerprint.modalities,
+        tuple(
+            replace(case, prompts=tuple(
+                replace(prompt, points=count, box_mm=box_mm or prompt.box_mm)
+                for prompt in case.prompts))
+            for case in fingerprint.cases
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("count", "box_mm"), [(1, None), (3, None), (6, (40.0, 40.0, 1.0))])
+def test_points_without_a_box_want_no_grid_of_the_objects(count, box_mm):
+    points = without_a_box(SARCOMAS, count, box_mm)
+    choice = choose_grid(points, PlanningOptions())
+    assert choice.grid == "spacing"
+    assert "6 points that span a box on 0% of the objects (not at least 90%)" in choice.notes[0]
+    with pytest.raises(RequestError, match="100% of the objects lack 6 points that span a box"):
+        choose_grid(points, PlanningOptions(grid="object"))

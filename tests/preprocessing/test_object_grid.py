@@ -13,7 +13,13 @@ from interactivenet.imaging.volume import Volume
 from interactivenet.inference.rules import make_sample
 from interactivenet.planning.plan import CropMargins, Encoding, Normalisation, ObjectGrid
 from interactivenet.preprocessing.object_grid import object_box, standardise
-from interactivenet.preprocessing.object_region import REACH, sample_box, smoothed
+from interactivenet.preprocessing.object_region import (
+    LEAST_REACH,
+    REACH,
+    check_box,
+    sample_box,
+    smoothed,
+)
 from interactivenet.preprocessing.region import make_region
 from interactivenet.preprocessing.sample import crop_sample, restore, restored_part
 from interactivenet.prompts.prompt import Prompt
@@ -47,7 +53,7 @@ def test_every_voxel_of_a_sample_is_where_its_affine_says(source, voxels):
     scan = make_scan(source, image=world_image(source, direction))
     (prompt,) = scan.prompts
     plan = object_plan(voxels)
-    sample = make_sample(scan, prompt, plan)
+    sample = crop_sample(make_region(scan, prompt, plan), prompt.points, plan)
     assert sample.array.shape == (3, voxels, voxels, voxels) and sample.array.dtype == np.float32
     world = sample.grid.voxel_to_world(np.indices(sample.grid.shape).reshape(3, -1).T)
     expected = (world @ direction).reshape(sample.grid.shape)
@@ -73,7 +79,8 @@ def test_restoring_a_ramp_is_exact_inside_the_box(source, voxels):
     direction = np.array([0.2, -1.0, 0.4])
     scan = make_scan(source)
     (prompt,) = scan.prompts
-    sample = make_sample(scan, prompt, object_plan(voxels))
+    plan = object_plan(voxels)
+    sample = crop_sample(make_region(scan, prompt, plan), prompt.points, plan)
     world = sample.grid.voxel_to_world(np.indices(sample.grid.shape).reshape(3, -1).T)
     ramp = (world @ direction).reshape(sample.grid.shape).astype(np.float32)
     values, start = restored_part(ramp, sample)
@@ -199,7 +206,8 @@ def test_a_region_holds_more_than_the_sample_and_is_no_finer_than_it_must_be():
     assert (ratio >= 1).all() and ratio.max() < 3.01
     assert np.prod(region.image.shape) < 0.05 * np.prod(source.shape)
     box = sample_box(prompt, plan, scan.image.grid)
-    reach = REACH * (box.high - box.low)
+    extents = box.high - box.low
+    reach = np.maximum(REACH * extents, LEAST_REACH * extents.max())
     covered = (region.stop - region.start) * scan.image.grid.spacing
     whole = np.array(source.shape) * source.spacing
     assert (covered >= np.minimum(box.high - box.low + 2 * reach, whole) - 1e-6).all()
@@ -232,3 +240,47 @@ def test_points_outside_the_region_are_refused():
     with pytest.raises(DataError, match="1 of 2 points lie outside"):
         far = scan.image.grid.voxel_to_world([[30, 30, 30], [1, 1, 1]])
         crop_sample(region, far, plan)
+
+
+@pytest.mark.parametrize(
+    ("points", "found"),
+    [
+        ([[30, 30, 30]], "1 points, expected 6"),
+        ([[20, 30, 30], [40, 30, 30], [30, 20, 30], [30, 40, 30]], "4 points, expected 6"),
+        ([[20, 30, 30], [40, 30, 30], [30, 20, 30], [30, 40, 30], [25, 25, 30], [35, 35, 30]],
+         "all points lie in one plane, expected 6"),
+    ],
+)  # fmt: skip
+def test_points_without_a_box_are_refused(points, found):
+    source = stored_grid((60, 60, 60), (1.0, 1.0, 1.0))
+    scan = make_scan(source, radii=(20, 20, 20))
+    prompt = Prompt(1, scan.image.grid.voxel_to_world(points), "a")
+    with pytest.raises(DataError, match=found):
+        make_sample(scan, prompt, object_plan(16))
+    # of known depth, they tell how large the object is
+    check_box(replace(prompt, depth_mm=(0.0, 0.0, 0.0)), scan.image.grid)
+
+
+def test_six_points_in_a_scan_of_one_slice_do():
+    source = stored_grid((40, 40, 1), (1.0, 1.0, 3.0))
+    scan = make_scan(source)
+    sample = make_sample(scan, scan.prompts[0], object_plan(16))
+    assert restore(sample.label.astype(np.float32), sample).shape == source.ras.shape
+
+
+def test_what_lies_beyond_the_scan_is_no_volume():
+    source = stored_grid((40, 40, 20), (1.0, 1.0, 1.0))
+    scan = make_scan(source, centre=(20, 20, 0), radii=(12, 12, 8))
+    region = make_region(scan, scan.prompts[0], object_plan(48))
+    before, after = region.volume_ml
+    assert after == pytest.approx(before, rel=0.1)
+
+
+def test_a_region_that_no_memory_holds_is_refused(monkeypatch):
+    asked = []
+    monkeypatch.setattr("interactivenet.preprocessing.object_region.check_memory",
+                        lambda needed, what, remedy: asked.append((needed, what)))  # fmt: skip
+    scan = make_scan(stored_grid((30, 30, 30), (1.0, 1.0, 1.0)))
+    region = make_region(scan, scan.prompts[0], object_plan(16))
+    ((needed, what),) = asked
+    assert needed >= 12 * np.prod(region.stop - region.start) and "surroundings" in what

@@ -38,6 +38,11 @@ OPEN = LabelNames({}, open=True)
         # names that end in a number, of labels and not of points
         (lists(["rib_3"] * 6 + ["rib_4"] * 6), [(1, "rib_3", 6), (2, "rib_4", 6)]),
         (lists(["rib"] * 6 + ["rib_3"] * 6), [(1, "rib", 6), (2, "rib_3", 6)]),
+        # no object has a single point: these are names of points
+        (lists(["left", "right", "front", "back", "top", "bottom"]), [(1, "object", 6)]),
+        (lists(["1", "2", "3", "4", "5", "6"]), [(1, "object", 6)]),
+        (lists(["left", "right", "front", "back", "top", "bottom"], names=["node"]),
+         [(1, "node", 6)]),
         # a number is a value
         (lists(["3"] * 6 + ["tumour"] * 6), [(3, "object 3", 6), (1, "tumour", 6)]),
         (lists(["tumour"] * 6 + ["1"] * 6), [(2, "tumour", 6), (1, "object 1", 6)]),

@@ -10,6 +10,7 @@ from interactivenet.inference.rules import make_sample
 from interactivenet.planning.plan import CropMargins, Encoding, Normalisation, ObjectGrid
 from interactivenet.preprocessing.object_grid import object_box
 from interactivenet.preprocessing.region import make_region
+from interactivenet.prompts.simulation import SimulationOptions
 from interactivenet.training.intensities import OWN, UNCHANGED, Intensities, change_values
 from interactivenet.training.made_up import LabelledImage, make_up, recoloured
 from interactivenet.training.object_samples import (
@@ -195,7 +196,7 @@ def test_an_object_thinner_than_the_lattice_still_gets_points():
     mask = torch.zeros(60, 60, 60, dtype=torch.bool)
     mask[30, 5:55, 29:31] = True
     ones = torch.ones(3)
-    thing = LabelledImage(torch.randn(1, 60, 60, 60), mask, ones, ones, 2 * ones)
+    thing = LabelledImage(torch.randn(1, 60, 60, 60), mask, mask, ones, ones, 2 * ones)
     sample, _ = draw_sample(thing, object_plan(), PLAIN, RandomSource([0]))
     assert bool(sample.isfinite().all()) and int((sample[1] == 1).sum()) >= 2
 
@@ -208,3 +209,22 @@ def test_points_come_back_where_the_object_is(scan):
     own = make_sample(scan, scan.prompts[0], plan)
     # other points, another box: the volumes agree in mm
     assert dice(label.numpy(), own.label) > 0.5
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_points_are_placed_where_those_of_the_task_are(whole):
+    """Not in a satellite, unless the task's points lie there as well."""
+    source = stored_grid((60, 60, 60), (1.0, 1.0, 1.0))
+    scan = make_scan(source, centre=(25, 25, 25), radii=(12, 12, 12))
+    scan.label.array[0, 48:52, 48:52, 48:52] = 1
+    plan = object_plan()
+    region = make_region(scan, scan.prompts[0], plan)
+    simulation = SimulationOptions(largest_component=not whole)
+    thing = labelled_image(replace(region, simulation=simulation), plan, "cpu")
+    assert int(thing.mask.sum()) == int((region.label > 0).sum())
+    assert int(thing.mask.sum() - thing.pointed.sum()) == (0 if whole else 64)
+    touched = labelled_image(replace(region, simulation=None), plan, "cpu")
+    assert int(touched.mask.sum() - touched.pointed.sum()) == 64
+    # what is learned is the object with all its parts
+    _, label = draw_sample(thing, plan, PLAIN, RandomSource([0]))
+    assert bool(label.any())

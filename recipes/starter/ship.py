@@ -42,10 +42,7 @@ def main() -> None:
         raise SystemExit(f"{options.work}: is not of this recipe, or without {facts['without']}")
     weights = options.work / "weights.safetensors"
     model = Model(plan, (weights,), (0,), "last", name="starter")
-    about = {
-        "description": "any object on any modality, to begin with",
-        "training": {name: facts[name] for name in ("steps", "minutes", "objects", "seed")},
-    }
+    about = {"description": "any object on any modality, to begin with"}
     write_bundle(model, options.folder, about, half=True)
     network, _ = load_network(weights, plan)
     figures = {

@@ -32,17 +32,23 @@ def run(*arguments):
     return result.output
 
 
-@pytest.fixture(params=list(SETS))
-def planned(request, shared_data, tmp_path):
-    """The task, its plan and its processed folder."""
-    options, prompts = SETS[request.param]
-    where = ["-t", "Task001_REAL", "--raw", tmp_path]
-    run("dataset", "convert", shared_data(request.param), *where, *options)
+def plan_of(shared, name, folder, *planning):
+    """Plan a set; returns the task, its plan and its processed folder."""
+    where = ["-t", "Task001_REAL", "--raw", folder]
+    run("dataset", "convert", shared(name), *where, *SETS[name][0])
     run("simulate", *where)
     run("dataset", *where)
-    run("plan", *where, "--processed", tmp_path / "processed", "--jobs", 2)
-    folder = tmp_path / "processed/Task001_REAL"
-    return Task.load(tmp_path / "Task001_REAL"), Plan.load(folder / "plans.json"), folder, prompts
+    run("plan", *where, "--processed", folder / "processed", "--jobs", 2, *planning)
+    processed = folder / "processed/Task001_REAL"
+    return Task.load(folder / "Task001_REAL"), Plan.load(processed / "plans.json"), processed
+
+
+@pytest.fixture(params=list(SETS))
+def planned(request, shared_data, tmp_path):
+    """The task, its plan and its processed folder, and how many prompts it has."""
+    return *plan_of(shared_data, request.param, tmp_path, "--grid", "spacing"), SETS[request.param][
+        1
+    ]
 
 
 def test_every_object_is_covered_and_comes_back(planned):
@@ -85,6 +91,24 @@ def test_training_and_inference_see_the_same(planned):
             assert np.array_equal(stored.array, direct.array)
             assert np.array_equal(stored.label, direct.label)
             assert np.array_equal(stored.grid.affine, direct.grid.affine)
+
+
+def test_every_object_lies_in_a_grid_of_its_own_and_comes_back(shared_data, tmp_path):
+    """By rule sarcomas get grids of their own; a region gives the sample that the scan gives."""
+    task, plan, folder = plan_of(shared_data, "sarcoma_mr_ct", tmp_path, "--preset", "small")
+    assert plan.grid is not None and plan.sample_shape == (64, 64, 64)
+    coverage = read(folder / "plans.json")["coverage"]
+    assert len(coverage) == 24 and min(coverage.values()) >= 0.999
+    for case in task.training[::4]:
+        scan = read_scan(case, len(task.modalities), task.labels)
+        (prompt,) = scan.prompts
+        direct = make_sample(scan, prompt, plan)
+        region = load_region(folder / "regions", f"{case.name}__{prompt.label}", plan)
+        stored = crop_sample(region, region.prompt.points, plan)
+        assert np.array_equal(stored.array, direct.array)
+        assert np.array_equal(stored.label, direct.label)
+        back = restore(direct.label.astype(np.float32), direct) >= 0.5
+        assert dice(back, scan.label.array[0] == prompt.label) > 0.95, case.name
 
 
 def test_new_draws_fit_into_the_stored_regions(planned):

@@ -48,8 +48,11 @@ def main(arguments: Sequence[str] | None = None, run: Runner | None = None) -> N
     options = _options(arguments)
     runs = read_runs(options.output / "learning.json")
     if not options.report:
-        signal.signal(signal.SIGTERM, _leave)
-        measure_jobs(list(jobs(options)), run or in_own_process)
+        before = signal.signal(signal.SIGTERM, _leave)
+        try:
+            measure_jobs(list(jobs(options)), run or in_own_process)
+        finally:
+            signal.signal(signal.SIGTERM, before)
         trial = f"first-{options.limit}" if options.limit else "all"
         runs = merged(runs, read_records(options.work / "records" / trial))
         options.output.mkdir(parents=True, exist_ok=True)

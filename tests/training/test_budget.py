@@ -130,11 +130,13 @@ def test_killed_at_the_very_end(planned_task, copy):
     assert (copy / "model_last.safetensors").exists()
 
 
-def test_epochs_go_on_with_what_the_clock_has_ended(planned_task, copy):
+def test_epochs_do_not_go_on_with_what_the_clock_has_ended(planned_task, copy):
+    """500 are usual: a command without its minutes would train for days, at the first rate."""
     fold = first_fold(planned_task)
-    epochs = len(rows(copy))
-    trained = train_fold(fold, copy, replace(QUICK, epochs=epochs + 1, steps=4))
-    assert trained.resumed == epochs and len(trained.history) == epochs + 1
+    before = rows(copy)
+    with pytest.raises(RequestError, match="is of a training of .* minutes, not of a number of"):
+        train_fold(fold, copy, replace(QUICK, epochs=len(before) + 1, steps=4))
+    assert rows(copy) == before
 
 
 def test_checkpoints_of_earlier_versions_have_their_epochs_summed():

@@ -118,7 +118,7 @@ def test_nothing_that_fits_is_an_error():
         taken(plan, start)
 
 
-def test_models_are_found_by_path_and_by_name(tmp_path):
+def test_models_are_found_by_path_and_by_name(tmp_path, without_starter):
     roots = Roots(tmp_path, tmp_path, tmp_path / "results")
     with pytest.raises(
         RequestError, match=r"^`start='Task900_X'`: there is no model 'Task900_X': expected .*none"

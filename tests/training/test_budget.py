@@ -134,7 +134,7 @@ def test_epochs_do_not_go_on_with_what_the_clock_has_ended(planned_task, copy):
     """500 are usual: a command without its minutes would train for days, at the first rate."""
     fold = first_fold(planned_task)
     before = rows(copy)
-    with pytest.raises(RequestError, match="is of a training of .* minutes, not of a number of"):
+    with pytest.raises(RequestError, match=r"is of a training of .* minutes, not of a number of"):
         train_fold(fold, copy, replace(QUICK, epochs=len(before) + 1, steps=4))
     assert rows(copy) == before
 

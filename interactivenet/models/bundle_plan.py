@@ -20,7 +20,7 @@ def read_bundle_plan(model: Path | str, roots: Roots) -> Plan:
     is no such model, or it is one of the original program; DataError, naming it, where it is no
     bundle or not whole.
     """
-    with model_folder(model, roots) as folder:
+    with model_folder(model, roots, "like") as folder:
         if is_legacy(folder):
             raise RequestError(f"{model}: is a model of the original program", expected="a bundle")
         try:

@@ -19,11 +19,12 @@ from interactivenet.system.names import name_fault, printable
 _NAMED = 8
 
 
-def find_model(name: str | Path, roots: Roots) -> Path:
+def find_model(name: str | Path, roots: Roots, field: str = "model") -> Path:
     """Return the folder of a model's bundle, or the path of its zip.
 
     name: the text 'starter', the name of a model in ``models`` of the results, or a path. A name
     without a separator is that of an installed model where there is one, and a path otherwise.
+    field: what the option is called that named it.
     Raises RequestError, naming the models that there are, where it is none of these, or where it is
     both an installed model and a folder with another.
     """
@@ -35,24 +36,25 @@ def find_model(name: str | Path, roots: Roots) -> Path:
         if (path / BUNDLE).is_file() and not path.samefile(installed):
             raise RequestError(
                 f"{text} is both a folder here and an installed model in {installed.parent}",
-                field="model", remedy=f"use {os.curdir}{os.sep}{text} for the folder",
+                field=field, remedy=f"use {os.curdir}{os.sep}{text} for the folder",
             )  # fmt: skip
         return installed
     if text and (path.is_file() or path.is_dir()):
         return path
     raise RequestError(
-        f"there is no model '{printable(text[:100])}'", field="model",
+        f"there is no model '{printable(text[:100])}'", field=field,
         expected=f"the folder or zip of a bundle, or one of {_there(roots)}",
     )  # fmt: skip
 
 
 @contextmanager
-def model_folder(name: str | Path, roots: Roots) -> Iterator[Path]:
+def model_folder(name: str | Path, roots: Roots, field: str = "model") -> Iterator[Path]:
     """Give the folder of a model's bundle; that of a zip is unpacked for as long.
 
-    name: as for :func:`find_model`.  Raises as it does, and DataError where a zip holds no model.
+    name, field: as for :func:`find_model`.  Raises as it does, and DataError where a zip holds no
+    model.
     """
-    path = find_model(name, roots)
+    path = find_model(name, roots, field)
     if path.is_dir():
         yield path
         return

@@ -39,7 +39,7 @@ def test_of_a_folder_and_of_a_zip(bundle, tmp_path, roots):
 
 
 def test_what_is_no_model_is_refused_by_its_own_name(bundle, tmp_path, roots):
-    with pytest.raises(RequestError, match=r"there is no model .*nowhere'"):
+    with pytest.raises(RequestError, match=r"^`like`: there is no model .*nowhere'"):
         read_bundle_plan(tmp_path / "nowhere", roots)
     (tmp_path / "empty").mkdir()
     with pytest.raises(RequestError, match=r"empty: holds no bundle.json"):

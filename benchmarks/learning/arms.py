@@ -66,7 +66,8 @@ _UNSEEN = (
 class Arm:
     """One way to segment.
 
-    how: 'ellipsoid', 'pipeline' (planned and trained), 'starter' (as it is) or 'nnunet'.
+    how: 'ellipsoid', 'pipeline' (planned and trained), 'starter' (as it is), 'nnunet', or 'ceiling'
+    (the true outline, on a grid's voxels).
     planning, training: what is asked beside the budget, by the names of ``PlanningOptions`` (or
     ``plan``) and of ``TrainingOptions``; a mapping in a mapping stands for a dataclass of options.
     starter: whether it begins at a starter that has not seen this kind.  mirrored: whether
@@ -103,6 +104,9 @@ ARMS = {
     for arm in (
         Arm("ellipsoid", "best ellipsoid through the points", "ellipsoid",
             tuple(dict.fromkeys(_OBJECTS.values()))),
+        *(Arm(f"ceiling_{side}", f"the true outline on {side} voxels a side, restored", "ceiling",
+              ("sarcoma_mr", "hippocampus"), planning={"grid_voxels": side})
+          for side in (48, 64, 96)),
         Arm("spacing", "grid of the planned spacing, from scratch (the way until 0.3)",
             planning={"grid": "spacing"}, mirrored=True),
         Arm("object", "object grid, from scratch", planning={"grid": "object"}),

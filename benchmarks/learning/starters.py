@@ -50,7 +50,7 @@ def find_starter(dataset: Dataset, work: Path, shared: Path) -> Path:
 
 def starter_model(weights: Path) -> Model:
     """Return a starter as a model. Raises Unavailable where the recipe is of another plan."""
-    plan = _plan()
+    plan = starter_plan()
     facts = read_object(weights.with_name(FACTS))
     if facts.get("plan") != plan.digest:
         raise Unavailable(f"{weights}: was trained with another plan than the recipe has now")
@@ -65,7 +65,8 @@ def starter_bundle(weights: Path) -> Path:
     return folder
 
 
-def _plan() -> Plan:
+def starter_plan() -> Plan:
+    """Return the plan of the recipe's starter. Raises Unavailable where there is no recipe."""
     try:
         recipe: Any = importlib.import_module("recipes.starter.train")
     except ModuleNotFoundError as error:

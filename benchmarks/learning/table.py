@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ def render(runs: Sequence[Run]) -> str:
     """Return all tables as Markdown: the rows that are measured, and then what is not yet."""
     parts = [_untrained(runs)]
     measured = {run["budget"] for run in runs} - {"untrained", *(name for name, *_ in BUDGETS)}
-    budgets = (*BUDGETS, *((name, name, True) for name in sorted(measured)))
+    budgets = (*BUDGETS, *((name, _described(name), True) for name in sorted(measured)))
     for budget, text, ablations in budgets:
         if not any(run["budget"] == budget for run in runs):
             parts.append(f"### Trained: {text}\n\nNothing of this is measured yet.")
@@ -50,6 +51,12 @@ def render(runs: Sequence[Run]) -> str:
                   for table in _trained(runs, dataset, budget, ablations)]  # fmt: skip
         parts.append("\n\n".join((f"### Trained: {text}", *tables)))
     return "\n\n".join(parts)
+
+
+def _described(budget: str) -> str:
+    """Say what the name of a budget means."""
+    found = re.fullmatch(r"([\d.]+)min-cpu(\d+)", budget)
+    return f"{found[1]} minutes of {found[2]} CPU cores a fold" if found else budget
 
 
 def write_page(page: Path, runs: Sequence[Run]) -> None:
@@ -80,7 +87,7 @@ def row(runs: Sequence[Run], dataset: str, budget: str, arm: Arm, reference: Ref
 
 
 def _untrained(runs: Sequence[Run]) -> str:
-    arms = [arm for arm in ARMS.values() if arm.how == "starter"]
+    arms = [arm for arm in ARMS.values() if arm.how in ("starter", "ceiling")]
     tables = []
     for dataset in DATASETS.values():
         of_starter = [arm for arm in arms if dataset.name in arm.datasets]

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.learning.arms import Arm
-from benchmarks.learning.datasets import Dataset, LabelledCase
+from benchmarks.learning.ceiling import seen_on_the_grid
+from benchmarks.learning.datasets import Dataset, LabelledCase, TestObject
 from benchmarks.learning.ellipsoid import best_growth, score_growths
 from benchmarks.learning.job import Job, Unavailable, digest
 from benchmarks.learning.scores import score
@@ -28,12 +30,12 @@ from benchmarks.learning.starters import find_starter, starter_bundle, starter_m
 from benchmarks.report import machine
 from interactivenet import __version__
 from interactivenet.datasets.case import Scan
-from interactivenet.prompts.prompt import Prompt
 from interactivenet.system.files import read_json, sha256, write_json
 from interactivenet.system.parallel import peak_memory_mb
 from interactivenet.system.provenance import revision
 
-Segment = Callable[[Scan, Prompt], NDArray[np.bool_]]
+#: finds an object by its prompt, or, to see what is possible, knows it
+Segment = Callable[[Scan, TestObject], NDArray[np.bool_]]
 
 
 def main() -> None:
@@ -86,6 +88,10 @@ def run_job(job: Job) -> dict[str, Any]:
     _, tested = job.cases()
     if arm.how == "ellipsoid":
         measured = _ellipsoids(dataset, tested)
+    elif arm.how == "ceiling":
+        voxels = int(arm.planning["grid_voxels"])
+        seen = partial(seen_on_the_grid, voxels=voxels)
+        measured = {"objects": measure(dataset, tested, seen)}
     else:
         segment, cost = _segmenter(job, arm, weights, starter)
         measured = {"objects": measure(dataset, tested, segment)}
@@ -105,14 +111,18 @@ def run_job(job: Job) -> dict[str, Any]:
     return record
 
 
-def measure(dataset: Dataset, cases: list[LabelledCase], segment: Segment) -> list[dict[str, Any]]:
+def measure(
+    dataset: Dataset,
+    cases: list[LabelledCase],
+    segment: Segment,
+) -> list[dict[str, Any]]:
     """Score what is found of every object of the cases, on their scans' own grids."""
     rows = []
     for case in cases:
         scan, things = dataset.read(case)
         for thing in things:
             begun = time.monotonic()
-            mask = segment(scan, thing.prompt)
+            mask = segment(scan, thing)
             seconds = round(time.monotonic() - begun, 2)
             scores = score(mask, thing.mask, scan.image.grid)
             rows.append({"case": case.name, "object": thing.name, **scores, "seconds": seconds})
@@ -149,8 +159,8 @@ def _segmenter(
         model, cost = train_fold(job, bundle, starter)
     predictor = Predictor(model, device=job.budget.device, mirrored=arm.mirrored)
 
-    def segment(scan: Scan, prompt: Prompt) -> NDArray[np.bool_]:
-        found = predictor.open(scan).segment(prompt)
+    def segment(scan: Scan, thing: TestObject) -> NDArray[np.bool_]:
+        found = predictor.open(scan).segment(thing.prompt)
         return np.asarray(found.instance_map == 1)
 
     return segment, cost

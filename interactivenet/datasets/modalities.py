@@ -10,6 +10,13 @@ from collections.abc import Collection, Sequence
 
 #: the only modality of a model that takes images of any, one or several
 ANY = "any"
+#: names of modalities whose values are Hounsfield units
+CT_NAMES = {"ct", "cta", "cbct"}
+
+
+def is_ct(modality: str) -> bool:
+    """Whether a modality's values are Hounsfield units, the same in every scan."""
+    return modality.lower() in CT_NAMES
 
 
 def is_any(modalities: Sequence[str]) -> bool:

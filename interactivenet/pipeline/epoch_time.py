@@ -10,6 +10,7 @@ from interactivenet.preprocessing.folds import read_fold
 def describe_epoch(planned: PlannedTask) -> str:
     """Measure how long an epoch of the first fold takes here, and say so in one line."""
     from interactivenet.training.budget import steps_of_epoch  # torch, which planning has no use of
+    from interactivenet.training.recipe import recipe_for
     from interactivenet.training.timing import seconds_per_step
 
     try:
@@ -18,4 +19,6 @@ def describe_epoch(planned: PlannedTask) -> str:
     except (InteractiveNetError, RuntimeError) as error:  # of torch
         return f"how long an epoch takes here was not measured: {one_line(error)}"
     length = f"{seconds:.2g} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-    return f"an epoch of {steps} steps takes about {length} here (the network's part alone)"
+    coarse = recipe_for(planned.plan).coarse
+    less = f"; less in the first {coarse:.0%} of a training, on fewer voxels" if coarse else ""
+    return f"an epoch of {steps} steps takes about {length} here (the network's part alone{less})"

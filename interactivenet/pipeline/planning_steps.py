@@ -11,6 +11,7 @@ import numpy as np
 
 from interactivenet.datasets.case import read_scan
 from interactivenet.datasets.findings import Finding
+from interactivenet.datasets.modalities import is_ct
 from interactivenet.datasets.splits import GROUPS
 from interactivenet.datasets.task import Case, Task
 from interactivenet.errors import DataError, describe_failure
@@ -24,7 +25,7 @@ from interactivenet.planning.fingerprint import (
 from interactivenet.planning.options import PlanningOptions
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PlannedTask
-from interactivenet.planning.rules import cases_of_small_objects, is_ct, lone_margins
+from interactivenet.planning.rules import cases_of_small_objects, lone_margins
 from interactivenet.plotting.snapshots import save_snapshot, snapshot_made_from
 from interactivenet.preprocessing.preparation import (
     Preparation,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from interactivenet import __version__
+from interactivenet.datasets.modalities import is_ct
 from interactivenet.errors import RequestError
 from interactivenet.planning import object_grid
 from interactivenet.planning.architecture import LARGEST_BATCH, PRESETS, fill
@@ -10,7 +11,7 @@ from interactivenet.planning.fingerprint import Fingerprint
 from interactivenet.planning.object_grid import usual_depth, usual_spacing
 from interactivenet.planning.options import PlanningOptions
 from interactivenet.planning.plan import Normalisation, ObjectGrid, Plan
-from interactivenet.planning.rules import is_ct, plan_normalisation
+from interactivenet.planning.rules import plan_normalisation
 from interactivenet.prompts.prompt import LabelNames
 
 

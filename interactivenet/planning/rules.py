@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet import __version__
+from interactivenet.datasets.modalities import CT_NAMES, is_ct
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import coarse_axes
 from interactivenet.planning.architecture import LARGEST_BATCH, PRESETS, fit
@@ -32,13 +33,6 @@ SAMPLE_PERCENTILE = 95.0
 #: voxels of the target grid that a cut gets beyond what the training set needs: points that
 #: lie a little deeper than any in the training set
 SAFETY_FINE, SAFETY_COARSE = 2, 1
-#: modality names that are normalised as CT
-_CT = {"ct", "cta", "cbct"}
-
-
-def is_ct(modality: str) -> bool:
-    """Whether a modality's values are Hounsfield units, the same in every scan."""
-    return modality.lower() in _CT
 
 
 def make_plan(
@@ -71,7 +65,7 @@ def make_plan(
             " patches"
         )
     notes += [
-        f"modality {name} is not treated as CT: only the names {', '.join(sorted(_CT))} are"
+        f"modality {name} is not treated as CT: only the names {', '.join(sorted(CT_NAMES))} are"
         for name in fingerprint.modalities
         if "ct" in name.lower() and not is_ct(name)
     ]
@@ -214,7 +208,7 @@ def cut_sizes(
 
 
 def plan_normalisation(fingerprint: Fingerprint, modality: int) -> Normalisation:
-    """Choose how the values of a modality, by its number, are normalised; see :func:`is_ct`."""
+    """Choose how the values of a modality, by its number, are normalised; CT by its own rule."""
     name = fingerprint.modalities[modality]
     if not is_ct(name):
         return Normalisation("zscore")

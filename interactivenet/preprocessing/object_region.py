@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from interactivenet.datasets.modalities import is_ct
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Array, Geometry, box
 from interactivenet.imaging.resampling import (
@@ -32,6 +33,8 @@ Indices = NDArray[np.intp]
 REACH, LEAST_REACH = 0.25, 0.2
 #: float32 copies of a cut that there are at once
 _COPIES = 3
+#: what 12 bits hold: a CT has no others, but for padding and metal
+HOUNSFIELD = (-1024.0, 3071.0)
 #: voxels of the scan along one of the grid from which on a region is stored with fewer
 _FINER = 3.0
 #: of a Gaussian: deviation of the one whose width at half its height is 1
@@ -98,8 +101,11 @@ def cut_object_region(
     size = np.maximum(fewer, 1).astype(int).tolist()
 
     values = np.empty((len(image), *size), np.float32)
-    for channel, whole in enumerate(image):
-        part = smoothed(whole[box(start, stop)].astype(np.float32), factor)
+    for channel, (whole, modality) in enumerate(zip(image, plan.modalities, strict=True)):
+        part = whole[box(start, stop)].astype(np.float32)
+        if is_ct(modality):  # padding and metal would be all that a deviation tells of
+            part = part.clip(*HOUNSFIELD)
+        part = smoothed(part, factor)
         values[channel] = resample_box(part, (0, 0, 0), part.shape, size, 1)
     label = None
     if mask is not None:

@@ -151,6 +151,11 @@ class CheckpointCallback(Callback):
         """Return how much of the training was over before the step that is trained, 0 to 1."""
         return self._progress
 
+    def is_before(self, share: float, step: int) -> bool:
+        """Whether less than a share of the training is over at a step that is about to be drawn."""
+        over = self._budget.progress(step, len(self._batches), self._clock.seconds)
+        return over < share
+
     @property
     def best(self) -> dict[str, Any]:
         """The row of the epoch with the highest moving average; of equals, the first."""

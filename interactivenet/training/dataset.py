@@ -142,6 +142,10 @@ class EpochBatches(Sampler[list[Key]]):
 
     def __iter__(self) -> Iterator[list[Key]]:
         """Yield the batches of the epoch that are left."""
+        return (keys for _, keys in self.steps())
+
+    def steps(self) -> Iterator[tuple[int, list[Key]]]:
+        """Yield them with the number of their step in the whole training, from 0."""
         rng = np.random.default_rng([self._seed, self.epoch])
         wanted = self._batches * self._processes * self._batch_size
         turns = -(-wanted // self._regions)
@@ -149,10 +153,13 @@ class EpochBatches(Sampler[list[Key]]):
         epoch, trained = self._trained
         for batch in range(trained if epoch == self.epoch else 0, self._batches):
             first = (batch * self._processes + self._rank) * self._batch_size
-            yield [
-                (self.epoch, number, int(order[number]))
-                for number in range(first, first + self._batch_size)
-            ]
+            yield (
+                self.epoch * self._batches + batch,
+                [
+                    (self.epoch, number, int(order[number]))
+                    for number in range(first, first + self._batch_size)
+                ],
+            )
 
 
 def labelled_region(folder: Path, name: str, plan: Plan) -> Region:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
 from interactivenet.models import device as devices
 from interactivenet.preprocessing.folds import Fold
@@ -17,7 +18,7 @@ from interactivenet.training.dataset import (
     ValidationDataset,
     settle_worker,
 )
-from interactivenet.training.object_dataset import ObjectDataset
+from interactivenet.training.object_dataset import ObjectDataset, StagedBatches
 from interactivenet.training.options import TrainingOptions
 
 #: modules of which the draws of samples are made
@@ -38,10 +39,16 @@ def epoch_batches(fold: Fold, settings: TrainingOptions) -> EpochBatches:
 
 
 def make_loaders(
-    fold: Fold, settings: TrainingOptions, batches: EpochBatches, workers: int, device: str
+    fold: Fold,
+    settings: TrainingOptions,
+    batches: EpochBatches,
+    is_coarse: Callable[[int], bool],
+    workers: int,
+    device: str,
 ) -> tuple[DataLoader[Any], DataLoader[Any]]:
     """Return the loaders of training batches and of validation batches.
 
+    is_coarse: whether the samples of a step are, with grids of the objects' own.
     workers: processes that draw samples; 0 for this one. Raises DataError where the first sample
     cannot be drawn.
     """
@@ -61,11 +68,13 @@ def make_loaders(
         # their parent imports for some seconds once, in place of every one of them, and meanwhile
         start_forkserver(_WORKER_MODULES)
     training: Dataset[Any] = PatchDataset(patches(fold.learnable))
+    drawn: Sampler[Any] = batches
     if fold.plan.grid is not None:  # drawn where the network is, if no worker draws
         place = "cpu" if workers else device
         training = ObjectDataset(patches(fold.learnable), settings.objects, place)
-    if workers:
-        training[0, 0, 0]  # compiles the kernels, which the workers find compiled then
+        drawn = StagedBatches(batches, is_coarse)
+    if workers:  # compiles the kernels, which the workers find compiled then
+        training[(0, 0, 0) if fold.plan.grid is None else (0, 0, 0, False)]
     drawing = options(workers)
     if fold.plan.grid is not None:
         drawing["pin_memory"] &= bool(workers)  # what is on the device needs none
@@ -74,6 +83,6 @@ def make_loaders(
     share = list(range(devices.rank(settings.devices), len(validation), settings.devices)) or [0]
     size = fold.plan.batch_size
     return (
-        DataLoader(training, batch_sampler=batches, **drawing),
+        DataLoader(training, batch_sampler=drawn, **drawing),
         DataLoader(Subset(validation, share), batch_size=size, **options(min(workers, 2))),
     )

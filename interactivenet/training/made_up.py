@@ -19,6 +19,8 @@ from interactivenet.training.random_fields import RandomSource
 
 #: voxels a side of a volume that is made up
 SIDE = 64
+#: of the noise that lobulates a body: knots a side, and how loud it is at most
+LOBES = ((3, 0.9), (6, 0.7), (14, 0.55), (24, 0.3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +30,7 @@ class LabelledImage:
     pointed: (X, Y, Z) bool, the part of the mask in which points are placed.
     spacing: (3,) mm.  scan: (3,) mm, of the scan that it was cut from, which may be finer.
     depth: (3,) how deep margin points are taken to lie in it, mm.
+    labels: (X, Y, Z) uint8, of all objects of its scan, where they are known; 0 beside them.
     """
 
     image: Tensor
@@ -36,6 +39,7 @@ class LabelledImage:
     spacing: Tensor
     scan: Tensor
     depth: Tensor
+    labels: Tensor | None = None
 
 
 def make_up(channels: int, random: RandomSource, side: int = SIDE) -> LabelledImage:
@@ -65,7 +69,8 @@ def make_up(channels: int, random: RandomSource, side: int = SIDE) -> LabelledIm
 def recoloured(thing: LabelledImage, random: RandomSource) -> LabelledImage:
     """Give the tissues of a scan other intensities, and the object one of its own.
 
-    Tissues are what lies between random quantiles of the smoothed image: their outlines are real.
+    Tissues are the scan's labelled objects, and beside them what lies between random quantiles of
+    the smoothed image: their outlines are real.
     """
     smooth = avg_pool3d(thing.image[None, :1], 3, 1, 1, count_include_pad=False)[0, 0]
     kinds = int(random.host.integers(4, 12))
@@ -74,6 +79,10 @@ def recoloured(thing: LabelledImage, random: RandomSource) -> LabelledImage:
     some = flat[:: max(1, len(flat) // 20_000)]
     levels = torch.quantile(some, torch.as_tensor(ranks, dtype=some.dtype, device=some.device))
     region = torch.bucketize(smooth, levels)
+    if thing.labels is not None:
+        labels = thing.labels.long()
+        region = torch.where(labels > 0, kinds - 1 + labels, region)
+        kinds += int(labels.max())
     edge = torch.where(thing.mask, 0.5, 2.0)
     image = torch.stack(
         [_filled(region, kinds, thing.mask, edge, random) for _ in range(len(thing.image))]
@@ -86,7 +95,7 @@ def recoloured(thing: LabelledImage, random: RandomSource) -> LabelledImage:
 def _body(side: int, random: RandomSource) -> Tensor:
     """Draw how far every voxel (side, side, side) is from the middle of a body: 1 on its surface.
 
-    An ellipsoid, lobulated by smooth noise of three scales; often long, oblique and bent.
+    An ellipsoid, lobulated by smooth noise of several scales; often long, oblique and bent.
     """
     line = torch.linspace(-1, 1, side, device=random.device)
     at = torch.stack(torch.meshgrid(line, line, line, indexing="ij"))
@@ -103,7 +112,7 @@ def _body(side: int, random: RandomSource) -> Tensor:
         at = torch.stack([at[0], at[1] + one * bent, at[2] + two * bent * at[0].sign()])
     axes = torch.as_tensor(half, dtype=at.dtype, device=at.device)[:, None, None, None]
     radius = ((at / axes).abs() ** power).sum(0)
-    for knots, most in ((3, 0.9), (6, 0.6), (14, 0.3)):
+    for knots, most in LOBES:
         radius = radius + random.smooth(1, (side,) * 3, knots)[0] * random.uniform(0, most)
     return radius
 
@@ -126,13 +135,16 @@ def _regions(shape: tuple[int, ...], kinds: int, random: RandomSource) -> Tensor
 def _filled(
     region: Tensor, kinds: int, mask: Tensor, radius: Tensor, random: RandomSource
 ) -> Tensor:
-    """Fill regions (X, Y, Z) and the object with random intensities, textures, a core, a rim."""
+    """Fill regions (X, Y, Z) and the object with random intensities, textures, parts, a rim."""
     shape = tuple(region.shape)
     image = random.normal(kinds)[region]
     texture = random.smooth(1, shape, int(random.host.integers(12, 40)))[0]
     image = image + texture * random.uniform(0, 0.5)
     inner = 1.2 * random.normal(1) + random.uniform(0, 0.7) * random.smooth(
         1, shape, int(random.host.integers(4, 30)))[0]  # fmt: skip
+    if random.chance(0.35):  # as tumours with their oedema, or cysts
+        parts = int(random.host.integers(2, 4))
+        inner = inner + random.normal(parts)[_regions(shape, parts, random)]
     if random.chance(0.35):
         core = radius < random.uniform(0.3, 0.8) + 0.3 * random.smooth(1, shape, 6)[0]
         inner = torch.where(core, inner + random.host.normal(), inner)

@@ -56,7 +56,7 @@ class ObjectAugmentation:
 
 #: for a network that is to segment anything, in any modality
 ANYTHING = ObjectAugmentation(
-    Warping(mirrored=True), Intensities(), made_up=0.35, recoloured=0.1
+    Warping(mirrored=True), Intensities(), made_up=0.35, recoloured=0.15
 )  # fmt: skip
 
 

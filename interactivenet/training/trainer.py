@@ -6,6 +6,7 @@ import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -132,7 +133,8 @@ def train_fold(
         module.load_state_dict(weights)
         callback.restore(state, module)
     if not complete:
-        loaders = make_loaders(fold, settings, batches, workers, device)
+        coarse = partial(callback.is_before, recipe.coarse)
+        loaders = make_loaders(fold, settings, batches, coarse, workers, device)
         with signals.noted(), quiet_lightning(), named_errors(fold.plan):
             trainer = _trainer(settings, device, folder, callback, recipe.clip)
             path = folder / CHECKPOINT if earlier else None

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from interactivenet.datasets.case import Scan
+from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import read_image, read_label
 from interactivenet.imaging.volume import Volume
 from interactivenet.planning.plan import Plan
@@ -41,8 +45,24 @@ def read_objects(
             if np.count_nonzero(label.array == prompt.label) < _FEWEST:
                 continue
             region = make_region(scan, prompt, plan)
-            objects.append((kind, labelled_image(region, plan, device)))
+            thing = labelled_image(region, plan, device)
+            labels = torch.from_numpy(labels_on(label, region.grid)).to(device)
+            objects.append((kind, replace(thing, labels=labels)))
     return objects
+
+
+def labels_on(label: Volume, grid: Geometry) -> NDArray[np.uint8]:
+    """Return a label map (1, X, Y, Z) on a grid (X, Y, Z) with the same axes: the nearest voxels'.
+
+    Values above 255 become 255.
+    """
+    first = label.grid.world_to_voxel(grid.voxel_to_world([[0, 0, 0]]))[0]
+    steps = np.array(grid.spacing) / np.array(label.grid.spacing)
+    nearest = [
+        np.rint(start + np.arange(n) * step).clip(0, size - 1).astype(np.intp)
+        for start, n, step, size in zip(first, grid.shape, steps, label.grid.shape, strict=True)
+    ]
+    return np.minimum(label.array[0][np.ix_(*nearest)], 255).astype(np.uint8)
 
 
 def _scans(shared: Path) -> Iterator[tuple[str, str, Volume, Volume]]:

@@ -4,7 +4,7 @@
 
 SHARED_DATA holds the data sets that README.md beside this file names. Every image is one channel;
 every labelled object is warped, prompted and made into a sample anew at every draw, and a share of
-the objects is made up. The first part of the time trains on 48^3 voxels, the rest on 64^3.
+the objects is made up. The first part of the time trains on 40^3 voxels, the rest on 64^3.
 
 The work can be interrupted at any moment and started again: `checkpoint.pt` is written every
 minute, and the schedule follows the minutes that were trained. `weights.safetensors` (float16, the
@@ -47,7 +47,7 @@ from recipes.starter.data import KINDS, read_objects
 
 FEATURES = (16, 32, 64, 128)
 #: of the training: share of the time, voxels a side, samples of a step
-STAGES = ((0.65, 48, 8), (1.0, 64, 4))
+STAGES = ((0.6, 40, 8), (1.0, 64, 4))
 #: share of a step's samples that are new; the others are earlier ones, turned
 NEW, REMEMBERED = 0.5, 300
 LEARNING_RATE, WEIGHT_DECAY, WARM_UP, CLIP, AVERAGE = 1.5e-3, 0.02, 100, 5.0, 0.998

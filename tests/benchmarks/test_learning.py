@@ -18,7 +18,7 @@ from benchmarks.learning.results import merged, read_runs
 from benchmarks.learning.results import objects_of as pooled
 from benchmarks.learning.scores import estimate, paired, score
 from benchmarks.learning.starters import find_starter
-from benchmarks.learning.table import MISSING, render, with_tables
+from benchmarks.learning.table import MISSING, _described, render, with_tables
 from benchmarks.learning.worker import run_job
 from interactivenet import PlanningOptions
 from interactivenet.imaging.geometry import Geometry
@@ -335,3 +335,18 @@ def test_the_page_and_the_table_are_those_of_the_results():
     assert render(runs) in (RESULTS / "learning.md").read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="the page has no"):
         with_tables("no marks", runs)
+
+
+def test_the_ceiling_is_near_one_and_higher_the_finer_the_grid(shared, tmp_path):
+    means = []
+    for side in (48, 64, 96):
+        record = run_job(job(shared, tmp_path, f"ceiling_{side}"))
+        assert len(record["objects"]) == 10 and record["budget"] == "untrained"
+        means.append(np.mean([row["dice"] for row in record["objects"]]))
+    assert 0.95 < means[0] <= means[1] <= means[2] <= 1
+    assert means[2] > 0.98
+
+
+def test_a_budget_is_told_in_words():
+    assert _described("7.5min-cpu2") == "7.5 minutes of 2 CPU cores a fold"
+    assert _described("100epochs-cuda") == "100epochs-cuda"

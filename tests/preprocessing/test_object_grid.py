@@ -284,3 +284,15 @@ def test_a_region_that_no_memory_holds_is_refused(monkeypatch):
     region = make_region(scan, scan.prompts[0], object_plan(16))
     ((needed, what),) = asked
     assert needed >= 12 * np.prod(region.stop - region.start) and "surroundings" in what
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR"])
+def test_padding_and_metal_do_not_spread_the_values_of_a_ct(modality):
+    source = stored_grid((40, 40, 40), (1.0, 1.0, 1.0))
+    scan = make_scan(source, radii=(12, 12, 12))
+    array = scan.image.array.copy()
+    array[0, :2], array[0, -2:] = -32768, 30000
+    scan = replace(scan, image=Volume.from_ras(array, scan.image.grid))
+    region = make_region(scan, scan.prompts[0], object_plan(modalities=(modality,)))
+    found = float(region.image.min()), float(region.image.max())
+    assert found == ((-1024, 3071) if modality == "CT" else (-32768, 30000))

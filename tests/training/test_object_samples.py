@@ -168,6 +168,22 @@ def test_recolouring_keeps_the_outlines():
     assert not torch.allclose(other.image, thing.image)
 
 
+def test_recolouring_gives_every_labelled_object_values_of_its_own():
+    scan = make_scan(stored_grid((40, 40, 40), (1.0, 1.0, 1.0)), radii=(12, 12, 12))
+    thing = thing_of(scan, object_plan())
+    thing = replace(thing, image=torch.zeros_like(thing.image))  # of which no quantile tells
+    labels = torch.zeros(thing.mask.shape, dtype=torch.uint8)
+    labels[:5], labels[-5:] = 3, 4
+    means = []
+    for seed in range(8):
+        image = recoloured(replace(thing, labels=labels), RandomSource([seed])).image[0]
+        means.append([float(image[:4].mean()), float(image[-4:].mean())])
+    apart = np.abs(np.diff(means, axis=1))
+    assert np.median(apart) > 0.5  # two draws of a normal value
+    plain = [recoloured(thing, RandomSource([seed])).image[0] for seed in range(8)]
+    assert np.median([abs(float(x[:4].mean() - x[-4:].mean())) for x in plain]) < 0.2
+
+
 def test_unchanged_values_stay_and_changed_ones_keep_the_scale():
     image = torch.randn(2, 12, 12, 12, generator=torch.Generator().manual_seed(0))
     image = (image - image.mean((1, 2, 3), keepdim=True)) / image.std(

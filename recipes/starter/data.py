@@ -62,7 +62,7 @@ def labels_on(label: Volume, grid: Geometry) -> NDArray[np.uint8]:
         np.rint(start + np.arange(n) * step).clip(0, size - 1).astype(np.intp)
         for start, n, step, size in zip(first, grid.shape, steps, label.grid.shape, strict=True)
     ]
-    return np.minimum(label.array[0][np.ix_(*nearest)], 255).astype(np.uint8)
+    return np.asarray(np.minimum(label.array[0][np.ix_(*nearest)], 255), dtype=np.uint8)
 
 
 def _scans(shared: Path) -> Iterator[tuple[str, str, Volume, Volume]]:

@@ -40,6 +40,7 @@ def main() -> None:
     plan = starter_plan()
     if facts["plan"] != plan.digest or facts["without"]:
         raise SystemExit(f"{options.work}: is not of this recipe, or without {facts['without']}")
+    before = facts.get("before", {})
     weights = options.work / "weights.safetensors"
     model = Model(plan, (weights,), (0,), "last", name="starter")
     about = {"description": "any object on any modality, to begin with"}
@@ -50,8 +51,8 @@ def main() -> None:
         "MEGABYTES": f"{weights.stat().st_size / 1e6:.1f}",
         "GRID": "x".join(map(str, plan.sample_shape)),
         "VERSION": __version__,
-        "STEPS": f"{facts['steps']:,}",
-        "HOURS": f"{facts['minutes'] / 60:.1f} hours",
+        "STEPS": f"{facts['steps'] + before.get('steps', 0):,}",
+        "HOURS": f"{(facts['minutes'] + before.get('minutes', 0)) / 60:.1f} hours",
         "MACHINE": facts["machine"],
         "SHARE": facts["made_up"],
         **{name.upper(): str(count) for name, count in facts["objects"].items()},

@@ -1,6 +1,7 @@
 """Train the starter: one network for any object in any modality, on the object's own grid.
 
-    python -m recipes.starter.train SHARED_DATA --work FOLDER [--minutes 180] [--without sarcoma]
+    python -m recipes.starter.train SHARED_DATA --work FOLDER [--minutes 180]
+        [--without sarcoma pet] [--start CHECKPOINT]
 
 SHARED_DATA holds the data sets that README.md beside this file names. Every image is one channel;
 every labelled object is warped, prompted and made into a sample anew at every draw, and a share of
@@ -10,6 +11,9 @@ The work can be interrupted at any moment and started again: `checkpoint.pt` is 
 minute, and the schedule follows the minutes that were trained. `weights.safetensors` (float16, the
 moving average) and `facts.json` appear beside it at the end of the time, and with `--now` from the
 checkpoint as it is.
+
+With ``--start``, the weights are first those of another training, of fewer kinds of objects: so
+one that the benchmark needs is half of the way to the one that ships.
 """
 
 from __future__ import annotations
@@ -51,6 +55,8 @@ STAGES = ((0.6, 40, 8), (1.0, 64, 4))
 #: share of a step's samples that are new; the others are earlier ones, turned
 NEW, REMEMBERED = 0.5, 300
 LEARNING_RATE, WEIGHT_DECAY, WARM_UP, CLIP, AVERAGE = 1.5e-3, 0.02, 100, 5.0, 0.998
+#: of a training that goes on from another one's weights, the share of that rate
+LOWER_RATE = 0.6
 
 
 def starter_plan(voxels: int = STAGES[-1][1]) -> Plan:
@@ -65,7 +71,7 @@ def starter_plan(voxels: int = STAGES[-1][1]) -> Plan:
         encoding=Encoding(metric="gradient", extent=True),
         network=Network(
             kernels=((3, 3, 3),) * stages, strides=((1, 1, 1),) + ((2, 2, 2),) * (stages - 1),
-            features=FEATURES, deep_supervision=1,
+            features=FEATURES, deep_supervision=1, residual=True,
         ),
         sample_shape=(voxels, voxels, voxels), batch_size=8, memory_gb=8.0, estimated_gb=4.0,
         grid=ObjectGrid(mirrored=True),
@@ -138,6 +144,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=180)
     parser.add_argument("--without", nargs="*", default=[], choices=KINDS)
+    parser.add_argument("--start", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
@@ -167,16 +174,30 @@ class Training:
         )
         self.step, self.seconds, self.losses = 0, 0.0, [0.0]
         self.objects: dict[str, int] = {}
+        self.before: dict[str, Any] = {}
         self.path = options.work / "checkpoint.pt"
         if self.path.exists():
-            state = torch.load(self.path, weights_only=True, map_location=device)
+            state = self._read(self.path)
             if state["without"] != sorted(options.without):
                 raise SystemExit(f"{self.path}: was trained without {state['without']}")
             self.network.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.average = state["average"]
             self.step, self.seconds = state["step"], state["seconds"]
-            self.objects = state.get("objects", {})
+            self.objects, self.before = state["objects"], state["before"]
+        elif options.start:
+            state = self._read(options.start)
+            self.network.load_state_dict(state["average"])
+            self.average = state["average"]
+            self.before = {
+                "steps": state["step"] + state["before"].get("steps", 0),
+                "minutes": state["seconds"] / 60 + state["before"].get("minutes", 0.0),
+                "without": state["without"],
+            }
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location=self.device)
+        return {"objects": {}, "before": {}, **state}
 
     def run(self) -> None:
         """Train until the minutes are over."""
@@ -203,6 +224,7 @@ class Training:
         for drawn in loader:
             image, label = memory.batch(*drawn)
             rate = min(1.0, (self.step + 1) / WARM_UP)
+            rate *= LOWER_RATE if self.before else 1.0
             rate *= LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * min(self.seconds / budget, 1)))
             self.optimiser.param_groups[0]["lr"] = rate
             with torch.autocast(self.device, torch.bfloat16):
@@ -235,6 +257,7 @@ class Training:
             "network": self.network.state_dict(), "average": self.average,
             "optimiser": self.optimiser.state_dict(), "step": self.step, "seconds": self.seconds,
             "without": sorted(self.options.without), "objects": self.objects,
+            "before": self.before,
         }  # fmt: skip
         torch.save(state, self.path.with_suffix(".tmp"))
         self.path.with_suffix(".tmp").replace(self.path)
@@ -247,7 +270,7 @@ class Training:
             "plan": plan.digest, "steps": self.step, "minutes": round(self.seconds / 60, 1),
             "without": sorted(self.options.without), "seed": self.options.seed,
             "machine": "a graphics card" if self.device == "cuda" else "two CPU cores",
-            "objects": self.objects, "made_up": f"{ANYTHING.made_up:.0%}",
+            "objects": self.objects, "before": self.before, "made_up": f"{ANYTHING.made_up:.0%}",
         }  # fmt: skip
         save_file(half, self.options.work / "weights.safetensors",
                   {"interactivenet": json.dumps(facts)})  # fmt: skip

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ from benchmarks.learning.starters import find_starter, starter_bundle, starter_m
 from benchmarks.report import machine
 from interactivenet import __version__
 from interactivenet.datasets.case import Scan
+from interactivenet.models.model import Model
+from interactivenet.models.network import load_network, save_weights
 from interactivenet.system.files import read_json, sha256, write_json
 from interactivenet.system.parallel import peak_memory_mb
 from interactivenet.system.provenance import revision
@@ -157,6 +160,8 @@ def _segmenter(
     else:
         bundle = starter_bundle(weights) if weights else None
         model, cost = train_fold(job, bundle, starter)
+    if arm.mirrored and not model.plan.is_mirrored:
+        model = mirrored_model(model, job.record.with_suffix(".safetensors"))
     predictor = Predictor(model, device=job.budget.device, mirrored=arm.mirrored)
 
     def segment(scan: Scan, thing: TestObject) -> NDArray[np.bool_]:
@@ -164,6 +169,19 @@ def _segmenter(
         return np.asarray(found.instance_map == 1)
 
     return segment, cost
+
+
+def mirrored_model(model: Model, path: Path) -> Model:
+    """Return a model whose mirrored copies are averaged, although it was not trained on any.
+
+    path: of its weights, written with what they are said to be of.
+    """
+    assert model.plan.grid is not None
+    plan = replace(model.plan, grid=replace(model.plan.grid, mirrored=True))
+    network, facts = load_network(model.weights[0], model.plan)
+    save_weights(path, network, {**facts, "plan": plan.digest})
+    path.with_suffix(".json").unlink()  # records are the JSON files here
+    return replace(model, plan=plan, weights=(path,))
 
 
 def _machine(job: Job) -> dict[str, Any]:

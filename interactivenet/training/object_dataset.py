@@ -41,7 +41,8 @@ class ObjectDataset(Dataset[tuple[Tensor, Tensor]]):
         grid = patches.plan.grid
         assert grid is not None
         # of a task's own objects, the patient's axes say something
-        warping = replace(augmentation.warping, mirrored=grid.mirrored)
+        mirrored = grid.mirrored or augmentation.warping.mirrored
+        warping = replace(augmentation.warping, mirrored=mirrored)
         self._augmentation = replace(augmentation, warping=warping)
         self._patches, self._device = patches, device
         self._plans = {False: patches.plan, True: coarser(patches.plan)}

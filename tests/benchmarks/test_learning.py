@@ -19,11 +19,13 @@ from benchmarks.learning.results import objects_of as pooled
 from benchmarks.learning.scores import estimate, paired, score
 from benchmarks.learning.starters import find_starter
 from benchmarks.learning.table import MISSING, _described, render, with_tables
-from benchmarks.learning.worker import run_job
+from benchmarks.learning.worker import mirrored_model, run_job
 from interactivenet import PlanningOptions
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_label_array, write_volume
 from interactivenet.imaging.volume import Volume
+from interactivenet.inference.predictor import Predictor
+from interactivenet.models.model import Model
 from interactivenet.models.network import build_network, save_weights
 from interactivenet.prompts.prompt import Prompt
 
@@ -345,6 +347,19 @@ def test_the_ceiling_is_near_one_and_higher_the_finer_the_grid(shared, tmp_path)
         means.append(np.mean([row["dice"] for row in record["objects"]]))
     assert 0.95 < means[0] <= means[1] <= means[2] <= 1
     assert means[2] > 0.98
+
+
+def test_mirrored_copies_are_really_averaged(tmp_path):
+    recipe = pytest.importorskip("recipes.starter.train")
+    plan = recipe.starter_plan(16)
+    plan = replace(plan, grid=replace(plan.grid, mirrored=False))
+    network = build_network(plan.network, plan.channels)
+    save_weights(tmp_path / "one.safetensors", network, {"plan": plan.digest})
+    model = Model(plan, (tmp_path / "one.safetensors",), (0,), "last", name="one")
+    assert len(Predictor(model, mirrored=True)._flips) == 1
+    mirrored = mirrored_model(model, tmp_path / "record" / "fold_0.safetensors")
+    assert len(Predictor(mirrored, mirrored=True)._flips) == 8
+    assert not list((tmp_path / "record").glob("*.json"))
 
 
 def test_a_budget_is_told_in_words():

@@ -70,10 +70,11 @@ def test_batches_are_coarse_until_a_step_of_the_training_and_the_same_otherwise(
     assert len(staged) == 5 and [batch[0][:2] for batch in staged] == [(1, 6), (1, 8)]
 
 
-def test_axes_are_mirrored_where_the_plan_says_so_alone(object_task):
+def test_axes_are_mirrored_where_the_plan_says_so_or_it_is_asked_for(object_task):
     fold = first_fold(object_task)
     assert not fold.plan.is_mirrored
-    assert not ObjectDataset(patches(fold), ANYTHING)._augmentation.warping.mirrored
+    assert not ObjectDataset(patches(fold), ObjectAugmentation())._augmentation.warping.mirrored
+    assert ObjectDataset(patches(fold), ANYTHING)._augmentation.warping.mirrored
     plan = replace(fold.plan, grid=replace(fold.plan.grid, mirrored=True))
     own = Patches(plan, fold.processed, fold.training, 5, None)
     assert ObjectDataset(own, ObjectAugmentation())._augmentation.warping.mirrored

@@ -114,11 +114,7 @@ def run_job(job: Job) -> dict[str, Any]:
     return record
 
 
-def measure(
-    dataset: Dataset,
-    cases: list[LabelledCase],
-    segment: Segment,
-) -> list[dict[str, Any]]:
+def measure(dataset: Dataset, cases: list[LabelledCase], segment: Segment) -> list[dict[str, Any]]:
     """Score what is found of every object of the cases, on their scans' own grids."""
     rows = []
     for case in cases:

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.model import Model
 from interactivenet.training.dataset import EpochBatches, Patches, labelled_region
+from interactivenet.training.lightning_module import Segmenter
 from interactivenet.training.object_dataset import ObjectDataset, StagedBatches, coarser
 from interactivenet.training.object_samples import ANYTHING, ObjectAugmentation
 from interactivenet.training.trainer import train_fold
@@ -92,6 +93,16 @@ def test_made_up_objects_are_drawn_as_often_as_asked(object_task, monkeypatch):
     for number in range(3):
         always[0, number, 1, False]
     assert len(read) == 1  # kept in memory
+
+
+def test_a_training_begins_on_fewer_voxels_and_ends_on_all(object_task, tmp_path, monkeypatch):
+    seen = []
+    step = Segmenter.training_step
+    monkeypatch.setattr(Segmenter, "training_step", lambda module, batch, index: (
+        seen.append(tuple(batch[0].shape[2:])) or step(module, batch, index)))  # fmt: skip
+    options = replace(EXACT, epochs=2, steps=5)
+    train_fold(first_fold(object_task), tmp_path, options, warn=lambda line: None)
+    assert seen == [(16, 16, 16)] * 6 + [(32, 32, 32)] * 4
 
 
 def test_a_training_ends_with_weights_that_the_predictor_takes(object_task, tmp_path):

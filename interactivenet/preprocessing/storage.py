@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from interactivenet.datasets.modalities import is_ct
 from interactivenet.errors import DataError, naming, one_line
 from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.planning.plan import Plan
+from interactivenet.preprocessing.object_region import HOUNSFIELD
 from interactivenet.preprocessing.region import Region
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.prompts.simulation import SimulationOptions
@@ -69,6 +71,7 @@ def _grid_settings(plan: Plan) -> dict[str, Any]:
     depth = plan.grid.depth_mm
     return {
         "grid": {"depth_mm": list(depth) if depth else None},
+        "clipped": [list(HOUNSFIELD) if is_ct(name) else None for name in plan.modalities],
         "sample_shape": list(plan.sample_shape),
     }
 

@@ -22,6 +22,7 @@ from interactivenet.preprocessing.object_region import (
 )
 from interactivenet.preprocessing.region import make_region
 from interactivenet.preprocessing.sample import crop_sample, restore, restored_part
+from interactivenet.preprocessing.storage import region_settings
 from interactivenet.prompts.prompt import Prompt
 from tests.sample_cases import dice, make_plan, make_scan, stored_grid, world_image
 
@@ -284,6 +285,13 @@ def test_a_region_that_no_memory_holds_is_refused(monkeypatch):
     region = make_region(scan, scan.prompts[0], object_plan(16))
     ((needed, what),) = asked
     assert needed >= 12 * np.prod(region.stop - region.start) and "surroundings" in what
+
+
+def test_a_region_that_was_not_clipped_is_not_taken_for_one_that_was():
+    ct, mr = (region_settings(object_plan(modalities=(name,))) for name in ("CT", "MR"))
+    assert {key for key in ct if ct[key] != mr[key]} == {"clipped"}
+    spacing = [region_settings(make_plan((1.0, 1.0, 1.0), modalities=(n,))) for n in ("CT", "MR")]
+    assert spacing[0] == spacing[1] and "clipped" not in spacing[0]
 
 
 @pytest.mark.parametrize("modality", ["CT", "MR"])

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet.errors import DataError, NoPoints
+from interactivenet.prompts.corrections import Correction
 from interactivenet.prompts.open_labels import label_objects
 from interactivenet.prompts.point_names import (
     BACKGROUND,
@@ -42,9 +43,9 @@ class GatheredPoints:
                 "holds no points"
             )  # fmt: skip
             raise NoPoints(": ".join([reason, *self.notes]))
-        negative = np.array(self.background).reshape(-1, 3)
+        background = tuple(Correction(place, False, BACKGROUND) for place in self.background)
         prompts = [
-            replace(prompt, negative=np.concatenate([prompt.negative, negative]))
+            replace(prompt, corrections=(*prompt.corrections, *background))
             for prompt in self.prompts
         ]
         prompts[0] = replace(prompts[0], notes=(*prompts[0].notes, *self.notes))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.geometry import Geometry
+from interactivenet.prompts.corrections import Correction, positions_of
 from interactivenet.system.names import word_fault
 
 #: a full set of interior margin points: two per axis
@@ -32,8 +33,7 @@ class Prompt:
         name: the label's name, '' where it is not known.
         point_names: what each point is called, for messages: as in its file ('F-1'), or by its
             number; by default '1' to 'N'.
-        negative: (M, 3), points of the background in RAS+ mm, read-only: places that are not the
-            object. Networks do not use them yet.
+        corrections: clicks on what an outline has missed or has taken in, in their order.
         notes: what was noticed when the points were read, and a user should know.
         depth_mm: (3,) how deep the points lie below the object's extremes, mm along R, A, S;
             None where nobody said.
@@ -47,31 +47,26 @@ class Prompt:
     points: NDArray[np.float64]
     name: str = ""
     point_names: tuple[str, ...] = ()
-    negative: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 3)))
+    corrections: tuple[Correction, ...] = ()
     notes: tuple[str, ...] = ()
     depth_mm: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.label < 1:
             raise DataError(f"a prompt's label must be 1 or more, got {self.label}")
-        points, negative = np.array(self.points, np.float64), np.array(self.negative, np.float64)
+        points = np.array(self.points, np.float64)
         if points.ndim != 2 or points.shape[1] != 3 or not len(points):
             raise DataError(f"a prompt's points must have shape (N, 3), got {points.shape}")
-        if not negative.size:
-            negative = negative.reshape(0, 3)
-        if negative.ndim != 2 or negative.shape[1] != 3:
-            raise DataError(f"a prompt's background must have shape (M, 3), got {negative.shape}")
-        for values in (points, negative):
-            if not np.isfinite(values).all():
-                raise DataError(f"a prompt's points must be finite, got {values.tolist()}")
-            values.setflags(write=False)
+        if not np.isfinite(points).all():
+            raise DataError(f"a prompt's points must be finite, got {points.tolist()}")
+        points.setflags(write=False)
         names = self.point_names or tuple(str(number + 1) for number in range(len(points)))
         if len(names) != len(points):
             raise DataError(f"a prompt has {len(points)} points, but {len(names)} names for them")
         if self.depth_mm is not None and not all(0 <= mm < 1e3 for mm in self.depth_mm):
             raise DataError(f"a prompt's depth_mm must be from 0 to 1000, got {self.depth_mm}")
         object.__setattr__(self, "points", points)
-        object.__setattr__(self, "negative", negative)
+        object.__setattr__(self, "corrections", tuple(self.corrections))
         object.__setattr__(self, "point_names", tuple(names))
 
     def with_points(self, points: NDArray[np.float64]) -> Prompt:
@@ -79,6 +74,16 @@ class Prompt:
         if np.array_equal(points, self.points):
             return self
         return replace(self, points=points, point_names=())
+
+    @property
+    def negative(self) -> NDArray[np.float64]:
+        """Positions (M, 3), RAS+ mm, of the corrections that are not the object."""
+        return positions_of(self.corrections, positive=False)
+
+    @property
+    def positive(self) -> NDArray[np.float64]:
+        """Positions (M, 3), RAS+ mm, of the corrections that are the object."""
+        return positions_of(self.corrections, positive=True)
 
     def call(self, number: int) -> str:
         """Return what messages call a point, by its number from 0: 'F-3', or 'point 3'."""

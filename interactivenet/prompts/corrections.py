@@ -1,0 +1,49 @@
+"""Corrections: clicks on what an outline has missed, or has taken in, in the order they came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interactivenet.errors import DataError
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A click that corrects an outline: a place that belongs to the object, or does not.
+
+    Args:
+        position: (3,) in RAS+ mm; kept as three floats.
+        positive: Whether the place belongs to the object.
+        name: What messages call it, as in its file; '' where it has no name.
+
+    Raises:
+        DataError: The position is not three finite numbers.
+    """
+
+    position: tuple[float, float, float]
+    positive: bool
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        try:
+            position = np.array(self.position, np.float64)
+        except (TypeError, ValueError):
+            position = np.empty(0)
+        if position.shape != (3,) or not np.isfinite(position).all():
+            raise DataError(
+                f"a correction's position must be three finite numbers, got {self.position!r}"
+            )
+        x, y, z = position.tolist()
+        object.__setattr__(self, "position", (x, y, z))
+
+
+def positions_of(
+    corrections: Sequence[Correction], positive: bool | None = None
+) -> NDArray[np.float64]:
+    """Return the positions (N, 3), RAS+ mm, of all corrections, or of those of one kind."""
+    chosen = [each.position for each in corrections if positive in (None, each.positive)]
+    return np.array(chosen, np.float64).reshape(-1, 3)

@@ -151,8 +151,18 @@ def read_label(
     """
     path = Path(path)
     volume = _read_segmentation(path, names) or read_image(path, options)
+    return as_label(path, volume, image)
+
+
+def as_label(path: Path, volume: Volume, image: tuple[Path, Geometry] | None = None) -> Volume:
+    """Take a volume for a label map; path: what messages call it.
+
+    Returns and raises what :func:`read_label` does.
+    """
     array, notes = volume.array, volume.notes
     with naming(path):
+        if len(array) != 1:
+            raise DataError(f"has {len(array)} channels, expected a label map of one")
         if array.dtype.kind == "f":
             array, note = _rounded(array)
             notes = (*notes, note)

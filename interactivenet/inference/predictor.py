@@ -43,7 +43,7 @@ from interactivenet.prompts.prompt import Prompt
 from interactivenet.system.signals import go_on
 
 if TYPE_CHECKING:
-    from interactivenet.inference.session import ImageLike, PointsLike
+    from interactivenet.inference.inputs import ImageLike, PointsLike
 
 __all__ = ["NetworkOutput", "Predictor", "PreparedScan", "Restore", "Segmentation"]
 
@@ -225,6 +225,32 @@ class Predictor:
             samples.append(self._rules.sample(scan, prompt))
         return PreparedScan(scan, tuple(samples), examine(scan, self.model))
 
+    def prepare_again(self, prepared: PreparedScan, prompts: Sequence[Prompt]) -> PreparedScan:
+        """Return a case with further corrections of its prompts.
+
+        A sample is made anew only where a correction lies outside of it.
+        """
+        scan = replace(prepared.scan, prompts=tuple(prompts))
+        samples = tuple(
+            sample if sample.prompt is prompt else self._rules.sample(scan, prompt, sample)
+            for sample, prompt in zip(prepared.samples, prompts, strict=True)
+        )
+        return PreparedScan(scan, samples, prepared.examination)
+
+    def answer_again(
+        self, prepared: PreparedScan, earlier: PreparedScan, answers: Sequence[NetworkOutput]
+    ) -> list[NetworkOutput]:
+        """Answer a case with further corrections; what these do not change is the earlier answer.
+
+        answers: to the ``earlier`` case.
+        """
+        return [
+            answer if sample.array is before.array else self._answer(sample)
+            for sample, before, answer in zip(
+                prepared.samples, earlier.samples, answers, strict=True
+            )
+        ]
+
     def answer(
         self, prepared: PreparedScan, *, interrupt: Callable[[], None] = go_on
     ) -> list[NetworkOutput]:
@@ -239,18 +265,20 @@ class Predictor:
         self, prepared: PreparedScan, answers: Sequence[NetworkOutput]
     ) -> list[list[PromptProbability]]:
         """Bring answers back to the grid of the case: per prompt, one claim of each network."""
-        claims = []
-        for sample, answer in zip(prepared.samples, answers, strict=True):
-            nearest = self.restore == "label"
-            restored, start = restored_part(answer.probability, sample, nearest=nearest)
-            first = (int(start[0]), int(start[1]), int(start[2]))
-            claims.append(
-                [
-                    PromptProbability(sample.prompt, probability.astype(np.float16), first, agreed)
-                    for probability, agreed in zip(restored, answer.agreement, strict=True)
-                ]
-            )
-        return claims
+        return [
+            self.claims_of(sample, answer)
+            for sample, answer in zip(prepared.samples, answers, strict=True)
+        ]
+
+    def claims_of(self, sample: Sample, answer: NetworkOutput) -> list[PromptProbability]:
+        """Bring one answer back to the grid of the case: one claim of each network."""
+        nearest = self.restore == "label"
+        restored, start = restored_part(answer.probability, sample, nearest=nearest)
+        first = (int(start[0]), int(start[1]), int(start[2]))
+        return [
+            PromptProbability(sample.prompt, probability.astype(np.float16), first, agreed)
+            for probability, agreed in zip(restored, answer.agreement, strict=True)
+        ]
 
     def merged(self, prepared: PreparedScan, claims: Sequence[PromptProbability]) -> Segmentation:
         """Merge one claim per prompt, postprocessed, into the case's segmentation."""

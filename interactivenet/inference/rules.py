@@ -39,13 +39,25 @@ class InferenceRules(ABC):
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
 
-    def sample(self, scan: Scan, prompt: Prompt) -> Sample:
+    def sample(self, scan: Scan, prompt: Prompt, earlier: Sample | None = None) -> Sample:
         """Make the sample of one prompt of a scan.
 
         Of a scan that has several times the images of the plan, the others' arrays come with it:
-        the points are the same, and so is the place. Raises DataError where a point lies outside
-        the image.
+        the points are the same, and so is the place. A positive correction that lies outside of
+        the sample is one more of the points that it is cut around.
+
+        earlier: of the same prompt with fewer corrections; it is used again where it holds those
+        that are new. Raises DataError where a point lies outside the image.
         """
+        marked = prompt if earlier is None else prompt.with_points(earlier.cut_around)
+        sample = earlier or self._sample_of_all(scan, marked)
+        for position in prompt.positive:
+            if not sample.grid.contains(position[None])[0]:
+                marked = prompt.with_points(np.concatenate([marked.points, position[None]]))
+                sample = self._sample_of_all(scan, marked)
+        return replace(sample, prompt=prompt, cut_around=marked.points)
+
+    def _sample_of_all(self, scan: Scan, prompt: Prompt) -> Sample:
         parts = scan.parts(len(self.plan.modalities))
         first, *others = (self.sample_of(part, prompt) for part in parts)
         return replace(first, others=tuple(other.array for other in others)) if others else first

@@ -1,61 +1,54 @@
-"""One image, read once and prompted many times."""
+"""One image, read once and prompted many times: segmented, corrected, and corrected again."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from interactivenet.datasets.case import Scan
-from interactivenet.datasets.modalities import modalities_of
-from interactivenet.datasets.task import Case
-from interactivenet.errors import DataError, RequestError, naming
-from interactivenet.imaging.in_memory import as_volume
-from interactivenet.imaging.io import (
-    AS_IT_IS,
-    ReadOptions,
-    join_channels,
-    read_image,
-    short_names,
-    suffix_of,
+from interactivenet.errors import RequestError, naming
+from interactivenet.imaging.components import bounding_box
+from interactivenet.imaging.io import AS_IT_IS, ReadOptions
+from interactivenet.inference.inputs import as_corrections, as_mask, as_prompts, open_scan
+from interactivenet.postprocessing.merging import (
+    PromptProbability,
+    Segmentation,
+    average,
+    merge,
 )
-from interactivenet.inference.reading import read_case
-from interactivenet.planning.plan import Plan
-from interactivenet.postprocessing.merging import Segmentation, average
 from interactivenet.prompts.arrangement import check_inside
-from interactivenet.prompts.io import read_prompts
-from interactivenet.prompts.placement import check_certain
 from interactivenet.prompts.prompt import Prompt
+from interactivenet.prompts.simulation import simulate_prompts
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    import SimpleITK
-    from nibabel.spatialimages import SpatialImage
     from numpy.typing import ArrayLike
 
-    from interactivenet.imaging.volume import Volume
-    from interactivenet.inference.predictor import Predictor
+    from interactivenet.inference.inputs import ImageLike, OneImage, PointsLike
+    from interactivenet.inference.predictor import NetworkOutput, Predictor, PreparedScan
 
-    OneImage: TypeAlias = "str | PathLike[str] | Volume | SpatialImage | SimpleITK.Image"
-    #: an image, or one for each modality of the model; of any modality, any number of them
-    ImageLike: TypeAlias = "OneImage | Sequence[OneImage] | Scan | Case"
-    #: a file of prompts, positions (N, 3) in RAS+ mm, or prompts
-    PointsLike: TypeAlias = "str | PathLike[str] | ArrayLike | Prompt | Sequence[Prompt]"
+_Item = TypeVar("_Item")
 
-#: what an image without a file is called in messages
-UNNAMED = "image"
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """What a session has come to: each prompt, and how probable its object is.
+
+    prepared, answers: what the networks were asked, and said; None for a mask that was given.
+    """
+
+    prompts: tuple[Prompt, ...]
+    claims: tuple[PromptProbability, ...]
+    prepared: PreparedScan | None = None
+    answers: tuple[NetworkOutput, ...] = ()
 
 
 class Session:
     """An image in memory, to be prompted as often as needed.
 
-    Made by :meth:`Predictor.open`. Nothing is kept between two calls of :meth:`segment` but the
-    image: each answer depends on its own points alone.
+    Made by :meth:`Predictor.open`. :meth:`segment` begins anew, :meth:`correct` goes on from the
+    result before, and :meth:`undo` goes back to it.
 
     Attributes:
         predictor: What segments.
@@ -64,6 +57,7 @@ class Session:
     Examples:
         >>> session = predictor.open("scan.nii.gz")  # doctest: +SKIP
         >>> result = session.segment(points_mm)  # doctest: +SKIP
+        >>> result = session.correct(positive=[[-12.5, 30.0, 81.5]])  # doctest: +SKIP
     """
 
     def __init__(
@@ -72,6 +66,12 @@ class Session:
         self.predictor = predictor
         self._reading = reading
         self.scan, self._path = open_scan(image, predictor.plan, reading)
+        self._steps: list[_Step] = []
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """The prompts of the last result, with their corrections: what reproduces it."""
+        return self._steps[-1].prompts if self._steps else ()
 
     def segment(self, points: PointsLike | None = None) -> Segmentation:
         """Segment the objects that points mark.
@@ -80,7 +80,8 @@ class Session:
             points: One of
 
                 - an array (N, 3) of one object's points, in mm along RAS+, for models of one label;
-                - a :class:`Prompt`, or a sequence of them, for one or more objects;
+                - a :class:`Prompt`, or a sequence of them, for one or more objects, with or without
+                  corrections;
                 - the path of a file of prompts, in any format that :func:`read_prompts` reads;
                 - None: the prompts that came with the image, for a ``Case`` or a ``Scan``.
 
@@ -98,95 +99,127 @@ class Session:
         prompts = self.scan.prompts
         if points is not None:
             prompts = as_prompts(points, self.predictor.plan, self.scan, self._path, self._reading)
-        with naming(self.scan.name):
-            for prompt in prompts:
-                check_inside(prompt, self.scan.image.source)
-        prepared = self.predictor.prepare(self.scan, prompts)
-        claims = self.predictor.claims(prepared, self.predictor.answer(prepared))
-        return self.predictor.merged(prepared, [average(of_prompt) for of_prompt in claims])
-
-
-def open_scan(image: ImageLike, plan: Plan, reading: ReadOptions = AS_IT_IS) -> tuple[Scan, Path]:
-    """Read an image of any kind; return it and the path that messages call it by.
-
-    reading: how, where there are several ways; a ``Case`` has its own.
-    Raises DataError, naming the image, where it cannot be used or is not of the plan's modalities.
-    """
-    if isinstance(image, Case):
-        image = image if reading == AS_IT_IS else replace(image, reading=reading)
-        return read_case(image, plan), image.images[0]
-    if isinstance(image, Scan):
-        scan, path = image, Path(image.name)
-    else:
-        images = list(image) if isinstance(image, list | tuple) else [image]
-        if not images:
-            raise RequestError(field="image", message="no image is given")
-        paths = [
-            Path(each) if isinstance(each, str | PathLike) else Path(f"{UNNAMED} {number}")
-            for number, each in enumerate(images, 1)
-        ]
-        if len(images) == 1 and not isinstance(images[0], str | PathLike):
-            paths = [Path(UNNAMED)]
-        volumes = [_read(each, path, reading) for each, path in zip(images, paths, strict=True)]
-        volume = volumes[0] if len(volumes) == 1 else join_channels(volumes, paths)
-        path = paths[0]
-        files = short_names(paths) if len(paths) == len(volume.array) else ()
-        name = path.name[: len(path.name) - len(suffix_of(path))]
-        scan = Scan(name, volume, files=files)
-    channels = len(scan.image.array)
-    expected = modalities_of(plan.modalities, channels)
-    if channels != len(expected):
-        raise DataError(
-            f"{path}: has {channels} channels, expected {len(expected)}: {', '.join(expected)}"
-        )
-    return scan, path
-
-
-def as_prompts(
-    points: PointsLike, plan: Plan, scan: Scan, path: Path, reading: ReadOptions = AS_IT_IS
-) -> tuple[Prompt, ...]:
-    """Turn points of any kind, see :meth:`Session.segment`, into prompts.
-
-    path: of the scan, for messages.  reading: how a mask is read.
-    """
-    labels = plan.label_names
-    grid = (path, scan.image.source)
-    if isinstance(points, str | PathLike):
-        return tuple(read_prompts(Path(points), labels, image=grid, options=reading))
-    given: Sequence[Any] = points if isinstance(points, list | tuple) else [points]
-    prompts = tuple(each for each in given if isinstance(each, Prompt))
-    if len(prompts) == len(given):
         for prompt in prompts:
-            if not labels.has(prompt.label):
-                raise RequestError(
-                    f"a prompt has label {prompt.label}", field="points",
-                    expected=f"a label of the model ({labels})",
-                )  # fmt: skip
-            check_certain(prompt.points, grid)
-        return prompts
-    try:
-        positions = np.asarray(points, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise RequestError(
-            field="points", expected="an array (N, 3) in mm along RAS+, prompts, or a path"
-        ) from error
-    if positions.ndim != 2 or positions.shape[1] != 3:
-        raise RequestError(
-            f"they have shape {positions.shape}", field="points",
-            expected="an array (N, 3) of one object's points, in mm along RAS+",
-        )  # fmt: skip
-    if len(plan.labels) != 1:
-        raise RequestError(
-            f"the model has several labels ({labels})", field="points",
-            remedy="give the label of the points: `Prompt(label, points)`",
-        )  # fmt: skip
-    check_certain(positions, grid)
-    ((label, name),) = plan.labels.items()
-    return (Prompt(label, positions, name),)
+            self._check(prompt)
+        prepared = self.predictor.prepare(self.scan, prompts)
+        answers = self.predictor.answer(prepared)
+        claims = self.predictor.claims(prepared, answers)
+        means = tuple(average(of_prompt) for of_prompt in claims)
+        self._steps = [_Step(tuple(prompts), means, prepared, tuple(answers))]
+        return self._result()
+
+    def edit(self, mask: OneImage) -> Segmentation:
+        """Begin with a mask from elsewhere, to be corrected.
+
+        Args:
+            mask: A label map on the grid of the image, or of another extent on the same lattice: a
+                path, a nibabel or SimpleITK image, or a :class:`Volume`. Each of its values is an
+                object of that label of the model.
+
+        Returns:
+            The mask itself, as a result of :meth:`segment` is; each object's points are simulated.
+
+        Raises:
+            DataError: It cannot be read, lies elsewhere, is empty, or has a value that is no label
+                of the model.
+        """
+        labels = self.predictor.plan.label_names
+        volume = as_mask(mask, labels, (self._path, self.scan.image.source))
+        prompts = simulate_prompts(volume, labels=labels, key=self.scan.name)
+        claims = []
+        for prompt in prompts:
+            own = np.asarray(volume.array[0] == prompt.label)
+            box = bounding_box(own)
+            assert box is not None
+            x, y, z = (side.start for side in box)
+            claims.append(PromptProbability(prompt, own[box].astype(np.float16), (x, y, z), 1.0))
+        self._steps = [_Step(tuple(prompts), tuple(claims))]
+        return self._result()
+
+    def correct(
+        self,
+        positive: ArrayLike | None = None,
+        negative: ArrayLike | None = None,
+        *,
+        instance: int = 1,
+    ) -> Segmentation:
+        """Correct the result before by clicks on what it has missed, or has taken in.
+
+        Every clicked voxel is on its side afterwards, in this result and in those that follow. The
+        clicks count one after the other, the positive ones first.
+
+        Args:
+            positive: Positions (N, 3), or one (3,), in mm along RAS+, that belong to the object.
+            negative: Positions that do not.
+            instance: Which object is meant: its value in ``instance_map``, 1 for the first.
+
+        Returns:
+            The new result, for all objects.
+
+        Raises:
+            DataError: A click lies outside the image, or in the voxel of one that says the
+                contrary.
+            RequestError: Nothing is segmented yet, there is no such object, or there is no click.
+        """
+        step = self._last("correct")
+        if not 1 <= instance <= len(step.prompts):
+            raise RequestError(
+                field="instance", value=instance, expected=f"1 to {len(step.prompts)}: an object"
+            )
+        clicks = as_corrections(positive, negative)
+        number = instance - 1
+        before = step.prompts[number]
+        prompt = replace(before, corrections=(*before.corrections, *clicks))
+        self._check(prompt)
+        prompts = _with(step.prompts, number, prompt)
+        self._steps.append(self._corrected(step, prompts, number))
+        return self._result()
+
+    def undo(self) -> Segmentation:
+        """Take back the last call of :meth:`correct`.
+
+        Returns:
+            The result before it.
+
+        Raises:
+            RequestError: There is no correction to take back.
+        """
+        self._last("undo")
+        if len(self._steps) < 2:
+            raise RequestError("there is no correction to undo")
+        self._steps.pop()
+        return self._result()
+
+    def _last(self, what: str) -> _Step:
+        if not self._steps:
+            raise RequestError(f"nothing is segmented yet: there is nothing to {what}")
+        return self._steps[-1]
+
+    def _check(self, prompt: Prompt) -> None:
+        with naming(self.scan.name):
+            check_inside(prompt, self.scan.image.source)
+
+    def _corrected(self, step: _Step, prompts: tuple[Prompt, ...], number: int) -> _Step:
+        """Ask the networks again about one prompt, where its corrections tell them anything."""
+        prompt = prompts[number]
+        if step.prepared is None:
+            claims = _with(step.claims, number, replace(step.claims[number], prompt=prompt))
+            return _Step(prompts, claims)
+        prepared = self.predictor.prepare_again(step.prepared, prompts)
+        answers = tuple(self.predictor.answer_again(prepared, step.prepared, step.answers))
+        if answers[number] is step.answers[number]:
+            claim = replace(step.claims[number], prompt=prompt)
+        else:
+            claim = average(self.predictor.claims_of(prepared.samples[number], answers[number]))
+        return _Step(prompts, _with(step.claims, number, claim), prepared, answers)
+
+    def _result(self) -> Segmentation:
+        step = self._steps[-1]
+        if step.prepared is None:
+            # of a mask that was given, what is not clicked on stays
+            return merge(step.claims, self.scan.image.source)
+        return self.predictor.merged(step.prepared, step.claims)
 
 
-def _read(image: Any, path: Path, reading: ReadOptions) -> Volume:
-    if isinstance(image, str | PathLike):
-        return read_image(path, reading)
-    with naming(path):
-        return as_volume(image, reading)
+def _with(items: Sequence[_Item], number: int, item: _Item) -> tuple[_Item, ...]:
+    return (*items[:number], item, *items[number + 1 :])

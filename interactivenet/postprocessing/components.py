@@ -12,6 +12,7 @@ from scipy import ndimage
 from interactivenet.imaging.components import label_components
 
 Mask = NDArray[np.bool_]
+_NO_CLICKS: NDArray[np.intp] = np.empty((0, 3), np.intp)
 Component = Literal["all", "largest", "touched", "largest touched"]
 
 
@@ -22,7 +23,8 @@ class Postprocessing:
     fill_holes: background that is enclosed by the mask (face to face) becomes object.
     component: which 26-connected components stay: all, the largest, those that a point of the
         prompt lies in, or the largest of these. Where no point lies in any, the largest.
-    Components are chosen first.
+    Components are chosen first. What a person has clicked on outranks both: no component with a
+    positive click goes, no hole with a negative one is filled.
     """
 
     fill_holes: bool = False
@@ -38,18 +40,30 @@ class Postprocessing:
             parts.append(f"{self.component} component{'s' * (self.component == 'touched')}")
         return ", ".join(parts) or "none"
 
-    def apply(self, mask: Mask, points: NDArray[np.intp]) -> Mask:
+    def apply(
+        self,
+        mask: Mask,
+        points: NDArray[np.intp],
+        positive: NDArray[np.intp] = _NO_CLICKS,
+        negative: NDArray[np.intp] = _NO_CLICKS,
+    ) -> Mask:
         """Process a mask (X, Y, Z); points: (N, 3) voxels, those outside of it are ignored.
 
+        positive, negative: (M, 3) voxels of corrections.
         What lies beyond the mask's border counts as background. Returns the mask itself where
         nothing is changed.
         """
         processed = mask
         if self.component != "all":
             processed = _chosen(processed, points, self.component)
+            if processed is not mask and len(positive):
+                processed = processed | _touched(mask, positive)
         if self.fill_holes:
-            filled = ndimage.binary_fill_holes(processed)
-            processed = processed if np.array_equal(filled, processed) else np.asarray(filled)
+            filled = np.asarray(ndimage.binary_fill_holes(processed))
+            holes = filled & ~processed
+            if holes.any() and len(negative):
+                holes &= ~_touched(holes, negative, connectivity=1)
+            processed = processed | holes if holes.any() else processed
         return processed
 
 
@@ -72,12 +86,23 @@ def _chosen(mask: Mask, points: NDArray[np.intp], component: Component) -> Mask:
         return mask
     sizes = np.bincount(numbers.ravel())
     sizes[0] = 0
-    candidates = np.arange(1, count + 1)
+    candidates: NDArray[np.integer] = np.arange(1, count + 1)
     if component != "largest":
-        inside = ((points >= 0) & (points < mask.shape)).all(axis=1)
-        touched = np.unique(numbers[tuple(points[inside].T)])
-        touched = touched[touched > 0]
+        touched = _numbers_at(numbers, points)
         if component == "touched" and len(touched):
             return np.asarray(np.isin(numbers, touched))
         candidates = touched if len(touched) else candidates
     return np.asarray(numbers == candidates[sizes[candidates].argmax()])
+
+
+def _numbers_at(numbers: NDArray[np.integer], points: NDArray[np.intp]) -> NDArray[np.integer]:
+    """Return the numbers, other than 0, of the components that hold points (N, 3)."""
+    inside = ((points >= 0) & (points < numbers.shape)).all(axis=1)
+    found = np.unique(numbers[tuple(points[inside].T)])
+    return found[found > 0]
+
+
+def _touched(mask: Mask, points: NDArray[np.intp], connectivity: int = 3) -> Mask:
+    """Return the components of a mask that hold points (N, 3)."""
+    numbers, _ = ndimage.label(mask, ndimage.generate_binary_structure(3, connectivity))
+    return np.asarray(np.isin(numbers, _numbers_at(numbers, points)))

@@ -17,6 +17,7 @@ from interactivenet.imaging.components import bounding_box, label_components
 from interactivenet.postprocessing.calibration import Calibration
 
 Mask = NDArray[np.bool_]
+_NONE: NDArray[np.intp] = np.empty((0, 3), np.intp)
 #: begins what says that an object is not like those of training
 UNLIKE = "unlike the training data"
 #: of a mask that holds fewer of its points than this share no Dice is expected
@@ -54,17 +55,27 @@ class Judgement:
     reasons: tuple[str, ...] = ()
 
 
-def hold_points(mask: Mask, points: NDArray[np.intp]) -> HeldPoints:
-    """Count the points (N, 3), voxels, that lie in a mask (X, Y, Z), and its components."""
-    inside = ((points >= 0) & (points < mask.shape)).all(axis=1)
-    held = points[inside]
-    held = held[mask[tuple(held.T)]]
+def hold_points(
+    mask: Mask, points: NDArray[np.intp], touching: NDArray[np.intp] = _NONE
+) -> HeldPoints:
+    """Count the points (N, 3), voxels, that lie in a mask (X, Y, Z), and its components.
+
+    touching: (M, 3) further voxels, which are not counted, but touch components as well.
+    """
+    held = _inside(mask, points)
     box = bounding_box(mask)
     if box is None:
         return HeldPoints(len(points), 0, 0, 0)
     numbers, count = label_components(mask[box])
-    touched = np.unique(numbers[tuple((held - [side.start for side in box]).T)])
+    every = np.concatenate([held, _inside(mask, touching)])
+    touched = np.unique(numbers[tuple((every - [side.start for side in box]).T)])
     return HeldPoints(len(points), len(held), count, count - len(touched))
+
+
+def _inside(mask: Mask, points: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return those of the points (N, 3) that lie in the mask."""
+    held = points[((points >= 0) & (points < mask.shape)).all(axis=1)]
+    return np.asarray(held[mask[tuple(held.T)]])
 
 
 def judge(

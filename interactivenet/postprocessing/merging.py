@@ -19,6 +19,11 @@ from interactivenet.imaging.in_memory import label_to_nibabel, label_to_sitk
 from interactivenet.imaging.io import write_label_array
 from interactivenet.postprocessing.calibration import Calibration
 from interactivenet.postprocessing.components import Postprocessing
+from interactivenet.postprocessing.corrections import (
+    apply_corrections,
+    grown_to_hold,
+    voxel_clicks,
+)
 from interactivenet.postprocessing.judging import hold_points, judge
 from interactivenet.prompts.checks import arrangement_doubts
 from interactivenet.prompts.prompt import Prompt
@@ -184,12 +189,14 @@ def merge(
 ) -> Segmentation:
     """Give every voxel of a scan to the prompt for which it has the highest probability.
 
-    probabilities: one per prompt.  source: the stored grid of the scan. Each prompt's voxels are
-    postprocessed first. Of equal probabilities, the first prompt's counts.
+    probabilities: one per prompt.  source: the stored grid of the scan. Each prompt's corrections
+    are applied, and its voxels postprocessed first. Of equal probabilities, the first prompt's
+    counts; a voxel that a positive correction lies in belongs to its prompt.
     unlike: per prompt, in what it differs from the training set; None where that is not known, and
     no Dice is expected.  notes: about the scan.
     """
     grid = source.ras
+    probabilities = [_corrected(item, grid) for item in probabilities]
     highest_label = max((item.prompt.label for item in probabilities), default=0)
     label = np.zeros(grid.shape, np.uint16 if highest_label < 2**16 else np.uint32)
     instance_map = np.zeros(grid.shape, np.int16)
@@ -200,30 +207,53 @@ def merge(
         region = box(start, start + item.probability.shape)
         mask = item.probability >= THRESHOLD
         if postprocessing is not None:
-            points = grid.nearest_voxel(item.prompt.points) - start
-            mask = postprocessing.apply(mask, points)
+            prompt = item.prompt
+            points, positive, negative = (
+                grid.nearest_voxel(positions) - start
+                for positions in (prompt.points, prompt.positive, prompt.negative)
+            )
+            mask = postprocessing.apply(mask, points, positive, negative)
         if highest is not None:
             mask = mask & (item.probability > highest[region])
             highest[region][mask] = item.probability[mask]
         label[region][mask] = item.prompt.label
         instance_map[region][mask] = number + 1
+    for number, item in enumerate(probabilities):
+        clicked = tuple(grid.nearest_voxel(item.prompt.positive).T)
+        label[clicked], instance_map[clicked] = item.prompt.label, number + 1
     counts = np.bincount(instance_map.ravel(), minlength=len(probabilities) + 1)
     voxel_ml = float(np.prod(grid.spacing)) / 1000
     objects = []
     for number, item in enumerate(probabilities):
         start = np.array(item.start)
         mask = instance_map[box(start, start + item.probability.shape)] == number + 1
-        held = hold_points(mask, grid.nearest_voxel(item.prompt.points) - start)
+        prompt = item.prompt
+        held = hold_points(
+            mask, grid.nearest_voxel(prompt.points) - start,
+            touching=grid.nearest_voxel(prompt.positive) - start,
+        )  # fmt: skip
         judged = judge(
-            item.agreement, held, calibration, None if unlike is None else unlike[number],
-            arrangement_doubts(item.prompt, source),
+            # what is expected of a first result says nothing of a corrected one
+            item.agreement, held, None if prompt.corrections else calibration,
+            None if unlike is None else unlike[number], arrangement_doubts(prompt, source),
         )  # fmt: skip
         objects.append(
             SegmentedObject(
-                prompt=item.prompt, volume_ml=int(counts[number + 1]) * voxel_ml,
+                prompt=prompt, volume_ml=int(counts[number + 1]) * voxel_ml,
                 agreement=item.agreement, points_inside=held.inside, components=held.components,
                 untouched_components=held.untouched, expected_dice=judged.expected_dice,
                 needs_review=judged.needs_review, reasons=judged.reasons,
             )
         )  # fmt: skip
     return Segmentation(label, instance_map, source, tuple(objects), tuple(notes))
+
+
+def _corrected(item: PromptProbability, grid: Geometry) -> PromptProbability:
+    """Apply the corrections of a prompt, on the RAS grid of the scan; without any, the same."""
+    clicks = voxel_clicks(item.prompt, grid, item.start)
+    if not clicks:
+        return item
+    grown, first = grown_to_hold(item.probability, clicks)
+    x, y, z = (np.array(item.start) + first).tolist()
+    values = apply_corrections(grown, voxel_clicks(item.prompt, grid, (x, y, z)), grid.spacing)
+    return PromptProbability(item.prompt, values, (x, y, z), item.agreement)

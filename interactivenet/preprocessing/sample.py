@@ -9,7 +9,7 @@ needs only a new crop. Everything that is needed to go back is kept in the sampl
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -52,6 +52,8 @@ class Sample:
         then nothing is padding.
     others: arrays like ``array``, of the same place in further images of the case, for models that
         take one image at a time.
+    cut_around: (N, 3) RAS+ mm, the prompt's points and those of its corrections that the sample was
+        cut around; empty for those of the prompt alone.
     """
 
     case: str
@@ -69,6 +71,7 @@ class Sample:
     as_stored: bool = False
     own_grid: bool = False
     others: tuple[NDArray[np.float32], ...] = ()
+    cut_around: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 3)))
 
     @property
     def content(self) -> Box:

@@ -13,7 +13,7 @@ from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.io import write_volume
 from interactivenet.imaging.volume import Volume
-from interactivenet.inference import session as session_module
+from interactivenet.inference import inputs as inputs_module
 from interactivenet.planning.plan import Legacy, Normalisation
 from interactivenet.postprocessing.merging import average
 from interactivenet.prompts.io import write_prompts
@@ -142,8 +142,8 @@ def test_an_image_is_read_once(knower, tmp_path, monkeypatch):
     scan = labelled(GRIDS["oblique"])
     path = tmp_path / "scan.nii.gz"
     write_volume(path, scan.image.array[0], scan.image.source)
-    read, reader = [], session_module.read_image
-    monkeypatch.setattr(session_module, "read_image", lambda p, *o: read.append(p) or reader(p, *o))
+    read, reader = [], inputs_module.read_image
+    monkeypatch.setattr(inputs_module, "read_image", lambda p, *o: read.append(p) or reader(p, *o))
     session = knower.open(path)
     first = session.segment(scan.prompts[0].points)
     twice = session.segment([Prompt(1, scan.prompts[0].points), scan.prompts[0]])

@@ -131,7 +131,7 @@ def grown_to_hold(
 
     The start (3,) is in voxels of the volume as it was, 0 or less.
     """
-    voxels = np.array([each.voxel for each in clicks if each.positive]).reshape(-1, 3)
+    voxels = np.array([each.voxel for each in clicks if each.positive], np.intp).reshape(-1, 3)
     before = np.maximum(-voxels.min(axis=0, initial=0), 0)
     after = np.maximum(voxels.max(axis=0, initial=0) + 1 - probability.shape, 0)
     if not (before.any() or after.any()):

@@ -128,7 +128,8 @@ def test_a_volume_grows_to_hold_positive_clicks_only():
     assert grown.shape == (4, 3, 6) and start.tolist() == [-2, 0, 0]
     np.testing.assert_array_equal(grown[2:, :, :4], part)
     assert grown.sum() == part.size
-    assert grown_to_hold(part, clicks[1:])[0] is part
+    same, start = grown_to_hold(part, clicks[1:])
+    assert same is part and start.tolist() == [0, 0, 0] and start.dtype.kind == "i"
 
 
 GRID = Geometry((20, 20, 20), np.diag([-1.0, 1.5, 2.0, 1.0]))  # flipped, anisotropic

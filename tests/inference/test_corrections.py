@@ -1,0 +1,189 @@
+"""Sessions: clicks are heeded, reproduced to the voxel, and taken back."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from interactivenet.errors import DataError, RequestError
+from interactivenet.imaging.volume import Volume
+from interactivenet.prompts.prompt import Prompt
+from tests.inference.predictors import Threshold, knowing
+from tests.sample_cases import make_plan, make_scan, stored_grid
+
+GRIDS = {
+    "ras": {},
+    "flipped": {"flips": (-1, 1, -1)},
+    "permuted": {"order": (2, 0, 1)},
+    "oblique": {"order": (1, 2, 0), "flips": (-1, -1, 1), "angles": (0.2, -0.1, 0.3)},
+}
+every_grid = pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
+SPACING = (1.0, 1.2, 1.5)
+
+
+class Counting(Threshold):
+    """Counts how often it is asked."""
+
+    asked = 0
+
+    def forward(self, image):
+        self.asked += 1
+        return super().forward(image)
+
+
+def opened(tmp_path, **grid):
+    """A session on a scan whose object the network reads off the image, and that network."""
+    source = stored_grid((24, 22, 20), SPACING, **grid)
+    label = make_scan(source).label.array
+    noise = np.random.default_rng(0).uniform(0.5, 1.5, label.shape)
+    scan = make_scan(source, image=np.where(label > 0, noise, -noise).astype(np.float32))
+    predictor = knowing(make_plan(SPACING), tmp_path, mirrored=False)
+    network = predictor._networks[0] = Counting()
+    return predictor.open(scan), network
+
+
+def at(session, *voxels):
+    """Positions (N, 3), RAS+ mm, of voxels along RAS+."""
+    return session.scan.image.grid.voxel_to_world(np.array(voxels))
+
+
+@every_grid
+def test_clicks_are_heeded_and_a_batch_gives_the_same_voxels(tmp_path, grid):
+    session, network = opened(tmp_path, **grid)
+    first = session.segment()
+    asked = network.asked
+    inside, outside = (12, 11, 10), (12, 11, 17)
+    assert first.label[inside] and not first.label[outside]
+    result = session.correct(positive=at(session, outside), negative=at(session, inside)[0])
+    assert result.label[outside] == 1 and result.label[inside] == 0
+    later = session.correct(positive=at(session, (12, 16, 10)))
+    assert later.label[outside] == 1 and later.label[inside] == 0 and later.label[12, 16, 10] == 1
+    assert network.asked == asked  # this network knows nothing of clicks
+    (prompt,) = session.prompts
+    assert [each.positive for each in prompt.corrections] == [True, False, True]
+    again = session.predictor.segment(session.scan, session.prompts)
+    np.testing.assert_array_equal(again.instance_map, later.instance_map)
+    assert again.objects[0].as_json() == later.objects[0].as_json()
+
+
+def test_undo_goes_back_one_call_at_a_time(tmp_path):
+    session, _ = opened(tmp_path)
+    results = [session.segment()]
+    for voxel in ((12, 11, 17), (12, 4, 10)):
+        results.append(session.correct(positive=at(session, voxel)))
+    assert len({result.label.sum() for result in results}) == 3
+    for expected in reversed(results[:-1]):
+        np.testing.assert_array_equal(session.undo().label, expected.label)
+    assert session.prompts[0].corrections == ()
+    with pytest.raises(RequestError, match="no correction to undo"):
+        session.undo()
+
+
+def test_segmenting_again_forgets_the_corrections(tmp_path):
+    session, _ = opened(tmp_path)
+    first = session.segment()
+    session.correct(negative=at(session, (12, 11, 10)))
+    np.testing.assert_array_equal(session.segment().label, first.label)
+    assert session.prompts[0].corrections == ()
+
+
+def test_a_click_outside_of_the_cut_cuts_anew_around_all_points(tmp_path):
+    session, network = opened(tmp_path)
+    session.segment()
+    asked = network.asked
+    far = (1, 1, 1)
+    (sample,) = session.predictor.prepare(session.scan).samples
+    assert not sample.grid.contains(at(session, far))[0]
+    result = session.correct(positive=at(session, far))
+    assert network.asked > asked and result.label[far] == 1
+    asked = network.asked
+    (sample,) = session._steps[-1].prepared.samples
+    assert sample.grid.contains(at(session, far))[0] and len(sample.prompt.points) == 6
+    session.correct(negative=at(session, (23, 21, 19)))  # of which nothing is known anyway
+    assert network.asked == asked
+    last = session.correct(positive=at(session, (0, 20, 1)))
+    again = session.predictor.segment(session.scan, session.prompts)
+    np.testing.assert_array_equal(again.label, last.label)
+
+
+def two_objects(session):
+    """Prompts of the object and, as another one, of a corner that the network does not see."""
+    (prompt,) = session.scan.prompts
+    corner = at(session, (1, 3, 3), (5, 3, 3), (3, 1, 3), (3, 5, 3), (3, 3, 1), (3, 3, 5))
+    return [prompt, Prompt(1, corner, "a")]
+
+
+def test_a_click_is_of_one_object(tmp_path):
+    session, _ = opened(tmp_path)
+    first = session.segment(two_objects(session))
+    result = session.correct(positive=at(session, (3, 3, 3)), instance=2)
+    assert result.instance_map[3, 3, 3] == 2
+    np.testing.assert_array_equal(result.instance_map == 1, first.instance_map == 1)
+    assert [len(prompt.corrections) for prompt in session.prompts] == [0, 1]
+    for instance in (0, 3):
+        with pytest.raises(RequestError, match=rf"instance.*{instance}.*1 to 2"):
+            session.correct(positive=at(session, (3, 3, 3)), instance=instance)
+
+
+def test_an_expected_dice_is_not_given_to_a_corrected_object(tmp_path):
+    session, _ = opened(tmp_path)
+    session.segment()
+    assert session.correct(negative=at(session, (12, 11, 10))).objects[0].expected_dice is None
+
+
+@every_grid
+@pytest.mark.parametrize("kind", ["file", "nibabel", "SimpleITK", "Volume"])
+def test_a_mask_from_elsewhere_is_corrected(tmp_path, grid, kind):
+    session, network = opened(tmp_path, **grid)
+    result = session.segment()
+    rough = np.roll(result.label, 2, 2).astype(np.uint8)
+    given = replace(result, label=rough)
+    mask = {
+        "file": lambda: given.save(tmp_path / "mask.nii.gz"),
+        "nibabel": given.to_nibabel,
+        "SimpleITK": given.to_sitk,
+        "Volume": lambda: Volume.from_stored(
+            result.source.from_ras(rough), result.source
+        ),
+    }[kind]()  # fmt: skip
+    asked = network.asked
+    begun = session.edit(mask)
+    np.testing.assert_array_equal(begun.label, rough)  # without a click, what was given
+    assert begun.objects[0].points_inside == 6 == len(session.prompts[0].points)
+    missing = np.argwhere((result.label > 0) & (rough == 0))
+    missed = tuple(missing[np.linalg.norm(missing - missing.mean(0), axis=1).argmin()].tolist())
+    corrected = session.correct(positive=at(session, missed))
+    assert corrected.label[missed] == 1 and (corrected.label >= rough).all()
+    far = np.linalg.norm((np.argwhere(corrected.label != rough) - missed) * SPACING, axis=1)
+    assert len(far) and far.max() < 12
+    np.testing.assert_array_equal(session.undo().label, rough)
+    assert network.asked == asked
+
+
+def test_what_cannot_be_corrected_is_said(tmp_path):
+    session, _ = opened(tmp_path)
+    for wrong in (lambda: session.correct(positive=[[0, 0, 0]]), session.undo):
+        with pytest.raises(RequestError, match="nothing is segmented yet"):
+            wrong()
+    first = session.segment()
+    with pytest.raises(RequestError, match="expected a click"):
+        session.correct()
+    with pytest.raises(RequestError, match="expected a click"):
+        session.correct(positive=[], negative=np.empty((0, 3)))
+    for wrong in ([[1, 2]], [1, 2], "here", [[np.nan, 0, 0]]):
+        with pytest.raises(RequestError, match=r"negative.*positions"):
+            session.correct(negative=wrong)
+    with pytest.raises(DataError, match=r"case: .*outside the image"):
+        session.correct(positive=[[1e4, 0, 0]])
+    empty = replace(first, label=np.zeros_like(first.label))
+    with pytest.raises(DataError, match="is empty"):
+        session.edit(empty.to_nibabel())
+    with pytest.raises(DataError, match=r"label 2.*1=a"):
+        session.edit(replace(first, label=2 * first.label).to_nibabel())
+    other = make_scan(stored_grid((9, 9, 9), SPACING)).label
+    with pytest.raises(DataError, match="mask"):
+        session.edit(other)
+    # what failed has changed nothing
+    np.testing.assert_array_equal(
+        session.correct(positive=at(session, (12, 11, 10))).label, first.label
+    )

@@ -27,7 +27,8 @@ from interactivenet.system.names import record_fault
 from interactivenet.system.signals import Interrupted, Signals
 
 if TYPE_CHECKING:
-    from interactivenet.inference.predictor import NetworkOutput, Predictor, PreparedScan
+    from interactivenet.inference.networks import NetworkOutput
+    from interactivenet.inference.predictor import Predictor, PreparedScan
 
 
 def load_predictor(model: Model, options: InferenceOptions) -> Predictor:

@@ -1,43 +1,35 @@
 """Predictor: load a model once, segment many prompts.
 
-The foreground scores of a network's predictions of all mirrored copies of a sample are averaged;
-so are those of all images of a case, where a network of any modality takes one at a time. Each
-network's probability goes back to the grid of the case, by linear interpolation, and is averaged
-there. How samples are made and scored is the business of :mod:`.sampling`.
+Each network's probability goes back to the grid of the case, by linear interpolation, and is
+averaged there. How samples are made and scored is the business of :mod:`.rules`, how networks are
+asked that of :mod:`.networks`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from interactivenet.datasets.case import Scan
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
 from interactivenet.imaging.io import ReadOptions
 from interactivenet.inference.examination import Examination, examine
+from interactivenet.inference.networks import NetworkOutput, Networks
 from interactivenet.inference.options import Device, InferenceOptions, Precision, Restore
 from interactivenet.inference.reading import read_case
 from interactivenet.inference.requirements import check_model
 from interactivenet.inference.rules import rules_for
 from interactivenet.inference.session import Session
-from interactivenet.inference.windows import blend_windows
 from interactivenet.models.bundle import load_model
 from interactivenet.models.device import choose_device, choose_precision
 from interactivenet.models.model import Model
-from interactivenet.models.network import load_network
-from interactivenet.planning.plan import Plan
-from interactivenet.postprocessing.calibration import agreement
-from interactivenet.postprocessing.merging import THRESHOLD, PromptProbability, Segmentation, merge
+from interactivenet.postprocessing.merging import PromptProbability, Segmentation, merge
 from interactivenet.preprocessing.sample import Sample, restored_part
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.system.signals import go_on
@@ -45,11 +37,7 @@ from interactivenet.system.signals import go_on
 if TYPE_CHECKING:
     from interactivenet.inference.inputs import ImageLike, PointsLike
 
-__all__ = ["NetworkOutput", "Predictor", "PreparedScan", "Restore", "Segmentation"]
-
-#: share of the graphics card's free memory that a batch may take
-_SHARE = 0.7
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+__all__ = ["Predictor", "PreparedScan", "Restore", "Segmentation"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,20 +47,6 @@ class PreparedScan:
     scan: Scan
     samples: tuple[Sample, ...]
     examination: Examination
-
-
-@dataclass(frozen=True, eq=False)
-class NetworkOutput:
-    """What the networks say of one sample.
-
-    probability: (K, X, Y, Z) float32 on its grid, of each of K networks.
-    agreement: of each network's mirrored predictions; single: of the unmirrored one alone; each of
-        the mean of all images, where a network takes one at a time.
-    """
-
-    probability: NDArray[np.float32]
-    agreement: tuple[float, ...]
-    single: tuple[float, ...]
 
 
 class Predictor:
@@ -126,15 +100,10 @@ class Predictor:
         check_model(model, self.device)
         self.precision = choose_precision(precision, self.device)
         self._rules = rules_for(self.plan)
-        copies = mirrored and self.plan.is_mirrored
-        self._flips = list(product((False, True), repeat=3)) if copies else [(False,) * 3]
-        self._networks: list[torch.nn.Module] = []
-        self.facts: list[dict[str, Any]] = []
-        for path in model.weights:
-            network, facts = load_network(path, self.plan)
-            self.facts.append(facts)
-            self._networks.append(network.eval().to(self.device))
-        self._batch = batch or _batch_size(self.plan, self.device)
+        self._networks = Networks(
+            model, self._rules, self.device, self.precision, mirrored=mirrored, batch=batch
+        )
+        self.facts = self._networks.facts
 
     def segment(
         self,
@@ -244,12 +213,15 @@ class Predictor:
 
         answers: to the ``earlier`` case.
         """
-        return [
-            answer if sample.array is before.array else self._answer(sample)
-            for sample, before, answer in zip(
-                prepared.samples, earlier.samples, answers, strict=True
-            )
-        ]
+        made = []
+        for sample, before, answer in zip(prepared.samples, earlier.samples, answers, strict=True):
+            if sample.array is not before.array:
+                made.append(self._networks.answer(sample))
+            elif self.plan.corrections and sample.prompt is not before.prompt:
+                made.append(self._networks.answer(sample, answer))
+            else:
+                made.append(answer)
+        return made
 
     def answer(
         self, prepared: PreparedScan, *, interrupt: Callable[[], None] = go_on
@@ -258,8 +230,8 @@ class Predictor:
 
         interrupt: raises where this must end; it is asked before every convolution.
         """
-        with _interruptible(self._networks, interrupt):
-            return [self._answer(sample) for sample in prepared.samples]
+        with self._networks.interruptible(interrupt):
+            return [self._networks.answer(sample) for sample in prepared.samples]
 
     def claims(
         self, prepared: PreparedScan, answers: Sequence[NetworkOutput]
@@ -292,102 +264,4 @@ class Predictor:
 
     def probability(self, sample: Sample) -> NDArray[np.float32]:
         """Return the object's mean probability (X, Y, Z) float32 on the grid of a sample."""
-        return np.asarray(self._answer(sample).probability.mean(axis=0))
-
-    @torch.inference_mode()
-    def _answer(self, sample: Sample) -> NetworkOutput:
-        rules = self._rules
-        padded = [rules.pad(array) for array in (sample.array, *sample.others)]
-        images = [torch.from_numpy(array)[None].to(self.device) for array, _ in padded]
-        inside = padded[0][1]
-        scores = np.empty((len(self._networks), *sample.grid.shape), np.float32)
-        agreed, single = [], []
-        for number, network in enumerate(self._networks):
-            members = [self._members(network, image) for image in images]
-            # one mirrored copy after the other, the sample as it is first: the mean of all images
-            means = (torch.stack(of_copy).mean(0) for of_copy in zip(*members, strict=True))
-            total: Tensor | None = None
-            for score in means:
-                if total is None:
-                    first = rules.probability(score[inside].cpu().numpy())
-                    single.append(agreement(first, THRESHOLD))
-                    total = torch.zeros_like(score)
-                total += score
-            assert total is not None
-            scores[number] = (total / len(self._flips))[inside].cpu().numpy()
-            agreed.append(agreement(rules.probability(scores[number]), THRESHOLD))
-        if not np.isfinite(scores).all():
-            raise DataError(
-                f"{sample.case}: the network's output is not finite: the scan's values are far from"
-                f" those that it was trained on, or too large for `precision={self.precision!r}`"
-            )
-        return NetworkOutput(rules.probability(rules.combine(scores)), tuple(agreed), tuple(single))
-
-    def _members(self, network: torch.nn.Module, image: Tensor) -> Iterator[Tensor]:
-        """Yield the score (X, Y, Z) of an image (1, C, X, Y, Z) from each mirrored copy.
-
-        The first is the image as it is.
-        """
-        whole = self._rules.window(tuple(image.shape[2:])) is None
-        done = 0
-        while done < len(self._flips):
-            # windows are batched of one copy at a time
-            now = self._flips[done : done + (self._batch if whole else 1)]
-            axes = [[2 + axis for axis in range(3) if flips[axis]] for flips in now]
-            try:
-                scores = self._foreground(network, torch.cat([image.flip(a) for a in axes]))
-            except torch.OutOfMemoryError as error:
-                if self._batch == 1:
-                    raise DataError(
-                        "the graphics card does not have enough memory for this object, even for"
-                        " one part at a time",
-                        remedy="use `device='cpu'`, or a plan with a smaller `memory_gb`",
-                    ) from error
-                self._batch //= 2
-                torch.cuda.empty_cache()
-                continue
-            done += len(now)
-            for score, turned in zip(scores, axes, strict=True):
-                yield score.flip([axis - 2 for axis in turned])
-
-    def _foreground(self, network: torch.nn.Module, images: Tensor) -> Tensor:
-        """Score (B, X, Y, Z) of the object in images (B, C, X, Y, Z)."""
-        dtype = _DTYPES[self.precision]
-
-        def forward(part: Tensor) -> Tensor:
-            with torch.autocast(self.device, dtype, enabled=dtype != torch.float32):
-                output = network(part)
-            return self._rules.score(output)
-
-        window = self._rules.window(tuple(images.shape[2:]))
-        if window is None:
-            return forward(images)[:, 0]
-        return blend_windows(images, window, self._batch, forward)[:, 0]
-
-
-@contextmanager
-def _interruptible(
-    networks: Sequence[torch.nn.Module], interrupt: Callable[[], None]
-) -> Iterator[None]:
-    """Ask inside, before every convolution of the networks, whether to end."""
-    convolutions = (torch.nn.Conv3d, torch.nn.ConvTranspose3d)
-    with ExitStack() as hooks:
-        for module in chain.from_iterable(network.modules() for network in networks):
-            if interrupt is not go_on and isinstance(module, convolutions):
-                hook = module.register_forward_pre_hook(lambda *_: interrupt())
-                hooks.callback(hook.remove)
-        yield
-
-
-def _batch_size(plan: Plan, device: str) -> int:
-    """How many samples to segment at once.
-
-    On a CPU two: torch leaves the convolutions of a single, narrow one to a kernel that is four
-    times slower, and more than two gain nothing. On CUDA what the free memory holds: a sample's
-    segmentation takes less than half of its training, whose memory the plan has estimated.
-    """
-    if device == "cpu":
-        return 2
-    free, _ = torch.cuda.mem_get_info()
-    sample_gb = plan.estimated_gb / plan.batch_size / 2
-    return int(np.clip(_SHARE * free / 1e9 / max(sample_gb, 1e-3), 1, 8))
+        return np.asarray(self._networks.answer(sample).probability.mean(axis=0))

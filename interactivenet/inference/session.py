@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from interactivenet.inference.inputs import ImageLike, OneImage, PointsLike
-    from interactivenet.inference.predictor import NetworkOutput, Predictor, PreparedScan
+    from interactivenet.inference.networks import NetworkOutput
+    from interactivenet.inference.predictor import Predictor, PreparedScan
 
 _Item = TypeVar("_Item")
 

@@ -5,6 +5,7 @@ Data only. All triples run along R, A and S.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
@@ -19,6 +20,8 @@ Sides = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 EncodingKind = Literal["geodesic", "euclidean", "gaussian", "none"]
 Kernel = Literal["exact", "scan", "geodistk"]
 MetricName = Literal["geodistk", "gradient"]
+#: of a network that sees corrections: positive clicks, negative ones, and what they correct
+CORRECTION_CHANNELS = 3
 #: read from JSON strictly: unknown fields and other types are refused
 STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
@@ -197,3 +200,10 @@ class ObjectGrid:
     def __post_init__(self) -> None:
         if self.depth_mm is not None:
             check_ranges(self, depth_mm=(0, 1e3))
+
+
+def sample_channels(
+    modalities: Sequence[str], encoding: Encoding, *, corrections: bool = False
+) -> int:
+    """Count the channels of a sample: modalities, maps of the points, and those of corrections."""
+    return len(modalities) + encoding.channels + CORRECTION_CHANNELS * corrections

@@ -10,7 +10,7 @@ from interactivenet.planning.architecture import LARGEST_BATCH, PRESETS, fill
 from interactivenet.planning.fingerprint import Fingerprint
 from interactivenet.planning.object_grid import usual_depth, usual_spacing
 from interactivenet.planning.options import PlanningOptions
-from interactivenet.planning.plan import Normalisation, ObjectGrid, Plan
+from interactivenet.planning.plan import Normalisation, ObjectGrid, Plan, sample_channels
 from interactivenet.planning.rules import plan_normalisation
 from interactivenet.prompts.prompt import LabelNames
 
@@ -20,8 +20,9 @@ def make_plan_like(
 ) -> Plan:
     """Derive the plan of a task with the network, grid, encoding and margins of another plan.
 
-    The task's own are its modalities and labels, how deep its points lie, that it is trained along
-    the patient's axes, the numbers that its CT is normalised by, and a batch that fits the memory.
+    The task's own are its modalities and labels, whether it asks for corrections, how deep its
+    points lie, that it is trained along the patient's axes, the numbers that its CT is normalised
+    by, and a batch that fits the memory.
 
     Raises RequestError where the other plan follows the original program's rules, or its network
     does not fit the memory.
@@ -31,7 +32,8 @@ def make_plan_like(
             "is a model of the original program, whose rules cannot be planned for",
             field="like", value=str(options.like),
         )  # fmt: skip
-    channels = len(fingerprint.modalities) + like.encoding.channels
+    corrections = options.corrections or like.corrections
+    channels = sample_channels(fingerprint.modalities, like.encoding, corrections=corrections)
     batch, needed = fill(
         like.network, like.sample_shape, channels,
         (1, _largest_batch(len(fingerprint.prompts), like)), options.memory_gb,
@@ -69,6 +71,7 @@ def make_plan_like(
         padding=like.padding,
         notes=(f"network, grid, encoding and margins are those of a model of {like.task}",),
         grid=grid,
+        corrections=corrections,
     )
 
 

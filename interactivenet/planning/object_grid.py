@@ -25,6 +25,7 @@ from interactivenet.planning.plan import (
     Normalisation,
     ObjectGrid,
     Plan,
+    sample_channels,
 )
 from interactivenet.prompts.prompt import LabelNames
 
@@ -71,7 +72,9 @@ def make_object_plan(
     Raises RequestError where nothing fits the memory.
     """
     preset = PRESETS[options.preset]
-    channels = len(fingerprint.modalities) + options.encoding.channels
+    channels = sample_channels(
+        fingerprint.modalities, options.encoding, corrections=options.corrections
+    )
     network = isotropic_network(preset.features, residual=preset.residual)
     wanted = options.grid_voxels or preset.voxels
     choices = [wanted, *(n for n in VOXELS if n < wanted and not options.grid_voxels)]
@@ -101,6 +104,7 @@ def make_object_plan(
         estimated_gb=round(needed, 3),
         notes=(*notes, *([fewer] if voxels < wanted else [])),
         grid=ObjectGrid(depth_mm=depth),
+        corrections=options.corrections,
     )
 
 

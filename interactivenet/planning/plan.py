@@ -30,6 +30,7 @@ from interactivenet.planning.decisions import (
     Normalisation,
     ObjectGrid,
     Sides,
+    sample_channels,
 )
 from interactivenet.planning.plan_file import SCHEMA_VERSION, read_plans
 from interactivenet.planning.ranges import check_positive, check_ranges
@@ -39,7 +40,7 @@ from interactivenet.system.schema import parse_json_as
 
 __all__ = [
     "CropMargins", "Encoding", "EncodingKind", "Floats", "Ints", "Kernel", "Legacy", "MetricName",
-    "Network", "Normalisation", "ObjectGrid", "Plan", "Sides",
+    "Network", "Normalisation", "ObjectGrid", "Plan", "Sides", "sample_channels",
 ]  # fmt: skip
 
 
@@ -59,6 +60,7 @@ class Plan:
     legacy: None but for converted weights; then ``cut`` and ``padding`` are ignored.
     grid: None for a grid of the planned spacing; else the object's own, of ``sample_shape`` voxels:
         then ``spacing`` is the median one of the training set, and ``padding`` is ignored.
+    corrections: whether the network sees clicks that correct its result, in channels of their own.
     """
 
     task: str
@@ -80,6 +82,7 @@ class Plan:
     notes: tuple[str, ...] = field(default=())
     legacy: Legacy | None = None
     grid: ObjectGrid | None = None
+    corrections: bool = False
 
     __pydantic_config__: ClassVar[Any] = STRICT
 
@@ -98,6 +101,8 @@ class Plan:
             raise ValueError("legacy knows no grid of the object's own")
         if self.grid is not None and any(n.kind != "zscore" for n in self.normalisation):
             raise ValueError("grid needs the normalisation zscore for every modality")
+        if self.legacy is not None and self.corrections:
+            raise ValueError("legacy knows no corrections")
         if self.legacy is not None and self.channels != 2:
             raise ValueError(f"legacy needs one modality and one map, got {self.channels} channels")
         check_ranges(
@@ -113,8 +118,8 @@ class Plan:
 
     @property
     def channels(self) -> int:
-        """Channels of a sample: one per modality, and the maps of the points."""
-        return len(self.modalities) + self.encoding.channels
+        """Channels of a sample: one per modality, the maps of the points, those of corrections."""
+        return sample_channels(self.modalities, self.encoding, corrections=self.corrections)
 
     @property
     def label_names(self) -> LabelNames:
@@ -139,8 +144,9 @@ class Plan:
 
     def _fields(self) -> dict[str, Any]:
         # plans from before these fields stay what they are
-        optional = ("legacy", "grid")
-        return {k: v for k, v in asdict(self).items() if k not in optional or v is not None}
+        unset = {"legacy": None, "grid": None, "corrections": False}
+        fields = asdict(self).items()
+        return {name: value for name, value in fields if name not in unset or value != unset[name]}
 
     @staticmethod
     def load(path: Path | str) -> Plan:

@@ -16,7 +16,14 @@ from interactivenet.planning.fingerprint import Fingerprint
 from interactivenet.planning.grid_choice import choose_grid
 from interactivenet.planning.object_grid import make_object_plan
 from interactivenet.planning.options import PlanningOptions
-from interactivenet.planning.plan import CropMargins, Floats, Normalisation, Plan, Sides
+from interactivenet.planning.plan import (
+    CropMargins,
+    Floats,
+    Normalisation,
+    Plan,
+    Sides,
+    sample_channels,
+)
 from interactivenet.prompts.prompt import LabelNames
 
 #: percentiles of the training set's foreground that CT values are clipped to
@@ -50,7 +57,9 @@ def make_plan(
     preset = PRESETS[options.preset]
     largest = max(round(LARGEST_BATCH * len(sizes)), 2)
     preset = replace(preset, batch=min(preset.batch, largest))
-    channels = len(fingerprint.modalities) + options.encoding.channels
+    channels = sample_channels(
+        fingerprint.modalities, options.encoding, corrections=options.corrections
+    )
     network, sample_shape, batch, needed = fit(shape, spacing, channels, preset, options.memory_gb)
     larger = int((sizes > np.array(sample_shape)).any(axis=1).sum())
     notes = []
@@ -89,6 +98,7 @@ def make_plan(
         memory_gb=options.memory_gb,
         estimated_gb=round(needed, 3),
         notes=tuple(notes),
+        corrections=options.corrections,
     )
 
 

@@ -20,6 +20,7 @@ from interactivenet.imaging.geometry import Array, Box, Geometry, box
 from interactivenet.imaging.interpolation import interpolate_at
 from interactivenet.imaging.resampling import resampled_geometry, restore_box
 from interactivenet.planning.architecture import divisible
+from interactivenet.planning.decisions import CORRECTION_CHANNELS
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.object_grid import (
     mask_at,
@@ -38,7 +39,8 @@ from interactivenet.system.memory import check_memory
 class Sample:
     """One prompt, as the network sees it.
 
-    array: (C + M, X, Y, Z) float32: the normalised channels, and the M maps of the points last.
+    array: (C + M, X, Y, Z) float32: the normalised channels, the maps of the points, and, where the
+        network sees corrections, three channels of 0 last, for these.
     label: (X, Y, Z) uint8, 1 in the object; None where unknown.
     grid: where the array lies, the padding included.
     source: the stored grid of the scan.
@@ -151,12 +153,14 @@ def _crop_object(region: Region, points: NDArray[np.float64], plan: Plan) -> Sam
     image = standardise(sample_at(region.image, region.grid, placed, shape, origin))
     positions = scan.world_to_voxel(points) * scan.spacing
     maps = point_maps(image, positions, placed, plan.encoding)
+    clicks = np.zeros((CORRECTION_CHANNELS * plan.corrections, *shape), np.float32)
     label = None
     if region.label is not None:
         label = mask_at(region.label, region.grid, placed, shape, origin)
     start, stop = placed.scan_voxels(scan.spacing, scan.shape)
     return Sample(
-        case=region.case, prompt=prompt, array=np.concatenate([image, np.stack(maps)]), label=label,
+        case=region.case, prompt=prompt,
+        array=np.concatenate([image, np.stack(maps), clicks]), label=label,
         grid=resampled_geometry(scan, placed.low / scan.spacing + 0.5,
                                 placed.high / scan.spacing + 0.5, shape),
         source=region.source, region_start=start, region_stop=stop, region_shape=shape,

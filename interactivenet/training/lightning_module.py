@@ -14,6 +14,8 @@ from torch.optim import Optimizer
 
 from interactivenet.models.network import build_network
 from interactivenet.planning.plan import Plan
+from interactivenet.training.clicks import correct_samples
+from interactivenet.training.random_fields import RandomSource
 from interactivenet.training.recipe import Recipe, recipe_for
 
 Batch = tuple[Tensor, Tensor]
@@ -32,7 +34,7 @@ class Segmenter(LightningModule):
 
     def __init__(self, plan: Plan, progress: Progress | int, recipe: Recipe | None = None) -> None:
         super().__init__()
-        self.recipe = recipe or recipe_for(plan)
+        self.plan, self.recipe = plan, recipe or recipe_for(plan)
         self.network: Module = build_network(plan.network, plan.channels)
         self.average = self.recipe.averaged(self.network)
         self.losses: list[Tensor] = []
@@ -49,9 +51,19 @@ class Segmenter(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of images (B, C, X, Y, Z) and labels (B, 1, X, Y, Z)."""
         image, label = batch
+        if self.plan.corrections:
+            random = RandomSource(
+                [self.plan.seed, self.global_step, self.global_rank], image.device
+            )
+            correct_samples(image, label, self.plan, self._found, random)
         loss = self.loss(self.network(image), label)
         self.losses.append(loss.detach())
         return loss
+
+    def _found(self, image: Tensor) -> Tensor:
+        """Return the object's probability (B, X, Y, Z) in images (B, C, X, Y, Z)."""
+        finest: Tensor = self.network(image)[:, 0]  # of the resolutions
+        return finest.float().softmax(1)[:, 1]
 
     def loss(self, outputs: Tensor, label: Tensor) -> Tensor:
         """Weigh the losses of outputs (B, 1 + lower resolutions, 2, X, Y, Z), full one first."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from interactivenet.imaging.components import label_components
+from interactivenet.planning.decisions import CORRECTION_CHANNELS
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.object_grid import (
     ObjectBox,
@@ -102,7 +103,8 @@ def draw_sample(
 ) -> tuple[Tensor, Tensor]:
     """Warp an object, place points in it, make the sample.
 
-    Returns the channels and maps (C + M, N, N, N) float32 and the label (N, N, N) bool.
+    Returns the channels and maps (C + M, N, N, N) float32, those of corrections 0, and the label
+    (N, N, N) bool.
     """
     warp, matrix = draw_warp(
         _some_voxels(thing.pointed, random), thing.spacing, augmentation.warping, random
@@ -115,7 +117,8 @@ def draw_sample(
     image, label = look_into(box, thing, warp, plan)
     image = change_values(image, augmentation.intensities, random)
     maps = point_maps(image, points, box, plan.encoding)
-    return torch.cat([image, torch.stack(maps)]), label
+    clicks = image.new_zeros(CORRECTION_CHANNELS * plan.corrections, *plan.sample_shape)
+    return torch.cat([image, torch.stack(maps), clicks]), label
 
 
 def look_into(

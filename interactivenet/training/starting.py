@@ -15,6 +15,7 @@ from interactivenet.errors import RequestError
 from interactivenet.models.bundle import read_bundle
 from interactivenet.models.finding import model_folder
 from interactivenet.models.network import load_network
+from interactivenet.planning.decisions import CORRECTION_CHANNELS
 from interactivenet.planning.plan import Plan
 
 #: convolutions that see the channels of a sample
@@ -107,6 +108,8 @@ def take_weights(network: Module, plan: Plan, start: Start) -> Transfer:
             continue
         if name in _INPUTS:
             if matches and given[:, 0].shape == weight[:, 0].shape:
+                if plan.corrections and not start.plan.corrections:
+                    weight[:, -CORRECTION_CHANNELS:] = 0  # without clicks, what the start does
                 for channel, (other, share) in matches.items():
                     weight[:, channel] = given[:, other] * share
                 taken.append(name)
@@ -118,11 +121,19 @@ def take_weights(network: Module, plan: Plan, start: Start) -> Transfer:
             f"no weights of {start.name} fit the network of {plan.task}",
             expected="a model of the same architecture",
         )
-    names = (*plan.modalities, "points", "extent")
+    names = (
+        *plan.modalities,
+        *("points", "extent")[: plan.encoding.channels],
+        *("corrections",) * CORRECTION_CHANNELS,
+    )
     return Transfer(
         tuple(taken),
         tuple(name for name in weights if name not in taken),
-        tuple(names[channel] for channel in range(plan.channels) if channel not in matches),
+        tuple(
+            dict.fromkeys(
+                names[channel] for channel in range(plan.channels) if channel not in matches
+            )
+        ),
     )
 
 
@@ -140,4 +151,7 @@ def _matches(plan: Plan, source: Plan) -> dict[int, tuple[int, float]]:
         matches[count] = other, 1.0
     if plan.encoding.extent and source.encoding.extent:
         matches[count + 1] = other + 1, 1.0
+    if plan.corrections and source.corrections:
+        for channel in range(CORRECTION_CHANNELS, 0, -1):
+            matches[plan.channels - channel] = source.channels - channel, 1.0
     return matches

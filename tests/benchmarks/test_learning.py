@@ -356,9 +356,9 @@ def test_mirrored_copies_are_really_averaged(tmp_path):
     network = build_network(plan.network, plan.channels)
     save_weights(tmp_path / "one.safetensors", network, {"plan": plan.digest})
     model = Model(plan, (tmp_path / "one.safetensors",), (0,), "last", name="one")
-    assert len(Predictor(model, mirrored=True)._flips) == 1
+    assert len(Predictor(model, mirrored=True)._networks.flips) == 1
     mirrored = mirrored_model(model, tmp_path / "record" / "fold_0.safetensors")
-    assert len(Predictor(mirrored, mirrored=True)._flips) == 8
+    assert len(Predictor(mirrored, mirrored=True)._networks.flips) == 8
     assert not list((tmp_path / "record").glob("*.json"))
 
 

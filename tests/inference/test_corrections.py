@@ -38,7 +38,7 @@ def opened(tmp_path, **grid):
     noise = np.random.default_rng(0).uniform(0.5, 1.5, label.shape)
     scan = make_scan(source, image=np.where(label > 0, noise, -noise).astype(np.float32))
     predictor = knowing(make_plan(SPACING), tmp_path, mirrored=False)
-    network = predictor._networks[0] = Counting()
+    network = predictor._networks.networks[0] = Counting()
     return predictor.open(scan), network
 
 

@@ -47,7 +47,7 @@ def model(tmp_path_factory):
 def predictor(model):
     """Takes what is above 0 HU to be the object."""
     made = Predictor(model, device="cpu", precision="fp32", mirrored=False)
-    made._networks = [Threshold()]
+    made._networks.networks = [Threshold()]
     return made
 
 

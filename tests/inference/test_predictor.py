@@ -8,7 +8,8 @@ import torch
 
 from interactivenet.datasets.case import Scan
 from interactivenet.errors import DataError, RequestError
-from interactivenet.inference.predictor import NetworkOutput, Predictor
+from interactivenet.inference.networks import NetworkOutput, Networks
+from interactivenet.inference.predictor import Predictor
 from interactivenet.inference.rules import make_sample
 from interactivenet.models.network import build_network, save_weights
 from interactivenet.prompts.prompt import Prompt
@@ -39,7 +40,7 @@ def test_mirroring_averages_the_mirrored_answers(tmp_path):
     sample = make_sample(scan, scan.prompts[0], plan)
     paths = [random_weights(tmp_path / f"{seed}.safetensors", plan, seed) for seed in (0, 1)]
     both = predictor(plan, *paths)
-    network = list(both._networks)
+    network = list(both._networks.networks)
     padded, inside = both._rules.pad(sample.array)
     expected = np.zeros(padded.shape[1:])
     with torch.inference_mode():
@@ -97,7 +98,7 @@ def test_too_little_memory_makes_smaller_batches(tmp_path, monkeypatch):
     made = predictor(plan, random_weights(tmp_path / "w.safetensors", plan), batch=8)
     sample = make_sample(scan, scan.prompts[0], plan)
     expected = made.probability(sample)
-    foreground, sizes = Predictor._foreground, []
+    foreground, sizes = Networks._foreground, []
 
     def small(self, network, images):
         sizes.append(len(images))
@@ -105,7 +106,7 @@ def test_too_little_memory_makes_smaller_batches(tmp_path, monkeypatch):
             raise torch.OutOfMemoryError("CUDA out of memory")
         return foreground(self, network, images)
 
-    monkeypatch.setattr(Predictor, "_foreground", small)
+    monkeypatch.setattr(Networks, "_foreground", small)
     limit = 2
     np.testing.assert_allclose(made.probability(sample), expected, atol=1e-6)
     assert sizes == [8, 4, 2, 2, 2, 2]

@@ -16,7 +16,8 @@ from interactivenet.errors import RequestError
 from interactivenet.evaluation import evaluate_masks
 from interactivenet.imaging.io import read_label
 from interactivenet.inference.examination import Examination
-from interactivenet.inference.predictor import NetworkOutput, PreparedScan
+from interactivenet.inference.networks import NetworkOutput
+from interactivenet.inference.predictor import PreparedScan
 from interactivenet.models.fold_results import FoldResults
 from interactivenet.pipeline.validate import validate, validate_fold
 from interactivenet.pipeline.validation_results import Validated

@@ -1,0 +1,207 @@
+"""The networks of a model, asked about samples: all mirrored copies, all images, all corrections.
+
+The foreground scores of a network's predictions of all mirrored copies of a sample are averaged;
+so are those of all images of a case, where a network of any modality takes one at a time. Networks
+that see corrections are asked again with each of them, and with what they found before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from interactivenet.encoding.clicks import put_clicks
+from interactivenet.errors import DataError
+from interactivenet.inference.rules import InferenceRules
+from interactivenet.inference.windows import blend_windows
+from interactivenet.models.model import Model
+from interactivenet.models.network import load_network
+from interactivenet.planning.plan import Plan
+from interactivenet.postprocessing.calibration import agreement
+from interactivenet.postprocessing.merging import THRESHOLD
+from interactivenet.preprocessing.sample import Sample
+from interactivenet.prompts.corrections import positions_of
+from interactivenet.system.signals import go_on
+
+#: share of the graphics card's free memory that a batch may take
+_SHARE = 0.7
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkOutput:
+    """What the networks say of one sample.
+
+    probability: (K, X, Y, Z) float32 on its grid, of each of K networks.
+    agreement: of each network's mirrored predictions; single: of the unmirrored one alone; each of
+        the mean of all images, where a network takes one at a time.
+    corrections: how many of the prompt's the networks have seen.
+    """
+
+    probability: NDArray[np.float32]
+    agreement: tuple[float, ...]
+    single: tuple[float, ...]
+    corrections: int = 0
+
+
+class Networks:
+    """The networks of a model on a device.
+
+    facts: what each file of weights says about itself.  flips: of the copies of a sample.
+    batch: mirrored copies or windows to compute at once; None for as many as fit the memory.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        rules: InferenceRules,
+        device: str,
+        precision: str,
+        *,
+        mirrored: bool,
+        batch: int | None = None,
+    ) -> None:
+        self.plan, self.device, self.precision = model.plan, device, precision
+        self._rules = rules
+        copies = mirrored and self.plan.is_mirrored
+        self.flips = list(product((False, True), repeat=3)) if copies else [(False,) * 3]
+        self.networks: list[torch.nn.Module] = []
+        self.facts: list[dict[str, Any]] = []
+        for path in model.weights:
+            network, facts = load_network(path, self.plan)
+            self.facts.append(facts)
+            self.networks.append(network.eval().to(device))
+        self._batch = batch or _batch_size(self.plan, device)
+
+    def answer(self, sample: Sample, answer: NetworkOutput | None = None) -> NetworkOutput:
+        """Ask the networks about a sample, then again with each correction, where they see any.
+
+        answer: the one to the same sample with fewer corrections of its prompt.
+        """
+        answer = answer or self._ask(sample)
+        if self.plan.corrections:
+            for count in range(answer.corrections, len(sample.prompt.corrections)):
+                answer = self._ask(sample, count + 1, answer)
+        return answer
+
+    @torch.inference_mode()
+    def _ask(
+        self, sample: Sample, count: int = 0, before: NetworkOutput | None = None
+    ) -> NetworkOutput:
+        """Ask once; count: of the prompt's corrections, the first so many; before: what they found.
+
+        Each network sees what it has found itself.
+        """
+        rules = self._rules
+        padded = [rules.pad(array) for array in (sample.array, *sample.others)]
+        images = [torch.from_numpy(array)[None].to(self.device) for array, _ in padded]
+        inside = padded[0][1]
+        clicks = sample.prompt.corrections[:count]
+        starts = [side.start for side in inside[1:]]
+        positive, negative = (
+            torch.tensor(sample.grid.world_to_voxel(positions_of(clicks, sign)) + starts)
+            for sign in (True, False)
+        )
+        scores = np.empty((len(self.networks), *sample.grid.shape), np.float32)
+        agreed, single = [], []
+        for number, network in enumerate(self.networks):
+            if before is not None:
+                found = torch.zeros(images[0].shape[2:])
+                found[inside] = torch.from_numpy(before.probability[number])
+                for image in images:
+                    put_clicks(image[0], self.plan, positive, negative, found)
+            members = [self._members(network, image) for image in images]
+            # one mirrored copy after the other, the sample as it is first: the mean of all images
+            means = (torch.stack(of_copy).mean(0) for of_copy in zip(*members, strict=True))
+            total: Tensor | None = None
+            for score in means:
+                if total is None:
+                    first = rules.probability(score[inside].cpu().numpy())
+                    single.append(agreement(first, THRESHOLD))
+                    total = torch.zeros_like(score)
+                total += score
+            assert total is not None
+            scores[number] = (total / len(self.flips))[inside].cpu().numpy()
+            agreed.append(agreement(rules.probability(scores[number]), THRESHOLD))
+        if not np.isfinite(scores).all():
+            raise DataError(
+                f"{sample.case}: the network's output is not finite: the scan's values are far from"
+                f" those that it was trained on, or too large for `precision={self.precision!r}`"
+            )
+        probability = rules.probability(rules.combine(scores))
+        return NetworkOutput(probability, tuple(agreed), tuple(single), count)
+
+    def _members(self, network: torch.nn.Module, image: Tensor) -> Iterator[Tensor]:
+        """Yield the score (X, Y, Z) of an image (1, C, X, Y, Z) from each mirrored copy.
+
+        The first is the image as it is.
+        """
+        whole = self._rules.window(tuple(image.shape[2:])) is None
+        done = 0
+        while done < len(self.flips):
+            # windows are batched of one copy at a time
+            now = self.flips[done : done + (self._batch if whole else 1)]
+            axes = [[2 + axis for axis in range(3) if flips[axis]] for flips in now]
+            try:
+                scores = self._foreground(network, torch.cat([image.flip(a) for a in axes]))
+            except torch.OutOfMemoryError as error:
+                if self._batch == 1:
+                    raise DataError(
+                        "the graphics card does not have enough memory for this object, even for"
+                        " one part at a time",
+                        remedy="use `device='cpu'`, or a plan with a smaller `memory_gb`",
+                    ) from error
+                self._batch //= 2
+                torch.cuda.empty_cache()
+                continue
+            done += len(now)
+            for score, turned in zip(scores, axes, strict=True):
+                yield score.flip([axis - 2 for axis in turned])
+
+    def _foreground(self, network: torch.nn.Module, images: Tensor) -> Tensor:
+        """Score (B, X, Y, Z) of the object in images (B, C, X, Y, Z)."""
+        dtype = _DTYPES[self.precision]
+
+        def forward(part: Tensor) -> Tensor:
+            with torch.autocast(self.device, dtype, enabled=dtype != torch.float32):
+                output = network(part)
+            return self._rules.score(output)
+
+        window = self._rules.window(tuple(images.shape[2:]))
+        if window is None:
+            return forward(images)[:, 0]
+        return blend_windows(images, window, self._batch, forward)[:, 0]
+
+    @contextmanager
+    def interruptible(self, interrupt: Callable[[], None]) -> Iterator[None]:
+        """Ask inside, before every convolution, whether to end."""
+        convolutions = (torch.nn.Conv3d, torch.nn.ConvTranspose3d)
+        with ExitStack() as hooks:
+            for network in self.networks if interrupt is not go_on else ():
+                for module in network.modules():
+                    if isinstance(module, convolutions):
+                        hook = module.register_forward_pre_hook(lambda *_: interrupt())
+                        hooks.callback(hook.remove)
+            yield
+
+
+def _batch_size(plan: Plan, device: str) -> int:
+    """How many samples to segment at once.
+
+    On a CPU two: torch leaves the convolutions of a single, narrow one to a kernel that is four
+    times slower, and more than two gain nothing. On CUDA what the free memory holds: a sample's
+    segmentation takes less than half of its training, whose memory the plan has estimated.
+    """
+    if device == "cpu":
+        return 2
+    free, _ = torch.cuda.mem_get_info()
+    sample_gb = plan.estimated_gb / plan.batch_size / 2
+    return int(np.clip(_SHARE * free / 1e9 / max(sample_gb, 1e-3), 1, 8))

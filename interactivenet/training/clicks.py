@@ -1,0 +1,111 @@
+"""Clicks as a person would make them, drawn while a network trains.
+
+In the training step, since the clicks answer what the network finds wrong at that moment (Sakinis
+et al., arXiv 1903.08205; Diaz-Pinto et al., DeepEdit, arXiv 2305.10655): a forward pass without
+gradients for each click, then the click where the error is deep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import max_pool3d, pad
+
+from interactivenet.encoding.clicks import put_clicks
+from interactivenet.planning.plan import Plan
+from interactivenet.training.random_fields import RandomSource
+
+#: images (B, C, X, Y, Z) -> the object's probability (B, X, Y, Z)
+Predict = Callable[[Tensor], Tensor]
+#: an error this deep, in voxels, is as good to click on as any deeper one
+_DEEPEST = 12
+
+
+@dataclass(frozen=True)
+class ClickSimulation:
+    """How samples are corrected before a network learns from them.
+
+    shares: of the samples that get 0, 1, 2 ... clicks.  deepest: of the clicks, those in the
+    deepest voxel of the error; the others lie anywhere in it, by the square of the depth.
+    unseen: of the corrected samples, those that do not see what was found before.
+    """
+
+    shares: tuple[float, ...] = (0.5, 0.2, 0.15, 0.15)
+    deepest: float = 0.5
+    unseen: float = 0.1
+
+
+@torch.no_grad()
+def correct_samples(
+    image: Tensor,
+    label: Tensor,
+    plan: Plan,
+    predict: Predict,
+    random: RandomSource,
+    simulation: ClickSimulation = ClickSimulation(),
+) -> None:
+    """Put simulated corrections into a batch of samples, in place.
+
+    image: (B, C, X, Y, Z); its last three channels are those of corrections.  label: (B, 1, X, Y,
+    Z), above 0 in the object.  A sample without an error, after some clicks, gets no more.
+    """
+    shares = simulation.shares
+    counts = random.host.choice(len(shares), size=len(image), p=shares)
+    unseen = random.host.random(len(image)) < simulation.unseen
+    clicks: list[dict[bool, list[Tensor]]] = [{True: [], False: []} for _ in counts]
+    for turn in range(int(counts.max(initial=0))):
+        due = [index for index, count in enumerate(counts) if count > turn]
+        for index, before in zip(due, predict(image[due]), strict=True):
+            truth = label[index, 0] > 0
+            wrong = (before >= 0.5) != truth
+            voxel = draw_click(wrong, random, deepest=simulation.deepest)
+            if voxel is not None:
+                x, y, z = voxel.tolist()
+                clicks[index][bool(truth[x, y, z])].append(voxel)
+            none = voxel.new_empty(0, 3) if voxel is not None else torch.empty(0, 3)
+            positive, negative = (
+                torch.stack(clicks[index][sign]) if clicks[index][sign] else none
+                for sign in (True, False)
+            )
+            if len(positive) or len(negative):
+                put_clicks(image[index], plan, positive, negative,
+                           None if unseen[index] else before)  # fmt: skip
+
+
+def draw_click(wrong: Tensor, random: RandomSource, *, deepest: float) -> Tensor | None:
+    """Draw a voxel (3,) of an error (X, Y, Z) bool; None where nothing is wrong.
+
+    deepest: chance that it is the deepest one; else any, by the square of its depth.
+    """
+    if not wrong.any():
+        return None
+    depth = depths(wrong)
+    flat = depth.flatten()
+    if random.chance(deepest):
+        place = int(flat.argmax())
+    else:
+        shares = (flat.double() ** 2).cumsum(0)
+        at = random.uniform(0.0, 1.0) * float(shares[-1])
+        place = int(torch.searchsorted(shares, torch.tensor(at, device=shares.device), right=True))
+    _, side_y, side_z = wrong.shape
+    return torch.tensor(
+        [place // (side_y * side_z), place // side_z % side_y, place % side_z], device=wrong.device
+    )
+
+
+def depths(mask: Tensor) -> Tensor:
+    """Return how deep each voxel of a mask (X, Y, Z) lies, in voxels along its axes; 0 outside.
+
+    Depths beyond 12 count as 12; beyond the volume is none of the mask.
+    """
+    left = mask.float()[None, None]
+    depth = left.clone()
+    for _ in range(_DEEPEST - 1):
+        left = -max_pool3d(-pad(left, (1,) * 6), 3, 1)
+        if not left.any():
+            break
+        depth += left
+    return depth[0, 0]

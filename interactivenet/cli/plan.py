@@ -83,6 +83,11 @@ from interactivenet.cli.base import (
     help="Whether to add a second map: the ellipsoid through the points' extent.",
 )  # fmt: skip
 @click.option(
+    "--corrections", is_flag=True,
+    help="Let the network learn to see clicks that correct its result. Training takes a third"
+    " longer.",
+)  # fmt: skip
+@click.option(
     "-v",
     "--verbose",
     "snapshots",

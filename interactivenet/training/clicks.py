@@ -29,12 +29,14 @@ class ClickSimulation:
     """How samples are corrected before a network learns from them.
 
     shares: of the samples that get 0, 1, 2 ... clicks.  deepest: of the clicks, those in the
-    deepest voxel of the error; the others lie anywhere in it, by the square of the depth.
+    deepest voxel of the error; the others lie anywhere in it, rather where it is deep.
+    moved: standard deviation of where a click lies beside its voxel, voxels along each axis.
     unseen: of the corrected samples, those that do not see what was found before.
     """
 
     shares: tuple[float, ...] = (0.5, 0.2, 0.15, 0.15)
     deepest: float = 0.5
+    moved: float = 0.7
     unseen: float = 0.1
 
 
@@ -62,23 +64,23 @@ def correct_samples(
             truth = label[index, 0] > 0
             wrong = (before >= 0.5) != truth
             voxel = draw_click(wrong, random, deepest=simulation.deepest)
-            if voxel is not None:
-                x, y, z = voxel.tolist()
-                clicks[index][bool(truth[x, y, z])].append(voxel)
-            none = voxel.new_empty(0, 3) if voxel is not None else torch.empty(0, 3)
+            if voxel is None:
+                continue
+            x, y, z = voxel.tolist()
+            moved = random.host.normal(0, simulation.moved, 3)
+            place = voxel + torch.as_tensor(moved, dtype=torch.float32, device=voxel.device)
+            clicks[index][bool(truth[x, y, z])].append(place)
             positive, negative = (
-                torch.stack(clicks[index][sign]) if clicks[index][sign] else none
+                torch.stack(of_sign) if (of_sign := clicks[index][sign]) else place[:0].view(0, 3)
                 for sign in (True, False)
             )
-            if len(positive) or len(negative):
-                put_clicks(image[index], plan, positive, negative,
-                           None if unseen[index] else before)  # fmt: skip
+            put_clicks(image[index], plan, positive, negative, None if unseen[index] else before)
 
 
 def draw_click(wrong: Tensor, random: RandomSource, *, deepest: float) -> Tensor | None:
     """Draw a voxel (3,) of an error (X, Y, Z) bool; None where nothing is wrong.
 
-    deepest: chance that it is the deepest one; else any, by the square of its depth.
+    deepest: chance that it is the deepest one; else any, as likely as it is deep.
     """
     if not wrong.any():
         return None
@@ -87,7 +89,7 @@ def draw_click(wrong: Tensor, random: RandomSource, *, deepest: float) -> Tensor
     if random.chance(deepest):
         place = int(flat.argmax())
     else:
-        shares = (flat.double() ** 2).cumsum(0)
+        shares = flat.double().cumsum(0)
         at = random.uniform(0.0, 1.0) * float(shares[-1])
         place = int(torch.searchsorted(shares, torch.tensor(at, device=shares.device), right=True))
     _, side_y, side_z = wrong.shape

@@ -55,12 +55,12 @@ class Segmenter(LightningModule):
             random = RandomSource(
                 [self.plan.seed, self.global_step, self.global_rank], image.device
             )
-            correct_samples(image, label, self.plan, self._found, random)
+            correct_samples(image, label, self.plan, self.probability, random)
         loss = self.loss(self.network(image), label)
         self.losses.append(loss.detach())
         return loss
 
-    def _found(self, image: Tensor) -> Tensor:
+    def probability(self, image: Tensor) -> Tensor:
         """Return the object's probability (B, X, Y, Z) in images (B, C, X, Y, Z)."""
         finest: Tensor = self.network(image)[:, 0]  # of the resolutions
         return finest.float().softmax(1)[:, 1]

@@ -1,7 +1,7 @@
 """Train the starter: one network for any object in any modality, on the object's own grid.
 
     python -m recipes.starter.train SHARED_DATA --work FOLDER [--minutes 180]
-        [--without sarcoma pet] [--start CHECKPOINT]
+        [--without sarcoma pet] [--start CHECKPOINT] [--corrections]
 
 SHARED_DATA holds the data sets that README.md beside this file names. Every image is one channel;
 every labelled object is warped, prompted and made into a sample anew at every draw, and a share of
@@ -13,7 +13,8 @@ moving average) and `facts.json` appear beside it at the end of the time, and wi
 checkpoint as it is.
 
 With ``--start``, the weights are first those of another training, of fewer kinds of objects: so
-one that the benchmark needs is half of the way to the one that ships.
+one that the benchmark needs is half of the way to the one that ships. With ``--corrections`` the
+network learns to see clicks; it may start from weights that do not.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from safetensors.torch import save_file
 from torch.utils.data import DataLoader, IterableDataset
 
 from interactivenet import __version__
+from interactivenet.models.network import load_network
 from interactivenet.planning.plan import (
     CropMargins,
     Encoding,
@@ -42,11 +44,14 @@ from interactivenet.planning.plan import (
     ObjectGrid,
     Plan,
 )
+from interactivenet.system.files import sha256
+from interactivenet.training.clicks import correct_samples
 from interactivenet.training.dataset import settle_worker
 from interactivenet.training.lightning_module import Segmenter
 from interactivenet.training.made_up import LabelledImage, make_up, recoloured
 from interactivenet.training.object_samples import ANYTHING, draw_sample
 from interactivenet.training.random_fields import RandomSource
+from interactivenet.training.starting import Start, take_weights
 from recipes.starter.data import KINDS, read_objects
 
 FEATURES = (16, 32, 64, 128)
@@ -59,7 +64,7 @@ LEARNING_RATE, WEIGHT_DECAY, WARM_UP, CLIP, AVERAGE = 1.5e-3, 0.02, 100, 5.0, 0.
 LOWER_RATE = 0.6
 
 
-def starter_plan(voxels: int = STAGES[-1][1]) -> Plan:
+def starter_plan(voxels: int = STAGES[-1][1], *, corrections: bool = False) -> Plan:
     """Return the plan of the starter, for samples of so many voxels a side."""
     side, share = (1.0, 1.0), (0.3, 0.3)
     stages = len(FEATURES)
@@ -74,7 +79,7 @@ def starter_plan(voxels: int = STAGES[-1][1]) -> Plan:
             features=FEATURES, deep_supervision=1, residual=True,
         ),
         sample_shape=(voxels, voxels, voxels), batch_size=8, memory_gb=8.0, estimated_gb=4.0,
-        grid=ObjectGrid(mirrored=True),
+        grid=ObjectGrid(mirrored=True), corrections=corrections,
     )  # fmt: skip
 
 
@@ -145,6 +150,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=180)
     parser.add_argument("--without", nargs="*", default=[], choices=KINDS)
     parser.add_argument("--start", type=Path)
+    parser.add_argument("--corrections", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
@@ -166,7 +172,7 @@ class Training:
     def __init__(self, options: argparse.Namespace, device: str) -> None:
         self.options, self.device = options, device
         torch.manual_seed(options.seed)
-        self.module = Segmenter(starter_plan(), 1).to(device)
+        self.module = Segmenter(starter_plan(corrections=options.corrections), 1).to(device)
         self.network = self.module.network
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
@@ -186,14 +192,27 @@ class Training:
             self.step, self.seconds = state["step"], state["seconds"]
             self.objects, self.before = state["objects"], state["before"]
         elif options.start:
-            state = self._read(options.start)
-            self.network.load_state_dict(state["average"])
-            self.average = state["average"]
-            self.before = {
-                "steps": state["step"] + state["before"].get("steps", 0),
-                "minutes": state["seconds"] / 60 + state["before"].get("minutes", 0.0),
-                "without": state["without"],
-            }
+            self.before = self._start(options.start)
+            self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+
+    def _start(self, path: Path) -> dict[str, Any]:
+        """Take the weights of a checkpoint, or of a file of weights; return how they came about."""
+        if path.suffix == ".safetensors":
+            plan = starter_plan()
+            network, state = load_network(path, plan)
+            weights, spent = network.state_dict(), state["minutes"]
+            steps = state["steps"]
+        else:
+            state = self._read(path)
+            plan = starter_plan(corrections=state.get("corrections", False))
+            weights, spent, steps = state["average"], state["seconds"] / 60, state["step"]
+        start = Start(plan.task, path.name, sha256(path), plan, weights)
+        print(take_weights(self.network, self.module.plan, start).describe(start), flush=True)
+        return {
+            "steps": steps + state["before"].get("steps", 0),
+            "minutes": spent + state["before"].get("minutes", 0.0),
+            "without": state["without"],
+        }
 
     def _read(self, path: Path) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location=self.device)
@@ -202,18 +221,18 @@ class Training:
     def run(self) -> None:
         """Train until the minutes are over."""
         budget = 60 * self.options.minutes
-        plan = starter_plan()
+        plan = self.module.plan
         objects = read_objects(self.options.shared, plan, self.options.without, self.device)
         self.objects = dict(Counter(kind for kind, _ in objects))
         print(f"{len(objects)} objects: {self.objects}", flush=True)
         for until, voxels, batch in STAGES:
             if self.seconds < until * budget:
-                plan = starter_plan(voxels)
+                plan = starter_plan(voxels, corrections=self.options.corrections)
                 draws = Draws(objects, plan, self.options.seed, self.step)
-                self._train(draws, batch, until * budget, budget)
+                self._train(draws, plan, batch, until * budget, budget)
         self.save()
 
-    def _train(self, draws: Draws, batch: int, until: float, budget: float) -> None:
+    def _train(self, draws: Draws, plan: Plan, batch: int, until: float, budget: float) -> None:
         workers = 0 if self.device == "cuda" else self.options.workers
         memory = Memory(round(batch * (1 - NEW)), self.options.seed + self.step)
         loader = DataLoader(
@@ -227,9 +246,13 @@ class Training:
             rate *= LOWER_RATE if self.before else 1.0
             rate *= LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * min(self.seconds / budget, 1)))
             self.optimiser.param_groups[0]["lr"] = rate
+            image, label = image.to(self.device), label.to(self.device)
             with torch.autocast(self.device, torch.bfloat16):
-                output = self.network(image.to(self.device))
-            loss = self.module.loss(output, label.to(self.device))
+                if plan.corrections:
+                    random = RandomSource([self.options.seed, self.step], self.device)
+                    correct_samples(image, label, plan, self.module.probability, random)
+                output = self.network(image)
+            loss = self.module.loss(output, label)
             self.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
@@ -257,7 +280,7 @@ class Training:
             "network": self.network.state_dict(), "average": self.average,
             "optimiser": self.optimiser.state_dict(), "step": self.step, "seconds": self.seconds,
             "without": sorted(self.options.without), "objects": self.objects,
-            "before": self.before,
+            "before": self.before, "corrections": self.options.corrections,
         }  # fmt: skip
         torch.save(state, self.path.with_suffix(".tmp"))
         self.path.with_suffix(".tmp").replace(self.path)
@@ -265,7 +288,7 @@ class Training:
     def write_weights(self) -> None:
         """Write the averaged weights in half precision, and how they came about."""
         half = {name: value.half().cpu().contiguous() for name, value in self.average.items()}
-        plan = replace(starter_plan(), version=__version__)
+        plan = replace(self.module.plan, version=__version__)
         facts: dict[str, Any] = {
             "plan": plan.digest, "steps": self.step, "minutes": round(self.seconds / 60, 1),
             "without": sorted(self.options.without), "seed": self.options.seed,

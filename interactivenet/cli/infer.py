@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -17,26 +15,11 @@ from interactivenet.cli.base import (
     task_option,
     use_form_option,
 )
-from interactivenet.cli.folders import Access, DataPath
-from interactivenet.cli.network_options import network_options
+from interactivenet.cli.folders import DataPath
+from interactivenet.cli.network_options import OF_TASK, access_to_models, network_options
 
 if TYPE_CHECKING:
     from interactivenet.inference.options import InferenceOptions
-
-#: what --model says of a task: which of its own is meant, or nothing
-_OF_TASK = (None, "deployed", "own")
-
-
-def _access_to_results(options: Mapping[str, Any]) -> Access:
-    """Say whether models are read there, and MLflow's database is written."""
-    if options["mlflow"] and not os.environ.get("MLFLOW_TRACKING_URI"):
-        return "writes"
-    model = options["model"]
-    if model in _OF_TASK:
-        return "reads"
-    # the name of an installed model: no path, and not the one that comes with the package
-    is_name = model != "starter" and Path(model).name == model and not Path(model).exists()
-    return "reads" if is_name else "ignores"
 
 
 @click.command("infer", cls=Command)
@@ -70,7 +53,7 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
 @network_options
 @click.option("--overwrite", is_flag=True, help="Redo finished work.")
 @processed_option.with_access("ignores")  # a deployed model needs nothing of its task
-@results_option.with_access(_access_to_results)
+@results_option.with_access(access_to_models)
 @max_gb_option
 @click.pass_context
 def infer(
@@ -103,7 +86,7 @@ def infer(
     from interactivenet.datasets.roots import Roots
     from interactivenet.pipeline.infer import infer as run_stage
 
-    if not task and model in _OF_TASK:
+    if not task and model in OF_TASK:
         raise click.UsageError("Missing option '-t / --task', or '--model' with another model.")
     if not images:
         raise click.UsageError("Missing option '-i / --images'.")

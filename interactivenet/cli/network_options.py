@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from functools import wraps
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from interactivenet.cli.base import processed_option, raw_option, results_option, task_option
+from interactivenet.cli.folders import Access
+
+#: what --model says of a task: which of its own is meant, or nothing
+OF_TASK = (None, "deployed", "own")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -67,3 +73,18 @@ def mlflow_option(function: Function) -> Function:
     """Add ``--mlflow``."""
     return click.option("--mlflow/--no-mlflow", default=True, show_default=True,
                         help="Record the run in MLflow.")(function)  # fmt: skip
+
+
+def access_to_models(options: Mapping[str, Any]) -> Access:
+    """Say what a command with --model and --mlflow does in the results folder.
+
+    Whether models are read there, and MLflow's database is written.
+    """
+    if options["mlflow"] and not os.environ.get("MLFLOW_TRACKING_URI"):
+        return "writes"
+    model = options["model"]
+    if model in OF_TASK:
+        return "reads"
+    # the name of an installed model: no path, and not the one that comes with the package
+    is_name = model != "starter" and Path(model).name == model and not Path(model).exists()
+    return "reads" if is_name else "ignores"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,8 +10,7 @@ from typing import Literal
 
 from interactivenet.datasets.dicom_cases import NameBy
 from interactivenet.datasets.inference_cases import check_output, check_scan, find_new_cases
-from interactivenet.datasets.roots import EVALUATION, Roots, check_task_name
-from interactivenet.errors import RequestError
+from interactivenet.datasets.roots import EVALUATION, Roots
 from interactivenet.evaluation.earlier import earlier_evaluation
 from interactivenet.evaluation.evaluate import Evaluation
 from interactivenet.imaging.io import ReadOptions
@@ -21,17 +18,11 @@ from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult, Output, check_outputs
 from interactivenet.inference.requirements import check_model
-from interactivenet.models.bundle import model_of_task, read_bundle
-from interactivenet.models.finding import model_folder
-from interactivenet.models.model import Model
+from interactivenet.pipeline.chosen_model import chosen_model
 from interactivenet.pipeline.evaluate import evaluate_output
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import add_failures, describe_model, follow_cases
-from interactivenet.pipeline.select import check_choice
 from interactivenet.pipeline.stage import running_stage, tracked_run
-
-#: what ``model`` says of a task: which of its own is meant, or nothing
-_OF_TASK = (None, "deployed", "own")
 
 
 @dataclass(frozen=True)
@@ -113,7 +104,7 @@ def infer(
     output = Path(output)
     labels = None if labels is None else Path(labels)
     check_output(output, [*scans, *points, *([labels] if labels else [])])
-    with _chosen_model(roots, task, model) as trained:
+    with chosen_model(roots, task, model) as trained:
         check_model(trained, options.chosen_device)
         name = task or trained.plan.task
         settings = options.as_json()
@@ -179,26 +170,6 @@ def infer(
                 )
         reporter.say(f"{output}: {counted(segmented_cases, 'case')}")
         return Inference(output, total, evaluation, failures)
-
-
-@contextmanager
-def _chosen_model(roots: Roots, task: str | None, model: str | Path | None) -> Iterator[Model]:
-    """Give the model that is asked for, as :func:`infer` says; it may be there only inside."""
-    of_task = None if model is None else os.fspath(model)
-    if task is None and of_task in _OF_TASK:
-        raise RequestError(
-            field="task", expected="the name of a task, or a model of its own with `model`"
-        )
-    if task is not None:
-        check_task_name(task)
-    if task is not None and of_task in _OF_TASK:
-        trained = model_of_task(roots, task, of_task)
-        if trained.weights[0].is_relative_to(roots.results / task):  # its own folds
-            check_choice(roots, task)
-        yield trained
-        return
-    with model_folder(model or "", roots) as folder:
-        yield read_bundle(folder)
 
 
 def _paths(given: Path | str | Sequence[Path | str]) -> list[Path]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import io
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from interactivenet.errors import DataError
+from interactivenet.evaluation.pages import data_uri, is_number, page_template, png_uri
 from interactivenet.metric_names import METRIC, METRICS, TOLERANCE_MM
-from interactivenet.system.files import check_regular, read_bytes, write_text
+from interactivenet.system.files import check_regular, write_text
 
 Row = Mapping[str, Any]
 
@@ -78,19 +77,8 @@ def write_report(
     figures: PNG files.  pictures: case -> PNG file, made smaller here.
     calibration: how well flags did in cross-validation.  tolerance_mm: of NSD.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = _number
-    environment.filters["percent"] = lambda value: f"{100 * value:.0f} %"
     rows = [_displayed(row) for row in rows]
-    worst = sorted(rows, key=lambda row: (not _is_number(row["dice"]), row["dice"] or 0.0))
+    worst = sorted(rows, key=lambda row: (not is_number(row["dice"]), row["dice"] or 0.0))
     columns = [
         column
         for column in _COLUMNS
@@ -100,7 +88,7 @@ def write_report(
     # with their places in the table, to which they lead
     flagged = [(place, row) for place, row in enumerate(worst) if row.get("look")]
     flagged.sort(key=lambda item: _doubt(item[1]))
-    content = environment.get_template("report.html.j2").render(
+    content = page_template("report.html.j2").render(
         title=title,
         rows=worst,
         columns=columns,
@@ -110,7 +98,7 @@ def write_report(
         failures=failures,
         notes=notes or {},
         figures=[
-            (figure.stem, CAPTIONS.get(figure.stem, figure.stem.replace("_", " ")), _png(figure))
+            (figure.stem, CAPTIONS.get(figure.stem, figure.stem.replace("_", " ")), png_uri(figure))
             for figure in figures
         ],
         pictures=_pictures(pictures, {row["case"] for row in rows}),
@@ -132,7 +120,7 @@ def _displayed(row: Row) -> dict[str, Any]:
 
 def _doubt(row: Row) -> tuple[bool, float]:
     """Key by which flagged objects are sorted: the lowest expected Dice first."""
-    return not _is_number(row["expected_dice"]), row["expected_dice"] or 0.0
+    return not is_number(row["expected_dice"]), row["expected_dice"] or 0.0
 
 
 def _flag_counts(
@@ -140,12 +128,12 @@ def _flag_counts(
 ) -> dict[str, int] | None:
     """Count flagged, poor, both and all objects whose Dice and flag are known."""
     limit = calibration and calibration.get("poor_below")
-    if not _is_number(limit):
+    if not is_number(limit):
         return None
     flagged_poor = [
         (bool(row["look"]), row["dice"] < limit)
         for row in rows
-        if _is_number(row["dice"]) and row.get("look") is not None
+        if is_number(row["dice"]) and row.get("look") is not None
     ]
     return {
         "all": len(flagged_poor),
@@ -153,19 +141,6 @@ def _flag_counts(
         "poor": sum(poor for _, poor in flagged_poor),
         "both": sum(flagged and poor for flagged, poor in flagged_poor),
     }
-
-
-def _is_number(value: Any) -> bool:
-    return value is not None and math.isfinite(value)
-
-
-def _number(value: Any, digits: int | None) -> str:
-    """Write a number with so many decimals, text as it is, and a dash for nothing."""
-    if value is None or value == "" or (isinstance(value, float) and not math.isfinite(value)):
-        return "–"
-    if isinstance(value, str) or digits is None:
-        return str(value)
-    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: no -0.00
 
 
 def _pictures(pictures: Mapping[str, Path], cases: set[str]) -> dict[str, str]:
@@ -201,15 +176,7 @@ def _smaller(path: Path, limit: int, start: int) -> tuple[str, int]:
         small = picture if width >= picture.width else picture.resize((width, height))
         stream = io.BytesIO()
         small.save(stream, "WEBP", quality=quality, method=2)
-        uri = _uri("webp", stream.getvalue())
+        uri = data_uri("webp", stream.getvalue())
         if len(uri) <= limit:
             break
     return uri, place
-
-
-def _png(path: Path) -> str:
-    return _uri("png", read_bytes(path))
-
-
-def _uri(kind: str, data: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

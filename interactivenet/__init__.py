@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from interactivenet.pipeline.deploy import deploy
     from interactivenet.pipeline.ensemble import ensemble
     from interactivenet.pipeline.evaluate import evaluate
+    from interactivenet.pipeline.evaluate_corrections import evaluate_corrections
     from interactivenet.pipeline.infer import infer
     from interactivenet.pipeline.models import convert_model, download_model, install_model
     from interactivenet.pipeline.plan import FoldOptions, plan
@@ -74,6 +75,7 @@ _NAMES_OF = {
     "pipeline.deploy": ("deploy",),
     "pipeline.ensemble": ("ensemble",),
     "pipeline.evaluate": ("evaluate",),
+    "pipeline.evaluate_corrections": ("evaluate_corrections",),
     "pipeline.infer": ("infer",),
     "pipeline.models": ("convert_model", "download_model", "install_model"),
     "pipeline.plan": ("FoldOptions", "plan"),
@@ -98,10 +100,10 @@ __all__ = [
     "PlanningOptions", "Predictor", "Prompt", "RequestError", "Roots", "Segmentation",
     "SegmentedObject", "Session", "SimulationOptions", "TrainingOptions", "Volume", "__version__",
     "check_dataset", "convert_dataset", "convert_model", "demo", "deploy", "download_model",
-    "encode_prompts", "ensemble", "evaluate", "evaluate_masks", "geodesic_distance", "infer",
-    "install_model", "load_model", "plan", "predict", "read_image", "read_label", "read_prompts",
-    "robustness", "select", "simulate", "simulate_prompts", "test", "train", "validate",
-    "write_label", "write_prompts",
+    "encode_prompts", "ensemble", "evaluate", "evaluate_corrections", "evaluate_masks",
+    "geodesic_distance", "infer", "install_model", "load_model", "plan", "predict", "read_image",
+    "read_label", "read_prompts", "robustness", "select", "simulate", "simulate_prompts",
+    "test", "train", "validate", "write_label", "write_prompts",
 ]  # fmt: skip
 
 

@@ -192,6 +192,7 @@ OPENED = {
     "inference/predictor.py": ("open", "self.open(image"),
     "models/download.py": ("open", 'self.part.open("ab")'),
     "models/network.py": ("safe_open", "load_file", "check_regular(path)"),
+    "pipeline/evaluate_corrections.py": ("open", "predictor.open(scan)"),
     "pipeline/simulate.py": ("open", 'open("a"'),
     "pipeline/tracking.py": ("open", "tracker.open"),
     "plotting/snapshots.py": ("open", "check_regular(path)"),

@@ -28,6 +28,10 @@ _COMMANDS = {
         "interactivenet.cli.robustness:robustness",
         "Measure how results depend on the exact placement of the points.",
     ),
+    "evaluate-corrections": (
+        "interactivenet.cli.evaluate_corrections:evaluate_corrections",
+        "Measure what correcting clicks are worth, by robots.",
+    ),
     "deploy": ("interactivenet.cli.deploy:deploy", "Package a trained task as a model to share."),
     "infer": ("interactivenet.cli.infer:infer", "Segment new cases."),
     "models": (

@@ -24,6 +24,7 @@ _CODE = re.compile(
 #: functions whose command has another name: the function's name -> the words of the command
 _COMMANDS = {
     "select": "postprocess",
+    "evaluate_corrections": "evaluate-corrections",
     "convert_dataset": "dataset convert",
     "check_dataset": "dataset",
     "make_phantoms": "dataset phantom",

@@ -16,6 +16,7 @@ from interactivenet.models.fold_results import FoldResults
 from interactivenet.pipeline import tracking
 from interactivenet.pipeline.deploy import deploy
 from interactivenet.pipeline.ensemble import ensemble
+from interactivenet.pipeline.evaluate_corrections import evaluate_corrections
 from interactivenet.pipeline.infer import infer
 from interactivenet.pipeline.plan import plan
 from interactivenet.pipeline.predict import predict
@@ -63,6 +64,7 @@ STAGES = {
     "predict": lambda roots: predict(NAME, roots=roots),
     "ensemble": lambda roots: ensemble(NAME, mlflow=False, roots=roots),
     "robustness": lambda roots: robustness(NAME, roots=roots),
+    "evaluate_corrections": lambda roots: evaluate_corrections(NAME, mlflow=False, roots=roots),
     "deploy": lambda roots: deploy(NAME, roots=roots),
 }
 
@@ -98,7 +100,8 @@ def test_weights_of_before_are_not_measured_with_the_labels_of_now(roots):
     with pytest.raises(RequestError, match="would be replaced by a plan that differs in"):
         plan(NAME, TINY, folds=2, roots=roots, jobs=1)
     plan(NAME, TINY, folds=2, roots=roots, jobs=1, overwrite=True)
-    for name in ("validate", "postprocess", "test", "predict", "robustness", "deploy"):
+    for name in ("validate", "postprocess", "test", "predict", "robustness", "evaluate_corrections",
+                 "deploy"):  # fmt: skip
         with pytest.raises(RequestError, match=r"overwrite=True\)`$"):
             STAGES[name](roots)
     with pytest.raises(RequestError, match="belongs to another training"):

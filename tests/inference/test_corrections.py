@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
+from interactivenet.encoding.clicks import put_clicks
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.volume import Volume
+from interactivenet.planning.plan import Normalisation, ObjectGrid
 from interactivenet.prompts.prompt import Prompt
 from tests.inference.predictors import Threshold, knowing
 from tests.sample_cases import make_plan, make_scan, stored_grid
@@ -187,3 +190,85 @@ def test_what_cannot_be_corrected_is_said(tmp_path):
     np.testing.assert_array_equal(
         session.correct(positive=at(session, (12, 11, 10))).label, first.label
     )
+
+
+class Heeding(torch.nn.Module):
+    """Reads the object off the image, the clicks and what it found before; keeps what it saw."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def forward(self, image):
+        self.seen.append(image.clone())
+        positive, negative, before = (image[:, [channel]] for channel in (-3, -2, -1))
+        value = image[:, :1] + 3 * positive - 3 * negative + 0.3 * before
+        return torch.cat([-value, value], 1)
+
+
+@pytest.mark.parametrize("kind", ["spacing", "object"])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_network_that_sees_clicks_is_asked_once_for_each(tmp_path, kind, mirrored):
+    source = stored_grid((24, 22, 20), SPACING, **GRIDS["oblique"])
+    scan = make_scan(source)
+    image = np.where(scan.label.array > 0, 1.0, -1.0) + 0.3 * scan.image.array
+    scan = make_scan(source, image=image.astype(np.float32))
+    changes = {"sample_shape": (24, 24, 24), "corrections": True}
+    if kind == "object":
+        grid = {"grid": ObjectGrid(mirrored=True), "normalisation": (Normalisation("zscore"),)}
+        changes |= grid
+    predictor = knowing(make_plan(SPACING, **changes), tmp_path, mirrored=mirrored)
+    network = Heeding()
+    predictor._networks.networks = [network]
+    session = predictor.open(scan)
+    session.segment()
+    copies = 8 if mirrored else 1
+    assert sum(map(len, network.seen)) == copies
+    assert not any(image[:, -3:].any() for image in network.seen)
+    first, second = (12, 11, 16), (12, 9, 10)
+    session.correct(positive=at(session, first))
+    before = session._steps[-1].answers[0]
+    network.seen.clear()
+    result = session.correct(negative=at(session, second))
+    assert sum(map(len, network.seen)) == copies  # one pass for one click
+    assert result.label[first] == 1 and result.label[second] == 0
+
+    # what the network saw is what training shows it
+    (sample,) = session._steps[-1].prepared.samples
+    shown = network.seen[0][0]
+    padded, inside = predictor._rules.pad(sample.array)
+    expected = torch.from_numpy(padded.copy())
+    start = np.array([side.start for side in inside[1:]])
+    clicks = [
+        torch.tensor(sample.grid.world_to_voxel(at(session, voxel)) + start)
+        for voxel in (first, second)
+    ]
+    found = torch.zeros(padded.shape[1:])
+    found[inside] = torch.from_numpy(before.probability[0])
+    put_clicks(expected, predictor.plan, *clicks, found)
+    torch.testing.assert_close(shown, expected)
+    nearest = np.unravel_index(int(shown[-3].argmax()), shown.shape[1:])
+    assert np.abs(nearest - clicks[0].numpy()[0]).max() <= 0.5 + 1e-6
+
+    again = predictor.segment(scan, session.prompts)  # all at once, as a batch does
+    np.testing.assert_array_equal(again.label, result.label)
+    session.undo()
+    np.testing.assert_array_equal(session.correct(negative=at(session, second)).label, result.label)
+
+
+def test_each_network_sees_what_it_found_itself(tmp_path):
+    source = stored_grid((24, 22, 20), SPACING)
+    plan = make_plan(SPACING, sample_shape=(24, 24, 24), corrections=True)
+    predictor = knowing(plan, tmp_path, mirrored=False)
+    networks = [Heeding(), Heeding()]
+    predictor._networks.networks = networks
+    image = make_scan(source).label.array * 2.0 - 1
+    session = predictor.open(make_scan(source, image=image.astype(np.float32)))
+    networks[1].register_forward_hook(lambda module, inputs, output: output.flip(1))
+    session.segment()
+    session.correct(positive=at(session, (12, 11, 16)))
+    (sample,) = session._steps[-1].prepared.samples
+    inside = predictor._rules.pad(sample.array)[1][1:]
+    own, other = (network.seen[-1][0, -1][inside] for network in networks)
+    torch.testing.assert_close(own, 1 - other)  # the second one says the contrary
+    assert own.min() < 0.2 and own.max() > 0.8

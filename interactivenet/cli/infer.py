@@ -29,7 +29,7 @@ if TYPE_CHECKING:
               " series, or of studies), once per modality.")  # fmt: skip
 @click.option("-in", "--interactions", multiple=True, type=DataPath("reads"), metavar="PATH",
               help="Folder of points files named like the cases; or, for a single case, its file,"
-              " or several, each of other objects.")  # fmt: skip
+              " or several, each of other objects or of corrections.")  # fmt: skip
 @click.option("-o", "--output", type=DataPath("writes"), metavar="FOLDER",
               help="Folder for the label maps.")  # fmt: skip
 @click.option("-l", "--labels", type=DataPath("reads"), metavar="PATH",

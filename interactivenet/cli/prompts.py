@@ -58,8 +58,11 @@ def convert(
 
     Several files hold several objects, and may be named after their labels. Formats follow the
     file names: .nii.gz .nii .mha .nrrd (mask: voxel value = label), .json (grand-challenge
-    "Multiple points", LPS mm), .mrk.json and .fcsv (3D Slicer), .csv (columns name,x,y,z,system;
-    or 3D Slicer's label,r,a,s). Only a mask loses precision: its points are voxels.
+    "Multiple points", LPS mm), .mrk.json and .fcsv (3D Slicer), .csv (columns name,x,y,z,system
+    and perhaps correction; or 3D Slicer's label,r,a,s).
+
+    Corrections, points or lists named LABEL+ and LABEL-, are kept in their order. Only a mask loses
+    something: its points are voxels, and it holds no corrections.
     """
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.roots import Roots

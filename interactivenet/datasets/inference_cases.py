@@ -218,7 +218,8 @@ def check_scan(scan: Scan, any_points: bool) -> tuple[str, ...]:
             add(
                 "error",
                 f"prompt of label {prompt.label} has {len(prompt.points)} points, expected"
-                f" {MARGIN_POINTS}: a second object's points have '#2' after their names; {remedy}",
+                f" {MARGIN_POINTS}: a second object's points have '#2' after their names,"
+                f" and corrections '+' or '-'; {remedy}",
             )
         check_prompt(prompt, scan.image.source, objects, add, margin=not any_points, remedy=remedy)
     return tuple(notes)

@@ -179,6 +179,9 @@ class TaskCheck:
                 objects = PromptObjects(label)
                 for prompt in prompts:
                     check_prompt(prompt, grid, objects, add, margin)
+                    if subset == "Tr" and (count := len(prompt.corrections)):
+                        few = "1 correction" if count == 1 else f"{count} corrections"
+                        add("note", f"prompt of label {prompt.label}: {few}, not used in training")
                 missing = sorted(set(voxels) - {prompt.label for prompt in prompts})
                 if missing:
                     add("warning", f"label {_joined(missing)} has no prompt")

@@ -76,7 +76,9 @@ def run_algorithm(inputs: Path, output: Path, model: Path) -> list[Path]:
         dice, prompt = segmented.expected_dice, segmented.prompt
         expected = "" if dice is None else f", expected Dice {dice:.2f}"
         name = prompt.name or prompt.label
-        _say(f"{name}: {segmented.volume_ml:.2f} ml{expected}")
+        count = len(prompt.corrections)
+        corrected = f", {count} correction{'s' if count > 1 else ''}" if count else ""
+        _say(f"{name}: {segmented.volume_ml:.2f} ml{expected}{corrected}")
         for reason in segmented.reasons:
             _say(f"warning: {name}: look first: {reason}")
     maps = {settings.output_slug(plan): result.label}

@@ -88,7 +88,11 @@ def _about_points(plan: Plan, settings: AlgorithmSettings) -> str:
     number = "Any number of points" if settings.any_points else "Six interior margin points"
     which = "" if len(plan.labels) == 1 else f" They are named after their label: {names}."
     second = "the names of a second object's points end in '#2'."
-    return f"{number} are expected for each object; {second}{which}"
+    corrections = (
+        "points named as the label with '+' or '-' correct the outline, and those named background"
+        " belong to no object."
+    )
+    return f"{number} are expected for each object; {second}{which} Further {corrections}"
 
 
 def _write_model(path: Path, bundle: Path, settings: AlgorithmSettings) -> None:

@@ -10,6 +10,8 @@ from typing import Any, ClassVar, Literal
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.planning.plan import Plan
+from interactivenet.prompts.corrections import BACKGROUND
+from interactivenet.prompts.point_names import part_name
 from interactivenet.system.files import read_json
 from interactivenet.system.schema import parse_json_as
 
@@ -31,7 +33,9 @@ class AlgorithmSettings:
     points: slug of the points; by default POINTS, or the only value there is.
     coordinates: of the points: 'mm' (LPS, what grand-challenge sends) or 'voxels' (indices of the
         image as stored, autoPET's clicks).
-    names: a point's name -> the label that is meant, '' to leave it out; '*' for all other names.
+    names: a point's name -> the label that is meant, '' to leave it out, 'background', or the label
+        and '+' or '-' for corrections of it; '*' for all other names. Points named background are
+        negative corrections of all objects without being named here.
     any_points: whether other than six margin points per object are taken.
     use_form: which position of a NIfTI header counts where it has two that differ, or none:
         'sform' or 'qform'; '' refuses points in mm on such an image.
@@ -95,7 +99,7 @@ class AlgorithmSettings:
         named = {
             "images": (set(self.images), set(plan.modalities), "modality"),
             "outputs": (set(self.outputs), labels, "label"),
-            "names": (set(self.names.values()) - {""}, labels, "label"),
+            "names": (self._named_labels(plan), labels, "label"),
         }  # fmt: skip
         for name, (given, expected, kind) in named.items():
             if unknown := sorted(given - expected):
@@ -116,6 +120,11 @@ class AlgorithmSettings:
         if self.outputs and set(self.outputs) != labels:
             missing = ", ".join(sorted(labels - set(self.outputs)))
             raise RequestError(f"settings of the algorithm: outputs lacks the label {missing}")
+
+    def _named_labels(self, plan: Plan) -> set[str]:
+        """Return the labels that names of points are given to, themselves or as corrections."""
+        meant = {part_name(new, plan.label_names).base for new in self.names.values() if new}
+        return {name for name in meant if name.casefold() != BACKGROUND}
 
     def image_slugs(self, modality: str) -> tuple[str, ...]:
         """Return the slugs that an image of a modality may have, the first one the default."""

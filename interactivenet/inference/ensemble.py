@@ -17,9 +17,10 @@ from interactivenet.inference.sources import sources_of
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import PromptProbability, average, merge
 from interactivenet.postprocessing.probabilities import read_probabilities
+from interactivenet.prompts.corrections import Correction
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.system.cache_key import MADE_FROM
-from interactivenet.system.fields import fields_of_kinds
+from interactivenet.system.fields import field_of_kind, fields_of_kinds
 from interactivenet.system.signals import Signals
 
 
@@ -105,14 +106,39 @@ def _recorded(record: dict[str, Any], path: Path) -> tuple[list[Prompt], list[fl
             fields_of_kinds(segmented, kinds, f"objects[{number}]", whole=True)
             for number, segmented in enumerate(record["objects"])
         ]
+        corrections = [
+            _corrections(segmented.get("corrections", []), f"objects[{number}].corrections")
+            for number, segmented in enumerate(objects)
+        ]
         try:
             prompts = [
-                Prompt(one["label"], np.array(one["points"], np.float64), one["name"])
-                for one in objects
-            ]
+                Prompt(
+                    one["label"], np.array(one["points"], np.float64), one["name"],
+                    corrections=of_object,
+                )
+                for one, of_object in zip(objects, corrections, strict=True)
+            ]  # fmt: skip
         except (ValueError, TypeError) as error:
             raise DataError("field points is no list of [x, y, z]") from error
     return prompts, [one["agreement"] for one in objects]
+
+
+def _corrections(content: Any, field: str) -> tuple[Correction, ...]:
+    """Return the corrections of an object in a record; raises DataError, naming the field."""
+    corrections = []
+    for number, one in enumerate(field_of_kind(content, list, field)):
+        within = f"{field}[{number}]"
+        fields_of_kinds(one, {"point": list}, within, whole=True)
+        if not isinstance(one.get("positive"), bool):
+            raise DataError(f"field {within}.positive is no truth value, expected true or false")
+        point = one["point"]
+        if len(point) != 3 or not all(
+            isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value)
+            for value in point
+        ):
+            raise DataError(f"field {within}.point is not [x, y, z] in mm")
+        corrections.append(Correction(tuple(point), one["positive"]))
+    return tuple(corrections)
 
 
 def _predict_again(task: str) -> str:

@@ -43,7 +43,10 @@ def examine(scan: Scan, model: Model) -> Examination:
     modalities = modalities_of(model.plan.modalities, len(scan.image.array))
     names = scan.channel_names(modalities)
     check_tags(scan.image.tags, names, modalities)
-    notes = (*image_notes(scan.image, names, modalities), *prompt_notes(scan.prompts))
+    notes = (
+        *image_notes(scan.image, names, modalities),
+        *prompt_notes(scan.prompts, scan.image.source),
+    )
     if training is None:
         return Examination(notes, None)
     if order := training.likely_order(scan.image, scan.prompts):

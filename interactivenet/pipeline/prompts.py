@@ -14,9 +14,9 @@ from interactivenet.imaging.io import READABLE, WRITABLE, ReadOptions, read_imag
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.prompts.arrangement import describe_outside
 from interactivenet.prompts.io import TEXT_SUFFIXES, check_points, read_prompts, write_prompts
-from interactivenet.prompts.named_points import shared_background
 from interactivenet.prompts.placement import check_certain
 from interactivenet.prompts.prompt import LabelNames, Prompt
+from interactivenet.prompts.written_points import shared_background
 from interactivenet.system.files import resolved
 
 #: folders of a raw task in which points may be written
@@ -40,8 +40,8 @@ def convert_prompts(
     """Convert the prompts of one case; the formats follow the files' names.
 
     Args:
-        source: Prompt file: a mask, or JSON, FCSV or CSV; or several, each of other objects, which
-            may be named after their labels.
+        source: Prompt file: a mask, or JSON, FCSV or CSV; or several, each of other objects, or of
+            corrections, which may be named after their labels.
         target: File to write.
         task: Name of the task whose labels the names in the source are.
         labels: These labels, where there is no task.
@@ -57,7 +57,7 @@ def convert_prompts(
         reporter: Receives what was written.
 
     Returns:
-        The prompts, points in RAS+ mm, and those of the background.
+        The prompts, points in RAS+ mm, with their corrections.
 
     Raises:
         RequestError: The target exists and may not be replaced, is the image or in a raw task
@@ -99,7 +99,9 @@ def convert_prompts(
             f"{sources[0]} names '{unnamed[0]}': which label value is that in {target}?",
             remedy="give the label values with `task` or `labels`",
         )
-    notes = write_prompts(target, prompts, image=grid[1] if grid else None, voxels=voxels_out)
+    notes = write_prompts(
+        target, prompts, image=grid[1] if grid else None, voxels=voxels_out, labels=labels
+    )
     read = [note for prompt in prompts for note in prompt.notes]
     if grid:
         read += [line for prompt in prompts if (line := describe_outside(prompt, grid[1]))]
@@ -107,16 +109,27 @@ def convert_prompts(
         reporter.say(f"{', '.join(path.name for path in sources)}: {note}")
     for note in notes:
         reporter.say(f"{target}: {note}")
+    background = len(shared_background(prompts))
     written = ", ".join(
         f"{prompt.name if unnamed else f'label {prompt.label}'}"
-        f" ({counted(len(prompt.points), 'point')})"
+        f" ({_counts(prompt, background if suffix_of(target, TEXT_SUFFIXES) else None)})"
         for prompt in prompts
     )
-    background = len(shared_background(prompts)[0])
     if background and suffix_of(target, TEXT_SUFFIXES):
         written += f", {counted(background, 'background point')}"
     reporter.say(f"{target}: {written}")
     return prompts
+
+
+def _counts(prompt: Prompt, background: int | None) -> str:
+    """Count what is written of an object.
+
+    background: how many of its corrections all objects share; None where none are written.
+    """
+    counts = [counted(len(prompt.points), "point")]
+    if background is not None and (own := len(prompt.corrections) - background):
+        counts.append(counted(own, "correction"))
+    return ", ".join(counts)
 
 
 def _check_place(target: Path, sources: Sequence[Path], image: Path | None) -> None:

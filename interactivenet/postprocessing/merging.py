@@ -85,15 +85,18 @@ class SegmentedObject:
         Returns:
             'label', 'name', 'points' (N, 3) in RAS+ mm, 'volume_ml', 'agreement',
             'points_inside', 'components', 'untouched_components', 'expected_dice', 'look', which is
-            ``needs_review``, 'reasons', and 'background' (M, 3), where the prompt has points of the
-            background.
+            ``needs_review``, 'reasons', and 'corrections', where the prompt has any: in their
+            order, 'positive' and 'point' (3,) in RAS+ mm of each.
         """
-        background = self.prompt.negative.tolist()
+        corrections = [
+            {"positive": correction.positive, "point": list(correction.position)}
+            for correction in self.prompt.corrections
+        ]
         return {
             "label": self.prompt.label,
             "name": self.prompt.name,
             "points": self.prompt.points.tolist(),
-            **({"background": background} if background else {}),
+            **({"corrections": corrections} if corrections else {}),
             "volume_ml": self.volume_ml,
             "agreement": self.agreement,
             "points_inside": self.points_inside,

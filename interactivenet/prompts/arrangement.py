@@ -1,4 +1,4 @@
-"""Where points lie: outside the image, far from the others, or twice in one place."""
+"""Where points and corrections lie: outside the image, far from others, or twice in one place."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Geometry
+from interactivenet.prompts.corrections import positions_of
 from interactivenet.prompts.prompt import Prompt
 
 #: A point is far where the nearest other one is farther away than the others are wide, times
@@ -25,46 +26,52 @@ _FEWEST = 5
 _SAME_PLACE = 1 - 1e-3
 #: so many points are named where more are meant
 _NAMED = 6
+#: and so many pairs of corrections
+_FEW_NAMED = 3
 
 
-def outside_mm(prompt: Prompt, grid: Geometry) -> NDArray[np.float64]:
-    """Return how far outside the image each point (N,) lies, mm; 0 for those inside."""
-    voxels = grid.world_to_voxel(prompt.points)
+def outside_mm(positions: NDArray[np.float64], grid: Geometry) -> NDArray[np.float64]:
+    """Return how far outside the image each position (N, 3) lies, mm; 0 for those inside."""
+    voxels = grid.world_to_voxel(positions)
     within = voxels.clip(-0.5, np.array(grid.shape) - 0.5)
     beyond = np.linalg.norm((voxels - within) * grid.spacing, axis=1)
-    return np.where(grid.contains(prompt.points), 0.0, beyond)
+    return np.where(grid.contains(positions), 0.0, beyond)
 
 
 def describe_outside(prompt: Prompt, grid: Geometry) -> str:
-    """Say which points lie outside the image, how far, and perhaps why; '' where none do.
+    """Say which points, and corrections, lie outside the image, how far, and perhaps why.
 
-    grid: the stored grid of the image.
+    grid: the stored grid of the image. Returns '' where none do.
     """
-    distances = outside_mm(prompt, grid)
+    corrections = positions_of(prompt.corrections)
+    positions = np.concatenate([prompt.points, corrections])
+    names = [prompt.call(number) for number in range(len(prompt.points))]
+    names += [prompt.call_correction(number) for number in range(len(corrections))]
+    distances = outside_mm(positions, grid)
     outside = np.flatnonzero(distances)
     if not len(outside):
         return ""
-    names = [
-        f"{prompt.call(number)} at ({', '.join(f'{value:.6g}' for value in prompt.points[number])})"
+    named = [
+        f"{names[number]} at ({', '.join(f'{value:.6g}' for value in positions[number])})"
         for number in outside[:_NAMED]
     ]
     verb, farthest = "lies" if len(outside) == 1 else "lie", distances.max()
     more = f" and {len(outside) - _NAMED} more" if len(outside) > _NAMED else ""
     upto = "" if len(outside) == 1 else "up to "
-    line = f"{', '.join(names)} mm (RAS){more} {verb} {upto}{farthest:.1f} mm outside the image"
-    if len(outside) < len(prompt.points):
+    line = f"{', '.join(named)} mm (RAS){more} {verb} {upto}{farthest:.1f} mm outside the image"
+    if len(outside) < len(positions):
         return line
-    return f"{line}{_why_outside(prompt, grid)}"
+    return f"{line}{_why_outside(positions, grid)}"
 
 
-def _why_outside(prompt: Prompt, grid: Geometry) -> str:
-    """Say what would bring all points inside: another coordinate system, or voxel indices."""
-    if grid.contains(prompt.points * [-1.0, -1.0, 1.0]).all():
+def _why_outside(positions: NDArray[np.float64], grid: Geometry) -> str:
+    """Say what would bring all positions inside: another coordinate system, or voxel indices."""
+    if grid.contains(positions * [-1.0, -1.0, 1.0]).all():
         return (
             ": with the signs of x and y changed all lie inside; LPS and RAS were mistaken for"
             " each other"
         )
-    for points in (prompt.points, prompt.points * [-1.0, -1.0, 1.0]):
+    for points in (positions, positions * [-1.0, -1.0, 1.0]):
         whole = np.array_equal(points, np.rint(points))
         if whole and ((points >= 0) & (points < grid.shape)).all():
             return (
@@ -75,9 +82,62 @@ def _why_outside(prompt: Prompt, grid: Geometry) -> str:
 
 
 def check_inside(prompt: Prompt, grid: Geometry) -> None:
-    """Raise DataError, naming the points, where some lie outside the image with this grid."""
+    """Raise DataError where a prompt cannot be used on the image with this grid, as stored.
+
+    Points or corrections, which are named, lie outside of it, or a voxel has both a positive and
+    a negative correction.
+    """
     if outside := describe_outside(prompt, grid):
         raise DataError(f"{outside}; the image has {grid}")
+    if contradiction := describe_contradiction(prompt, grid):
+        raise DataError(contradiction)
+
+
+def describe_contradiction(prompt: Prompt, grid: Geometry) -> str:
+    """Say which corrections make one voxel both object and not; '' where none do.
+
+    grid: the stored grid of the image, which has them all inside.
+    """
+    pairs = [
+        f"{prompt.call_correction(first)} and {prompt.call_correction(other)}"
+        for first, other in _in_one_voxel(prompt, grid)
+        if prompt.corrections[first].positive != prompt.corrections[other].positive
+    ]
+    if not pairs:
+        return ""
+    more = f" (and {len(pairs) - _FEW_NAMED} more pairs)" if len(pairs) > _FEW_NAMED else ""
+    return (
+        f"{', '.join(pairs[:_FEW_NAMED])} lie in one voxel{more}, one positive and the other"
+        " negative: remove one of them"
+    )
+
+
+def describe_doubled_corrections(prompt: Prompt, grid: Geometry) -> str:
+    """Say which corrections are twice in one voxel, with the same sign; '' where none are.
+
+    grid: the stored grid of the image, which has them all inside.
+    """
+    pairs = [
+        f"{prompt.call_correction(first)} and {prompt.call_correction(other)}"
+        for first, other in _in_one_voxel(prompt, grid)
+        if prompt.corrections[first].positive == prompt.corrections[other].positive
+    ]
+    if not pairs:
+        return ""
+    more = f" (and {len(pairs) - _FEW_NAMED} more pairs)" if len(pairs) > _FEW_NAMED else ""
+    return f"{', '.join(pairs[:_FEW_NAMED])} lie in one voxel{more}: was one placed twice?"
+
+
+def _in_one_voxel(prompt: Prompt, grid: Geometry) -> list[tuple[int, int]]:
+    """Return the pairs of corrections that lie in one voxel, the first one there in each."""
+    pairs: list[tuple[int, int]] = []
+    there: dict[tuple[int, ...], dict[bool, int]] = {}
+    voxels = grid.nearest_voxel(positions_of(prompt.corrections)).tolist()
+    for number, (voxel, correction) in enumerate(zip(voxels, prompt.corrections, strict=True)):
+        firsts = there.setdefault(tuple(voxel), {})
+        pairs += [(first, number) for first in firsts.values()]
+        firsts.setdefault(correction.positive, number)
+    return pairs
 
 
 def far_point(prompt: Prompt) -> tuple[int, float] | None:

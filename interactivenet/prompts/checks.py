@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.prompts.arrangement import describe_outside, doubled_points, far_point
+from interactivenet.prompts.arrangement import (
+    describe_contradiction,
+    describe_doubled_corrections,
+    describe_outside,
+    doubled_points,
+    far_point,
+)
 from interactivenet.prompts.prompt import (
     MARGIN_POINTS,
     Prompt,
@@ -41,11 +49,14 @@ def check_prompt(
     subject = f"prompt of label {prompt.label}"
     for note in prompt.notes:
         add("warning", note)
-    if background := _background_note(prompt):
-        add("note", background)
     if outside := describe_outside(prompt, grid):
         add("error", f"{subject}: {outside}")
         return
+    if contradiction := describe_contradiction(prompt, grid):
+        add("error", f"{subject}: {contradiction}")
+        return
+    for doubt in correction_doubts(prompt, grid):
+        add("warning", f"{subject}: {doubt}")
     for doubt in arrangement_doubts(prompt, grid):
         add("warning", f"{subject}: {doubt}")
     count = len(prompt.points)
@@ -89,14 +100,31 @@ def check_prompt(
         )
 
 
-def prompt_notes(prompts: Sequence[Prompt]) -> tuple[str, ...]:
-    """Say what a user should know of the files of a case's points, each once."""
+def prompt_notes(prompts: Sequence[Prompt], grid: Geometry) -> tuple[str, ...]:
+    """Say what a user should know of the files of a case's points, and of corrections, each once.
+
+    grid: stored grid of the case's image.
+    """
     notes: dict[str, None] = {}
     for prompt in prompts:
         notes.update(dict.fromkeys(prompt.notes))
-        if background := _background_note(prompt):
-            notes[background] = None
+        notes.update(dict.fromkeys(correction_doubts(prompt, grid)))
     return tuple(notes)
+
+
+def correction_doubts(prompt: Prompt, grid: Geometry) -> list[str]:
+    """Name corrections, all of them inside the image, that do nothing or seem to be slips."""
+    doubts = [describe_doubled_corrections(prompt, grid)]
+    negative = [number for number, each in enumerate(prompt.corrections) if not each.positive]
+    if negative:
+        clicked = grid.nearest_voxel(prompt.negative)
+        for number, voxel in enumerate(grid.nearest_voxel(prompt.points)):
+            for other in np.flatnonzero((clicked == voxel).all(axis=1))[:1]:
+                doubts.append(
+                    f"{prompt.call_correction(negative[other])}, which is negative, lies in one"
+                    f" voxel with {prompt.call(number)}: which of the two is meant?"
+                )
+    return [doubt for doubt in doubts if doubt][: _NAMED + 1]
 
 
 def arrangement_doubts(prompt: Prompt, grid: Geometry) -> list[str]:
@@ -116,10 +144,3 @@ def arrangement_doubts(prompt: Prompt, grid: Geometry) -> list[str]:
             f"{', '.join(pairs)} lie within a voxel of each other{more}: was one placed twice?"
         )
     return doubts
-
-
-def _background_note(prompt: Prompt) -> str:
-    count = len(prompt.negative)
-    if not count:
-        return ""
-    return f"{count} background point{'s are' if count > 1 else ' is'} not used yet"

@@ -15,7 +15,12 @@ _SIGNS = {"RAS": (1, 1, 1), "LPS": (-1, -1, 1)}
 
 
 def named_point(
-    name: str, position: Any, system: str, group: int = 0, lists: tuple[str, ...] = ()
+    name: str,
+    position: Any,
+    system: str,
+    group: int = 0,
+    lists: tuple[str, ...] = (),
+    positive: bool | None = None,
 ) -> NamedPoint:
     """Make a point of coordinates in a system, RAS or LPS; raises DataError for any other."""
     if system not in _SIGNS:
@@ -23,7 +28,7 @@ def named_point(
         raise DataError(f"has {stated}, expected RAS or LPS")
     signs = _SIGNS[system]
     x, y, z = (value * sign + 0.0 for value, sign in zip(coordinates(position), signs, strict=True))
-    return NamedPoint(name, (x, y, z), group, lists)
+    return NamedPoint(name, (x, y, z), group, lists, positive)
 
 
 def in_system(point: NamedPoint, system: str) -> list[float]:

@@ -10,6 +10,11 @@ from numpy.typing import NDArray
 
 from interactivenet.errors import DataError
 
+#: what points are called that lie outside of all objects of a case
+BACKGROUND = "background"
+#: how corrections are marked: in names of points, and of lists, behind the object's
+SIGNS = {True: "+", False: "-"}
+
 
 @dataclass(frozen=True)
 class Correction:
@@ -47,3 +52,15 @@ def positions_of(
     """Return the positions (N, 3), RAS+ mm, of all corrections, or of those of one kind."""
     chosen = [each.position for each in corrections if positive in (None, each.positive)]
     return np.array(chosen, np.float64).reshape(-1, 3)
+
+
+def call_correction(corrections: Sequence[Correction], number: int) -> str:
+    """Return what messages call one of an object's corrections, by its number from 0.
+
+    Its name, as in its file; else 'correction +1' or 'correction -2', its sign and its number.
+    """
+    correction = corrections[number]
+    if correction.name == BACKGROUND:
+        before = [each for each in corrections[: number + 1] if each.name == BACKGROUND]
+        return f"{BACKGROUND} point {len(before)}"
+    return correction.name or f"correction {SIGNS[correction.positive]}{number + 1}"

@@ -7,74 +7,65 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from interactivenet.errors import DataError, NoPoints
-from interactivenet.prompts.corrections import Correction
+from interactivenet.prompts.correction_points import (
+    Address,
+    CorrectionPoint,
+    Origin,
+    addresses_of,
+    background_point,
+    correction_point,
+    with_corrections,
+)
 from interactivenet.prompts.open_labels import label_objects
 from interactivenet.prompts.point_names import (
-    BACKGROUND,
     NAMELESS,
     RUNNING,
     NamedPoint,
-    Position,
     family_of,
     is_background,
+    part_name,
+    sign_of_point,
 )
 from interactivenet.prompts.prompt import LabelNames, Prompt, is_number
 
 
 @dataclass
 class GatheredPoints:
-    """The objects of one file, or of several, and the background's points (M, 3) RAS+ mm."""
+    """The objects of one file, or of several, and the corrections of any of them.
+
+    prompts: without their corrections.  origins: how the points of each are called.
+    corrections: in the order of the files, points of the background among them.
+    """
 
     prompts: list[Prompt] = field(default_factory=list)
-    background: list[Position] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
+    corrections: list[CorrectionPoint] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def as_prompts(self) -> list[Prompt]:
-        """Return the prompts; each has the background's points, the first one the notes.
+    def add(self, other: GatheredPoints) -> None:
+        """Take in what another file holds."""
+        self.prompts += other.prompts
+        self.origins += other.origins
+        self.corrections += other.corrections
+        self.notes += other.notes
 
-        Raises NoPoints where there are none.
+    def as_prompts(self) -> list[Prompt]:
+        """Return the prompts; each has its corrections, the first one the notes.
+
+        Raises NoPoints where there are none, DataError where a correction has no object.
         """
-        if not self.prompts:
-            count = len(self.background)
+        own = [point for point in self.corrections if point.sources]
+        if not self.prompts and not own:
+            count = len(self.corrections)
             reason = f"holds {count} background points, but none of an object" if count else (
                 "holds no points"
             )  # fmt: skip
             raise NoPoints(": ".join([reason, *self.notes]))
-        background = tuple(Correction(place, False, BACKGROUND) for place in self.background)
-        prompts = [
-            replace(prompt, corrections=(*prompt.corrections, *background))
-            for prompt in self.prompts
-        ]
+        prompts = with_corrections(self.prompts, self.origins, self.corrections)
         prompts[0] = replace(prompts[0], notes=(*prompts[0].notes, *self.notes))
         return prompts
-
-
-def to_named_points(prompts: Sequence[Prompt]) -> list[NamedPoint]:
-    """Flatten prompts; a second object of the same label is named ``name#2`` and so on.
-
-    The background's points come last, each once.
-    """
-    points = []
-    count: dict[str, int] = {}
-    for prompt in prompts:
-        name = prompt.name or str(prompt.label)
-        count[name] = count.get(name, 0) + 1
-        if count[name] > 1:
-            name = f"{name}#{count[name]}"
-        points += [NamedPoint(name, (x, y, z)) for x, y, z in prompt.points.tolist()]
-    negative, _ = shared_background(prompts)
-    return points + [NamedPoint(BACKGROUND, (x, y, z)) for x, y, z in negative.tolist()]
-
-
-def shared_background(prompts: Sequence[Prompt]) -> tuple[NDArray[np.float64], bool]:
-    """Return all points of the background (M, 3), each once, and whether all prompts have them."""
-    every = [tuple(point) for prompt in prompts for point in prompt.negative.tolist()]
-    unique = list(dict.fromkeys(every))
-    shared = all({*map(tuple, prompt.negative.tolist())} == {*unique} for prompt in prompts)
-    return np.array(unique, np.float64).reshape(-1, 3), shared
 
 
 def from_named_points(points: Sequence[NamedPoint], labels: LabelNames | None) -> list[Prompt]:
@@ -85,8 +76,10 @@ def from_named_points(points: Sequence[NamedPoint], labels: LabelNames | None) -
     return gather(points, labels).as_prompts()
 
 
-def gather(points: Sequence[NamedPoint], labels: LabelNames | None) -> GatheredPoints:
-    """Gather points into objects by their names, in order of appearance.
+def gather(
+    points: Sequence[NamedPoint], labels: LabelNames | None, file: int = 0
+) -> GatheredPoints:
+    """Gather points into objects by their names, in order of appearance, and their corrections.
 
     A name is a label's name or value, with ``#2`` for a second object, or numbered as 3D Slicer
     does: ``tumour-1``, ``tumour-2``, in a second list ``tumour_1-1``, ``tumour_1-2``. Where a
@@ -94,34 +87,51 @@ def gather(points: Sequence[NamedPoint], labels: LabelNames | None) -> GatheredP
     ``F-6``, and ``F_1-1`` ... of a second list) mean the only label of a task where they are all
     alike. Anything else is refused. Without ``labels``, numbers are label values; a single name
     has no value yet: its prompts carry the name, and label 1 in place of the value. Points named
-    ``background``, or in a list of that name, are the background's. Where ``labels`` are open, any
-    name is one of a label: see :func:`~interactivenet.prompts.open_labels.label_objects`.
+    ``background``, or in a list of that name, are the background's. A name, or its list's, that
+    ends in ``+`` or ``-`` is of a correction, as is a point that its file describes so. Where
+    ``labels`` are open, any name is one of a label: see
+    :func:`~interactivenet.prompts.open_labels.label_objects`.
+
+    file: number of the file, where there are several.
     """
-    if labels is not None and labels.open:
-        points, labels = label_objects(points, labels)
     gathered = GatheredPoints()
-    objects: dict[tuple[int, int, str], list[int]] = {}
-    called: dict[int, str] = {}  # names that no list of labels explains
-    foreground = []
+    margin: dict[int, NamedPoint] = {}
     for number, point in enumerate(points):
+        place = (file, point.group)
         if is_background(point, labels):
-            gathered.background.append(point.position)
+            gathered.corrections.append(background_point(point, place))
+        elif (positive := sign_of_point(point, labels)) is not None:
+            gathered.corrections.append(correction_point(point, positive, labels, place))
         else:
-            foreground.append((number, point))
-    names = _Names([point for _, point in foreground], labels)
-    for number, point in foreground:
+            margin[number] = point
+    if labels is not None and labels.open:
+        relabelled, labels = label_objects(list(margin.values()), labels)
+        margin = dict(zip(margin, relabelled, strict=True))
+    objects: dict[tuple[int, int, str], list[int]] = {}
+    addresses: dict[int, set[Address]] = {}
+    called: dict[int, str] = {}  # names that no list of labels explains
+    names = _Names(list(margin.values()), labels)
+    for number, point in margin.items():
         value, index, copy, name = names.resolve(point)
         objects.setdefault((value, index, copy), []).append(number)
+        addresses[number] = names.addresses(point, value, copy, name)
         if labels is None and not is_number(name):
             called[value] = name
     gathered.notes += names.notes
-    for (value, _, _), numbers in objects.items():
+    for (value, index, _), numbers in objects.items():
         name = labels.names[value] if labels else called.get(value, "")
         positions = np.array([points[number].position for number in numbers])
         own = tuple(points[number].name.strip() for number in numbers)
         if "" in own or len(set(own)) < len(own):  # all are called as their label: count them
             own = tuple(str(number + 1) for number in numbers)
         gathered.prompts.append(Prompt(value, positions, name, own))
+        gathered.origins.append(
+            Origin(
+                addresses=frozenset().union(*(addresses[number] for number in numbers)),
+                number=index if any("#" in points[number].name for number in numbers) else None,
+                places=frozenset((file, points[number].group) for number in numbers),
+            )
+        )
     return gathered
 
 
@@ -143,6 +153,7 @@ class _Names:
         Raises DataError where it cannot be told.
         """
         full, mark, text = point.name.strip().partition("#")
+        text = part_name(point.name, self.labels).number or text
         if mark and not (is_number(text) and int(text) > 0):
             raise DataError(f"has a point named '{point.name}', expected a number after '#'")
         number = int(text) if mark else point.group + 1
@@ -154,6 +165,25 @@ class _Names:
         self.seen.add((full, number))
         value, copy, name = self._value(base, point)
         return value, number, copy, name
+
+    def addresses(self, point: NamedPoint, value: int, copy: str, name: str) -> set[Address]:
+        """Return what means a point's object, beside its number.
+
+        value, copy, name: what :meth:`resolve` has returned.
+        """
+        base = self._base(point.name.strip().partition("#")[0]).strip()
+        called = set(addresses_of(base)) if base else set()
+        for each in point.lists:
+            called.update(addresses_of(part_name(each, self.labels, of_list=True).base))
+        if self.labels and not any(
+            self.labels.value_of(each) is not None for each in (base, family_of(base)[0])
+        ):
+            of_list = self._value_of_list(point)  # which then says which copy it is
+            if of_list is not None:
+                whole = self.labels.value_of(of_list[1]) is not None
+                copy = "" if whole else family_of(of_list[1].strip())[1]
+        own = self.labels.names[value] if self.labels else name
+        return called | {(str(value), copy), (own.lower(), copy)}
 
     def _base(self, full: str) -> str:
         """Strip the running number of a list's points off a name that is not itself a label."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.prompts.corrections import Correction, positions_of
+from interactivenet.prompts.corrections import Correction, call_correction, positions_of
 from interactivenet.system.names import word_fault
 
 #: a full set of interior margin points: two per axis
@@ -89,6 +89,10 @@ class Prompt:
         """Return what messages call a point, by its number from 0: 'F-3', or 'point 3'."""
         name = self.point_names[number]
         return f"point {name}" if is_number(name) else name
+
+    def call_correction(self, number: int) -> str:
+        """Return what messages call a correction, by its number from 0: 'tumour+-1', or '+1'."""
+        return call_correction(self.corrections, number)
 
 
 @dataclass(frozen=True)

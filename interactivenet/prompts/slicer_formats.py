@@ -1,6 +1,7 @@
 """The formats of 3D Slicer: ``.mrk.json``, ``.fcsv``, and its table of control points.
 
-Only points that Slicer calls defined were placed; others are left out, and named.
+Only points that Slicer calls defined were placed; others are left out, and named. A point whose
+description is ``+``, ``-``, ``positive`` or ``negative`` is a correction.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from interactivenet.errors import DataError
 from interactivenet.prompts.coordinates import in_system, named_point, system_of, text_of
-from interactivenet.prompts.point_names import NamedPoint, NamedPoints
+from interactivenet.prompts.point_names import NamedPoint, NamedPoints, sign_of_text
 from interactivenet.system.files import read_json, write_json, write_text
 
 _SLICER_SCHEMA = (
@@ -21,9 +22,11 @@ _SLICER_SCHEMA = (
 )
 _FCSV_COLUMNS = "id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,desc,associatedNodeID"
 #: Slicer 5 adds a column for the status, without naming it in the file's header
-_FCSV_LABEL, _FCSV_STATUS = 11, 14
+_FCSV_LABEL, _FCSV_DESCRIPTION, _FCSV_STATUS = 11, 12, 14
 _STATUS = {"0": "undefined", "1": "preview", "2": "defined", "3": "missing"}
 _DEFINED = "defined"
+#: of points that are positive corrections, negative ones, or none
+_DESCRIPTIONS = {True: "positive", False: "negative", None: ""}
 _YES, _NO = ("1", "true", "yes"), ("0", "false", "no")
 _TABLES = {"RAS": ("r", "a", "s"), "LPS": ("l", "p", "s")}
 
@@ -49,7 +52,10 @@ def read_slicer(path: Path) -> NamedPoints:
         for control in controls:
             name, status = str(control.get("label", "")), control.get("positionStatus", _DEFINED)
             if status == _DEFINED:
-                points.append(named_point(name, control.get("position"), system, index, lists))
+                positive = sign_of_text(control.get("description"))
+                points.append(
+                    named_point(name, control.get("position"), system, index, lists, positive)
+                )
             else:
                 left_out.append((name, str(status)))
     return NamedPoints(points, _left_out(left_out))
@@ -67,6 +73,7 @@ def write_slicer(path: Path, points: Sequence[NamedPoint]) -> None:
             "locked": False,
             "visibility": True,
             "positionStatus": "defined",
+            "description": _DESCRIPTIONS[point.positive],
         }
         for number, point in enumerate(points, start=1)
     ]
@@ -102,7 +109,8 @@ def read_fcsv(path: Path) -> NamedPoints:
             if stated and _STATUS[stated] != _DEFINED:
                 left_out.append((name, _STATUS[stated]))
             else:
-                points.append(named_point(name, row[1:4], system))
+                said = row[_FCSV_DESCRIPTION] if len(row) > _FCSV_DESCRIPTION else ""
+                points.append(named_point(name, row[1:4], system, positive=sign_of_text(said)))
     return NamedPoints(points, _left_out(left_out))
 
 
@@ -114,7 +122,8 @@ def write_fcsv(path: Path, points: Sequence[NamedPoint]) -> None:
     writer = csv.writer(out, lineterminator="\n")
     for number, point in enumerate(points, start=1):
         place = [repr(value) for value in in_system(point, "LPS")]
-        writer.writerow([number, *place, 0, 0, 0, 1, 1, 1, 0, point.name, "", ""])
+        said = _DESCRIPTIONS[point.positive]
+        writer.writerow([number, *place, 0, 0, 0, 1, 1, 1, 0, point.name, said, ""])
     write_text(path, out.getvalue())
 
 
@@ -139,7 +148,8 @@ def read_table(table: Iterable[Mapping[str, str | None]], system: str) -> NamedP
             raise DataError(f"has '{stated}' in the column 'defined', expected 1 or 0")
         else:
             position = [row[axis] for axis in _TABLES[system]]
-            points.append(named_point(name, position, system))
+            positive = sign_of_text(row.get("description"))
+            points.append(named_point(name, position, system, positive=positive))
     return NamedPoints(points, _left_out(left_out))
 
 

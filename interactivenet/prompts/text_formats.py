@@ -20,7 +20,8 @@ from interactivenet.prompts.coordinates import (
     system_of,
     text_of,
 )
-from interactivenet.prompts.point_names import BACKGROUND, NamedPoint, NamedPoints
+from interactivenet.prompts.corrections import BACKGROUND
+from interactivenet.prompts.point_names import NamedPoint, NamedPoints, sign_of_text
 from interactivenet.prompts.slicer_formats import (
     read_fcsv,
     read_slicer,
@@ -128,7 +129,8 @@ def voxel_points_json(path: Path, points: Sequence[NamedPoint], image: Geometry)
 def read_csv(path: Path) -> NamedPoints:
     """Read CSV with the columns name, x, y, z (mm) and system (RAS or LPS), in any order.
 
-    Or the table of control points of 3D Slicer, which has the columns label and r, a, s or l, p, s.
+    A column ``correction`` may hold ``+`` or ``-``; where it is empty, names alone decide. Or the
+    table of control points of 3D Slicer, which has the columns label and r, a, s or l, p, s.
     """
     table = csv.DictReader(io.StringIO(text_of(path)), skipinitialspace=True)
     table.fieldnames = [(name or "").strip().lower() for name in table.fieldnames or ()]
@@ -144,10 +146,18 @@ def read_csv(path: Path) -> NamedPoints:
     return NamedPoints(
         [
             named_point(str(row["name"] or ""), [row["x"], row["y"], row["z"]],
-                        system_of(row["system"]))
+                        system_of(row["system"]), positive=_correction(row.get("correction")))
             for row in table
         ]
     )  # fmt: skip
+
+
+def _correction(text: str | None) -> bool | None:
+    """Return what the column ``correction`` makes of a point."""
+    positive = sign_of_text(text)
+    if positive is None and (text or "").strip():
+        raise DataError(f"has '{text}' in the column 'correction', expected +, - or nothing")
+    return positive
 
 
 def write_csv(path: Path, points: Sequence[NamedPoint]) -> None:

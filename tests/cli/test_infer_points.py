@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from interactivenet.cli import main
 from interactivenet.imaging.io import write_volume
+from interactivenet.prompts.corrections import Correction
 from interactivenet.prompts.io import write_prompts
 from interactivenet.prompts.prompt import Prompt
 from tests.random_model import make_bundle
@@ -103,21 +104,25 @@ def test_several_files_are_several_objects(infer, tmp_path):
     np.testing.assert_allclose(record["objects"][1]["points"], POINTS + 0.5)
 
 
-def test_background_points_are_kept_with_the_result_and_change_nothing(infer, tmp_path):
+def test_corrections_are_kept_with_the_result(infer, tmp_path):
     path, points = image(tmp_path / "scan.nii.gz"), tmp_path / "scan.json"
     write_prompts(points, [Prompt(1, POINTS, "tumour")])
     assert infer("-i", path, "-in", points).exit_code == 0
-    plain = (tmp_path / "out/scan.nii.gz").read_bytes()
-    background = POINTS[:2] + 2
-    write_prompts(points, [Prompt(1, POINTS, "tumour", negative=background)])
+    first = json.loads((tmp_path / "out/scan.json").read_text())
+    assert "corrections" not in first["objects"][0]
+    clicks = [Correction(POINTS[0] + 2, False, "background"), Correction(POINTS[1] + 2.25, True),
+              Correction(POINTS[1] + 2.5, True)]  # fmt: skip
+    write_prompts(points, [Prompt(1, POINTS, "tumour", corrections=clicks)])
     done = infer("-i", path, "-in", points)
     assert done.exit_code == 0, done.output
     record = json.loads((tmp_path / "out/scan.json").read_text())
     (segmented,) = record["objects"]
-    np.testing.assert_allclose(segmented["background"], background)
-    assert "2 background points are not used yet" in record["notes"]
-    assert "2 background points are not used yet" in done.output
-    assert (tmp_path / "out/scan.nii.gz").read_bytes() == plain
+    assert segmented["corrections"] == [
+        {"positive": click.positive, "point": list(click.position)} for click in clicks
+    ]
+    assert "background" not in segmented
+    note = "correction +2 and correction +3 lie in one voxel: was one placed twice?"
+    assert note in record["notes"] and note in done.output
 
 
 def test_a_slip_of_the_hand_is_told_and_to_be_looked_at_first(infer, tmp_path):

@@ -9,6 +9,7 @@ from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_volume
 from interactivenet.prompts.io import read_prompts, write_prompts
 from interactivenet.prompts.prompt import Prompt
+from tests.prompts.test_named_points import of_background
 from tests.raw_task import POINTS, read, write_case, write_points
 
 NAME = "Task103_PROMPTS"
@@ -172,7 +173,8 @@ def test_several_files_are_joined(case, out):
     for name, label in (("tumour", 1), ("b", 2), ("c", 1)):
         points = rng.normal(size=(6, 3))
         write_prompts(case / f"{name}.csv", [Prompt(label, points, ("", "tumour", "node")[label])])
-    write_prompts(case / "d.csv", [Prompt(1, points, "tumour", negative=points[:2])])
+    background = of_background(points[:2])
+    write_prompts(case / "d.csv", [Prompt(1, points, "tumour", corrections=background)])
     sources = [case / f"{name}.csv" for name in ("tumour", "b", "c", "d")]
     result = convert(*sources, out / "all.json", "-l", "tumour", "-l", "node")
     assert result.exit_code == 0, result.output

@@ -12,6 +12,7 @@ from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_volume
 from interactivenet.imaging.volume import Volume
 from interactivenet.prompts.io import write_prompts
+from interactivenet.prompts.corrections import Correction
 from interactivenet.prompts.prompt import LabelNames, Prompt
 
 CT = ("CT",)
@@ -177,9 +178,24 @@ def test_what_is_doubtful_is_returned():
     assert check_scan(scan(POINTS), any_points=False) == ()
     doubled = POINTS.copy()
     doubled[3] = doubled[0]
-    notes = check_scan(scan(doubled, negative=POINTS[:2], notes=("F-7 was left out",)), False)
+    clicks = [Correction(POINTS[0] + 3, False)] * 2
+    notes = check_scan(scan(doubled, corrections=clicks, notes=("F-7 was left out",)), False)
     assert len(notes) == 3 and notes[0] == "F-7 was left out"
-    assert "2 background points are not used yet" in notes[1] and "F-1 and F-4" in notes[2]
+    assert "correction -1 and correction -2 lie in one voxel" in notes[1]
+    assert "F-1 and F-4" in notes[2]
+
+
+@pytest.mark.parametrize(
+    ("clicks", "message"),
+    [
+        ([(True, (5, 5, 5)), (False, (5.3, 4.8, 5.9))], r"\+1 and correction -2 lie in one voxel, "),
+        ([(False, (5, 5, -9))], r"correction -1 at \(5, 5, -9\) mm \(RAS\) lies 8.0 mm outside"),
+    ],
+)
+def test_corrections_that_cannot_be_used_are_named(clicks, message):
+    corrections = [Correction(position, positive) for positive, position in clicks]
+    with pytest.raises(DataError, match=f"^case: prompt of label 1: .*{message}"):
+        check_scan(scan(POINTS, corrections=corrections), any_points=True)
 
 
 def test_where_points_are_missing_what_was_left_out_is_said():

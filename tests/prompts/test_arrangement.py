@@ -35,7 +35,7 @@ def named(points, **more):
 def test_points_inside_are_not_spoken_of():
     assert describe_outside(named(INSIDE), GRID) == ""
     check_inside(named(INSIDE), GRID)
-    assert prompt_notes([named(INSIDE)]) == () and arrangement_doubts(named(INSIDE), GRID) == []
+    assert prompt_notes([named(INSIDE)], GRID) == () and arrangement_doubts(named(INSIDE), GRID) == []
 
 
 def test_a_point_outside_is_named_with_its_distance():
@@ -47,7 +47,7 @@ def test_a_point_outside_is_named_with_its_distance():
         check_inside(named(points), GRID)
     # 3 mm and 4 mm beyond a corner are 5 mm
     points[4] = (-9 + 3, -9 + 4, 40)
-    np.testing.assert_allclose(outside_mm(named(points), GRID)[[2, 4]], [12.3, 5])
+    np.testing.assert_allclose(outside_mm(points, GRID)[[2, 4]], [12.3, 5])
     message = describe_outside(named(points), GRID)
     assert "F-3 at" in message and "F-5 at" in message and "lie up to 12.3 mm" in message
     assert describe_outside(Prompt(1, points), GRID).startswith("point 3 at")
@@ -169,17 +169,16 @@ def findings(prompt, margin=True, remedy=""):
 def test_doubts_are_warnings_of_the_check():
     points = INSIDE.copy()
     points[3] = points[1]
-    told = findings(named(points, negative=np.zeros((3, 3)), notes=("F-7 was left out",)))
-    assert [level for level, _ in told] == ["warning", "note", "warning"]
-    assert told[0][1] == "F-7 was left out" and told[1][1] == "3 background points are not used yet"
-    assert "F-2 and F-4" in told[2][1]
+    told = findings(named(points, notes=("F-7 was left out",)))
+    assert [level for level, _ in told] == ["warning", "warning"]
+    assert told[0][1] == "F-7 was left out" and "F-2 and F-4" in told[1][1]
     ((level, message),) = findings(named(points - 500))
     assert level == "error" and message.startswith("prompt of label 1: F-1 at")
 
 
 def test_a_note_that_several_objects_share_is_told_once():
-    one = named(INSIDE, negative=np.zeros((1, 3)))
-    assert prompt_notes([one, one]) == ("1 background point is not used yet",)
+    one = named(INSIDE, notes=("F-7 was left out",))
+    assert prompt_notes([one, one], GRID) == ("F-7 was left out",)
 
 
 @pytest.mark.parametrize("points", [INSIDE[:5], INSIDE * [1, 1, 0] + IN_PLANE])

@@ -11,6 +11,7 @@ from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import read_label, write_label_array, write_volume
 from interactivenet.prompts.io import read_prompts, write_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt
+from tests.prompts.test_named_points import of_background
 
 LABELS = LabelNames({1: "tumour", 2: "oedema"})
 TEXT = [".json", ".mrk.json", ".fcsv", ".csv"]
@@ -272,7 +273,7 @@ def test_background_points_go_round(tmp_path, suffix):
     rng = np.random.default_rng(1)
     background = rng.normal(size=(3, 3))
     prompts = [
-        Prompt(p.label, p.points, p.name, negative=background)
+        Prompt(p.label, p.points, p.name, corrections=of_background(background))
         for p in some_prompts(oblique_grid(), labels=(1, 2, 1))
     ]
     assert write_prompts(tmp_path / f"case{suffix}", prompts) == []
@@ -287,23 +288,13 @@ def test_background_points_go_round_as_voxels(tmp_path):
     grid = oblique_grid()
     voxels = np.array([[3, 4, 5], [6, 7, 8]])
     prompt = Prompt(
-        1, grid.voxel_to_world(voxels), "tumour", negative=grid.voxel_to_world(voxels + 1)
-    )
+        1, grid.voxel_to_world(voxels), "tumour",
+        corrections=of_background(grid.voxel_to_world(voxels + 1)),
+    )  # fmt: skip
     write_prompts(tmp_path / "case.json", [prompt], image=grid, voxels=True)
     image = (tmp_path / "image.nii.gz", grid)
     (back,) = read_prompts(tmp_path / "case.json", LABELS, image=image, voxels=True)
     np.testing.assert_allclose(grid.world_to_voxel(back.negative), voxels + 1, atol=1e-9)
-
-
-def test_what_a_format_cannot_keep_of_the_background_is_said(tmp_path):
-    grid = oblique_grid()
-    points = grid.voxel_to_world([[3, 4, 5], [6, 7, 8]])
-    prompt = Prompt(1, points, "tumour", negative=points + 1)
-    (note,) = write_prompts(tmp_path / "case.nii.gz", [prompt], image=grid)
-    assert note.startswith("2 background points are left out, which a mask cannot hold")
-    of_one = [prompt, Prompt(2, points, "oedema")]
-    (note,) = write_prompts(tmp_path / "case.json", of_one)
-    assert note == "background points of single objects are written as those of all"
 
 
 def click_files(folder, tumour, background):

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from interactivenet.errors import DataError, NoPoints
-from interactivenet.prompts.named_points import from_named_points, to_named_points
+from interactivenet.prompts.corrections import BACKGROUND, Correction
+from interactivenet.prompts.named_points import from_named_points
 from interactivenet.prompts.point_names import NamedPoint
 from interactivenet.prompts.prompt import LabelNames, Prompt
+from interactivenet.prompts.written_points import to_named_points
 
 TUMOUR = LabelNames({1: "tumour"})
 TWO = LabelNames({1: "tumour", 2: "oedema"})
@@ -21,6 +23,11 @@ def lists(*named, names=None):
         for group, points in enumerate(named)
         for number, name in enumerate(points)
     ]  # fmt: skip
+
+
+def of_background(positions):
+    """Corrections as the background's points are."""
+    return tuple(Correction(position, False, BACKGROUND) for position in positions)
 
 
 def numbered(name, count=3):
@@ -109,7 +116,8 @@ def test_points_have_the_names_of_their_file_or_its_numbers():
 def test_objects_and_background_survive_being_flattened():
     rng = np.random.default_rng(0)
     background = rng.normal(size=(4, 3))
-    prompts = [Prompt(label, rng.normal(size=(6, 3)), TWO.names[label], negative=background)
+    prompts = [Prompt(label, rng.normal(size=(6, 3)), TWO.names[label],
+                      corrections=of_background(background))
                for label in (1, 2, 1)]  # fmt: skip
     flat = to_named_points(prompts)
     assert sum(point.name == "background" for point in flat) == 4
@@ -128,18 +136,19 @@ def test_objects_of_unknown_labels_are_counted_by_name():
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"negative": [[0, 0]]}, r"background must have shape \(M, 3\)"),
-        ({"negative": [[0, 0, np.inf]]}, "finite"),
+        ({"points": [[0, 0]]}, r"points must have shape \(N, 3\)"),
+        ({"points": [[0, 0, np.inf]]}, "finite"),
         ({"point_names": ("a",)}, "2 points, but 1 names"),
     ],
 )
 def test_bad_prompts_are_refused(more, message):
     with pytest.raises(DataError, match=message):
-        Prompt(1, np.zeros((2, 3)), **more)
+        Prompt(**{"label": 1, "points": np.zeros((2, 3)), **more})
 
 
 def test_a_prompt_with_other_points_keeps_its_background():
-    prompt = Prompt(2, np.zeros((2, 3)), "a", ("F-1", "F-2"), np.ones((1, 3)))
+    background = of_background(np.ones((1, 3)))
+    prompt = Prompt(2, np.zeros((2, 3)), "a", ("F-1", "F-2"), background)
     other = prompt.with_points(np.ones((3, 3)))
     assert (other.label, other.name, other.point_names) == (2, "a", ("1", "2", "3"))
     np.testing.assert_array_equal(other.negative, prompt.negative)

@@ -92,7 +92,8 @@ def correction_point(
     # tumour_1+ is of the object tumour_1, but tumour_7, described so, may be the seventh point
     if match and not (own.positive is not None and own.base[len(match[1])] == "_"):
         forms[1:1] = addresses_of(match[1])
-    sources = [_source(own.base, forms, labels, firm=True)]
+    text = match[1] if match and own.positive is None else own.base
+    sources = [_source(text, forms, labels, firm=True)]
     sources += [
         _source(parted.base, addresses_of(parted.base), labels, firm=parted.positive is not None)
         for parted in lists

@@ -3,9 +3,10 @@ import pytest
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.prompts.named_points import from_named_points, to_named_points
+from interactivenet.prompts.named_points import from_named_points
 from interactivenet.prompts.point_names import NamedPoint
 from interactivenet.prompts.prompt import LabelNames, Prompt, is_flat
+from interactivenet.prompts.written_points import to_named_points
 
 TUMOUR = LabelNames({1: "tumour"})
 TWO = LabelNames({1: "tumour", 2: "oedema"})

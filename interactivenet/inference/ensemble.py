@@ -71,7 +71,7 @@ def _ensemble_case(
     examined, source = examine(scan, model), scan.image.source
     by_fold: list[list[PromptProbability]] = []
     for fold, record in zip(folds, records, strict=True):
-        prompts, agreements = _recorded(record, fold.record(case.name))
+        prompts, agreements = recorded_prompts(record, fold.record(case.name))
         path = fold.probability_file(case.name)
         by_fold.append(read_probabilities(path, prompts, agreements, source))
     means = [average(of_prompt) for of_prompt in zip(*by_fold, strict=True)]
@@ -93,8 +93,11 @@ def _read_record(fold: Output, case: str, task: str) -> dict[str, Any]:
     return record
 
 
-def _recorded(record: dict[str, Any], path: Path) -> tuple[list[Prompt], list[float]]:
-    """Return the prompts of a record, and how far the networks agreed on each."""
+def recorded_prompts(record: dict[str, Any], path: Path) -> tuple[list[Prompt], list[float]]:
+    """Return the prompts of a case's record, and how far the networks agreed on each.
+
+    path: of the record. Raises DataError, naming it and the field, where it is not as written.
+    """
     kinds: dict[str, type | tuple[type, ...]] = {
         "label": int,
         "points": list,

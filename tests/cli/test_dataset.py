@@ -14,6 +14,9 @@ from interactivenet.cli.reporting import show_findings
 from interactivenet.datasets.findings import Finding
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_label_array, write_volume
+from interactivenet.prompts.corrections import Correction
+from interactivenet.prompts.io import write_prompts
+from interactivenet.prompts.prompt import Prompt
 from tests.cli.dataset_command import NAME, dataset
 from tests.raw_task import (
     GRID,
@@ -265,6 +268,28 @@ def test_what_looks_wrong_but_can_be_used_is_a_warning(task):
         "no case has label 2 (oedema)",
     ):
         assert message in result.output
+
+
+def test_corrections_of_training_cases_are_noted_and_checked(task):
+    points = GRID.ras.voxel_to_world(np.array(POINTS, float))
+    clicks = [Correction(points[0], True), Correction(points[1] + 3, False)]
+    (task / "interactionsTr/good_1.nii.gz").unlink()
+    (task / "interactionsTr/good_2.nii.gz").unlink(missing_ok=True)
+    for name, corrections in (("good_1", clicks), ("good_2", [clicks[0]])):
+        prompt = Prompt(1, points, "tumour", corrections=corrections)
+        write_prompts(task / f"interactionsTr/{name}.json", [prompt])
+    write_case(task, "test", subset="Ts")
+    write_prompts(task / "interactionsTs/test.json", [prompt])
+    result = dataset(task)
+    assert result.exit_code == 0, result.output
+    assert "prompt of label 1: 2 corrections, not used in training" in result.output
+    assert result.output.count("1 correction, not used in training") == 1  # they are in a test
+    clicks.append(Correction(clicks[1].position, True))
+    prompt = Prompt(1, points, "tumour", corrections=clicks)
+    write_prompts(task / "interactionsTr/good_1.json", [prompt])
+    result = dataset(task)
+    assert result.exit_code == 1
+    assert "correction -2 and correction +3 lie in one voxel" in result.output
 
 
 def test_no_usable_case_writes_no_dataset_json(task):

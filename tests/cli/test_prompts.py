@@ -7,8 +7,9 @@ from click.testing import CliRunner
 from interactivenet.cli import main
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_volume
+from interactivenet.prompts.corrections import Correction
 from interactivenet.prompts.io import read_prompts, write_prompts
-from interactivenet.prompts.prompt import Prompt
+from interactivenet.prompts.prompt import LabelNames, Prompt
 from tests.prompts.test_named_points import of_background
 from tests.raw_task import POINTS, read, write_case, write_points
 
@@ -184,6 +185,52 @@ def test_several_files_are_joined(case, out):
     assert list(dict.fromkeys(names)) == ["tumour", "node", "tumour#2", "tumour#3", "background"]
     again = convert(*sources, sources[0], "--overwrite")
     assert again.exit_code == 2 and "is the source itself" in again.stderr
+
+
+def test_corrections_are_converted_and_counted(case, out):
+    points = np.random.default_rng(0).normal(size=(6, 3)) + [20, 10, -20]
+    background = of_background(points[:1])
+    clicks = (Correction(points[1], True), *background, Correction(points[2], False))
+    prompts = [Prompt(1, points, "tumour", corrections=clicks),
+               Prompt(2, points + 1, "node", corrections=background),
+               Prompt(1, points + 2, "tumour", corrections=(*background, clicks[0]))]  # fmt: skip
+    write_prompts(case / "a.csv", prompts)
+    path = case / "a.csv"
+    said = (
+        "(6 points, 2 corrections), {} (6 points), {} (6 points, 1 correction), 1 background point"
+    )
+    for suffix in (".json", ".fcsv", ".mrk.json"):
+        result = convert(path, out / f"a{suffix}", "-l", "tumour", "-l", "node")
+        assert result.exit_code == 0, result.output
+        assert said.format("label 2", "label 1") in result.stdout
+        path = out / f"a{suffix}"
+    back = read_prompts(path, LabelNames({1: "tumour", 2: "node"}))
+    found = [[(each.positive, each.position) for each in prompt.corrections] for prompt in back]
+    assert found == [[(each.positive, each.position) for each in prompt.corrections]
+                     for prompt in prompts]  # fmt: skip
+    write_prompts(path, prompts[:1])
+    image = case / "imagesTr/a_0000.nii.gz"
+    result = convert(path, out / "mask.nii.gz", "--image", image, "-l", "tumour")
+    assert result.exit_code == 0, result.output
+    assert "3 corrections are left out, which a mask cannot hold" in result.stdout
+    assert "label 1 (6 points)\n" in result.stdout
+    (case / "b.csv").write_text("name,x,y,z,system\ntumour+,1,2,3,RAS\n")
+    result = convert(case / "b.csv", out / "b.json")
+    assert result.exit_code == 2 and result.stderr.count("\n") == 1
+    assert (
+        "b.csv: has a correction named 'tumour+' of 'tumour', of which there are" in result.stderr
+    )
+
+
+def test_labels_that_end_in_signs_are_converted(case, out):
+    points = np.random.default_rng(0).normal(size=(6, 3))
+    labels = LabelNames({1: "HER2", 2: "HER2+"})
+    prompts = [Prompt(1, points, "HER2", corrections=(Correction(points[0], True),))]
+    write_prompts(case / "a.csv", prompts, labels=labels)
+    result = convert(case / "a.csv", out / "a.json", "-l", "HER2", "-l", "HER2+")
+    assert result.exit_code == 0, result.output
+    (prompt,) = read_prompts(out / "a.json", labels)
+    assert len(prompt.points) == 6 and prompt.positive.tolist() == points[:1].tolist()
 
 
 def test_what_was_left_out_or_lies_outside_is_said(case, out):

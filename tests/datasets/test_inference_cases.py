@@ -11,8 +11,8 @@ from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_volume
 from interactivenet.imaging.volume import Volume
-from interactivenet.prompts.io import write_prompts
 from interactivenet.prompts.corrections import Correction
+from interactivenet.prompts.io import write_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt
 
 CT = ("CT",)
@@ -188,7 +188,10 @@ def test_what_is_doubtful_is_returned():
 @pytest.mark.parametrize(
     ("clicks", "message"),
     [
-        ([(True, (5, 5, 6)), (False, (5.3, 4.8, 6.9))], r"\+1 and correction -2 lie in one voxel, "),
+        (
+            [(True, (5, 5, 6)), (False, (5.3, 4.8, 6.9))],
+            r"\+1 and correction -2 lie in one voxel, ",
+        ),
         ([(False, (5, 5, -9))], r"correction -1 at \(5, 5, -9\) mm \(RAS\) lies 8.0 mm outside"),
     ],
 )

@@ -16,6 +16,7 @@ from interactivenet.cli import main
 from interactivenet.errors import DataError, RequestError
 from interactivenet.grand_challenge.algorithm import run_algorithm
 from interactivenet.imaging.io import read_label, write_volume
+from interactivenet.inference.predictor import Predictor
 from interactivenet.prompts.io import write_prompts
 from interactivenet.prompts.prompt import Prompt
 from tests.random_model import make_bundle
@@ -125,14 +126,75 @@ def test_clicks_in_voxels_with_names_of_their_own(bundle, tmp_path):
             points="lesion-clicks", voxels=True, names=("tumor", "something"))  # fmt: skip
     path = tmp_path / "in" / "lesion-clicks.json"
     content = json.loads(path.read_text())
-    content["points"].append({"name": "background", "point": [1, 1, 1]})
     path.write_text(json.dumps(content))
-    names = {"tumor": "tumour", "background": "", "*": "node"}
+    names = {"tumor": "tumour", "*": "node"}
     model = settings(bundle, tmp_path / "model", coordinates="voxels", names=names,
                      output="tumor-lesion-segmentation")  # fmt: skip
     (found,) = run_algorithm(tmp_path / "in", tmp_path / "b", model)
     assert found == tmp_path / "b" / "images" / "tumor-lesion-segmentation" / "0000-ct.mha"
     assert np.array_equal(read_label(found).array, read_label(expected).array)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ({"tumor": "tumour", "*": "node"}, ["-+", "-"]),
+        ({"tumor": "tumour", "*": "node", "background": ""}, ["+", ""]),
+        ({"tumor": "tumour", "*": "node", "background": "node-"}, ["+", "-"]),
+    ],
+)
+def test_clicks_on_the_background_are_corrections(
+    names, expected, bundle, tmp_path, monkeypatch, capsys
+):
+    lay_out(tmp_path / "in", GRIDS["turned"], points="lesion-clicks", voxels=True,
+            names=("tumor", "something"))  # fmt: skip
+    path = tmp_path / "in" / "lesion-clicks.json"
+    content = json.loads(path.read_text())
+    content["points"] += [{"name": "background", "point": [1, 2, 3]},
+                          {"name": "tumor+", "point": [5, 6, 7]}]  # fmt: skip
+    path.write_text(json.dumps(content))
+    seen = []
+    segment = Predictor.segment
+
+    def noting(self, scan, *more, **options):
+        seen.append(scan)
+        return segment(self, scan, *more, **options)
+
+    monkeypatch.setattr(Predictor, "segment", noting)
+    model = settings(bundle, tmp_path / "model", coordinates="voxels", names=names)
+    run_algorithm(tmp_path / "in", tmp_path / "out", model)
+    (scan,) = seen
+    signs = ["".join("-+"[each.positive] for each in prompt.corrections) for prompt in scan.prompts]
+    assert signs == expected and [len(prompt.points) for prompt in scan.prompts] == [6, 6]
+    voxels = [scan.image.source.world_to_voxel(prompt.negative) for prompt in scan.prompts]
+    for found, sign in zip(voxels, expected, strict=True):
+        np.testing.assert_allclose(
+            found, [[1, 2, 3]][: sign.count("-")] or np.empty((0, 3)), atol=1e-6
+        )
+    said = capsys.readouterr().out
+    for name, sign in zip(("tumour", "node"), expected, strict=True):
+        (line,) = [
+            line for line in said.splitlines() if line.startswith(f"{name}: ") and " ml" in line
+        ]
+        plural = "s" if len(sign) > 1 else ""
+        assert line.endswith(f", {len(sign)} correction{plural}") or not sign
+
+
+def test_the_background_alone_is_no_object(bundle, tmp_path):
+    lay_out(tmp_path / "in", GRIDS["turned"])
+    path = tmp_path / "in" / "interior-margin-points.json"
+    content = json.loads(path.read_text())
+    for name, message in (("background", "background points, but none of an object"),
+                          ("tumour+", "'tumour', of which there are no points")):  # fmt: skip
+        content["points"] = [{**content["points"][0], "name": name}]
+        path.write_text(json.dumps(content))
+        with pytest.raises(DataError, match=message):
+            run_algorithm(tmp_path / "in", tmp_path / "out", bundle)
+    content["points"] = [{**content["points"][0], "name": "background"}]
+    path.write_text(json.dumps(content))
+    model = settings(bundle, tmp_path / "model", any_points=True)
+    (found,) = run_algorithm(tmp_path / "in", tmp_path / "out", model)
+    assert not read_label(found).array.any()
 
 
 @pytest.mark.parametrize(
@@ -146,6 +208,7 @@ def test_clicks_in_voxels_with_names_of_their_own(bundle, tmp_path):
         ({"outputs": {"tumour": "a"}}, "outputs lacks the label node"),
         ({"output": "a", "outputs": {"tumour": "b"}}, "cannot both be set"),
         ({"names": {"x": "cyst"}}, "names has the label 'cyst'"),
+        ({"names": {"x": "cyst-"}}, "names has the label 'cyst'"),
         ({"points": "clicks"}, "there is no input of points: expected clicks, found inter"),
         ({"coordinates": "inches"}, "field coordinates cannot be used"),
         ({"images": {"CT": "pet-image"}}, "images and points have the slug 'pet-image' twice"),

@@ -1,5 +1,7 @@
 """Probabilities: their mean, their merging and their way to disk and back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from interactivenet.postprocessing.calibration import calibrate
 from interactivenet.postprocessing.components import Postprocessing
 from interactivenet.postprocessing.merging import PromptProbability, average, merge
 from interactivenet.postprocessing.probabilities import read_probabilities, write_probabilities
+from interactivenet.prompts.corrections import Correction
 from interactivenet.prompts.prompt import Prompt
 from tests.sample_cases import stored_grid
 
@@ -148,3 +151,9 @@ def test_what_is_expected_stands_with_every_object():
     assert (unknown.expected_dice, unknown.needs_review) == (None, None)
     content = merged.objects[0].as_json()
     assert content["label"] == 1 and content["points"] == good.prompt.points.tolist()
+    assert "corrections" not in content
+    clicks = (Correction((1, 2, 3), False, "background"), Correction((4, 5, 6.5), True))
+    merged = merge([replace(good, prompt=replace(prompts[0], corrections=clicks))], source)
+    assert merged.objects[0].as_json()["corrections"] == [
+        {"positive": False, "point": [1.0, 2.0, 3.0]}, {"positive": True, "point": [4.0, 5.0, 6.5]},
+    ]  # fmt: skip

@@ -1,5 +1,8 @@
 """Points that lie outside, far from the others, or twice in one place, are named."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,6 +17,7 @@ from interactivenet.prompts.arrangement import (
     outside_mm,
 )
 from interactivenet.prompts.checks import arrangement_doubts, check_prompt, prompt_notes
+from interactivenet.prompts.corrections import BACKGROUND, Correction
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.prompts.prompt_objects import PromptObjects
 from interactivenet.prompts.simulation import SimulationOptions, draw_points, find_objects
@@ -35,7 +39,9 @@ def named(points, **more):
 def test_points_inside_are_not_spoken_of():
     assert describe_outside(named(INSIDE), GRID) == ""
     check_inside(named(INSIDE), GRID)
-    assert prompt_notes([named(INSIDE)], GRID) == () and arrangement_doubts(named(INSIDE), GRID) == []
+    assert (
+        prompt_notes([named(INSIDE)], GRID) == () and arrangement_doubts(named(INSIDE), GRID) == []
+    )
 
 
 def test_a_point_outside_is_named_with_its_distance():
@@ -71,6 +77,82 @@ def test_voxel_indices_are_recognised():
         assert "`convert_prompts(voxels_in=True)`" in message
     assert "voxel indices" not in describe_outside(named(voxels + 0.25), GRID)
     assert "voxel indices" not in describe_outside(named(voxels + 15), GRID)
+
+
+def corrected(*clicks, points=INSIDE, name=""):
+    """An object with corrections, as (sign, voxel on the stored grid)."""
+    corrections = tuple(
+        Correction(GRID.voxel_to_world([voxel])[0], sign == "+", name and f"{name}{sign}-{number}")
+        for number, (sign, voxel) in enumerate(clicks, start=1)
+    )
+    return named(points, corrections=corrections)
+
+
+def test_a_correction_outside_is_named_with_its_distance():
+    prompt = corrected(("+", (4, 4, 4)), ("-", (4, 4, -2.5)))
+    message = "correction -2 at (-18, -18, 22.5) mm (RAS) lies 6.0 mm outside the image"
+    assert describe_outside(prompt, GRID) == message
+    with pytest.raises(DataError, match=r"^correction -2 at .* lies 6.0 mm outside the image; the"):
+        check_inside(prompt, GRID)
+    assert findings(prompt) == [("error", f"prompt of label 1: {message}")]
+    assert "F--2 at" in describe_outside(
+        corrected(("+", (4, 4, 4)), ("-", (4, 4, 11)), name="F"), GRID
+    )
+    both = corrected(("+", (30, 4, 4)), points=np.vstack([INSIDE[:5], INSIDE[5] + 100]))
+    assert "F-6 at" in describe_outside(both, GRID) and "+1 at" in describe_outside(both, GRID)
+
+
+def test_swapped_signs_are_recognised_with_corrections_alike():
+    turned = Correction(GRID.voxel_to_world([[4, 4, 4]])[0] * [-1, -1, 1], True)
+    prompt = named(INSIDE * [-1, -1, 1], corrections=(turned,))
+    assert "LPS and RAS were mistaken for each other" in describe_outside(prompt, GRID)
+    inside = Correction(GRID.voxel_to_world([[4, 4, 4]])[0], True)
+    assert "mistaken" not in describe_outside(replace(prompt, corrections=(inside,)), GRID)
+
+
+def test_a_voxel_is_not_both_object_and_not():
+    near = (4.4, 3.6, 4.49)
+    prompt = corrected(("+", (4, 4, 4)), ("-", (7, 4, 4)), ("-", near))
+    message = (
+        "correction +1 and correction -3 lie in one voxel, one positive and the other negative:"
+        " remove one of them"
+    )
+    with pytest.raises(DataError, match="^" + re.escape(message)):
+        check_inside(prompt, GRID)
+    assert findings(prompt) == [("error", f"prompt of label 1: {message}")]
+    assert "F--1 and F+-2 lie" in findings(corrected(("-", near), ("+", near), name="F"))[0][1]
+    background = Correction(GRID.voxel_to_world([near])[0], False, BACKGROUND)
+    prompt = replace(prompt, corrections=(background, prompt.corrections[0]))
+    assert "background point 1 and correction +2 lie in one voxel" in findings(prompt)[0][1]
+    # neighbours, and two objects, do not contradict each other
+    check_inside(corrected(("+", (4, 4, 4)), ("-", (4.6, 4, 4))), GRID)
+    many = [(sign, (number, 4, 4)) for number in range(6) for sign in "+-"]
+    assert (
+        "correction +5 and correction -6 lie in one voxel (and 3 more pairs)"
+        in (findings(corrected(*many))[0][1])
+    )
+
+
+def test_a_correction_that_is_there_twice_is_a_warning():
+    prompt = corrected(("+", (4, 4, 4)), ("-", (7, 4, 4)), ("+", (4.3, 4, 4)), ("+", (4, 4, 4)))
+    check_inside(prompt, GRID)
+    note = (
+        "correction +1 and correction +3, correction +1 and correction +4 lie in one voxel: was"
+        " one placed twice?"
+    )
+    assert findings(prompt) == [("warning", f"prompt of label 1: {note}")]
+    assert prompt_notes([prompt, prompt], GRID) == (note,)
+    assert arrangement_doubts(prompt, GRID) == []  # no reason to look at the object first
+
+
+def test_a_negative_correction_on_a_point_of_the_object_is_a_warning():
+    voxel = GRID.world_to_voxel(INSIDE[2:3])[0]
+    note = (
+        "correction -2, which is negative, lies in one voxel with F-3: which of the two is meant?"
+    )
+    prompt = corrected(("+", voxel + 2), ("-", voxel))
+    assert findings(prompt) == [("warning", f"prompt of label 1: {note}")]
+    assert findings(corrected(("+", voxel))) == []
 
 
 def test_many_points_outside_are_counted():

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,7 +45,9 @@ own = st.builds(Correction, positions, st.booleans())
 @st.composite
 def cases(draw, values):
     """Objects of labels ``values`` with corrections, and points of the background in between."""
-    shared = [Correction(place, False, BACKGROUND) for place in draw(st.lists(positions, max_size=3))]
+    shared = [
+        Correction(place, False, BACKGROUND) for place in draw(st.lists(positions, max_size=3))
+    ]
     prompts = []
     for number, (value, name) in enumerate(draw(st.lists(values, min_size=1, max_size=4))):
         corrections = draw(st.lists(own, max_size=4))
@@ -233,9 +237,14 @@ def test_a_column_of_csv(tmp_path, column, said):
         read_prompts(path, LABELS)
 
 
-@pytest.mark.parametrize("content", [{"tumor": [[3, 2, 1]] * 6, "background": [[1, 2, 3]]},
-                                     {"background": [[1, 2, 3]], "tumor": [[3, 2, 1]] * 6},
-                                     {"tumor": [[3, 2, 1]] * 6, "tumor-": [[1, 2, 3]]}])  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"tumor": [[3, 2, 1]] * 6, "background": [[1, 2, 3]]},
+        {"background": [[1, 2, 3]], "tumor": [[3, 2, 1]] * 6},
+        {"tumor": [[3, 2, 1]] * 6, "tumor-": [[1, 2, 3]]},
+    ],
+)
 def test_clicks_of_autopet_in_voxel_indices(tmp_path, content):
     grid, path = oblique_grid(), tmp_path / "clicks.json"
     path.write_text(json.dumps(content))
@@ -294,7 +303,9 @@ def test_files_may_hold_the_corrections_of_others(tmp_path):
     assert [each.positive for each in left.corrections] == [True, False]
     assert [each.positive for each in right.corrections] == [False, False, True, False]
     assert right.call_correction(3) == "background point 1"
-    with pytest.raises(DataError, match=r"named 'F-1' that may be of 2 objects: .* node\+#1 or node"):
+    with pytest.raises(
+        DataError, match=r"named 'F-1' that may be of 2 objects: .* node\+#1 or node"
+    ):
         read_prompts([*margin.values(), slicer(tmp_path / "+.mrk.json", "F", count=1)],
                      LabelNames({4: "node"}))  # fmt: skip
     with pytest.raises(DataError, match="of 'left', of which there are no points"):
@@ -359,9 +370,24 @@ def test_names_are_given_to_others_with_their_signs(tmp_path):
     assert prompt.label == 1 and [each.positive for each in prompt.corrections] == [True]
 
 
+def test_the_examples_of_the_documentation_are_read(tmp_path):
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "prompts.md"
+    section = page.read_text().partition("## Corrections\n")[2].partition("\n## ")[0]
+    examples = re.findall(r"`(\.[a-z.]+)`.*:\n\n```\w+\n(.*?)```", section, re.DOTALL)
+    assert [suffix for suffix, _ in examples] == [".json", ".mrk.json", ".fcsv", ".csv", ".csv"]
+    for suffix, text in examples:
+        (tmp_path / f"a{suffix}").write_text(text)
+        (prompt,) = read_prompts(tmp_path / f"a{suffix}", LABELS)
+        assert prompt.points.tolist() == [[-10.5, 20, 30]]
+        assert {tuple(each) for each in prompt.positive.tolist()} == {(-12, 24.5, 31)}
+        assert len(prompt.negative) == (suffix != ".fcsv" and "label,l" not in text)
+
+
 def test_a_file_of_corrections_alone_has_no_object(tmp_path):
     path = slicer(tmp_path / "a.mrk.json", "tumour+")
-    with pytest.raises(DataError, match=r"a\.mrk\.json: has a correction named 'tumour\+-1' of 'tumour'"):
+    with pytest.raises(
+        DataError, match=r"a\.mrk\.json: has a correction named 'tumour\+-1' of 'tumour'"
+    ):
         read_prompts(path, LABELS)
     check_points(path)  # points it does hold
     path = slicer(tmp_path / "b.mrk.json", "background")

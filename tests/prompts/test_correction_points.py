@@ -15,7 +15,9 @@ OPEN = LabelNames({}, open=True)
 def described(names, description, start=0):
     """Points of one list, of which those from ``start`` on have a description."""
     return [
-        NamedPoint(name, (float(number), 0.0, 0.0), positive=None if number < start else description)
+        NamedPoint(
+            name, (float(number), 0.0, 0.0), positive=None if number < start else description
+        )
         for number, name in enumerate(names)
     ]
 
@@ -152,7 +154,8 @@ SEVERAL_LABELS = [
     (lists(numbered("F"), numbered("F_1"), numbered("F+_1", 1)), None, [(1, 3, ""), (1, 3, "+")]),
     # of any object
     (lists([*SIX, "tumour+"]), OPEN, [(1, 6, "+")]),
-    (lists(["node"] * 6 + SIX + ["tumour+", "node-", "node#1+"]), OPEN, [(1, 6, "-+"), (2, 6, "+")]),
+    (lists(["node"] * 6 + SIX + ["tumour+", "node-", "node#1+"]), OPEN,
+     [(1, 6, "-+"), (2, 6, "+")]),
     (lists(numbered("F", 6), numbered("+", 2), numbered("F-", 1)), OPEN, [(1, 6, "++-")]),
     (lists(["tumor"] * 6 + ["tumor+", "background"]), OPEN, [(1, 6, "+-")]),
     (lists([""] * 6 + ["object-", "-"]), OPEN, [(1, 6, "--")]),
@@ -194,14 +197,14 @@ NO_POINTS = "of which there are no points: expected its points, too, without a s
         (lists(["f+", "g"]), LabelNames({1: "f", 2: "g"}), f"'f\\+' of 'f', {NO_POINTS}"),
         (lists(["background"] * 6 + ["tumour-"]), TUMOUR, NO_POINTS),
         # two that may be meant
-        (lists([*TWO_TUMOURS, "+"]), TUMOUR, r"be of 2 objects: .* Name it tumour\+#1 or tumour\+#2"),
+        (lists([*TWO_TUMOURS, "+"]), TUMOUR, r"of 2 objects: .* Name it tumour\+#1 or tumour\+#2"),
         (lists(["tumour", "oedema", "F-"]), TWO, r"2 objects: .* Name it tumour- or oedema-$"),
         (lists(numbered("F"), numbered("F"), ["tumour+"], names=["tumour", "tumour", ""]), TUMOUR,
          r"tumour\+#1 or tumour\+#2"),
         # names that contradict each other
         (lists(SIX, ["tumour+"], names=["tumour", "tumour-"]), TUMOUR,
          r"named 'tumour\+' and in the list 'tumour-': is it a positive correction or a negative"),
-        (described([*SIX, "tumour-"], True, 6), TUMOUR, "described as positive and named 'tumour-'"),
+        (described([*SIX, "tumour-"], True, 6), TUMOUR, "as positive and named 'tumour-'"),
         (lists(["tumour", "oedema"], ["tumour+"], names=["", "oedema"]), TWO, NO_POINTS),
         (lists([*SIX, "background+"]), TUMOUR, r"positive point 'background\+' of the background"),
         (described([*SIX, "background"], True, 6), TUMOUR, "positive point 'background' of the"),

@@ -188,7 +188,7 @@ def test_several_files_are_joined(case, out):
 
 
 def test_corrections_are_converted_and_counted(case, out):
-    points = np.random.default_rng(0).normal(size=(6, 3)) + [20, 10, -20]
+    points = np.random.default_rng(0).normal((20, 10, -20), 1, (6, 3))
     background = of_background(points[:1])
     clicks = (Correction(points[1], True), *background, Correction(points[2], False))
     prompts = [Prompt(1, points, "tumour", corrections=clicks),

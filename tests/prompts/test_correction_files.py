@@ -373,7 +373,7 @@ def test_names_are_given_to_others_with_their_signs(tmp_path):
 def test_the_examples_of_the_documentation_are_read(tmp_path):
     page = Path(__file__).parents[2] / "docs" / "how-to" / "prompts.md"
     section = page.read_text().partition("## Corrections\n")[2].partition("\n## ")[0]
-    examples = re.findall(r"`(\.[a-z.]+)`.*:\n\n```\w+\n(.*?)```", section, re.DOTALL)
+    examples = re.findall(r"`(\.[a-z.]+)`[^\n]*:\n\n```\w+\n(.*?)```", section, re.DOTALL)
     assert [suffix for suffix, _ in examples] == [".json", ".mrk.json", ".fcsv", ".csv", ".csv"]
     for suffix, text in examples:
         (tmp_path / f"a{suffix}").write_text(text)

@@ -175,8 +175,10 @@ def _owner(point: CorrectionPoint, prompts: Sequence[Prompt], origins: Sequence[
         )
     what = f"{text}#{point.number}" if point.number else text
     missing = f"'{what}', of which there are no points" if what else "an object without points"
-    label = "" if point.labelled else " (of a label that is called so, give the task or `labels`)"
-    raise DataError(f"{said} of {missing}: expected its points, too, without a sign{label}")
+    hint = "" if point.labelled else " (where a label is called so, give the task or `labels`)"
+    raise DataError(
+        f"{said} of {missing}: expected points of the object, too, named without a sign{hint}"
+    )
 
 
 def _fitting(

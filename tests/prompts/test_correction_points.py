@@ -175,7 +175,7 @@ def test_corrections_of_several_labels_or_none(points, labels, expected):
     assert summary(from_named_points(points, labels)) == expected
 
 
-NO_POINTS = "of which there are no points: expected its points, too, without a sign"
+NO_POINTS = "of which there are no points: expected points of the object, too, named without a sign"
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ NO_POINTS = "of which there are no points: expected its points, too, without a s
         (lists(["tumour#2"] * 6 + ["tumour+"]), TUMOUR, f"'tumour\\+' of 'tumour', {NO_POINTS}"),
         (lists(numbered("tumour"), numbered("tumour+_1")), TUMOUR, f"of 'tumour_1', {NO_POINTS}"),
         (lists(["+"] * 6), TUMOUR, "a correction named '\\+' of an object without points"),
-        (lists(["HER2+"] * 6), None, f"'HER2', {NO_POINTS} \\(of a label that is called so, give"),
+        (lists(["HER2+"] * 6), None, f"'HER2', {NO_POINTS} \\(where a label is called so, give"),
         (lists(["HER2+"] * 6), OPEN, f"'HER2', {NO_POINTS}$"),
         (lists(["liver"] * 6 + ["tumor+"]), OPEN, f"'tumor\\+' of 'tumor', {NO_POINTS}"),
         (lists(numbered("F"), numbered("F"), names=["tumour", "oedema+"]), TWO, NO_POINTS),

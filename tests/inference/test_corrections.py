@@ -183,7 +183,7 @@ def test_what_cannot_be_corrected_is_said(tmp_path):
         session.edit(empty.to_nibabel())
     with pytest.raises(DataError, match=r"label 2.*1=a"):
         session.edit(replace(first, label=2 * first.label).to_nibabel())
-    other = make_scan(stored_grid((9, 9, 9), SPACING)).label
+    other = make_scan(stored_grid((9, 9, 9), (2.0, 1.2, 1.5))).label
     with pytest.raises(DataError, match="mask"):
         session.edit(other)
     # what failed has changed nothing

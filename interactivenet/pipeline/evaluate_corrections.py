@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from interactivenet.datasets.case import Scan
 from interactivenet.datasets.inference_cases import check_output
@@ -22,7 +22,6 @@ from interactivenet.evaluation.clicking import (
     METHODS,
     MODEL,
     Clicking,
-    CorrectableSession,
     correct_case,
 )
 from interactivenet.evaluation.correction_measures import summarise_corrections
@@ -205,7 +204,7 @@ def measure_corrections(
     truths = [scan.objects.mask(prompt, scan.prompts, grid) for prompt in scan.prompts]
     prompts = [replace(prompt, corrections=()) for prompt in scan.prompts]
     left_out = sum(len(prompt.corrections) for prompt in scan.prompts)
-    session = cast("CorrectableSession", predictor.open(scan))
+    session = predictor.open(scan)
     corrected = correct_case(session, scan.name, prompts, truths, grid, clicking, interrupt)
     notes = [*corrected.notes]
     if left_out:

@@ -60,6 +60,18 @@ def write_result(name: str, content: Mapping[str, Any]) -> Path:
     return path
 
 
+def put_between(text: str, begin: str, end: str, content: str) -> str:
+    """Return a text with other content between its two marks.
+
+    Raises ValueError where it has none.
+    """
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"the page has no '{begin}' and '{end}'")
+    return f"{before}{begin}\n\n{content.strip()}\n\n{end}{after}"
+
+
 def _cpu_model() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

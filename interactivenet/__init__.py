@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from interactivenet.pipeline.validate import validate
     from interactivenet.planning.options import PlanningOptions
     from interactivenet.postprocessing.merging import Segmentation, SegmentedObject
+    from interactivenet.prompts.corrections import Correction
     from interactivenet.prompts.io import read_prompts, write_prompts
     from interactivenet.prompts.prompt import LabelNames, Prompt
     from interactivenet.prompts.simulation import SimulationOptions, simulate_prompts
@@ -88,6 +89,7 @@ _NAMES_OF = {
     "pipeline.validate": ("validate",),
     "planning.options": ("PlanningOptions",),
     "postprocessing.merging": ("SegmentedObject", "Segmentation"),
+    "prompts.corrections": ("Correction",),
     "prompts.io": ("read_prompts", "write_prompts"),
     "prompts.prompt": ("LabelNames", "Prompt"),
     "prompts.simulation": ("SimulationOptions", "simulate_prompts"),
@@ -96,8 +98,8 @@ _NAMES_OF = {
 _MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names}
 
 __all__ = [
-    "DataError", "FoldOptions", "Geometry", "InferenceOptions", "InteractiveNetError", "LabelNames",
-    "PlanningOptions", "Predictor", "Prompt", "RequestError", "Roots", "Segmentation",
+    "Correction", "DataError", "FoldOptions", "Geometry", "InferenceOptions", "InteractiveNetError",
+    "LabelNames", "PlanningOptions", "Predictor", "Prompt", "RequestError", "Roots", "Segmentation",
     "SegmentedObject", "Session", "SimulationOptions", "TrainingOptions", "Volume", "__version__",
     "check_dataset", "convert_dataset", "convert_model", "demo", "deploy", "download_model",
     "encode_prompts", "ensemble", "evaluate", "evaluate_corrections", "evaluate_masks",

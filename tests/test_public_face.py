@@ -13,7 +13,7 @@ from interactivenet.errors import InteractiveNetError
 
 PROMISED = [
     "Predictor", "Session", "load_model", "download_model",
-    "Prompt", "LabelNames", "read_prompts", "write_prompts",
+    "Prompt", "Correction", "LabelNames", "read_prompts", "write_prompts",
     "Volume", "Geometry", "read_image", "read_label", "write_label",
     "Segmentation", "SegmentedObject",
     "evaluate_masks", "geodesic_distance", "encode_prompts", "simulate_prompts",

@@ -20,13 +20,16 @@ from benchmarks.corrections.walker import WalkerSession
 from benchmarks.learning.arms import DATASETS
 from benchmarks.learning.job import Unavailable
 from benchmarks.learning.starters import find_starter, starter_model
-from benchmarks.report import RESULTS, machine, write_result
+from benchmarks.report import RESULTS, machine, put_between, write_result
 from interactivenet.evaluation.click_robots import ROBOTS
 from interactivenet.evaluation.clicking import MODEL, Clicking, CorrectableSession, correct_case
 from interactivenet.evaluation.correction_measures import summarise_corrections
 from interactivenet.inference.predictor import Predictor
-from interactivenet.system.files import write_text
+from interactivenet.system.files import read_text, write_text
 
+#: the page of the docs, and where in it the table stands
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "corrections.md"
+BEGIN, END = "<!-- figures: written by benchmarks/corrections -->", "<!-- /figures -->"
 TESTED = ("hippocampus", "sarcoma_mr")
 WAYS = ("session", "walker", "deep walker")
 
@@ -60,7 +63,9 @@ def main() -> None:
     content = {"machine": machine("torch", "numpy", "scipy"), "threads": options.threads,
                "every": options.every, "measured": measured}  # fmt: skip
     write_result("corrections", content)
-    write_text(RESULTS / "corrections.md", table(measured))
+    text = table(measured)
+    write_text(RESULTS / "corrections.md", text)
+    write_text(PAGE, put_between(read_text(PAGE), BEGIN, END, text))
 
 
 def measure(

@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.learning.arms import ARMS, DATASETS, Arm, objects_as
 from benchmarks.learning.results import Run, objects_of
 from benchmarks.learning.scores import Estimate, estimate, paired
+from benchmarks.report import put_between
 from interactivenet.system.files import read_text, write_text
 
 #: budgets of which the tables are expected: name, text, whether ablations are measured there
@@ -66,11 +67,7 @@ def write_page(page: Path, runs: Sequence[Run]) -> None:
 
 def with_tables(text: str, runs: Sequence[Run]) -> str:
     """Return the text of a page with the tables of these runs."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page has no '{BEGIN}' and '{END}'")
-    return f"{before}{BEGIN}\n\n{render(runs)}\n\n{END}{after}"
+    return put_between(text, BEGIN, END, render(runs))
 
 
 def row(runs: Sequence[Run], dataset: str, budget: str, arm: Arm, reference: Reference) -> str:

@@ -58,7 +58,7 @@ class Session:
     Examples:
         >>> session = predictor.open("scan.nii.gz")  # doctest: +SKIP
         >>> result = session.segment(points_mm)  # doctest: +SKIP
-        >>> result = session.correct(positive=[[-12.5, 30.0, 81.5]])  # doctest: +SKIP
+        >>> result = session.correct(positive=points_mm[0])  # doctest: +SKIP
     """
 
     def __init__(

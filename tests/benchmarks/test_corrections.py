@@ -32,8 +32,9 @@ def test_the_walker_stops_at_edges():
 def test_the_table_has_every_way_and_the_brush_once():
     rows = [
         {"case": "a", "label": 1, "name": "", "prompt": 0, "method": method, "clicks": step,
-         "dice": 0.5 + 0.1 * step, "nsd": 0.4, "positive": True if step else None, "x_mm": None, "y_mm": None,
-         "z_mm": None, "heeded": True if step else None, "seconds": 0.1 if step else None}
+         "dice": 0.5 + 0.1 * step, "nsd": 0.4, "positive": True if step else None,
+         "x_mm": None, "y_mm": None, "z_mm": None, "heeded": True if step else None,
+         "seconds": 0.1 if step else None}
         for method in ("model", "brush") for step in range(2)
     ]  # fmt: skip
     found = [

@@ -84,7 +84,7 @@ from interactivenet.cli.base import (
 )  # fmt: skip
 @click.option(
     "--corrections", is_flag=True,
-    help="Let the network learn to see clicks that correct its result. Training takes a third"
+    help="Let the network learn to see clicks that correct its result. Training takes two fifths"
     " longer.",
 )  # fmt: skip
 @click.option(

@@ -50,9 +50,9 @@ def find_starter(dataset: Dataset, work: Path, shared: Path) -> Path:
 
 def starter_model(weights: Path) -> Model:
     """Return a starter as a model. Raises Unavailable where the recipe is of another plan."""
-    plan = starter_plan()
     facts = read_object(weights.with_name(FACTS))
-    if facts.get("plan") != plan.digest:
+    plan = _recipe().plan_of(facts)
+    if plan is None:
         raise Unavailable(f"{weights}: was trained with another plan than the recipe has now")
     return Model(plan, (weights,), (0,), "last", name=f"starter {weights.parent.name}")
 
@@ -67,10 +67,13 @@ def starter_bundle(weights: Path) -> Path:
 
 def starter_plan() -> Plan:
     """Return the plan of the recipe's starter. Raises Unavailable where there is no recipe."""
-    try:
-        recipe: Any = importlib.import_module("recipes.starter.train")
-    except ModuleNotFoundError as error:
-        raise Unavailable("this version has no recipe of a starter") from error
-    plan = recipe.starter_plan()
+    plan = _recipe().starter_plan()
     assert isinstance(plan, Plan)
     return plan
+
+
+def _recipe() -> Any:
+    try:
+        return importlib.import_module("recipes.starter.train")
+    except ModuleNotFoundError as error:
+        raise Unavailable("this version has no recipe of a starter") from error

@@ -32,8 +32,9 @@ def make_plan_like(
             "is a model of the original program, whose rules cannot be planned for",
             field="like", value=str(options.like),
         )  # fmt: skip
-    corrections = options.corrections or like.corrections
-    channels = sample_channels(fingerprint.modalities, like.encoding, corrections=corrections)
+    channels = sample_channels(
+        fingerprint.modalities, like.encoding, corrections=options.corrections
+    )
     batch, needed = fill(
         like.network, like.sample_shape, channels,
         (1, _largest_batch(len(fingerprint.prompts), like)), options.memory_gb,
@@ -71,7 +72,7 @@ def make_plan_like(
         padding=like.padding,
         notes=(f"network, grid, encoding and margins are those of a model of {like.task}",),
         grid=grid,
-        corrections=corrections,
+        corrections=options.corrections,
     )
 
 

@@ -40,8 +40,8 @@ class PlanningOptions:
         like: A model ('starter', the name of an installed one, or the folder or zip of a bundle):
             its network, grid, encoding, margins and kinds of normalisation are taken, so that
             training can begin with its weights. None for none.
-        corrections: The network learns to see clicks that correct its result; with ``like``, also
-            where that model does.
+        corrections: The network learns to see clicks that correct its result, whether or not that
+            of ``like`` does.
 
     Raises:
         RequestError: A value is out of its range, or two of them contradict each other.

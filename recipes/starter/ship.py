@@ -22,7 +22,7 @@ from interactivenet.models.model import Model
 from interactivenet.models.network import count_parameters, load_network
 from interactivenet.models.starter import FOLDER
 from interactivenet.system.files import read_object, read_text, write_text
-from recipes.starter.train import starter_plan
+from recipes.starter.train import plan_of
 
 TEMPLATE = Path(__file__).with_name("MODEL_CARD.md")
 #: row of the card -> data set of the benchmark
@@ -37,8 +37,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=FOLDER)
     options = parser.parse_args()
     facts = read_object(options.work / "facts.json")
-    plan = starter_plan()
-    if facts["plan"] != plan.digest or facts["without"]:
+    plan = plan_of(facts)
+    if plan is None or facts["without"]:
         raise SystemExit(f"{options.work}: is not of this recipe, or without {facts['without']}")
     before = facts.get("before", {})
     weights = options.work / "weights.safetensors"

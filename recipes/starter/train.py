@@ -24,7 +24,7 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,12 @@ def starter_plan(voxels: int = STAGES[-1][1], *, corrections: bool = False) -> P
         sample_shape=(voxels, voxels, voxels), batch_size=8, memory_gb=8.0, estimated_gb=4.0,
         grid=ObjectGrid(mirrored=True), corrections=corrections,
     )  # fmt: skip
+
+
+def plan_of(facts: Mapping[str, Any]) -> Plan | None:
+    """Return the plan that weights with these facts were trained by; None where it is another."""
+    plans = (starter_plan(), starter_plan(corrections=True))
+    return next((plan for plan in plans if plan.digest == facts.get("plan")), None)
 
 
 class Draws(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):

@@ -31,13 +31,52 @@ class ClickSimulation:
     shares: of the samples that get 0, 1, 2 ... clicks.  deepest: of the clicks, those in the
     deepest voxel of the error; the others lie anywhere in it, rather where it is deep.
     moved: standard deviation of where a click lies beside its voxel, voxels along each axis.
-    unseen: of the corrected samples, those that do not see what was found before.
+    unseen: of the turns, those in which the sample does not see what was found before.
     """
 
     shares: tuple[float, ...] = (0.5, 0.15, 0.12, 0.1, 0.08, 0.05)
     deepest: float = 0.5
     moved: float = 0.7
     unseen: float = 0.1
+
+
+class Clicks:
+    """The clicks on one sample so far, positive and negative, in its voxels."""
+
+    def __init__(self) -> None:
+        self.of_sign: dict[bool, list[Tensor]] = {True: [], False: []}
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self.of_sign[True]) + len(self.of_sign[False])
+
+    def add(
+        self,
+        image: Tensor,
+        label: Tensor,
+        before: Tensor,
+        plan: Plan,
+        random: RandomSource,
+        simulation: ClickSimulation,
+    ) -> None:
+        """Click on what is wrong with a sample, if anything is, and put that into its channels.
+
+        image: (C, X, Y, Z), changed.  label: (1, X, Y, Z).  before: (X, Y, Z), what was found.
+        """
+        truth = label[0] > 0
+        voxel = draw_click((before >= 0.5) != truth, random, deepest=simulation.deepest)
+        if voxel is None:
+            return
+        x, y, z = voxel.tolist()
+        moved = random.host.normal(0, simulation.moved, 3)
+        place = voxel + torch.as_tensor(moved, dtype=torch.float32, device=voxel.device)
+        self.of_sign[bool(truth[x, y, z])].append(place)
+        positive, negative = (
+            torch.stack(found) if (found := self.of_sign[sign]) else place.new_empty(0, 3)
+            for sign in (True, False)
+        )
+        unseen = random.chance(simulation.unseen)
+        put_clicks(image, plan, positive, negative, None if unseen else before)
 
 
 @torch.no_grad()
@@ -52,31 +91,17 @@ def correct_samples(
     """Put simulated corrections into a batch of samples, in place.
 
     image: (B, C, X, Y, Z); its last three channels are those of corrections.  label: (B, 1, X, Y,
-    Z), above 0 in the object.  A sample without an error, after some clicks, gets no more.
+    Z), above 0 in the object.  A sample in which nothing is wrong gets no click in that turn.
     """
     shares = simulation.shares
     counts = random.host.choice(len(shares), size=len(image), p=shares)
-    unseen = random.host.random(len(image)) < simulation.unseen
-    clicks: list[dict[bool, list[Tensor]]] = [{True: [], False: []} for _ in counts]
+    clicks = [Clicks() for _ in counts]
     for turn in range(int(counts.max(initial=0))):
         due = [index for index, count in enumerate(counts) if count > turn]
         # two at least: torch leaves a single sample on a CPU to kernels that are four times slower
         found = predict(image[due if len(due) > 1 else due * 2])
         for index, before in zip(due, found, strict=False):
-            truth = label[index, 0] > 0
-            wrong = (before >= 0.5) != truth
-            voxel = draw_click(wrong, random, deepest=simulation.deepest)
-            if voxel is None:
-                continue
-            x, y, z = voxel.tolist()
-            moved = random.host.normal(0, simulation.moved, 3)
-            place = voxel + torch.as_tensor(moved, dtype=torch.float32, device=voxel.device)
-            clicks[index][bool(truth[x, y, z])].append(place)
-            positive, negative = (
-                torch.stack(of_sign) if (of_sign := clicks[index][sign]) else place[:0].view(0, 3)
-                for sign in (True, False)
-            )
-            put_clicks(image[index], plan, positive, negative, None if unseen[index] else before)
+            clicks[index].add(image[index], label[index], before, plan, random, simulation)
 
 
 def draw_click(wrong: Tensor, random: RandomSource, *, deepest: float) -> Tensor | None:

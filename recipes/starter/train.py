@@ -25,7 +25,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ from interactivenet.planning.plan import (
     Plan,
 )
 from interactivenet.system.files import sha256
-from interactivenet.training.clicks import correct_samples
+from interactivenet.training.clicks import Clicks, ClickSimulation
 from interactivenet.training.dataset import settle_worker
 from interactivenet.training.lightning_module import Segmenter
 from interactivenet.training.made_up import LabelledImage, make_up, recoloured
@@ -59,6 +59,8 @@ FEATURES = (16, 32, 64, 128)
 STAGES = ((0.6, 40, 8), (1.0, 64, 4))
 #: share of a step's samples that are new; the others are earlier ones, turned
 NEW, REMEMBERED = 0.5, 300
+#: a sample with so many clicks is forgotten
+MOST_CLICKS = 5
 LEARNING_RATE, WEIGHT_DECAY, WARM_UP, CLIP, AVERAGE = 1.5e-3, 0.02, 100, 5.0, 0.998
 #: of a training that goes on from another one's weights, the share of that rate
 LOWER_RATE = 0.6
@@ -122,30 +124,74 @@ class Draws(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         return self._objects[0][1].mask.device
 
 
-class Memory:
-    """Samples that were drawn before: turned anew, they are as good as others, and cost nothing."""
+@dataclass
+class Remembered:
+    """A sample that the network has seen, with clicks or not, and what it found in it.
 
-    def __init__(self, count: int, seed: int) -> None:
-        self._count, self._rng = count, np.random.default_rng(seed)
-        self._kept: list[tuple[torch.Tensor, torch.Tensor]] = []
+    image: (C, N, N, N).  label: (1, N, N, N).  found: (N, N, N) probability; float16.
+    """
+
+    image: torch.Tensor
+    label: torch.Tensor
+    found: torch.Tensor
+    clicks: Clicks
+
+    def as_seen(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return image and label."""
+        return self.image.float(), self.label
+
+
+class Memory:
+    """Samples that were seen before: turned anew, they are as good as others, and cost nothing.
+
+    Where the network sees corrections, they come back with a click more, on what it found then:
+    no further pass through the network is needed for that.
+    """
+
+    def __init__(self, plan: Plan, count: int, seed: int) -> None:
+        self._plan, self._count = plan, count
+        self._random = RandomSource([seed, 1])
+        self._kept: list[Remembered] = []
+        self._now: list[Clicks] = []
 
     def batch(self, image: torch.Tensor, label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Add earlier samples to new ones (B, C, N, N, N), and remember these."""
-        images, labels = [image], [label]
+        """Add earlier samples to new ones (B, C, N, N, N)."""
+        images, labels = [*image], [*label]
+        self._now = [Clicks() for _ in images]
         for _ in range(self._count if self._kept else 0):
-            turned = self._turned(*self._kept[int(self._rng.integers(len(self._kept)))])
-            images.append(turned[0][None])
-            labels.append(turned[1][None])
-        self._kept += [(one.half(), mask) for one, mask in zip(image, label, strict=True)]
-        self._kept = self._kept[-REMEMBERED:]
-        return torch.cat(images), torch.cat(labels)
+            place = int(self._random.host.integers(len(self._kept)))
+            again, mask, clicks = self._again(self._kept.pop(place))
+            images.append(again)
+            labels.append(mask)
+            self._now.append(clicks)
+        return torch.stack(images), torch.stack(labels)
 
-    def _turned(
-        self, image: torch.Tensor, label: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        axes = [0, *(1 + self._rng.permutation(3)).tolist()]
-        flips = [1 + axis for axis in range(3) if self._rng.random() < 0.5]
-        return image.float().permute(axes).flip(flips), label.permute(axes).flip(flips)
+    def remember(self, image: torch.Tensor, label: torch.Tensor, found: torch.Tensor) -> None:
+        """Keep a batch, as the network saw it, with what it found (B, N, N, N)."""
+        for one, mask, probability, clicks in zip(image, label, found, self._now, strict=True):
+            if len(clicks) < MOST_CLICKS:
+                kept = Remembered(one.half().cpu(), mask.cpu(), probability.half().cpu(), clicks)
+                self._kept.append(kept)
+        self._kept = self._kept[-REMEMBERED:]
+
+    def _again(self, kept: Remembered) -> tuple[torch.Tensor, torch.Tensor, Clicks]:
+        """Return a sample with a click more, turned: its clicks turn with it."""
+        image, label = kept.as_seen()
+        clicks = kept.clicks
+        if self._plan.corrections:
+            found = kept.found.float()
+            clicks.add(image, label, found, self._plan, self._random, ClickSimulation())
+        order = self._random.host.permutation(3).tolist()
+        flips = [axis for axis in range(3) if self._random.chance(0.5)]
+        turned = Clicks()
+        for sign, places in clicks.of_sign.items():
+            for place in places:
+                moved = place[order]
+                for axis in flips:
+                    moved[axis] = image.shape[1 + axis] - 1 - moved[axis]
+                turned.of_sign[sign].append(moved)
+        axes, mirrored = [0, *(1 + axis for axis in order)], [1 + axis for axis in flips]
+        return image.permute(axes).flip(mirrored), label.permute(axes).flip(mirrored), turned
 
 
 def main() -> None:
@@ -240,7 +286,7 @@ class Training:
 
     def _train(self, draws: Draws, plan: Plan, batch: int, until: float, budget: float) -> None:
         workers = 0 if self.device == "cuda" else self.options.workers
-        memory = Memory(round(batch * (1 - NEW)), self.options.seed + self.step)
+        memory = Memory(plan, round(batch * (1 - NEW)), self.options.seed + self.step)
         loader = DataLoader(
             draws, round(batch * NEW), num_workers=workers, worker_init_fn=settle_worker
         )
@@ -254,10 +300,8 @@ class Training:
             self.optimiser.param_groups[0]["lr"] = rate
             image, label = image.to(self.device), label.to(self.device)
             with torch.autocast(self.device, torch.bfloat16):
-                if plan.corrections:
-                    random = RandomSource([self.options.seed, self.step], self.device)
-                    correct_samples(image, label, plan, self.module.probability, random)
                 output = self.network(image)
+            memory.remember(image, label, output[:, 0].detach().float().softmax(1)[:, 1])
             loss = self.module.loss(output, label)
             self.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

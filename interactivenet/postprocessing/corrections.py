@@ -42,11 +42,16 @@ class VoxelClick:
 
 
 def apply_corrections(
-    probability: NDArray[Any], clicks: Sequence[VoxelClick], spacing: ArrayLike
+    probability: NDArray[Any],
+    clicks: Sequence[VoxelClick],
+    spacing: ArrayLike,
+    *,
+    earlier: Sequence[VoxelClick] = (),
 ) -> NDArray[Any]:
     """Return an object's probability (X, Y, Z) after clicks, one after the other.
 
     probability: of any floating-point type, which is kept.  spacing: (3,) mm.
+    earlier: clicks that were applied before.
 
     A click's shift of the log-odds is that which brings the clicked voxel to its side, times
     exp(-(r / R)^2) at the distance r, where R is 0.4 of the cube root of the object's volume; up to
@@ -61,15 +66,19 @@ def apply_corrections(
         return probability
     spacing = np.asarray(spacing, np.float64)
     corrected: NDArray[Any] = probability.copy()
-    earlier: list[VoxelClick] = []
+    applied = [each for each in earlier if _lies_in(each, corrected)]
     for click in clicks:
-        if not all(0 <= v < n for v, n in zip(click.voxel, corrected.shape, strict=True)):
+        if not _lies_in(click, corrected):
             continue
-        _shift(corrected, click, earlier, spacing)
-        earlier.append(click)
-        for each in earlier:
+        _shift(corrected, click, applied, spacing)
+        applied.append(click)
+        for each in applied:
             corrected[each.voxel] = float(each.positive)
     return corrected
+
+
+def _lies_in(click: VoxelClick, volume: NDArray[Any]) -> bool:
+    return all(0 <= v < n for v, n in zip(click.voxel, volume.shape, strict=True))
 
 
 def _shift(

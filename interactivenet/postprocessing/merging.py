@@ -20,6 +20,7 @@ from interactivenet.imaging.io import write_label_array
 from interactivenet.postprocessing.calibration import Calibration
 from interactivenet.postprocessing.components import Postprocessing
 from interactivenet.postprocessing.corrections import (
+    VoxelClick,
     apply_corrections,
     grown_to_hold,
     voxel_clicks,
@@ -193,13 +194,17 @@ def merge(
     """Give every voxel of a scan to the prompt for which it has the highest probability.
 
     probabilities: one per prompt.  source: the stored grid of the scan. Each prompt's corrections
-    are applied, and its voxels postprocessed first. Of equal probabilities, the first prompt's
-    counts; a voxel that a positive correction lies in belongs to its prompt.
+    are applied, those of others that say "mine" as well, and its voxels postprocessed first. Of
+    equal probabilities, the first prompt's counts; a voxel that a positive correction lies in
+    belongs to its prompt, of several the last one.
     unlike: per prompt, in what it differs from the training set; None where that is not known, and
     no Dice is expected.  notes: about the scan.
     """
     grid = source.ras
-    probabilities = [_corrected(item, grid) for item in probabilities]
+    own = [_corrected(item, grid) for item in probabilities]
+    probabilities = [_ceded(item, own[:number] + own[number + 1 :], grid)
+                     for number, item in enumerate(own)]  # fmt: skip
+    ceded = [item is not before for item, before in zip(probabilities, own, strict=True)]
     highest_label = max((item.prompt.label for item in probabilities), default=0)
     label = np.zeros(grid.shape, np.uint16 if highest_label < 2**16 else np.uint32)
     instance_map = np.zeros(grid.shape, np.int16)
@@ -224,7 +229,6 @@ def merge(
     for number, item in enumerate(probabilities):
         clicked = tuple(grid.nearest_voxel(item.prompt.positive).T)
         label[clicked], instance_map[clicked] = item.prompt.label, number + 1
-    counts = np.bincount(instance_map.ravel(), minlength=len(probabilities) + 1)
     voxel_ml = float(np.prod(grid.spacing)) / 1000
     objects = []
     for number, item in enumerate(probabilities):
@@ -235,14 +239,15 @@ def merge(
             mask, grid.nearest_voxel(prompt.points) - start,
             touching=grid.nearest_voxel(prompt.positive) - start,
         )  # fmt: skip
+        doubts = [*arrangement_doubts(prompt, source), *_still_labelled(prompt, label, grid)]
         judged = judge(
             # what is expected of a first result says nothing of a corrected one
-            item.agreement, held, None if prompt.corrections else calibration,
-            None if unlike is None else unlike[number], arrangement_doubts(prompt, source),
+            item.agreement, held, None if prompt.corrections or ceded[number] else calibration,
+            None if unlike is None else unlike[number], doubts,
         )  # fmt: skip
         objects.append(
             SegmentedObject(
-                prompt=prompt, volume_ml=int(counts[number + 1]) * voxel_ml,
+                prompt=prompt, volume_ml=int(np.count_nonzero(mask)) * voxel_ml,
                 agreement=item.agreement, points_inside=held.inside, components=held.components,
                 untouched_components=held.untouched, expected_dice=judged.expected_dice,
                 needs_review=judged.needs_review, reasons=judged.reasons,
@@ -260,3 +265,40 @@ def _corrected(item: PromptProbability, grid: Geometry) -> PromptProbability:
     x, y, z = (np.array(item.start) + first).tolist()
     values = apply_corrections(grown, voxel_clicks(item.prompt, grid, (x, y, z)), grid.spacing)
     return PromptProbability(item.prompt, values, (x, y, z), item.agreement)
+
+
+def _ceded(
+    item: PromptProbability, others: Sequence[PromptProbability], grid: Geometry
+) -> PromptProbability:
+    """Take from a prompt what others have clicked on: their positive clicks are negative for it.
+
+    Else such a click would gain a single voxel, where this one's probability is higher. The same
+    where none lies in what is this prompt's.
+    """
+    values, start = item.probability, np.array(item.start)
+    clicks = []
+    for other in others:
+        for x, y, z in (grid.nearest_voxel(other.prompt.positive) - start).tolist():
+            inside = all(0 <= v < n for v, n in zip((x, y, z), values.shape, strict=True))
+            if inside and values[x, y, z] >= THRESHOLD:
+                clicks.append(VoxelClick((x, y, z), False))
+    if not clicks:
+        return item
+    own = voxel_clicks(item.prompt, grid, item.start)
+    ceded = apply_corrections(values, clicks, grid.spacing, earlier=own)
+    return PromptProbability(item.prompt, ceded, item.start, item.agreement)
+
+
+def _still_labelled(prompt: Prompt, label: NDArray[Any], grid: Geometry) -> list[str]:
+    """Name negative corrections in voxels that another object of the same label holds."""
+    numbers = [number for number, each in enumerate(prompt.corrections) if not each.positive]
+    held = label[tuple(grid.nearest_voxel(prompt.negative).T)] == prompt.label
+    named = [prompt.call_correction(number) for number, is_held in zip(numbers, held, strict=True)
+             if is_held]  # fmt: skip
+    if not named:
+        return []
+    verb = "lies" if len(named) == 1 else "lie"
+    return [
+        f"{', '.join(named)} {verb} in another object of its label, whose voxel stays in the label"
+        " map: correct that one, too"
+    ]

@@ -129,10 +129,13 @@ def describe_doubled_corrections(prompt: Prompt, grid: Geometry) -> str:
 
 
 def _in_one_voxel(prompt: Prompt, grid: Geometry) -> list[tuple[int, int]]:
-    """Return the pairs of corrections that lie in one voxel, the first one there in each."""
+    """Return the pairs of corrections that lie in one voxel, the first one there in each.
+
+    Between two voxels the RAS grid decides, as it does where they are applied.
+    """
     pairs: list[tuple[int, int]] = []
     there: dict[tuple[int, ...], dict[bool, int]] = {}
-    voxels = grid.nearest_voxel(positions_of(prompt.corrections)).tolist()
+    voxels = grid.ras.nearest_voxel(positions_of(prompt.corrections)).tolist()
     for number, (voxel, correction) in enumerate(zip(voxels, prompt.corrections, strict=True)):
         firsts = there.setdefault(tuple(voxel), {})
         pairs += [(first, number) for first in firsts.values()]

@@ -109,7 +109,23 @@ def prompt_notes(prompts: Sequence[Prompt], grid: Geometry) -> tuple[str, ...]:
     for prompt in prompts:
         notes.update(dict.fromkeys(prompt.notes))
         notes.update(dict.fromkeys(correction_doubts(prompt, grid)))
+    notes.update(dict.fromkeys(_claimed_twice(prompts, grid)))
     return tuple(notes)
+
+
+def _claimed_twice(prompts: Sequence[Prompt], grid: Geometry) -> list[str]:
+    """Name positive corrections of several objects that lie in one voxel."""
+    doubts = []
+    owners: dict[tuple[int, ...], int] = {}
+    for number, prompt in enumerate(prompts, 1):
+        for voxel in map(tuple, grid.ras.nearest_voxel(prompt.positive).tolist()):
+            if (other := owners.get(voxel, number)) != number:
+                doubts.append(
+                    f"objects {other} and {number} have a positive correction in one voxel, which"
+                    f" is given to object {number}: which of the two is meant?"
+                )
+            owners[voxel] = number
+    return doubts
 
 
 def correction_doubts(prompt: Prompt, grid: Geometry) -> list[str]:
@@ -117,8 +133,8 @@ def correction_doubts(prompt: Prompt, grid: Geometry) -> list[str]:
     doubts = [describe_doubled_corrections(prompt, grid)]
     negative = [number for number, each in enumerate(prompt.corrections) if not each.positive]
     if negative:
-        clicked = grid.nearest_voxel(prompt.negative)
-        for number, voxel in enumerate(grid.nearest_voxel(prompt.points)):
+        clicked = grid.ras.nearest_voxel(prompt.negative)
+        for number, voxel in enumerate(grid.ras.nearest_voxel(prompt.points)):
             for other in np.flatnonzero((clicked == voxel).all(axis=1))[:1]:
                 doubts.append(
                     f"{prompt.call_correction(negative[other])}, which is negative, lies in one"

@@ -152,8 +152,73 @@ def test_what_is_expected_stands_with_every_object():
     content = merged.objects[0].as_json()
     assert content["label"] == 1 and content["points"] == good.prompt.points.tolist()
     assert "corrections" not in content
-    clicks = (Correction((1, 2, 3), False, "background"), Correction((4, 5, 6.5), True))
+    places = [tuple(place) for place in source.ras.voxel_to_world([[2, 1, 3], [5, 4, 4]]).tolist()]
+    clicks = (Correction(places[0], False, "background"), Correction(places[1], True))
     merged = merge([replace(good, prompt=replace(prompts[0], corrections=clicks))], source)
     assert merged.objects[0].as_json()["corrections"] == [
-        {"positive": False, "point": [1.0, 2.0, 3.0]}, {"positive": True, "point": [4.0, 5.0, 6.5]},
+        {"positive": False, "point": list(places[0])}, {"positive": True, "point": list(places[1])},
     ]  # fmt: skip
+
+
+RIVALS = stored_grid((24, 16, 16), (1.0, 1.0, 1.0), (1, 2, 0), (-1, 1, -1)), (24, 16, 16)
+
+
+def two_rivals(*corrections, labels=(1, 2)):
+    """Two objects side by side, the second one far into the first; corrections of each."""
+    source, shape = RIVALS
+    own, other = np.full(shape, 0.05, np.float16), np.full(shape, 0.03, np.float16)
+    own[2:14, 2:14, 2:14], other[8:22, 2:14, 2:14] = 0.9, 0.97
+    middle = source.ras.voxel_to_world(np.array([[5, 8, 8]]))
+    return source, [
+        PromptProbability(
+            Prompt(label, middle, corrections=tuple(
+                Correction(tuple(source.ras.voxel_to_world([voxel])[0]), positive)
+                for positive, voxel in of_object
+            )), values, (0, 0, 0), 0.9)
+        for label, values, of_object in zip(labels, (own, other), corrections, strict=True)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("labels", [(1, 2), (1, 1)])
+def test_a_positive_click_takes_from_the_others_what_it_adds(labels):
+    source, before = two_rivals((), (), labels=labels)
+    clicked = (11, 8, 8)
+    assert merge(before, source).instance_map[clicked] == 2
+    source, after = two_rivals([(True, clicked)], (), labels=labels)
+    merged = merge(after, source)
+    assert (merged.instance_map[9:14, 6:11, 6:11] == 1).all()  # not the clicked voxel alone
+    assert merged.instance_map[20, 8, 8] == 2
+    # where the other one has clicked, too, each keeps its own surroundings
+    source, both = two_rivals([(True, clicked)], [(True, (14, 8, 8))], labels=labels)
+    merged = merge(both, source)
+    assert merged.instance_map[12, 8, 8] == 1 and merged.instance_map[14, 8, 8] == 2
+    assert merged.instance_map[clicked] == 1
+    # a click in what is its own already takes nothing
+    source, own = two_rivals([(True, (4, 8, 8))], (), labels=labels)
+    assert (merge(own, source).instance_map == 2).sum() == (
+        merge(before, source).instance_map == 2
+    ).sum()
+
+
+def test_no_dice_is_expected_of_what_another_objects_click_has_changed():
+    source, items = two_rivals([(True, (11, 8, 8))], ())
+    x = np.linspace(0.5, 1, 40).tolist()
+    calibration = calibrate(x, x, list(map(str, range(40))))
+    known = {"calibration": calibration, "unlike": [(), ()]}
+    expected = [segmented.expected_dice for segmented in merge(items, source, **known).objects]
+    assert expected == [None, None]
+    source, items = two_rivals([(True, (4, 8, 8))], ())
+    inside = source.ras.voxel_to_world(np.array([[18, 8, 8]]))
+    items[1] = replace(items[1], prompt=Prompt(2, inside))
+    expected = [segmented.expected_dice for segmented in merge(items, source, **known).objects]
+    assert expected[0] is None and expected[1] is not None
+
+
+def test_a_negative_click_on_what_another_object_of_the_label_holds_is_named():
+    for labels, named in (((1, 1), 1), ((1, 2), 0)):
+        source, items = two_rivals((), [(False, (11, 8, 8))], labels=labels)
+        merged = merge(items, source)
+        assert merged.instance_map[11, 8, 8] == 1
+        reasons = [r for r in merged.objects[1].reasons if "another object of its label" in r]
+        assert len(reasons) == named and all(r.startswith("correction -1 lies") for r in reasons)
+        assert not any("another object" in reason for reason in merged.objects[0].reasons)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ from interactivenet.pipeline.unseen_cases import (
     folders_read,
     unseen_by_model,
     unseen_by_own_folds,
+    without_corrections,
 )
 from interactivenet.plotting.corrections import save_corrections
 
@@ -201,18 +202,11 @@ def measure_corrections(
     if not scan.prompts:
         raise DataError(f"{scan.name}: has no prompts: expected the points of an object")
     grid = scan.image.grid
+    scan, left_out = without_corrections(scan)
     truths = [scan.objects.mask(prompt, scan.prompts, grid) for prompt in scan.prompts]
-    prompts = [replace(prompt, corrections=()) for prompt in scan.prompts]
-    left_out = sum(len(prompt.corrections) for prompt in scan.prompts)
     session = predictor.open(scan)
-    corrected = correct_case(session, scan.name, prompts, truths, grid, clicking, interrupt)
-    notes = [*corrected.notes]
-    if left_out:
-        notes.append(
-            f"{counted(left_out, 'correction')} of its points' file left out: it begins with the"
-            " points alone"
-        )
-    return MeasuredCase(corrected.rows, notes)
+    corrected = correct_case(session, scan.name, scan.prompts, truths, grid, clicking, interrupt)
+    return MeasuredCase(corrected.rows, (*corrected.notes, *left_out))
 
 
 def _tables(summary: Mapping[str, Any]) -> list[Table]:

@@ -27,7 +27,11 @@ from interactivenet.pipeline import reporting
 from interactivenet.pipeline.measuring import MeasuredCase, Measurement, follow_measurement
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.stage import running_stage
-from interactivenet.pipeline.unseen_cases import folders_read, unseen_by_own_folds
+from interactivenet.pipeline.unseen_cases import (
+    folders_read,
+    unseen_by_own_folds,
+    without_corrections,
+)
 from interactivenet.plotting.robustness import save_robustness
 from interactivenet.prompts.perturbation import PERTURBATIONS, perturb
 from interactivenet.system.signals import go_on
@@ -110,7 +114,8 @@ def _measurement(folder: Path, repeats: int, seed: int) -> Measurement:
     """Return what is measured of each case, and where it is written."""
 
     def measure(predictor: Predictor, scan: Scan, interrupt: Callable[[], None]) -> MeasuredCase:
-        return MeasuredCase(measure_scan(predictor, scan, repeats, seed, interrupt))
+        scan, left_out = without_corrections(scan)
+        return MeasuredCase(measure_scan(predictor, scan, repeats, seed, interrupt), left_out)
 
     def draw(rows: Sequence[Mapping[str, Any]], *_: object) -> None:
         names = [perturbation.name for perturbation in PERTURBATIONS]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from interactivenet.datasets.case import Scan, read_scan
@@ -134,6 +134,20 @@ def unseen_by_model(
             " as never having seen these cases"
         )
     return [UnseenCases(load_predictor(model, options), cases, dataset.labels)]
+
+
+def without_corrections(scan: Scan) -> tuple[Scan, tuple[str, ...]]:
+    """Return a scan whose prompts have no corrections, and a note where it had any.
+
+    Somebody who had seen an outline, and knew better, has placed them: what is measured with them
+    says nothing of first results.
+    """
+    count = sum(len(prompt.corrections) for prompt in scan.prompts)
+    if not count:
+        return scan, ()
+    prompts = tuple(replace(prompt, corrections=()) for prompt in scan.prompts)
+    note = f"{counted(count, 'correction')} of its points' file left out: it begins with the points"
+    return replace(scan, prompts=prompts), (f"{note} alone",)
 
 
 def _labelled(cases: Sequence[Case]) -> tuple[Case, ...]:

@@ -36,6 +36,7 @@ from interactivenet.pipeline.reporting import (
 )
 from interactivenet.pipeline.segmenting import report_notes
 from interactivenet.pipeline.stage import running_stage
+from interactivenet.pipeline.unseen_cases import without_corrections
 from interactivenet.pipeline.up_to_date import check_sources
 from interactivenet.pipeline.validation_results import (
     MEASURES_VERSION,
@@ -239,13 +240,16 @@ def validate_case(
 ) -> tuple[Segmentation, list[dict[str, Any]]]:
     """Segment a labelled scan with one network, and measure it as it is and postprocessed.
 
-    interrupt: raises where this must end.
+    Corrections in its points are left out, with a note: postprocessing is chosen, and the Dice that
+    is to be expected found, by first results.  interrupt: raises where this must end.
     Returns the segmentation as it is, and a row per object as in :class:`Validated`.
     """
+    scan, left_out = without_corrections(scan)
     prepared = predictor.prepare(scan, interrupt=interrupt)
     answers = predictor.answer(prepared, interrupt=interrupt)
     claims = [members[0] for members in predictor.claims(prepared, answers)]
-    plain = merge(claims, scan.image.source, notes=prepared.examination.image_notes)
+    notes = (*prepared.examination.image_notes, *left_out)
+    plain = merge(claims, scan.image.source, notes=notes)
     measured = measure(scan, plain.instance_map, tolerance_mm)
     rows = [
         {**row, "agreement": {"mirrored": answer.agreement[0], "single": answer.single[0]},

@@ -19,14 +19,16 @@ from interactivenet.inference.examination import Examination
 from interactivenet.inference.networks import NetworkOutput
 from interactivenet.inference.predictor import PreparedScan
 from interactivenet.models.fold_results import FoldResults
-from interactivenet.pipeline.validate import validate, validate_fold
+from interactivenet.pipeline.validate import validate, validate_case, validate_fold
 from interactivenet.pipeline.validation_results import Validated
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.merging import PromptProbability
 from interactivenet.preprocessing.folds import read_fold
+from interactivenet.prompts.corrections import Correction
 from interactivenet.system.signals import Interrupted, Signals
 from interactivenet.training.trainer import train_fold
 from tests.pipeline.recording_reporter import RecordingReporter, told
+from tests.sample_cases import make_scan, stored_grid
 from tests.training.trained_task import QUICK
 
 NAME = "Task106_VALID"
@@ -211,3 +213,18 @@ def test_the_stage_validates_what_is_trained(trained, tmp_path, oracle, capsys):
         validate(NAME, 1, roots=roots)
     with pytest.raises(RequestError, match=r"`fold=2`: expected all or one of 0, 1"):
         validate(NAME, 2, roots=roots)
+
+
+def test_first_results_are_measured_whatever_the_points_files_correct():
+    """Else postprocessing, and the Dice to be expected, would be those of corrected results."""
+    scan = make_scan(stored_grid((20, 18, 16), (1.0, 1.0, 1.5), (2, 0, 1), (1, -1, -1)))
+    (prompt,) = scan.prompts
+    inside = tuple(scan.image.grid.voxel_to_world([[10, 9, 8]])[0])
+    clicks = (Correction(inside, False), Correction(tuple(prompt.points[0]), False, "background"))
+    corrected = replace(scan, prompts=(replace(prompt, corrections=clicks),))
+    plain, rows = validate_case(Oracle(), scan, 2.0)
+    segmentation, same = validate_case(Oracle(), corrected, 2.0)
+    assert same == rows and rows[0]["dice"] == 1
+    np.testing.assert_array_equal(segmentation.label, plain.label)
+    note = "2 corrections of its points' file left out: it begins with the points alone"
+    assert segmentation.notes == (*plain.notes, note)

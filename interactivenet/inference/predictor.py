@@ -31,6 +31,7 @@ from interactivenet.models.device import choose_device, choose_precision
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import PromptProbability, Segmentation, merge
 from interactivenet.preprocessing.sample import Sample, restored_part
+from interactivenet.prompts.checks import prompt_notes
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.system.signals import go_on
 
@@ -197,14 +198,19 @@ class Predictor:
     def prepare_again(self, prepared: PreparedScan, prompts: Sequence[Prompt]) -> PreparedScan:
         """Return a case with further corrections of its prompts.
 
-        A sample is made anew only where a correction lies outside of it.
+        A sample is made anew only where a correction lies outside of it. What is doubtful about
+        the new ones is told, too.
         """
         scan = replace(prepared.scan, prompts=tuple(prompts))
+        source, examined = scan.image.source, prepared.examination
+        before = prompt_notes(prepared.scan.prompts, source)
+        notes = [note for note in examined.image_notes if note not in before]
+        notes += prompt_notes(prompts, source)
         samples = tuple(
             sample if sample.prompt is prompt else self._rules.sample(scan, prompt, sample)
             for sample, prompt in zip(prepared.samples, prompts, strict=True)
         )
-        return PreparedScan(scan, samples, prepared.examination)
+        return PreparedScan(scan, samples, replace(examined, image_notes=tuple(notes)))
 
     def answer_again(
         self, prepared: PreparedScan, earlier: PreparedScan, answers: Sequence[NetworkOutput]

@@ -19,6 +19,7 @@ from interactivenet.postprocessing.merging import (
     merge,
 )
 from interactivenet.prompts.arrangement import check_inside
+from interactivenet.prompts.checks import prompt_notes
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.prompts.simulation import simulate_prompts
 
@@ -71,7 +72,11 @@ class Session:
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
-        """The prompts of the last result, with their corrections: what reproduces it."""
+        """The prompts of the last result, with their corrections: what reproduces it.
+
+        Not after :meth:`edit`: a mask from elsewhere is in no points, and the networks would be
+        asked anew.
+        """
         return self._steps[-1].prompts if self._steps else ()
 
     def segment(self, points: PointsLike | None = None) -> Segmentation:
@@ -218,7 +223,8 @@ class Session:
         step = self._steps[-1]
         if step.prepared is None:
             # of a mask that was given, what is not clicked on stays
-            return merge(step.claims, self.scan.image.source)
+            source = self.scan.image.source
+            return merge(step.claims, source, notes=prompt_notes(step.prompts, source))
         return self.predictor.merged(step.prepared, step.claims)
 
 

@@ -57,10 +57,12 @@ def positions_of(
 def call_correction(corrections: Sequence[Correction], number: int) -> str:
     """Return what messages call one of an object's corrections, by its number from 0.
 
-    Its name, as in its file; else 'correction +1' or 'correction -2', its sign and its number.
+    Its name, as in its file; else, or where that is but a sign, 'correction +1' or 'correction -2',
+    its sign and its number.
     """
     correction = corrections[number]
     if correction.name == BACKGROUND:
         before = [each for each in corrections[: number + 1] if each.name == BACKGROUND]
         return f"{BACKGROUND} point {len(before)}"
-    return correction.name or f"correction {SIGNS[correction.positive]}{number + 1}"
+    name = "" if correction.name in SIGNS.values() else correction.name
+    return name or f"correction {SIGNS[correction.positive]}{number + 1}"

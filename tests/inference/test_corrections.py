@@ -272,3 +272,21 @@ def test_each_network_sees_what_it_found_itself(tmp_path):
     own, other = (network.seen[-1][0, -1][inside] for network in networks)
     torch.testing.assert_close(own, 1 - other)  # the second one says the contrary
     assert own.min() < 0.2 and own.max() > 0.8
+
+
+def test_what_is_doubtful_about_a_click_is_told_as_infer_tells_it(tmp_path):
+    session, _ = opened(tmp_path)
+    first = session.segment()
+    point = session.prompts[0].points[0]
+    session.correct(negative=point)
+    result = session.correct(negative=point)
+    doubts = [note for note in result.notes if note not in first.notes]
+    assert len(doubts) == 2
+    assert "correction -1 and correction -2 lie in one voxel" in doubts[0]
+    assert "correction -1, which is negative, lies in one voxel with point 1" in doubts[1]
+    again = session.predictor.segment(session.scan, session.prompts)
+    assert again.notes == result.notes
+    assert doubts[0] not in session.undo().notes
+    session.edit(first.to_nibabel())
+    point = session.prompts[0].points[0]
+    assert "which of the two is meant" in session.correct(negative=point).notes[0]

@@ -33,9 +33,10 @@ def test_names_in_messages():
     background = Correction((0, 0, 0), False, BACKGROUND)
     given = [
         Correction((0, 0, 0), True, "F+-1"), background, Correction((1, 0, 0), False), background,
-        Correction((2, 0, 0), True),
+        Correction((2, 0, 0), True), Correction((3, 0, 0), False, "-"),
     ]  # fmt: skip
-    names = ["F+-1", "background point 1", "correction -3", "background point 2", "correction +5"]
-    assert [call_correction(given, number) for number in range(5)] == names
+    names = ["F+-1", "background point 1", "correction -3", "background point 2", "correction +5",
+             "correction -6"]  # fmt: skip
+    assert [call_correction(given, number) for number in range(6)] == names
     prompt = Prompt(1, [[0, 0, 0]], corrections=given)
-    assert [prompt.call_correction(number) for number in range(5)] == names
+    assert [prompt.call_correction(number) for number in range(6)] == names

@@ -265,9 +265,24 @@ class Predictor:
         examined = prepared.examination
         return merge(
             claims, source, self.model.postprocessing, calibration,
-            unlike=examined.unlike, notes=examined.notes,
+            unlike=examined.unlike, notes=(*examined.notes, *_recut_notes(prepared.samples)),
         )  # fmt: skip
 
     def probability(self, sample: Sample) -> NDArray[np.float32]:
         """Return the object's mean probability (X, Y, Z) float32 on the grid of a sample."""
         return np.asarray(self._networks.answer(sample).probability.mean(axis=0))
+
+
+def _recut_notes(samples: Sequence[Sample]) -> list[str]:
+    """Say where corrections have changed what the networks see of an object."""
+    notes = []
+    for sample in samples:
+        prompt = sample.prompt
+        beyond = len(sample.cut_around) - len(prompt.points)
+        if beyond > 0:
+            clicks = "a positive correction lies" if beyond == 1 else f"{beyond} corrections lie"
+            notes.append(
+                f"{prompt.name or f'label {prompt.label}'}: {clicks} outside of what was cut around"
+                " its points: it was cut anew, with them, and the whole outline may have changed"
+            )
+    return notes

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from interactivenet import __version__
 from interactivenet.datasets.case import Scan
 from interactivenet.datasets.inference_cases import check_output
 from interactivenet.datasets.roots import Roots
@@ -184,9 +185,10 @@ def _measurement(
             failures=failures, figure=figure,
         )  # fmt: skip
 
-    # the seconds of a click are those of a device
+    # the seconds of a click are those of a device; what it does, of a version
     settings = {
         **clicking.as_json(), "tolerance_mm": TOLERANCE_MM, "device": options.chosen_device,
+        "version": __version__,
     }  # fmt: skip
     return Measurement(folder, CORRECTIONS, settings, measure, summarise, write, (".png", ".html"))
 

@@ -99,6 +99,7 @@ def test_a_click_outside_of_the_cut_cuts_anew_around_all_points(tmp_path):
     assert not sample.grid.contains(at(session, far))[0]
     result = session.correct(positive=at(session, far))
     assert network.asked > asked and result.label[far] == 1
+    assert any("a: a positive correction lies outside of what was cut" in n for n in result.notes)
     asked = network.asked
     (sample,) = session._steps[-1].prepared.samples
     assert sample.grid.contains(at(session, far))[0] and len(sample.prompt.points) == 6

@@ -6,10 +6,15 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from interactivenet.errors import DataError
 from interactivenet.prompts.point_names import NamedPoint
 from interactivenet.system.files import read_text
 
+#: mm: positions that differ by less are one, whatever wrote them, and with how many decimals
+_SAME = 1e-3
 #: signs that turn coordinates of a system into RAS
 _SIGNS = {"RAS": (1, 1, 1), "LPS": (-1, -1, 1)}
 
@@ -76,6 +81,38 @@ def depth_of(content: Any) -> tuple[float, float, float] | None:
         )
     x, y, z = numbers
     return x, y, z
+
+
+def depth_points_of(content: Any) -> list[tuple[float, float, float]] | None:
+    """Return where the points of JSON data lay when their depth was written, as the file has them.
+
+    None where it does not say. Raises DataError where ``depth_points`` is no list of positions.
+    """
+    stated = content.get("depth_points") if isinstance(content, dict) else None
+    if stated is None:
+        return None
+    try:
+        if not isinstance(stated, list):
+            raise DataError("no list")
+        return [coordinates(position) for position in stated]
+    except DataError:
+        raise DataError(
+            f"has the depth_points {str(stated)[:100]}, expected a list of positions"
+        ) from None
+
+
+def are_still(points: ArrayLike, lay: ArrayLike, *, some_left_out: bool = False) -> bool:
+    """Whether points (N, 3) lie where they did (M, 3), mm, in whatever order.
+
+    some_left_out: a user has named points that do not count, so that there may be fewer.
+    """
+    now, before = (np.reshape(np.asarray(at, np.float64), (-1, 3)) for at in (points, lay))
+    if len(now) != len(before) and not some_left_out:
+        return False
+    if not len(now) or not len(before):
+        return len(now) == 0
+    near = np.abs(now[:, None] - before).max(axis=2) < _SAME
+    return bool(near.any(axis=1).all() and (some_left_out or near.any(axis=0).all()))
 
 
 def text_of(path: Path) -> str:

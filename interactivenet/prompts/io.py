@@ -17,6 +17,7 @@ import numpy as np
 from interactivenet.errors import DataError, NoPoints, naming
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import AS_IT_IS, READABLE, ReadOptions, suffix_of
+from interactivenet.prompts.coordinates import are_still
 from interactivenet.prompts.correction_points import Origin, addresses_of
 from interactivenet.prompts.corrections import BACKGROUND, SIGNS
 from interactivenet.prompts.masks import read_mask, write_mask
@@ -36,6 +37,11 @@ from interactivenet.prompts.written_points import to_named_points
 TEXT_SUFFIXES = (".mrk.json", ".json", ".fcsv", ".csv")
 #: endings of prompt files, longest first
 PROMPT_SUFFIXES = (*TEXT_SUFFIXES, *READABLE)
+#: said of a file whose depth is of other points
+MOVED = (
+    "the margin points are not those that depth_mm was written with, so it is ignored: were they"
+    " moved? (without depth_points beside it, a depth_mm counts for any points)"
+)
 
 
 def read_prompts(
@@ -129,8 +135,13 @@ def _read_file(
     if stem:
         points = [replace(point, lists=(*point.lists, stem)) for point in points]
     gathered = gather(_renamed(points, names, labels), labels, number or 0)
-    prompts = [replace(prompt, depth_mm=read.depth_mm) for prompt in gathered.prompts]
-    return replace(gathered, prompts=prompts, notes=[*read.notes, *gathered.notes])
+    depth, notes = read.depth_mm, [*read.notes, *gathered.notes]
+    if depth is not None and gathered.prompts and read.depth_points is not None:
+        margin = np.concatenate([prompt.points for prompt in gathered.prompts])
+        if not are_still(margin, read.depth_points, some_left_out="" in names.values()):
+            depth, notes = None, [*notes, MOVED]
+    prompts = [replace(prompt, depth_mm=depth) for prompt in gathered.prompts]
+    return replace(gathered, prompts=prompts, notes=notes)
 
 
 def _of_mask(
@@ -178,7 +189,7 @@ def write_prompts(
         path: the file to write; the ending of its name decides the format: .json
             (grand-challenge, LPS mm), .mrk.json or .fcsv (3D Slicer), .csv, or an image format
             for a mask. Only .json keeps how deep the points lie; where that differs from object to
-            object, the most.
+            object, the most. It is ignored when the file is read and a margin point was moved.
         prompts: the objects, with their points in RAS+ mm.
         image: the stored grid of the case's image; needed for masks and voxel indices.
         voxels: write a JSON file's points as voxel indices (rounded) of the image as stored.
@@ -201,7 +212,8 @@ def write_prompts(
     if suffix in TEXT_SUFFIXES and not voxels:
         points = to_named_points(prompts, labels)
         if suffix == ".json":
-            write_grand_challenge(path, points, _common_depth(prompts))
+            margin = [(x, y, z) for prompt in prompts for x, y, z in prompt.points.tolist()]
+            write_grand_challenge(path, points, _common_depth(prompts), margin)
         else:
             WRITERS[suffix](path, points)
         return []

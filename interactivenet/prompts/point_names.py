@@ -36,11 +36,13 @@ class NamedPoints:
     """The points of a file, and what a user should know of how it was read.
 
     depth_mm: how deep they lie in their objects, along R, A, S, where the file says so.
+    depth_points: where the margin points lay when that was written, RAS+ mm; None where unknown.
     """
 
     points: Sequence[NamedPoint]
     notes: tuple[str, ...] = ()
     depth_mm: Position | None = None
+    depth_points: Sequence[Position] | None = None
 
 
 #: numbering of the points of a list: 3D Slicer's F-1, and Point 1

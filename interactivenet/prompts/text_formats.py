@@ -15,13 +15,19 @@ from interactivenet.imaging.geometry import Geometry
 from interactivenet.prompts.coordinates import (
     coordinates,
     depth_of,
+    depth_points_of,
     in_system,
     named_point,
     system_of,
     text_of,
 )
 from interactivenet.prompts.corrections import BACKGROUND
-from interactivenet.prompts.point_names import NamedPoint, NamedPoints, sign_of_text
+from interactivenet.prompts.point_names import (
+    NamedPoint,
+    NamedPoints,
+    Position,
+    sign_of_text,
+)
 from interactivenet.prompts.slicer_formats import (
     read_fcsv,
     read_slicer,
@@ -68,17 +74,21 @@ def read_grand_challenge(path: Path) -> NamedPoints:
     foreign = content.get("name") != _NAME  # else this program wrote it, in mm
     clicks = foreign and any(name.strip().casefold() == BACKGROUND for name, _ in points)
     notes = (_WHOLE,) if whole and clicks else ()
-    return NamedPoints(named, notes, depth_of(content))
+    stated = depth_points_of(content)
+    lay = stated and [named_point("", position, "LPS").position for position in stated]
+    return NamedPoints(named, notes, depth_of(content), lay)
 
 
 def write_grand_challenge(
     path: Path,
     points: Sequence[NamedPoint],
     depth_mm: tuple[float, float, float] | None = None,
+    depth_points: Sequence[Position] = (),
 ) -> None:
     """Write grand-challenge "Multiple points" JSON: LPS mm.
 
-    depth_mm: how deep the points lie, along R, A, S; a key of our own, None to leave it out.
+    depth_mm: how deep the margin points lie, along R, A, S; None to leave it out.  depth_points:
+    where these lie, RAS+ mm, which shows whether they were moved since. Both are keys of our own.
     """
     content: dict[str, Any] = {
         "version": {"major": 1, "minor": 0},
@@ -88,6 +98,7 @@ def write_grand_challenge(
     }
     if depth_mm is not None:
         content["depth_mm"] = list(depth_mm)
+        content["depth_points"] = [in_system(NamedPoint("", at), "LPS") for at in depth_points]
     write_json(path, content)
 
 
@@ -105,12 +116,15 @@ def voxel_prompts(path: Path, image: Geometry) -> NamedPoints:
     else:
         points = _points_of(content)
     world = image.voxel_to_world(np.array([coordinates(position) for _, position in points]))
+    stated = depth_points_of(content)
+    lay = stated and [(x, y, z) for x, y, z in image.voxel_to_world(np.array(stated)).tolist()]
     return NamedPoints(
         [
             NamedPoint(name, (x, y, z))
             for (name, _), (x, y, z) in zip(points, world.tolist(), strict=True)
         ],
         depth_mm=depth_of(content),
+        depth_points=lay,
     )
 
 

@@ -1,11 +1,13 @@
 """Prompt files converted from Python."""
 
+import json
+
 import numpy as np
 import pytest
 
 from interactivenet.errors import RequestError
 from interactivenet.pipeline.prompts import convert_prompts
-from interactivenet.prompts.io import read_prompts, write_prompts
+from interactivenet.prompts.io import MOVED, read_prompts, write_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt
 from tests.pipeline.recording_reporter import RecordingReporter
 
@@ -36,3 +38,16 @@ def test_remedies_name_parameters(source, tmp_path):
         convert_prompts(source, target, task="Task101_A", labels=LabelNames({1: "a"}))
     with pytest.raises(RequestError, match=r"give the label values with `task` or `labels`$"):
         convert_prompts(source, tmp_path / "mask.nii.gz")
+
+
+def test_a_depth_of_points_that_were_moved_is_told_and_not_carried_over(tmp_path):
+    source, target = tmp_path / "points.json", tmp_path / "new.json"
+    points = np.arange(18.0).reshape(6, 3)
+    write_prompts(source, [Prompt(2, points, "tumour", depth_mm=(5.0, 5.0, 5.0))])
+    content = json.loads(source.read_text())
+    content["points"][0]["point"][0] += 4
+    source.write_text(json.dumps(content))
+    reporter, labels = RecordingReporter(), LabelNames({2: "tumour"})
+    convert_prompts(source, target, labels=labels, reporter=reporter)
+    assert reporter.lines == [f"points.json: {MOVED}", f"{target}: label 2 (6 points)"]
+    assert "depth_mm" not in json.loads(target.read_text())

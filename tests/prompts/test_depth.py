@@ -10,7 +10,8 @@ from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.volume import Volume
 from interactivenet.prompts.depth import simulated_depth, usual_depth_mm
-from interactivenet.prompts.io import read_prompts, write_prompts
+from interactivenet.prompts.corrections import Correction
+from interactivenet.prompts.io import MOVED, read_prompts, write_prompts
 from interactivenet.prompts.perturbation import Perturbation, perturb
 from interactivenet.prompts.prompt import LabelNames, Prompt
 from interactivenet.prompts.simulation import SimulationOptions, simulate_prompts
@@ -121,6 +122,123 @@ def test_a_wrong_depth_is_one_line_that_names_the_file(tmp_path, stated):
     assert str(error.value).startswith(f"{path}: has the depth_mm ")
     assert "expected a number of mm, or three (R, A, S)" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+DEEP = (5.0, 2.5, 3.0)
+
+
+@pytest.fixture
+def deep_file(tmp_path):
+    """A file of two objects whose depth is known."""
+    path = tmp_path / "a.json"
+    first, second = (
+        Prompt(value, POINTS + 3 * value, LABELS.names[value], depth_mm=DEEP) for value in (1, 2)
+    )
+    write_prompts(path, [first, second])
+    return path
+
+
+def rewritten(path, change, **more):
+    """The prompts of a file after a change of its content."""
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    return read_prompts(path, LABELS, **more)
+
+
+def told(prompts):
+    """The depths of prompts, and all of their notes."""
+    return {prompt.depth_mm for prompt in prompts}, sum((each.notes for each in prompts), ())
+
+
+def moved(content, number=0, by=0.01):
+    content["points"][number]["point"][1] += by
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        moved,
+        lambda content: moved(content, 11, -25.0),
+        lambda content: content["points"].pop(3),
+        lambda content: content["points"].append({"name": "tumour", "point": [0, 0, 0]}),
+        # one point on another: all that are there lie where one lay
+        lambda content: content["points"][0].update(point=content["points"][1]["point"]),
+        lambda content: content.update(depth_points=[]),
+    ],
+)
+def test_the_depth_of_points_that_were_moved_is_ignored_and_this_is_noted(deep_file, change):
+    assert told(read_prompts(deep_file, LABELS)) == ({DEEP}, ())
+    assert told(rewritten(deep_file, change)) == ({None}, (MOVED,))
+
+
+def rounded(content):
+    for entry in content["points"]:
+        entry["point"] = np.float32(np.round(entry["point"], 3)).tolist()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content["points"].reverse(),
+        lambda content: content["points"].sort(key=lambda entry: entry["point"]),
+        rounded,  # as another program writes them
+        lambda content: content["points"].append({"name": "tumour+", "point": [1, 2, 3]}),
+        lambda content: content["points"].insert(0, {"name": "oedema-", "point": [1, 2, 3]}),
+        lambda content: content["points"].append({"name": "background", "point": [1, 2, 3]}),
+    ],
+)
+def test_order_decimals_and_corrections_do_not_touch_the_depth(deep_file, change):
+    assert told(rewritten(deep_file, change)) == ({DEEP}, ())
+
+
+def test_a_depth_that_does_not_say_of_which_points_counts_for_any(deep_file):
+    prompts = rewritten(deep_file, lambda content: content.pop("depth_points"))
+    assert told(prompts) == ({DEEP}, ())
+    assert told(rewritten(deep_file, moved)) == ({DEEP}, ())
+
+
+def test_points_left_out_by_their_names_were_not_moved(deep_file):
+    assert told(read_prompts(deep_file, LABELS, names={"oedema": ""})) == ({DEEP}, ())
+    prompts = rewritten(deep_file, moved, names={"oedema": ""})
+    assert told(prompts) == ({None}, (MOVED,))
+
+
+def test_only_a_file_whose_own_points_were_moved_loses_its_depth(deep_file, tmp_path):
+    other = tmp_path / "b.json"
+    write_prompts(other, [Prompt(1, POINTS - 50, "tumour", depth_mm=(1.0,) * 3)])
+    rewritten(deep_file, moved)
+    prompts = read_prompts([deep_file, other], LABELS)
+    assert [prompt.depth_mm for prompt in prompts] == [None, None, (1.0,) * 3]
+    assert told(prompts)[1] == (f"a.json: {MOVED}",)
+
+
+def test_the_corrections_of_a_written_prompt_are_no_margin_points(tmp_path):
+    path = tmp_path / "a.json"
+    clicks = (Correction((1.0, 2.0, 3.0), True), Correction((4.0, 2.0, 3.0), False))
+    write_prompts(path, [Prompt(1, POINTS, "tumour", corrections=clicks, depth_mm=DEEP)])
+    assert len(json.loads(path.read_text())["depth_points"]) == len(POINTS)
+    assert told(read_prompts(path, LABELS)) == ({DEEP}, ())
+    # taken back again
+    assert told(rewritten(path, lambda content: content["points"].pop())) == ({DEEP}, ())
+
+
+def test_moved_voxels(tmp_path):
+    path, grid = tmp_path / "a.json", stored_grid((80, 80, 80), (1.0, 2.0, 0.5))
+    at = [[20 + i, 30, 40 - i] for i in range(6)]
+    points = [{"name": "tumour", "point": position} for position in at]
+    path.write_text(json.dumps({"points": points, "depth_mm": 4, "depth_points": at[::-1]}))
+    more = {"image": (tmp_path / "image", grid), "voxels": True}
+    assert told(read_prompts(path, LABELS, **more)) == ({(4.0,) * 3}, ())
+    assert told(rewritten(path, lambda content: moved(content, by=1), **more))[0] == {None}
+
+
+@pytest.mark.parametrize("stated", ["here", 1, [[1, 2]], [1, 2, 3], [[1, 2, "x"]], {"a": 1}])
+def test_wrong_positions_of_a_depth_are_one_line_that_names_the_file(deep_file, stated):
+    with pytest.raises(DataError) as error:
+        rewritten(deep_file, lambda content: content.update(depth_points=stated))
+    assert str(error.value).startswith(f"{deep_file}: has ") and "\n" not in str(error.value)
+    assert "expected a list of positions" in str(error.value)
 
 
 def test_points_that_are_placed_anew_have_their_own_depth():

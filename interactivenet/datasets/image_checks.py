@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from interactivenet.datasets.hounsfield import HOUNSFIELD, clipped_channels
 from interactivenet.errors import DataError
 from interactivenet.imaging.volume import Volume
 
@@ -42,7 +43,8 @@ def image_notes(volume: Volume, names: Sequence[str], modalities: Sequence[str])
     single = len(volume.array) == 1
     notes = [f"{names[0]}: {note}" if single else note for note in volume.notes]
     spacing = " x ".join(f"{mm:.4g}" for mm in volume.spacing)
-    for channel, name, modality in zip(volume.array, names, modalities, strict=True):
+    clipped = clipped_channels(volume, modalities)
+    for channel, name, modality, clip in zip(volume.array, names, modalities, clipped, strict=True):
         if min(volume.shape) == 1:
             notes.append(f"{name}: is one voxel thick, hardly a 3D image")
         if min(volume.spacing) < _FINEST or max(volume.spacing) > _COARSEST:
@@ -53,6 +55,11 @@ def image_notes(volume: Volume, names: Sequence[str], modalities: Sequence[str])
         elif dicom_modality(modality) == "CT" and low >= 0:
             notes.append(
                 f"{name}: named {modality}, but no value is below 0 (not in Hounsfield units?)"
+            )
+        elif clip:
+            notes.append(
+                f"{name}: taken for CT: its values from {low:g} to {high:g} are clipped to"
+                f" {HOUNSFIELD[0]:g}..{HOUNSFIELD[1]:g} HU"
             )
     return tuple(dict.fromkeys(notes))
 

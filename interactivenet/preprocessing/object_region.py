@@ -7,13 +7,14 @@ coarser than the scan, the cut is filtered and stored with fewer voxels: two for
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from interactivenet.datasets.modalities import is_ct
+from interactivenet.datasets.hounsfield import HOUNSFIELD
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Array, Geometry, box
 from interactivenet.imaging.resampling import (
@@ -33,8 +34,6 @@ Indices = NDArray[np.intp]
 REACH, LEAST_REACH = 0.25, 0.2
 #: float32 copies of a cut that there are at once
 _COPIES = 3
-#: what 12 bits hold: a CT has no others, but for padding and metal
-HOUNSFIELD = (-1024.0, 3071.0)
 #: voxels of the scan along one of the grid from which on a region is stored with fewer
 _FINER = 3.0
 #: of a Gaussian: deviation of the one whose width at half its height is 1
@@ -78,11 +77,17 @@ def check_box(prompt: Prompt, grid: Geometry) -> None:
 
 
 def cut_object_region(
-    image: Array, mask: Array | None, grid: Geometry, prompt: Prompt, plan: Plan
+    image: Array,
+    mask: Array | None,
+    grid: Geometry,
+    prompt: Prompt,
+    plan: Plan,
+    clipped: Sequence[bool],
 ) -> ObjectRegion:
     """Cut the region of a prompt out of an image (C, X, Y, Z) on its RAS grid.
 
-    mask: (X, Y, Z) bool, the prompt's object; None where unknown.
+    mask: (X, Y, Z) bool, the prompt's object; None where unknown.  clipped: which of the channels
+    are clipped as a CT is: padding and metal would be all that a deviation tells of.
     """
     spacing, shape = np.array(grid.spacing), np.array(grid.shape)
     sample = sample_box(prompt, plan, grid)
@@ -101,9 +106,9 @@ def cut_object_region(
     size = np.maximum(fewer, 1).astype(int).tolist()
 
     values = np.empty((len(image), *size), np.float32)
-    for channel, (whole, modality) in enumerate(zip(image, plan.modalities, strict=True)):
+    for channel, (whole, clip) in enumerate(zip(image, clipped, strict=True)):
         part = whole[box(start, stop)].astype(np.float32)
-        if is_ct(modality):  # padding and metal would be all that a deviation tells of
+        if clip:
             part = part.clip(*HOUNSFIELD)
         part = smoothed(part, factor)
         values[channel] = resample_box(part, (0, 0, 0), part.shape, size, 1)

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet.datasets.case import Scan
+from interactivenet.datasets.hounsfield import HOUNSFIELD, clipped_channels
+from interactivenet.datasets.modalities import is_ct
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Array, Geometry, box
 from interactivenet.imaging.resampling import (
@@ -78,8 +80,10 @@ def make_region(scan: Scan, prompt: Prompt, plan: Plan) -> Region:
     """
     grid = scan.image.grid
     low, high = points_box(prompt, grid)
+    clipped = clipped_channels(scan.image, plan.modalities)
     if plan.grid is not None:
-        return _make_object_region(scan, prompt, plan)
+        of_ct = [clip or is_ct(name) for clip, name in zip(clipped, plan.modalities, strict=True)]
+        return _make_object_region(scan, prompt, plan, of_ct)
     spacing, target = np.array(grid.spacing), np.array(plan.spacing)
     margins = plan.cut.margins((high - low) * spacing)
     sides = _sides((high - low) * spacing, margins, plan)
@@ -97,6 +101,8 @@ def make_region(scan: Scan, prompt: Prompt, plan: Plan) -> Region:
     image = np.empty((len(scan.image.array), *size), np.float32)
     for channel, normalisation in enumerate(plan.normalisation):
         values = scan.image.array[channel][box(first, last)].astype(np.float32)
+        if clipped[channel]:
+            values = values.clip(*HOUNSFIELD)
         values = normalise(values, values[inner], normalisation)
         image[channel] = resample_box(values, start - first, stop - first, size, orders)
 
@@ -117,11 +123,11 @@ def make_region(scan: Scan, prompt: Prompt, plan: Plan) -> Region:
     )  # fmt: skip
 
 
-def _make_object_region(scan: Scan, prompt: Prompt, plan: Plan) -> Region:
+def _make_object_region(scan: Scan, prompt: Prompt, plan: Plan, clipped: Sequence[bool]) -> Region:
     grid, mask = scan.image.grid, None
     if scan.label is not None:
         mask = scan.objects.mask(prompt, scan.prompts, grid)
-    cut = cut_object_region(scan.image.array, mask, grid, prompt, plan)
+    cut = cut_object_region(scan.image.array, mask, grid, prompt, plan, clipped)
     coverage, volume = 1.0, None
     if mask is not None and cut.label is not None:
         sample = sample_box(prompt, plan, grid)

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from interactivenet.datasets.modalities import is_ct
+from interactivenet.datasets.hounsfield import HOUNSFIELD
+from interactivenet.datasets.modalities import is_any, is_ct
 from interactivenet.errors import DataError, naming, one_line
 from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.planning.plan import Plan
-from interactivenet.preprocessing.object_region import HOUNSFIELD
 from interactivenet.preprocessing.region import Region
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.prompts.simulation import SimulationOptions
@@ -66,12 +66,16 @@ def region_settings(plan: Plan) -> dict[str, Any]:
 
 def _grid_settings(plan: Plan) -> dict[str, Any]:
     """Return what an object grid adds; regions of one spacing stay what they are."""
+    of_any = (
+        {"clipped": ["where it is CT, padded or with metal"]} if is_any(plan.modalities) else {}
+    )
     if plan.grid is None:
-        return {}
+        return of_any
     depth = plan.grid.depth_mm
     return {
         "grid": {"depth_mm": list(depth) if depth else None},
         "clipped": [list(HOUNSFIELD) if is_ct(name) else None for name in plan.modalities],
+        **of_any,
         "sample_shape": list(plan.sample_shape),
     }
 

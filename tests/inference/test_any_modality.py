@@ -115,6 +115,25 @@ def test_what_is_doubtful_is_told_of_each_image_and_no_modality_contradicts(scan
     assert examine(scans[0], model).unlike == ((),)
 
 
+def test_padding_of_a_ct_changes_nothing_and_is_told(made, scans):
+    array = (300 * scans[0].image.stored).clip(-1000, 1000)
+    array[:, :, :3] = -1024
+    padded = np.where(array == -1024, -32768, array)
+
+    def found(array, tag):
+        tags = ({"Modality": tag},)
+        return made.segment(
+            replace(scans[0], image=Volume.from_stored(array, GRID, tags=tags), files=("ct.nii",))
+        )
+
+    plain, ct, mr = found(array, "CT"), found(padded, "CT"), found(padded, "MR")
+    np.testing.assert_array_equal(ct.label, plain.label)
+    assert not np.array_equal(mr.label, plain.label)
+    said = f"ct.nii: taken for CT: its values from -32768 to {array.max():g} are clipped to"
+    assert [note for note in ct.notes if note.startswith(said)]
+    assert not any("taken for CT" in note for one in (plain, mr) for note in one.notes)
+
+
 def test_objects_keep_the_names_that_their_points_have(made, scans, tmp_path):
     image = tmp_path / "scan.nii.gz"
     write_volume(image, scans[0].image.array[0], GRID)

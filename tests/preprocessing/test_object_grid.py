@@ -290,6 +290,10 @@ def test_a_region_that_no_memory_holds_is_refused(monkeypatch):
 def test_a_region_that_was_not_clipped_is_not_taken_for_one_that_was():
     ct, mr = (region_settings(object_plan(modalities=(name,))) for name in ("CT", "MR"))
     assert {key for key in ct if ct[key] != mr[key]} == {"clipped"}
+    of_any = region_settings(object_plan(modalities=("any",)))["clipped"]
+    assert of_any not in (ct["clipped"], mr["clipped"])
+    spacing_any = region_settings(make_plan((1.0, 1.0, 1.0), modalities=("any",)))
+    assert spacing_any["clipped"] == of_any
     spacing = [region_settings(make_plan((1.0, 1.0, 1.0), modalities=(n,))) for n in ("CT", "MR")]
     assert spacing[0] == spacing[1] and "clipped" not in spacing[0]
 
@@ -304,3 +308,23 @@ def test_padding_and_metal_do_not_spread_the_values_of_a_ct(modality):
     region = make_region(scan, scan.prompts[0], object_plan(modalities=(modality,)))
     found = float(region.image.min()), float(region.image.max())
     assert found == ((-1024, 3071) if modality == "CT" else (-32768, 30000))
+
+
+@pytest.mark.parametrize("plan", [object_plan(), make_plan((1.0, 1.0, 1.0))])
+@pytest.mark.parametrize("tag", ["CT", "MR"])
+def test_a_model_of_any_modality_sees_no_padding_of_a_ct(plan, tag):
+    plan = replace(plan, modalities=("any",), normalisation=(Normalisation("zscore"),))
+    scan = make_scan(stored_grid((40, 40, 40), (1.0, 1.0, 1.0)), radii=(12, 12, 12))
+
+    def sample(padding, **more):
+        array = (300 * scan.image.array).clip(-1000, 1000)
+        array[0, :13] = padding
+        image = Volume.from_stored(array, scan.image.source, **more)
+        made = make_region(replace(scan, image=image), scan.prompts[0], plan)
+        return crop_sample(made, scan.prompts[0].points, plan).array
+
+    tags = [{"Modality": tag}]
+    same = np.array_equal(sample(-32768, tags=tags), sample(-1024))
+    assert same == (tag == "CT")
+    # in range, nothing is done
+    assert np.array_equal(sample(-1024, tags=tags), sample(-1024))

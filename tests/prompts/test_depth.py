@@ -9,8 +9,8 @@ import pytest
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.volume import Volume
-from interactivenet.prompts.depth import simulated_depth, usual_depth_mm
 from interactivenet.prompts.corrections import Correction
+from interactivenet.prompts.depth import simulated_depth, usual_depth_mm
 from interactivenet.prompts.io import MOVED, read_prompts, write_prompts
 from interactivenet.prompts.perturbation import Perturbation, perturb
 from interactivenet.prompts.prompt import LabelNames, Prompt

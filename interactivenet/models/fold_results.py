@@ -8,6 +8,7 @@ from typing import Any
 
 from interactivenet.errors import RequestError, naming
 from interactivenet.metric_names import METRIC
+from interactivenet.models.start_saw import StartSaw
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.folds import read_fold
 from interactivenet.system.fields import field_of_kind, fields_of_kinds
@@ -69,6 +70,15 @@ class FoldResults:
         return all(self.weights(checkpoint).exists() for checkpoint in WEIGHTS)
 
     @property
+    def start_warning(self) -> str:
+        """Why its validation is too good, or may be: what its start had seen of it; else ''.
+
+        Raises DataError where what is known of its weights cannot be read.
+        """
+        saw = StartSaw.of_facts(read_object(self.weights("best").with_suffix(".json")))
+        return saw.warning(self.number) if saw else ""
+
+    @property
     def epochs(self) -> int | None:
         """How many epochs are trained; None where no training was begun."""
         path = self.folder / METRICS
@@ -96,7 +106,8 @@ class FoldResults:
 
 def _check_validated(record: Any, field: str) -> None:
     """Raise DataError, naming the field, where what was measured is not as it is written."""
-    fields_of_kinds(record, {"made_from": dict, "epoch": int, "cases": dict}, field)
+    kinds = {"made_from": dict, "epoch": int, "cases": dict, "warning": str}
+    fields_of_kinds(record, kinds, field)
     for case, measured in record.get("cases", {}).items():
         place = f"{field}.cases.{case}"
         fields_of_kinds(measured, {"objects": list, "error": str}, place, whole=True)

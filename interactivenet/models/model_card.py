@@ -119,7 +119,8 @@ def _validation(summary: Mapping[str, Any] | None) -> str:
         "Each object was segmented by a network that had not seen its case, from simulated or given"
         " points, and compared with its reference outline on the scan's own grid."
     )
-    return f"{measured} {missed}\n\n{_table(head, rows)}"
+    warnings = "".join(f"**Too good**: {text}.\n\n" for text in summary.get("warnings", []))
+    return f"{measured} {missed}\n\n{warnings}{_table(head, rows)}"
 
 
 def _labels(bundle: Mapping[str, Any]) -> str:

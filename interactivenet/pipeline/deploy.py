@@ -229,7 +229,9 @@ def describe(roots: Roots, model: Model, description: str = "") -> dict[str, Any
     fingerprint = planned.fingerprint
     facts = read_object(model.weights[0].with_suffix(".json"))
     with interpreting(path, f"run `select(task={task!r})` again"):
-        summary = summarise(read_choice(path)["objects"])
+        choice = read_choice(path)
+        summary = summarise(choice["objects"])
+        warnings = [str(warning) for warning in choice.get("warnings", [])]
     if lacking := [name for name in ("cases", "prompts", *_MEASURED) if name not in fingerprint]:
         raise DataError(
             f"{planned.path}: field fingerprint.{lacking[0]} is missing",
@@ -246,6 +248,7 @@ def describe(roots: Roots, model: Model, description: str = "") -> dict[str, Any
         },
         "cross_validation": {
             **summary["all"], "labels": summary["labels"], "subtypes": summary["subtypes"],
+            **({"warnings": warnings} if warnings else {}),
         },
     }  # fmt: skip
 

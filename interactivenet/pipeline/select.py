@@ -52,6 +52,8 @@ class Selection:
         calibrations: What an agreement of predictions lets expect.
         failures: Case to why it could not be segmented and counts for nothing.
         made_from: Fold to what its validation was made from.
+        warnings: Why the figures of a fold are too good: its training started from a model that
+            had seen its validation cases.
     """
 
     task: str
@@ -64,6 +66,7 @@ class Selection:
     calibrations: Mapping[str, Calibration]
     failures: Mapping[str, str]
     made_from: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of ``postprocessing.json``."""
@@ -82,6 +85,7 @@ class Selection:
             "objects": list(self.objects),
             "failures": dict(self.failures),
             "made_from": dict(self.made_from),
+            "warnings": list(self.warnings),
         }
 
 
@@ -183,6 +187,10 @@ def choose(roots: Roots, task: str, folds: Sequence[int] | None = None) -> Selec
         postprocessing=postprocessing, table=tuple(table),
         objects=tuple(_with_expected(objects, calibrations)), calibrations=calibrations,
         failures=failures, made_from=made_from_validations(records),
+        warnings=tuple(
+            warning for number in records
+            if (warning := FoldResults(results, number).start_warning)
+        ),
     )  # fmt: skip
 
 
@@ -248,6 +256,8 @@ def _report(selection: Selection, reporter: Reporter) -> None:
                 f" (Dice below {calibration.poor_below:.3f}; {calibration.chance:.0%} by chance),"
                 f" {calibration.sensitivity:.0%} of the worst fifth are flagged"
             )
+    for warning in selection.warnings:
+        reporter.say(f"warning: {warning}")
     for case, reason in selection.failures.items():
         reporter.say(f"warning: {case} is ignored, since it could not be segmented: {reason}")
 

@@ -25,7 +25,7 @@ from interactivenet.system.files import sha256
 from interactivenet.system.signals import Interrupted
 from interactivenet.training.checkpointing import BEST, CURVES
 from interactivenet.training.options import TrainingOptions
-from interactivenet.training.starting import Start, read_start
+from interactivenet.training.starting import Start, read_start, start_saw
 from interactivenet.training.trainer import Trained, check_training, train_fold
 
 
@@ -152,6 +152,10 @@ def _train(
     run.note(plan=fold.plan.digest, fold=fold.number, precision=precision)
     if start:
         run.note(start=start.facts)
+    if saw := start_saw(start, fold):
+        warning = saw.warning(fold.number)
+        reporter.say(f"warning: {warning}")
+        run.note(start_saw=saw.as_json(), warnings=[warning])
     run.inputs({planned.path.name: sha256(planned.path), **fold.inputs})
     try:
         with run.step("train"), reporter.epochs(options.epochs) as shown:

@@ -14,6 +14,7 @@ from interactivenet.errors import DataError, RequestError
 from interactivenet.inference.batch import load_predictor
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.predictor import Predictor
+from interactivenet.models.fold_results import FoldResults
 from interactivenet.models.model import Model, own_model
 from interactivenet.pipeline.reporting import Reporter, counted
 from interactivenet.pipeline.segmenting import describe_model
@@ -81,6 +82,8 @@ def unseen_by_own_folds(
     for number in model.folds:
         unseen = tuple(cases[name] for name in splits[number].validation if name in cases)
         if unseen:
+            if warning := FoldResults(roots.results / task, number).start_warning:
+                reporter.say(f"warning: {warning}")
             predictor = load_predictor(model.fold(number), options)
             groups.append(UnseenCases(predictor, unseen, model.plan.label_names))
     if not groups:

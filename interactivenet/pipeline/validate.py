@@ -131,6 +131,8 @@ def validate(
                 dataset, chosen, results,
                 device=device, precision=precision, reporter=reporter, signals=stage.signals,
             )  # fmt: skip
+            if outcome.warning:
+                stage.run.note(warnings=[outcome.warning])
             stage.run.note(
                 failures=recorded_reasons(outcome.failures, reporter),
                 notes=recorded_notes(outcome.notes, reporter),
@@ -192,6 +194,8 @@ def validate_fold(
         if not key.matches(record):
             shutil.rmtree(folder, ignore_errors=True)
             record = records[checkpoint] = {"made_from": key.content, "epoch": 0, "cases": {}}
+            if results.start_warning:
+                record["warning"] = results.start_warning
         measured = record["cases"]
         due = [case for case in fold.cases if not _is_done(folder, case, measured)]
         if checkpoints and key.matches(records[checkpoints[0].checkpoint]):
@@ -212,7 +216,7 @@ def validate_fold(
         checkpoints.append(Validated(checkpoint, record["epoch"], cases))
     write_csv(path.with_suffix(".csv"), csv_rows(checkpoints))
     _save_pictures(task, fold, results.validation, checkpoints[0])
-    validated = ValidatedFold(results, tuple(checkpoints))
+    validated = ValidatedFold(results, tuple(checkpoints), results.start_warning)
     _report(validated, reporter)
     return validated
 
@@ -367,6 +371,8 @@ def _report(validated: ValidatedFold, reporter: Reporter) -> None:
     """Report the metrics of a fold, and record which of its cases failed."""
     results, failures = validated.results, validated.failures
     reporter.table(validation_table(validated.checkpoints))
+    if validated.warning:
+        reporter.say(f"warning: {validated.warning}")
     # under the name of the stage that validates, too: what one mends, the other had noted
     report_notes(validated.notes, reporter)
     recorded = record_failures(results.folder, "train", recorded_reasons(failures, reporter))

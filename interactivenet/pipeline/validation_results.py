@@ -70,10 +70,13 @@ class ValidatedFold:
     Attributes:
         results: The fold's files.
         checkpoints: The 'best' one, then the 'last'.
+        warning: Why they do too well: the model that training started from had seen the cases;
+            '' where that is not so.
     """
 
     results: FoldResults
     checkpoints: tuple[Validated, ...]
+    warning: str = ""
 
     @property
     def failures(self) -> Mapping[str, str]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from interactivenet.errors import RequestError
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.storage import REGIONS, is_empty, record_digest
-from interactivenet.system.files import sha256
+from interactivenet.system.cache_key import MADE_FROM
+from interactivenet.system.files import read_object, sha256
+
+#: of a checksum in hex
+_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,21 @@ class Fold:
         return {path.relative_to(self.processed).as_posix(): sha256(path) for path in self._records}
 
     @cached_property
+    def images(self) -> dict[str, frozenset[str]]:
+        """Of each case, what identifies its images, whoever calls them what: by their files."""
+        images = {}
+        for name in {*self.training, *self.validation}:
+            made_from = read_object(self.processed / REGIONS / f"{name}.json").get(MADE_FROM, {})
+            images[name.rpartition("__")[0]] = image_digests(made_from)
+        return images
+
+    @property
+    def training_images(self) -> frozenset[str]:
+        """What identifies the images that train it."""
+        cases = {name.rpartition("__")[0] for name in self.training}
+        return frozenset[str]().union(*(self.images[case] for case in cases))
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of its regions: which they are, which train, and what they were made from."""
         content = [*self.training, "", *self.validation, "", *map(record_digest, self._records)]
@@ -76,6 +96,23 @@ class Fold:
     def _records(self) -> list[Path]:
         names = sorted({*self.training, *self.validation})
         return [self.processed / REGIONS / f"{name}.json" for name in names]
+
+
+def image_digests(made_from: Mapping[str, Any]) -> frozenset[str]:
+    """Identify each image that a region's record names, by the checksums of its files.
+
+    Of a DICOM series, by those of all of its files, in any order. A part of a checksum, 64 bits,
+    is enough to tell images apart.
+    """
+    files: Mapping[str, str] = made_from.get("files") or {}
+    digests = set()
+    for path in made_from.get("images") or []:
+        own = sorted(
+            sum_of for name, sum_of in files.items() if name == path or name.startswith(f"{path}/")
+        )
+        if own:
+            digests.add(hashlib.sha256("\n".join(own).encode()).hexdigest()[:_DIGITS])
+    return frozenset(digests)
 
 
 def read_fold(planned: PlannedTask, number: int) -> Fold:

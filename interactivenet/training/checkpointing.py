@@ -47,6 +47,7 @@ class CheckpointCallback(Callback):
 
     budget: what ends the training.
     identity: what the checkpoint is of; one of anything else is not continued.
+    origin: what the weights say beside it of what they were made from.
     history: a row per finished epoch.
     """
 
@@ -58,9 +59,11 @@ class CheckpointCallback(Callback):
         batches: EpochBatches,
         signals: Signals,
         observers: Sequence[Observer],
+        origin: Mapping[str, Any],
     ) -> None:
         self.history: list[dict[str, Any]] = []
         self._folder, self._budget, self._identity = folder, budget, dict(identity)
+        self._origin = dict(origin)
         self._batches, self._signals, self._observers = batches, signals, observers
         self._trained = 0  # batches of the epoch so far
         self._clock = Clock()
@@ -224,7 +227,8 @@ class CheckpointCallback(Callback):
 
     def _weights(self, name: str, module: Segmenter, row: Row) -> None:
         facts = {**self._identity, "epoch": row["epoch"], "epochs": self._budget.epochs,
-                 "dice": row["dice"], "dice_average": row["dice_average"]}  # fmt: skip
+                 "dice": row["dice"], "dice_average": row["dice_average"],
+                 **self._origin}  # fmt: skip
         if self._budget.minutes is not None:
             facts |= {"epochs": row["epoch"], "minutes": self._budget.minutes}
         save_weights(self._folder / name, module.outcome, facts)

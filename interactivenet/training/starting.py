@@ -15,8 +15,11 @@ from interactivenet.errors import RequestError
 from interactivenet.models.bundle import read_bundle
 from interactivenet.models.finding import model_folder
 from interactivenet.models.network import load_network
+from interactivenet.models.start_saw import StartSaw, seen_images
 from interactivenet.planning.decisions import CORRECTION_CHANNELS
 from interactivenet.planning.plan import Plan
+from interactivenet.planning.planned_task import PlannedTask
+from interactivenet.preprocessing.folds import Fold, read_fold
 
 #: convolutions that see the channels of a sample
 _INPUTS = ("input_block.conv1.conv.weight", "input_block.conv3.conv.weight")
@@ -30,6 +33,8 @@ class Start:
 
     name: its task's.  file, sha256: its first file of weights, the only one that is used.
     plan: that it was trained by.  weights: by their names, float32.
+    seen: the images that trained it; None where it does not say.  regions: digest of the fold that
+    it was trained on, '' where it does not say.
     """
 
     name: str
@@ -37,6 +42,8 @@ class Start:
     sha256: str
     plan: Plan
     weights: Mapping[str, Tensor]
+    seen: frozenset[str] | None = None
+    regions: str = ""
 
     @property
     def facts(self) -> dict[str, str]:
@@ -87,8 +94,38 @@ def read_start(model: str | Path, roots: Roots) -> Start:
 def _read(folder: Path) -> Start:
     model = read_bundle(folder)
     path = model.weights[0]
-    network, _ = load_network(path, model.plan)
-    return Start(model.plan.task, path.name, model.digests[0], model.plan, network.state_dict())
+    network, facts = load_network(path, model.plan)
+    return Start(
+        model.plan.task, path.name, model.digests[0], model.plan, network.state_dict(),
+        seen_images(facts), str(facts.get("regions", "")),
+    )  # fmt: skip
+
+
+def start_saw(start: Start | None, fold: Fold) -> StartSaw | None:
+    """Say how many validation cases of a fold the model saw that its training is to start from.
+
+    None where it saw none of them, or is of another task and does not say what it saw.
+    """
+    if start is None:
+        return None
+    seen, count = start.seen, len(fold.cases)
+    if seen is None:
+        if start.name != fold.plan.task:
+            return None
+        seen = _images_of(start.regions, PlannedTask.load(fold.processed))
+    if seen is None:
+        return StartSaw(start.name, None, count)
+    cases = sum(not seen.isdisjoint(fold.images.get(case, ())) for case in fold.cases)
+    return StartSaw(start.name, cases, count) if cases else None
+
+
+def _images_of(regions: str, planned: PlannedTask) -> frozenset[str] | None:
+    """Return the training images of the fold with that digest; None where the task has none."""
+    for number in range(len(planned.splits)) if regions else ():
+        fold = read_fold(planned, number)
+        if fold.digest == regions:
+            return fold.training_images
+    return None
 
 
 @torch.no_grad()

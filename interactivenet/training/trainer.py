@@ -18,6 +18,7 @@ from lightning.pytorch import Trainer
 from interactivenet.errors import RequestError
 from interactivenet.models import device as devices
 from interactivenet.models.fold_results import CHECKPOINT, METRICS, VALIDATION
+from interactivenet.models.start_saw import SEEN, START_SAW
 from interactivenet.preprocessing.folds import Fold
 from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import remove
@@ -38,7 +39,7 @@ from interactivenet.training.lightning_module import Segmenter
 from interactivenet.training.loaders import epoch_batches, make_loaders
 from interactivenet.training.options import TrainingOptions
 from interactivenet.training.recipe import recipe_for
-from interactivenet.training.starting import Start, take_weights
+from interactivenet.training.starting import Start, start_saw, take_weights
 
 #: what reading a damaged checkpoint raises
 _UNREADABLE = (RuntimeError, OSError, EOFError, KeyError, ValueError, TypeError, UnpicklingError)
@@ -83,6 +84,16 @@ def identity(fold: Fold, settings: TrainingOptions, start: Start | None = None) 
     return CacheKey(content)
 
 
+def origin(fold: Fold, start: Start | None = None) -> dict[str, Any]:
+    """Return which images a training's weights will have seen, as JSON data for their facts."""
+    before = start.seen if start and start.seen else frozenset()
+    saw = start_saw(start, fold)
+    return {
+        SEEN: sorted(fold.training_images | before),
+        **({START_SAW: saw.as_json()} if saw else {}),
+    }
+
+
 def train_fold(
     fold: Fold,
     folder: Path,
@@ -114,7 +125,9 @@ def train_fold(
     recipe = recipe_for(fold.plan, fine_tuning=start is not None)
     batches = epoch_batches(fold, settings)
     signals = signals or Signals()
-    callback = CheckpointCallback(folder, budget, key.content, batches, signals, observers)
+    callback = CheckpointCallback(
+        folder, budget, key.content, batches, signals, observers, origin(fold, start)
+    )
     module = Segmenter(fold.plan, callback.progress, recipe)
     taken = take_weights(module.network, fold.plan, start) if start else None
     if earlier is None and not rank:

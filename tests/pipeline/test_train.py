@@ -8,9 +8,14 @@ import pytest
 
 from interactivenet.datasets.roots import Roots
 from interactivenet.errors import RequestError
+from interactivenet.models.bundle import write_bundle
 from interactivenet.models.fold_results import FoldResults
+from interactivenet.models.model import own_model
 from interactivenet.pipeline import tracking
+from interactivenet.pipeline.deploy import deploy
+from interactivenet.pipeline.select import select
 from interactivenet.pipeline.train import train
+from interactivenet.pipeline.validate import validate
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.system.files import sha256
 from interactivenet.system.signals import Interrupted
@@ -85,6 +90,50 @@ def test_starting_from_a_model_is_said_and_recorded(planned, roots, tmp_path):
     assert start["name"] == NAME and start["file"] == "fold_0.safetensors"
     assert start["sha256"] == sha256(bundle / "fold_0.safetensors")
     assert read(fold.results.weights("last").with_suffix(".json"))["start"] == start
+
+
+def test_a_start_that_saw_the_validation_cases_is_told_wherever_its_figures_are(roots, tmp_path):
+    train(NAME, 0, ONCE, mlflow=False, roots=roots)
+    bundle = tmp_path / "bundle"
+    write_bundle(own_model(roots, NAME, [0], choice=False), bundle)
+    reporter, options = RecordingReporter(), replace(ONCE, steps=1, start=bundle)
+    (fold,) = train(NAME, 1, options, mlflow=False, roots=roots, reporter=reporter)
+    warning = (
+        f"2 of the 2 validation cases of fold 1 were among the training cases of {NAME}, which its"
+        " training starts from: the validation of this fold is too good"
+    )
+    # before it is trained, and where it is validated
+    assert reporter.lines.count(f"warning: {warning}") == 2
+    record = read(fold.results.folder / "run.json")
+    assert record["warnings"] == [warning]
+    assert record["start_saw"] == {"model": NAME, "cases": 2, "of": 2}
+    measured = read(fold.results.validation / "metrics.json")
+    assert [measured[which]["warning"] for which in ("best", "last")] == [warning] * 2
+    reporter = RecordingReporter()
+    (validated,) = validate(NAME, 1, roots=roots, reporter=reporter)
+    assert validated.warning == warning and reporter.lines.count(f"warning: {warning}") == 1
+    assert read(fold.results.validation / "run.json")["warnings"] == [warning]
+    reporter = RecordingReporter()
+    selection = select(NAME, roots=roots, reporter=reporter)
+    assert selection.warnings == (warning,) and f"warning: {warning}" in reporter.lines
+    assert read(roots.results / NAME / "postprocessing.json")["warnings"] == [warning]
+    deployed = deploy(NAME, roots=roots).folder
+    assert read(deployed / "bundle.json")["cross_validation"]["warnings"] == [warning]
+    assert f"**Too good**: {warning}." in (deployed / "MODEL_CARD.md").read_text()
+
+
+def test_a_start_that_saw_none_of_them_is_no_matter(roots, tmp_path):
+    options = replace(ONCE, steps=1)
+    train(NAME, 0, options, validate=False, mlflow=False, roots=roots)
+    write_bundle(own_model(roots, NAME, [0], choice=False), tmp_path / "bundle")
+    reporter, options = RecordingReporter(), replace(options, start=tmp_path / "bundle")
+    (fold,) = train(
+        NAME, 0, options, mlflow=False, roots=roots, reporter=reporter, overwrite=True
+    )  # fmt: skip
+    assert not [line for line in reporter.lines if line.startswith("warning")]
+    record = read(fold.results.folder / "run.json")
+    assert "warnings" not in record and "start_saw" not in record
+    assert "warning" not in read(fold.results.validation / "metrics.json")["best"]
 
 
 def test_minutes_are_told_in_place_of_epochs(roots):

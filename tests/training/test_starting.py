@@ -8,11 +8,14 @@ import torch
 
 from interactivenet.datasets.roots import Roots
 from interactivenet.errors import RequestError
+from interactivenet.models.bundle import write_bundle
 from interactivenet.models.finding import find_model
-from interactivenet.models.network import build_network
+from interactivenet.models.model import Model
+from interactivenet.models.network import build_network, load_network
+from interactivenet.models.start_saw import StartSaw
 from interactivenet.planning.plan import Encoding
 from interactivenet.training.recipe import SPACING_GRID_FINE_TUNING
-from interactivenet.training.starting import Start, read_start, take_weights
+from interactivenet.training.starting import Start, read_start, start_saw, take_weights
 from interactivenet.training.trainer import train_fold
 from tests.random_model import make_bundle
 from tests.sample_cases import NETWORK, UNCHANGED, make_plan
@@ -172,3 +175,60 @@ def test_what_does_not_fit_costs_nothing_that_is_there(planned_task, tmp_path):
     with pytest.raises(RequestError, match="no weights of Task900_OTHER fit"):
         train_fold(fold, tmp_path, QUICK, start=start, overwrite=True)
     assert (tmp_path / "model_best.safetensors").read_bytes() == b"weights"
+
+
+def test_validation_cases_that_the_start_has_seen_are_counted(planned_task):
+    fold, other = first_fold(planned_task), first_fold(planned_task, 1)
+    start = start_of(fold.plan)
+    assert start_saw(None, fold) is None and start_saw(start, fold) is None
+    # the other fold trains on what this one validates, under whatever name
+    seen = replace(start, seen=other.training_images | {"0" * 16})
+    assert start_saw(seen, fold) == StartSaw("Task900_OTHER", 2, 2)
+    assert start_saw(seen, other) is None
+    some = replace(start, seen=fold.images[fold.cases[1]])
+    assert start_saw(some, fold) == StartSaw("Task900_OTHER", 1, 2)
+    assert start_saw(replace(start, seen=frozenset()), fold) is None
+
+
+def test_a_start_of_the_same_task_that_does_not_say_what_it_saw(planned_task):
+    fold, other = first_fold(planned_task), first_fold(planned_task, 1)
+    start = start_of(fold.plan)
+    start = replace(start, name=fold.plan.task)
+    assert start_saw(start, fold) == StartSaw(fold.plan.task, None, 2)
+    changed = replace(start, regions="0" * 64)  # trained before the task has changed
+    assert start_saw(changed, fold) == StartSaw(fold.plan.task, None, 2)
+    known = replace(start, regions=other.digest)
+    assert start_saw(known, fold) == StartSaw(fold.plan.task, 2, 2)
+    assert start_saw(known, other) is None
+    assert start_saw(replace(known, name="Task900_OTHER"), fold) is None
+
+
+def test_weights_say_what_they_and_their_start_have_seen_and_name_nobody(planned_task, tmp_path):
+    fold = first_fold(planned_task)
+    before = fold.images[fold.cases[0]] | {"ab" * 8}
+    start = replace(start_of(fold.plan), seen=before)
+    settings = replace(QUICK, epochs=1, steps=1)
+    train_fold(fold, tmp_path, settings, start=start, warn=lambda line: None)
+    for which in ("best", "last"):
+        path = tmp_path / f"model_{which}.safetensors"
+        _, facts = load_network(path, fold.plan)
+        assert facts["seen"] == sorted(fold.training_images | before)
+        assert facts["start_saw"] == {"model": "Task900_OTHER", "cases": 1, "of": 2}
+        text = path.with_suffix(".json").read_text()
+        assert not [case for case in fold.images if case in text]
+    # what the weights have seen is no part of what a training must agree in
+    train_fold(fold, tmp_path, replace(settings, epochs=2), start=replace(start, seen=None),
+               warn=lambda line: None)  # fmt: skip
+    _, facts = load_network(tmp_path / "model_last.safetensors", fold.plan)
+    assert facts["seen"] == sorted(fold.training_images) and "start_saw" not in facts
+
+
+def test_a_bundle_brings_what_its_first_file_of_weights_has_seen(planned_task, tmp_path):
+    fold, roots = first_fold(planned_task), Roots(tmp_path, tmp_path, tmp_path / "results")
+    train_fold(fold, tmp_path / "fold", replace(QUICK, epochs=1, steps=1))
+    model = Model(fold.plan, (tmp_path / "fold" / "model_last.safetensors",), (0,), "last")
+    for half in (False, True):
+        write_bundle(model, tmp_path / f"bundle {half}", half=half)
+        start = read_start(tmp_path / f"bundle {half}", roots)
+        assert start.seen == fold.training_images and start.regions == fold.digest
+    assert read_start(make_bundle(tmp_path / "old", fold.plan), roots).seen is None

@@ -16,8 +16,8 @@ from tests.source_texts import texts_of
 PACKAGE = Path(interactivenet.__file__).parent
 CALL = re.compile(r"(?<!`)`([a-z][a-z_0-9]*)\([^`\n]*\)`(?!`)")
 PARAMETER = re.compile(r"(?<!`)`([a-z][a-z_0-9]*)(?:=[^`\n]+)?`(?!`)")
-#: of objects that only Python has: Session.segment(points=)
-IN_PYTHON_ONLY = {"points"}
+#: of objects that only Python has: Session.segment(points=), Session.correct(positive=)
+IN_PYTHON_ONLY = {"points", "instance", "positive", "negative"}
 #: a command that is no function
 COMMAND_ONLY = {"doctor"}
 FUNCTIONS = {

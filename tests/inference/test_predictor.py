@@ -71,7 +71,7 @@ def test_the_more_probable_prompt_wins(tmp_path, monkeypatch):
         probability = np.full((1, *sample.grid.shape), next(values), np.float32)
         return NetworkOutput(probability, (0.9,), (0.8,))
 
-    monkeypatch.setattr(Predictor, "_answer", answer)
+    monkeypatch.setattr(Networks, "answer", answer)
     found = made.segment(scan)
     assert set(np.unique(found.label)) <= {0, 2} and (found.label == 2).any()
     assert set(np.unique(found.instance_map)) <= {0, 2}

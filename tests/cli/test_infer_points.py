@@ -111,7 +111,7 @@ def test_corrections_are_kept_with_the_result(infer, tmp_path):
     first = json.loads((tmp_path / "out/scan.json").read_text())
     assert "corrections" not in first["objects"][0]
     clicks = [Correction(POINTS[0] + 2, False, "background"), Correction(POINTS[1] + 2.25, True),
-              Correction(POINTS[1] + 2.5, True)]  # fmt: skip
+              Correction(POINTS[1] + 2.4, True)]  # fmt: skip
     write_prompts(points, [Prompt(1, POINTS, "tumour", corrections=clicks)])
     done = infer("-i", path, "-in", points)
     assert done.exit_code == 0, done.output

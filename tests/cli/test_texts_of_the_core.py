@@ -17,7 +17,7 @@ PACKAGE = Path(interactivenet.__file__).parent
 CALL = re.compile(r"(?<!`)`([a-z][a-z_0-9]*)\([^`\n]*\)`(?!`)")
 PARAMETER = re.compile(r"(?<!`)`([a-z][a-z_0-9]*)(?:=[^`\n]+)?`(?!`)")
 #: of objects that only Python has: Session.segment(points=), Session.correct(positive=)
-IN_PYTHON_ONLY = {"points", "instance", "positive", "negative"}
+IN_PYTHON_ONLY = {"points", "instance", "positive"}
 #: a command that is no function
 COMMAND_ONLY = {"doctor"}
 FUNCTIONS = {

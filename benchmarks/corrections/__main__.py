@@ -1,23 +1,27 @@
-"""What a click is worth, without training: a starter on objects of a kind that it never saw.
+"""What a click is worth: objects that a model never saw, corrected by robots.
 
     python -m benchmarks.corrections --work FOLDER [--every N]
+    python -m benchmarks.corrections --work FOLDER --arm object_starter --datasets sarcoma_mr_5
 
-FOLDER/starters holds the starters of ``benchmarks.learning``. Every object is segmented from its
-six points and corrected by a robot: in a session, as a user does; by the screened random walker;
-and by the brush. ``results/corrections.json`` and ``.md`` are written.
+FOLDER is the work folder of ``benchmarks.learning``: its starters are tested on kinds of objects
+that they never saw, or, with ``--arm``, its trained folds on the cases that each never saw. Every
+object is segmented from its six points and corrected: in a session, as a user does; by the screened
+random walker; and by the brush. ``results/corrections.json`` and ``.md`` are written; measurements
+that are not repeated stay in them.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks.corrections.walker import WalkerSession
-from benchmarks.learning.arms import DATASETS
+from benchmarks.learning.arms import ARMS, DATASETS
+from benchmarks.learning.datasets import FOLDS, LabelledCase
 from benchmarks.learning.job import Unavailable
 from benchmarks.learning.starters import find_starter, starter_model
 from benchmarks.report import RESULTS, machine, put_between, write_result
@@ -25,12 +29,17 @@ from interactivenet.evaluation.click_robots import ROBOTS
 from interactivenet.evaluation.clicking import MODEL, Clicking, CorrectableSession, correct_case
 from interactivenet.evaluation.correction_measures import summarise_corrections
 from interactivenet.inference.predictor import Predictor
-from interactivenet.system.files import read_text, write_text
+from interactivenet.models.model import Model
+from interactivenet.planning.plan import Plan
+from interactivenet.system.files import read_json, read_object, read_text, write_text
 
 #: the page of the docs, and where in it the table stands
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "corrections.md"
 BEGIN, END = "<!-- figures: written by benchmarks/corrections -->", "<!-- /figures -->"
 TESTED = ("hippocampus", "sarcoma_mr")
+#: what makes two measurements the same
+_KEY = ("dataset", "arm", "robot", "way")
+Group = tuple[Predictor, list[LabelledCase]]
 WAYS = ("session", "walker", "deep walker")
 
 
@@ -41,40 +50,73 @@ def main() -> None:
     )
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--datasets", nargs="+", choices=TESTED, default=TESTED)
+    parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=TESTED)
+    parser.add_argument("--arm", choices=ARMS, help="whose trained folds are tested")
+    parser.add_argument("--minutes", type=float, default=5.0, help="of those folds' training")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--every", type=int, default=1, help="of the cases, each so many-th")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    measured: list[dict[str, Any]] = []
+    kept = read_object(RESULTS / "corrections.json").get("measured", [])
+    measured = {tuple(found[name] for name in _KEY): found for found in kept}
+    about = {"threads": options.threads, "every": options.every,
+             "machine": machine("torch", "numpy", "scipy")}  # fmt: skip
     for name in options.datasets:
         try:
-            weights = find_starter(DATASETS[name], options.work, options.shared)
+            groups = _folds(name, options) if options.arm else [_untrained(name, options)]
         except Unavailable as error:
             print(f"{name}: {error}: not measured")
             continue
-        predictor = Predictor(starter_model(weights), device="cpu", mirrored=False)
         for robot in ROBOTS:
             for way in options.ways:
-                found = measure(name, way, Clicking(robot=robot), predictor, options)
-                measured.append(found)
+                found = {"dataset": name, "arm": options.arm or "zero_shot", "way": way, **about,
+                         **measure(name, way, Clicking(robot=robot), groups)}  # fmt: skip
+                measured[tuple(found[key] for key in _KEY)] = found
                 print(line_of(found), flush=True)
-    content = {"machine": machine("torch", "numpy", "scipy"), "threads": options.threads,
-               "every": options.every, "measured": measured}  # fmt: skip
-    write_result("corrections", content)
-    text = table(measured)
+    ordered = [measured[key] for key in sorted(measured)]
+    write_result("corrections", {"measured": ordered})
+    text = table(ordered)
     write_text(RESULTS / "corrections.md", text)
     write_text(PAGE, put_between(read_text(PAGE), BEGIN, END, text))
 
 
-def measure(
-    name: str, way: str, clicking: Clicking, predictor: Predictor, options: argparse.Namespace
-) -> dict[str, Any]:
-    """Correct every object of a data set in one way; returns what its clicks are worth."""
+def _untrained(name: str, options: argparse.Namespace) -> Group:
+    """Return a starter that never saw a kind of objects, and the cases. Raises Unavailable."""
+    weights = find_starter(DATASETS[name], options.work, options.shared)
+    predictor = Predictor(starter_model(weights), device="cpu", mirrored=False)
+    return predictor, DATASETS[name].cases(options.shared)[:: options.every]
+
+
+def _folds(name: str, options: argparse.Namespace) -> list[Group]:
+    """Return the trained folds of an arm, each with cases that it never saw. Raises Unavailable."""
+    cases = DATASETS[name].cases(options.shared)
+    plans = {
+        plan.digest: plan
+        for plan in map(Plan.load, (options.work / "processed").glob("*/*/plans.json"))
+    }
+    groups = []
+    records = map(read_json, (options.work / "records" / "all").rglob("*.json"))
+    for record in records:
+        if (record["arm"], record["dataset"]) != (options.arm, name):
+            continue
+        if record["settings"]["minutes"] != options.minutes:
+            continue
+        weights = options.work / record["cost"]["weights"]
+        model = Model(plans[record["cost"]["plan"]], (weights,), (0,), "last", name=name)
+        tested = {row["case"] for row in record["objects"]}
+        unseen = [case for case in cases if case.name in tested][:: options.every]
+        groups.append((Predictor(model, device="cpu", mirrored=False), unseen))
+    if len(groups) != FOLDS:
+        raise Unavailable(f"{len(groups)} of {FOLDS} folds are trained in {options.work}")
+    return groups
+
+
+def measure(name: str, way: str, clicking: Clicking, groups: Sequence[Group]) -> dict[str, Any]:
+    """Correct every object of some cases in one way; returns what its clicks are worth."""
     dataset = DATASETS[name]
     rows: list[dict[str, Any]] = []
-    for case in dataset.cases(options.shared)[:: options.every]:
+    for predictor, case in ((model, case) for model, cases in groups for case in cases):
         scan, things = dataset.read(case)
         for thing in things:
             session: CorrectableSession = (
@@ -87,8 +129,7 @@ def measure(
                 scan.image.grid, clicking,
             )  # fmt: skip
             rows += corrected.rows
-    summary = summarise_corrections(rows, clicking)
-    return {"dataset": name, "way": way, "starter": predictor.model.name, **summary}
+    return summarise_corrections(rows, clicking)
 
 
 def line_of(found: Mapping[str, Any]) -> str:
@@ -99,7 +140,7 @@ def line_of(found: Mapping[str, Any]) -> str:
         for method in found["methods"]
     }  # fmt: skip
     return (
-        f"{found['dataset']}, {found['robot']}, {found['way']}: {dices[MODEL]};"
+        f"{found['dataset']}, {found['arm']}, {found['robot']}, {found['way']}: {dices[MODEL]};"
         f" brush {dices['brush']}; heeded {found['methods'][MODEL]['heeded']:.3f},"
         f" {found['methods'][MODEL]['seconds']:.3f} s"
     )
@@ -110,8 +151,8 @@ def table(measured: list[dict[str, Any]]) -> str:
     count = max((len(found["curve"]) // 2 for found in measured), default=1)
     head = "".join(f" {step} |" for step in range(count))
     lines = [
-        f"| objects | robot | clicks heeded by |{head} heeded | ended worse | s a click |",
-        "|---|---|---|" + "---|" * (count + 3),
+        f"| objects | model | robot | clicks heeded by |{head} heeded | ended worse | s a click |",
+        "|---|---|---|---|" + "---|" * (count + 3),
     ]
     for found in measured:
         for method, measures in found["methods"].items():
@@ -120,7 +161,8 @@ def table(measured: list[dict[str, Any]]) -> str:
             dices = [item["dice"]["mean"] for item in found["curve"] if item["method"] == method]
             seconds = measures.get("seconds")
             cells = [
-                f"{found['dataset']} (n = {found['objects']})", found["robot"],
+                f"{found['dataset']} (n = {found['objects']})", ARMS[found["arm"]].title,
+                found["robot"],
                 found["way"] if method == MODEL else method,
                 *(f"{value:.3f}" for value in dices),
                 f"{measures['heeded']:.0%}", f"{measures['ended_worse']:.0%}",

@@ -38,11 +38,13 @@ def test_the_table_has_every_way_and_the_brush_once():
         for method in ("model", "brush") for step in range(2)
     ]  # fmt: skip
     found = [
-        {"dataset": "hippocampus", "way": way, "starter": "x",
+        {"dataset": "hippocampus", "way": way, "arm": "zero_shot",
          **summarise_corrections(rows, Clicking(clicks=1))}
         for way in ("session", "walker")
     ]  # fmt: skip
     text = table(found)
     assert text.count("| brush |") == 1 and text.count("| walker |") == 1
     assert "0.500 | 0.600 | 100%" in text
-    assert line_of(found[0]).startswith("hippocampus, cvpr, session: 0.5000 0.6000; brush 0.5000")
+    assert line_of(found[0]).startswith(
+        "hippocampus, zero_shot, cvpr, session: 0.5000 0.6000; brush 0.5000"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ def follow_cases(
     notes: dict[str, list[str]] = {}
     review: dict[str, list[str]] = {}
     replaced: dict[str, str] = {}
+    corrected: list[str] = []
     for result in reporter.track(results, total, name):
         kept += result.kept
         seconds += result.network_seconds
@@ -56,6 +57,8 @@ def follow_cases(
                 replaced[result.case] = result.replaced
             if told := result.record.get("notes"):
                 notes[result.case] = list(told)
+            if any(segmented.get("corrections") for segmented in result.record["objects"]):
+                corrected.append(result.case)
             if any(segmented.get("look") for segmented in result.record["objects"]):
                 review[result.case] = review_reasons(result.record["objects"])
     run.inputs(inputs)
@@ -70,16 +73,25 @@ def follow_cases(
         reporter.say(f"{case}: the result of another scan of this name was replaced: {other}")
     if replaced:
         run.note(replaced=replaced)
+    if corrected:
+        run.note(corrected=corrected)
+        reporter.say(
+            f"corrected by clicks in the files of points, and no first results: {_few(corrected)}"
+        )
     if kept:
         reporter.say(
             f"{counted(kept, 'case')} already done from the same files and settings: kept"
             " (`overwrite=True` redoes them)"
         )
     if review:
-        more = " ..." if len(review) > _NAMED else ""
-        named = ", ".join([*review][:_NAMED])
-        reporter.say(f"review first: {named}{more} ({counted(len(review), 'case')})")
+        reporter.say(f"review first: {_few([*review])}")
     return failures
+
+
+def _few(cases: Sequence[str]) -> str:
+    """Name the first of some cases, and count them."""
+    more = " ..." if len(cases) > _NAMED else ""
+    return f"{', '.join(cases[:_NAMED])}{more} ({counted(len(cases), 'case')})"
 
 
 def review_reasons(objects: Iterable[Mapping[str, Any]]) -> list[str]:

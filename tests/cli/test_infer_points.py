@@ -121,6 +121,9 @@ def test_corrections_are_kept_with_the_result(infer, tmp_path):
         {"positive": click.positive, "point": list(click.position)} for click in clicks
     ]
     assert "background" not in segmented
+    assert "no first results: scan (1 case)" in done.output
+    run = json.loads((tmp_path / "out/run.json").read_text())
+    assert run["corrected"] == ["scan"]
     note = "correction +2 and correction +3 lie in one voxel: was one placed twice?"
     assert note in record["notes"] and note in done.output
 

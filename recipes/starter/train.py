@@ -128,17 +128,13 @@ class Draws(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
 class Remembered:
     """A sample that the network has seen, with clicks or not, and what it found in it.
 
-    image: (C, N, N, N).  label: (1, N, N, N).  found: (N, N, N) probability; float16.
+    image: (C, N, N, N) float16.  label: (1, N, N, N).  found: (N, N, N) probability, float16.
     """
 
     image: torch.Tensor
     label: torch.Tensor
     found: torch.Tensor
     clicks: Clicks
-
-    def as_seen(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return image and label."""
-        return self.image.float(), self.label
 
 
 class Memory:
@@ -170,14 +166,12 @@ class Memory:
         """Keep a batch, as the network saw it, with what it found (B, N, N, N)."""
         for one, mask, probability, clicks in zip(image, label, found, self._now, strict=True):
             if len(clicks) < MOST_CLICKS:
-                kept = Remembered(one.half().cpu(), mask.cpu(), probability.half().cpu(), clicks)
-                self._kept.append(kept)
+                self._kept.append(Remembered(one.half(), mask, probability.half(), clicks))
         self._kept = self._kept[-REMEMBERED:]
 
     def _again(self, kept: Remembered) -> tuple[torch.Tensor, torch.Tensor, Clicks]:
         """Return a sample with a click more, turned: its clicks turn with it."""
-        image, label = kept.as_seen()
-        clicks = kept.clicks
+        image, label, clicks = kept.image.float(), kept.label, kept.clicks
         if self._plan.corrections:
             found = kept.found.float()
             clicks.add(image, label, found, self._plan, self._random, ClickSimulation())

@@ -52,3 +52,14 @@ def test_clicks_turn_with_their_sample_and_grow_in_number():
             assert labels[0, 0, x, y, z].any()
         memory.remember(images, labels, torch.zeros(1, N, N, N))
     assert not memory._kept  # after so many clicks it is forgotten
+
+
+def test_samples_stay_on_the_device_that_draws_new_ones():
+    """Else they could not be stacked with these, on a graphics card."""
+    plan = starter_plan(N, corrections=True)
+    memory = Memory(plan, 1, 0)
+    image, label = (tensor.to("meta") for tensor in batch_of(plan, 1))
+    memory.batch(image, label)
+    memory.remember(image, label, torch.zeros(1, N, N, N, device="meta"))
+    (kept,) = memory._kept
+    assert {kept.image.device, kept.label.device, kept.found.device} == {torch.device("meta")}

@@ -145,7 +145,7 @@ def test_a_case_that_fails_costs_itself(roots, measure):
     assert list(read(result.folder / "corrections.json")["cases"]) == [other.name]
     assert read(result.folder / "failures.json") == {"evaluate-corrections": told(result.failures)}
     assert [finding.case for finding in reporter.found] == [case.name]
-    page = (result.folder / "corrections.html").read_text()
+    page = (result.folder / "corrections.html").read_text(encoding="utf-8")
     assert "Failed cases" in page and "1 object of 1 case" in page
 
 
@@ -199,7 +199,7 @@ def test_a_model_of_elsewhere_is_taken_as_never_having_seen_them(
         " these cases"
     ) in reporter.lines
     assert read(result.folder / "run.json")["model"] == "starter"
-    page = (result.folder / "corrections.html").read_text()
+    page = (result.folder / "corrections.html").read_text(encoding="utf-8")
     assert f"<h1>{NAME}: corrections, model starter</h1>" in page
     # it needs neither plan nor folds of the task
     bare = Roots(roots.raw, roots.results / "no", roots.results / "no")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 #: greater ones would overflow where they are squared
 MAX_INTENSITY = 1e15
+#: on a GPU, up to so many voxels are rather computed by the CPU: sweeping them takes thousands of
+#: small kernels, one after the other
+FEW_VOXELS = 64**3
 
 Spacing = tuple[float, float, float]
 Floats = NDArray[np.float32]
@@ -113,7 +116,8 @@ def geodesic_distance(
             seeds = seeds.cpu().numpy()
         return _on_cpu(np.asarray(image), seeds, spacing, kernel, iterations, limit, settings)
     _check_arrays(image, seeds)
-    if image.device.type == "cpu" or kernel == "geodistk":
+    few = kernel == "exact" and image[(0,) * (image.ndim - 3)].numel() <= FEW_VOXELS
+    if image.device.type == "cpu" or kernel == "geodistk" or few:
         if isinstance(seeds, torch.Tensor):
             seeds = seeds.cpu().numpy()
         array = image.detach().cpu().numpy()

@@ -21,6 +21,8 @@ from interactivenet.training.random_fields import RandomSource
 SIDE = 64
 #: of the noise that lobulates a body: knots a side, and how loud it is at most
 LOBES = ((3, 0.9), (6, 0.7), (14, 0.55), (24, 0.3))
+#: share of the objects that look in places like what surrounds them
+FADED = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,4 +153,8 @@ def _filled(
     if random.chance(0.25):
         rim = radius > random.uniform(0.75, 0.95)
         inner = torch.where(rim, inner + random.host.normal(0, 0.8), inner)
+    if random.chance(FADED):  # its outline is lost here and there, or all but the points tell it
+        field = random.smooth(1, shape, int(random.host.integers(2, 5)))[0]
+        lost = (2 * field + random.uniform(-1, 2)).sigmoid()
+        inner = torch.lerp(inner, image, lost)
     return torch.where(mask, inner, image)

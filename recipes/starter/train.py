@@ -24,15 +24,14 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
-from torch.utils.data import DataLoader, IterableDataset
 
 from interactivenet import __version__
 from interactivenet.models.network import load_network
@@ -45,22 +44,21 @@ from interactivenet.planning.plan import (
     Plan,
 )
 from interactivenet.system.files import sha256
-from interactivenet.training.clicks import Clicks, ClickSimulation
-from interactivenet.training.dataset import settle_worker
 from interactivenet.training.lightning_module import Segmenter
-from interactivenet.training.made_up import LabelledImage, make_up, recoloured
-from interactivenet.training.object_samples import ANYTHING, draw_sample
-from interactivenet.training.random_fields import RandomSource
+from interactivenet.training.object_samples import ANYTHING
 from interactivenet.training.starting import Start, take_weights
 from recipes.starter.data import KINDS, read_objects
+from recipes.starter.draws import Batch, batches
+from recipes.starter.memory import Memory
+from recipes.starter.packing import read_packed
 
 FEATURES = (16, 32, 64, 128)
 #: of the training: share of the time, voxels a side, samples of a step
 STAGES = ((0.6, 40, 8), (1.0, 64, 4))
+#: on a graphics card, so many times the samples of a step
+MORE_SAMPLES = 2
 #: share of a step's samples that are new; the others are earlier ones, turned
-NEW, REMEMBERED = 0.5, 300
-#: a sample with so many clicks is forgotten
-MOST_CLICKS = 5
+NEW = 0.5
 LEARNING_RATE, WEIGHT_DECAY, WARM_UP, CLIP, AVERAGE = 1.5e-3, 0.02, 100, 5.0, 0.998
 #: of a training that goes on from another one's weights, the share of that rate
 LOWER_RATE = 0.6
@@ -91,107 +89,10 @@ def plan_of(facts: Mapping[str, Any]) -> Plan | None:
     return next((plan for plan in plans if plan.digest == facts.get("plan")), None)
 
 
-class Draws(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Endless samples, from a step on; every worker draws others, whoever was interrupted."""
-
-    def __init__(
-        self, objects: list[tuple[str, LabelledImage]], plan: Plan, seed: int, start: int
-    ) -> None:
-        self._objects, self._plan, self._seed, self._start = objects, plan, seed, start
-
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield samples (C, N, N, N) and labels (1, N, N, N)."""
-        info = torch.utils.data.get_worker_info()
-        worker = info.id if info else 0
-        weights = np.array([KINDS[kind] for kind, _ in self._objects])
-        number = 0
-        while True:
-            random = RandomSource([self._seed, self._start, worker, number], self.device)
-            number += 1
-            if random.chance(ANYTHING.made_up):
-                thing = make_up(1, random)
-            else:
-                index = random.host.choice(len(weights), p=weights / weights.sum())
-                thing = self._objects[int(index)][1]
-                if random.chance(ANYTHING.recoloured):
-                    thing = recoloured(thing, random)
-            sample, label = draw_sample(thing, self._plan, ANYTHING, random)
-            yield sample, label[None].to(torch.uint8)
-
-    @property
-    def device(self) -> torch.device:
-        """Where samples are made: where the objects are."""
-        return self._objects[0][1].mask.device
-
-
-@dataclass
-class Remembered:
-    """A sample that the network has seen, with clicks or not, and what it found in it.
-
-    image: (C, N, N, N) float16.  label: (1, N, N, N).  found: (N, N, N) probability, float16.
-    """
-
-    image: torch.Tensor
-    label: torch.Tensor
-    found: torch.Tensor
-    clicks: Clicks
-
-
-class Memory:
-    """Samples that were seen before: turned anew, they are as good as others, and cost nothing.
-
-    Where the network sees corrections, they come back with a click more, on what it found then:
-    no further pass through the network is needed for that.
-    """
-
-    def __init__(self, plan: Plan, count: int, seed: int) -> None:
-        self._plan, self._count = plan, count
-        self._random = RandomSource([seed, 1])
-        self._kept: list[Remembered] = []
-        self._now: list[Clicks] = []
-
-    def batch(self, image: torch.Tensor, label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Add earlier samples to new ones (B, C, N, N, N)."""
-        images, labels = [*image], [*label]
-        self._now = [Clicks() for _ in images]
-        for _ in range(self._count if self._kept else 0):
-            place = int(self._random.host.integers(len(self._kept)))
-            again, mask, clicks = self._again(self._kept.pop(place))
-            images.append(again)
-            labels.append(mask)
-            self._now.append(clicks)
-        return torch.stack(images), torch.stack(labels)
-
-    def remember(self, image: torch.Tensor, label: torch.Tensor, found: torch.Tensor) -> None:
-        """Keep a batch, as the network saw it, with what it found (B, N, N, N)."""
-        for one, mask, probability, clicks in zip(image, label, found, self._now, strict=True):
-            if len(clicks) < MOST_CLICKS:
-                self._kept.append(Remembered(one.half(), mask, probability.half(), clicks))
-        self._kept = self._kept[-REMEMBERED:]
-
-    def _again(self, kept: Remembered) -> tuple[torch.Tensor, torch.Tensor, Clicks]:
-        """Return a sample with a click more, turned: its clicks turn with it."""
-        image, label, clicks = kept.image.float(), kept.label, kept.clicks
-        if self._plan.corrections:
-            found = kept.found.float()
-            clicks.add(image, label, found, self._plan, self._random, ClickSimulation())
-        order = self._random.host.permutation(3).tolist()
-        flips = [axis for axis in range(3) if self._random.chance(0.5)]
-        turned = Clicks()
-        for sign, places in clicks.of_sign.items():
-            for place in places:
-                moved = place[order]
-                for axis in flips:
-                    moved[axis] = image.shape[1 + axis] - 1 - moved[axis]
-                turned.of_sign[sign].append(moved)
-        axes, mirrored = [0, *(1 + axis for axis in order)], [1 + axis for axis in flips]
-        return image.permute(axes).flip(mirrored), label.permute(axes).flip(mirrored), turned
-
-
 def main() -> None:
     """Train, or go on."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("shared", type=Path)
+    parser.add_argument("shared", type=Path, help="SHARED_DATA, or what `packing` made of it")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=180)
     parser.add_argument("--without", nargs="*", default=[], choices=KINDS)
@@ -199,7 +100,7 @@ def main() -> None:
     parser.add_argument("--corrections", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="that draw samples")
     parser.add_argument("--now", action="store_true")
     options = parser.parse_args()
     if options.threads:
@@ -244,7 +145,10 @@ class Training:
     def _start(self, path: Path) -> dict[str, Any]:
         """Take the weights of a checkpoint, or of a file of weights; return how they came about."""
         if path.suffix == ".safetensors":
-            plan = starter_plan()
+            with safe_open(path, "pt") as file:
+                plan = plan_of(json.loads(file.metadata()["interactivenet"]))
+            if plan is None:
+                raise SystemExit(f"{path}: is not of this recipe")
             network, state = load_network(path, plan)
             weights, spent = network.state_dict(), state["minutes"]
             steps = state["steps"]
@@ -252,11 +156,12 @@ class Training:
             state = self._read(path)
             plan = starter_plan(corrections=state.get("corrections", False))
             weights, spent, steps = state["average"], state["seconds"] / 60, state["step"]
+        before = state.get("before", {})
         start = Start(plan.task, path.name, sha256(path), plan, weights)
         print(take_weights(self.network, self.module.plan, start).describe(start), flush=True)
         return {
-            "steps": steps + state["before"].get("steps", 0),
-            "minutes": spent + state["before"].get("minutes", 0.0),
+            "steps": steps + before.get("steps", 0),
+            "minutes": spent + before.get("minutes", 0.0),
             "without": state["without"],
         }
 
@@ -268,26 +173,30 @@ class Training:
         """Train until the minutes are over."""
         budget = 60 * self.options.minutes
         plan = self.module.plan
-        objects = read_objects(self.options.shared, plan, self.options.without, self.device)
+        if self.options.shared.is_file():
+            objects = read_packed(self.options.shared, self.options.without, self.device)
+        else:
+            objects = read_objects(self.options.shared, plan, self.options.without, self.device)
         self.objects = dict(Counter(kind for kind, _ in objects))
         print(f"{len(objects)} objects: {self.objects}", flush=True)
         for until, voxels, batch in STAGES:
             if self.seconds < until * budget:
                 plan = starter_plan(voxels, corrections=self.options.corrections)
-                draws = Draws(objects, plan, self.options.seed, self.step)
-                self._train(draws, plan, batch, until * budget, budget)
+                size = batch * (MORE_SAMPLES if self.device == "cuda" else 1)
+                new = round(size * NEW)
+                seed, workers = [self.options.seed, self.step], self.options.workers
+                with batches(objects, plan, new, seed, workers) as drawn:
+                    self._train(drawn, plan, size - new, until * budget, budget)
         self.save()
 
-    def _train(self, draws: Draws, plan: Plan, batch: int, until: float, budget: float) -> None:
-        workers = 0 if self.device == "cuda" else self.options.workers
-        memory = Memory(plan, round(batch * (1 - NEW)), self.options.seed + self.step)
-        loader = DataLoader(
-            draws, round(batch * NEW), num_workers=workers, worker_init_fn=settle_worker
-        )
+    def _train(
+        self, drawn: Iterable[Batch], plan: Plan, remembered: int, until: float, budget: float
+    ) -> None:
+        memory = Memory(plan, remembered, self.options.seed + self.step)
         self.network.train()
         before = saved = time.monotonic()
-        for drawn in loader:
-            image, label = memory.batch(*drawn)
+        for new in drawn:
+            image, label = memory.batch(*new)
             rate = min(1.0, (self.step + 1) / WARM_UP)
             rate *= LOWER_RATE if self.before else 1.0
             rate *= LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * min(self.seconds / budget, 1)))

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from recipes.starter.train import MOST_CLICKS, Memory, starter_plan
+from recipes.starter.memory import MOST_CLICKS, Memory
+from recipes.starter.train import starter_plan
 
 N = 16
 

@@ -42,6 +42,7 @@ def batches(
     if draws.device.type != "cuda":
         yield DataLoader(draws, size, num_workers=workers, worker_init_fn=settle_worker)
         return
+    torch.linalg.inv(torch.eye(3, device=draws.device))  # loaded once, by no two threads at a time
     queue: Queue[Batch | BaseException] = Queue(4 * max(workers, 1))
     ended = threading.Event()
     threads = [

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from torch.utils.data import DataLoader, Dataset, Sampler, Subset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from interactivenet.models import device as devices
 from interactivenet.preprocessing.folds import Fold
-from interactivenet.system.parallel import start_forkserver
+from interactivenet.system.parallel import available_cores, start_forkserver
 from interactivenet.training.budget import OBJECT_GRID_STEPS
 from interactivenet.training.dataset import (
     EpochBatches,
@@ -20,13 +20,21 @@ from interactivenet.training.dataset import (
 )
 from interactivenet.training.object_dataset import ObjectDataset, StagedBatches
 from interactivenet.training.options import TrainingOptions
+from interactivenet.training.threaded_draws import ThreadedDraws
 
+#: threads that draw samples on a graphics card
+_MOST_THREADS = 6
 #: modules of which the draws of samples are made
 _WORKER_MODULES = (
     "interactivenet.training.dataset",
     "interactivenet.training.object_dataset",
     "interactivenet.encoding.kernels",
 )
+
+
+def drawing_threads() -> int:
+    """Return how many threads draw samples on a graphics card: one core is the network's."""
+    return max(1, min(available_cores() - 1, _MOST_THREADS))
 
 
 def epoch_batches(fold: Fold, settings: TrainingOptions) -> EpochBatches:
@@ -45,7 +53,7 @@ def make_loaders(
     is_coarse: Callable[[int], bool],
     workers: int,
     device: str,
-) -> tuple[DataLoader[Any], DataLoader[Any]]:
+) -> tuple[Iterable[Any], DataLoader[Any]]:
     """Return the loaders of training batches and of validation batches.
 
     is_coarse: whether the samples of a step are, with grids of the objects' own.
@@ -68,21 +76,23 @@ def make_loaders(
         # their parent imports for some seconds once, in place of every one of them, and meanwhile
         start_forkserver(_WORKER_MODULES)
     training: Dataset[Any] = PatchDataset(patches(fold.learnable))
-    drawn: Sampler[Any] = batches
+    drawn: EpochBatches | StagedBatches = batches
     if fold.plan.grid is not None:  # drawn where the network is, if no worker draws
         place = "cpu" if workers else device
         training = ObjectDataset(patches(fold.learnable), settings.objects, place)
         drawn = StagedBatches(batches, is_coarse)
     if workers:  # compiles the kernels, which the workers find compiled then
         training[(0, 0, 0) if fold.plan.grid is None else (0, 0, 0, False)]
-    drawing = options(workers)
-    if fold.plan.grid is not None:
-        drawing["pin_memory"] &= bool(workers)  # what is on the device needs none
+    drawing: Any
+    if fold.plan.grid is not None and device == "cuda" and not workers:
+        drawing = ThreadedDraws(training, drawn, drawing_threads(), device)
+    else:
+        drawing = DataLoader(training, batch_sampler=drawn, **options(workers))
     validation = ValidationDataset(patches(fold.measurable))
     # a process without a share takes the first again: all must validate something
     share = list(range(devices.rank(settings.devices), len(validation), settings.devices)) or [0]
     size = fold.plan.batch_size
     return (
-        DataLoader(training, batch_sampler=drawn, **drawing),
+        drawing,
         DataLoader(Subset(validation, share), batch_size=size, **options(min(workers, 2))),
     )

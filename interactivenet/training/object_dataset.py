@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -48,6 +49,7 @@ class ObjectDataset(Dataset[tuple[Tensor, Tensor]]):
         self._plans = {False: patches.plan, True: coarser(patches.plan)}
         self._kept: dict[str, LabelledImage] = {}
         self._values = 0
+        self._reading = Lock()  # threads may draw at once
 
     def __getitem__(self, key: ObjectKey) -> tuple[Tensor, Tensor]:
         """Make one draw."""
@@ -65,8 +67,10 @@ class ObjectDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def _thing(self, name: str) -> LabelledImage:
         """Read a region, or take it from memory: as many as fit are kept."""
-        if name in self._kept:
-            return self._kept[name]
+        with self._reading:
+            return self._kept[name] if name in self._kept else self._read(name)
+
+    def _read(self, name: str) -> LabelledImage:
         region = labelled_region(self._patches.folder, name, self._patches.plan)
         thing = labelled_image(region, self._patches.plan, self._device)
         worker = get_worker_info()

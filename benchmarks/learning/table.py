@@ -48,7 +48,9 @@ def render(runs: Sequence[Run]) -> str:
         if not any(run["budget"] == budget for run in runs):
             parts.append(f"### Trained: {text}\n\nNothing of this is measured yet.")
             continue
-        tables = [table for dataset in DATASETS
+        expected = budget in [name for name, *_ in BUDGETS]
+        there = {run["dataset"] for run in runs if run["budget"] == budget}
+        tables = [table for dataset in DATASETS if expected or dataset in there
                   for table in _trained(runs, dataset, budget, ablations)]  # fmt: skip
         parts.append("\n\n".join((f"### Trained: {text}", *tables)))
     return "\n\n".join(parts)
@@ -56,8 +58,11 @@ def render(runs: Sequence[Run]) -> str:
 
 def _described(budget: str) -> str:
     """Say what the name of a budget means."""
-    found = re.fullmatch(r"([\d.]+)min-cpu(\d+)", budget)
-    return f"{found[1]} minutes of {found[2]} CPU cores a fold" if found else budget
+    found = re.fullmatch(r"([\d.]+)min-(cpu(\d+)|cuda)", budget)
+    if not found:
+        return budget
+    device = f"{found[3]} CPU cores" if found[3] else "a graphics card"
+    return f"{found[1]} minutes of {device} a fold"
 
 
 def write_page(page: Path, runs: Sequence[Run]) -> None:
@@ -98,7 +103,8 @@ def _trained(runs: Sequence[Run], dataset: str, budget: str, ablations: bool) ->
     chosen = [arm for arm in arms if not arm.ablation]
     tables = [_table(runs, dataset, budget, chosen)] if chosen else []
     parts = [arm for arm in arms if arm.ablation]
-    if parts and ablations:
+    known = any(objects_of(runs, dataset, budget, arm.name) for arm in parts)
+    if parts and ablations and (known or budget == BUDGETS[0][0]):
         whole = Reference(dataset, budget, "object", "the object grid as it is")
         title = f"{DATASETS[dataset].title}: what each part is worth"
         tables.append(_filled(runs, title, whole, dataset, budget, (ARMS["object"], *parts)))

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmarks.learning.results import Run, objects_of, read_runs
 from benchmarks.learning.scores import Estimate, estimate
@@ -52,8 +54,7 @@ def main() -> None:
         "GRID": "x".join(map(str, plan.sample_shape)),
         "VERSION": __version__,
         "STEPS": f"{facts['steps'] + before.get('steps', 0):,}",
-        "HOURS": f"{(facts['minutes'] + before.get('minutes', 0)) / 60:.1f} hours",
-        "MACHINE": facts["machine"],
+        "TIME": _time(facts),
         "SHARE": facts["made_up"],
         **{name.upper(): str(count) for name, count in facts["objects"].items()},
     }
@@ -71,6 +72,13 @@ def filled(card: str, figures: dict[str, str]) -> str:
     if left := re.findall(r"FIGURE_\w+", "\n".join(lines)):
         raise SystemExit(f"{TEMPLATE.name}: nothing is known of {', '.join(left)}")
     return "\n".join(lines)
+
+
+def _time(facts: Mapping[str, Any]) -> str:
+    """Say how long a training took, on what, and the one that it went on from."""
+    before = facts.get("before", {}).get("minutes", 0.0)
+    text = f"{facts['minutes']:.3g} minutes of {facts['machine']}"
+    return f"{before / 60:.1f} hours of two CPU cores, then {text}" if before else text
 
 
 def _row(runs: list[Run], name: str, dataset: str) -> dict[str, str]:

@@ -34,6 +34,7 @@ _COMMANDS = {
     ),
     "deploy": ("interactivenet.cli.deploy:deploy", "Package a trained task as a model to share."),
     "infer": ("interactivenet.cli.infer:infer", "Segment new cases."),
+    "serve": ("interactivenet.cli.serve:serve", "Serve a viewer in the browser."),
     "models": (
         "interactivenet.cli.models:models",
         "Pretrained models: list, download, install, show, remove, convert.",

@@ -1,0 +1,1 @@
+"""A viewer in the browser: images, six points, an outline, corrections, files of all of it."""

@@ -1,0 +1,40 @@
+"""The server as one application: the page, what it asks, and who may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
+
+from interactivenet.viewer.page_api import PageApi
+from interactivenet.viewer.requests import refusal
+from interactivenet.viewer.security import Guard
+from interactivenet.viewer.served import Served
+from interactivenet.viewer.static_files import StaticFiles
+
+
+def make_application(served: Served, token: str, hosts: Collection[str]) -> ASGIApp:
+    """Make the application.
+
+    token: what every address begins with.  hosts: names by which this server may be called.
+    """
+    page: list[BaseRoute] = [*PageApi(served).routes(), *StaticFiles().routes()]
+    routes: list[BaseRoute] = [
+        Route(f"/{token}", _to_page, methods=["GET"]),
+        Mount(f"/{token}", routes=page),
+    ]
+    application = Starlette(routes=routes, exception_handlers={Exception: _failed})
+    application.router.redirect_slashes = False
+    return Guard(application, token, hosts, ("",))
+
+
+async def _to_page(request: Request) -> Response:
+    return RedirectResponse(f"{request.url.path}/")
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    return refusal(error)

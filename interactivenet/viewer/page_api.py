@@ -1,0 +1,244 @@
+"""What the page asks: cases, open images, outlines, files. Each answer is JSON, or a file."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from interactivenet import __version__
+from interactivenet.errors import RequestError
+from interactivenet.imaging.io import suffix_of
+from interactivenet.prompts.prompt import Prompt
+from interactivenet.viewer.annotation import parse_objects
+from interactivenet.viewer.outlines import Outlines
+from interactivenet.viewer.requests import Work, answer, read_object, refusing
+from interactivenet.viewer.saving import packed, save_annotation
+from interactivenet.viewer.scans import OpenScan
+from interactivenet.viewer.served import Served
+from interactivenet.viewer.volumes import nifti_bytes
+from interactivenet.viewer.worklist import WorklistEntry
+
+#: of a revision: what a number of JSON holds exactly
+_HIGHEST = 2**53
+_NIFTI = "application/gzip"
+
+
+class PageApi:
+    """The page's requests.  served: what they are about."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self._work = Work()
+
+    def routes(self) -> list[Route]:
+        """Return the addresses below the token's."""
+        session = "/api/sessions/{session}"
+        table = (
+            ("GET", "/api/state", self.state),
+            ("GET", "/api/cases", self.cases),
+            ("POST", "/api/cases", self.upload),
+            ("POST", "/api/sessions", self.open),
+            ("GET", f"{session}/images/{{number:int}}", self.image),
+            ("PUT", f"{session}/objects", self.update),
+            ("GET", f"{session}/outline", self.outline),
+            ("POST", f"{session}/save", self.save),
+            ("GET", f"{session}/download", self.download),
+            ("POST", f"{session}/alive", self.alive),
+            ("DELETE", session, self.close),
+        )
+        return [Route(path, refusing(handler), methods=[method]) for method, path, handler in table]
+
+    async def state(self, _: Request) -> Response:
+        """Say what this server can do."""
+        served = self._served
+        return answer(
+            {
+                "version": __version__,
+                "models": [model.as_json() for model in served.models.offered],
+                "uploads": served.settings.uploads,
+                "task": served.task or None,
+                "saves_to": served.target.kind,
+            }
+        )
+
+    async def cases(self, _: Request) -> Response:
+        """List what can be opened."""
+        entries = await self._work(self._served.worklist.entries)
+        return answer({"cases": [_case(entry) for entry in entries]})
+
+    async def upload(self, request: Request) -> Response:
+        """Take images that are sent."""
+        if not self._served.settings.uploads:
+            raise RequestError("this server takes no uploads")
+        entries = []
+        async with request.form(max_files=20, max_fields=20) as form:
+            for file in form.getlist("files"):
+                if isinstance(file, UploadFile):
+                    entries.append(await self._work(self._keep, file))
+        if not entries:
+            raise RequestError("no file was sent", expected="images, as 'files'")
+        return answer({"cases": [_case(entry) for entry in entries]})
+
+    async def open(self, request: Request) -> Response:
+        """Open an image of the worklist."""
+        served = self._served
+        content = await read_object(request, served.settings.json_bytes)
+        case, model = content.get("case"), content.get("model") or served.models.first
+        if not isinstance(case, str) or not isinstance(model, str):
+            raise RequestError("expected 'case', and perhaps 'model'")
+        return answer(await self._work(self._opened, case, model))
+
+    async def image(self, request: Request) -> Response:
+        """Send one of the images."""
+        scan, number = self._scan(request), request.path_params["number"]
+        images = scan.image.array
+        if not 0 <= number < len(images):
+            raise RequestError(f"there is no image {number}", expected=f"0 to {len(images) - 1}")
+        data = await self._work(nifti_bytes, images[number], scan.image.source)
+        return Response(data, media_type=_NIFTI)
+
+    async def update(self, request: Request) -> Response:
+        """Outline the objects as they are now."""
+        scan = self._scan(request)
+        content = await read_object(request, self._served.settings.json_bytes)
+        quality, revision = content.get("quality", "quick"), content.get("revision", 0)
+        if quality not in ("quick", "full"):
+            raise RequestError("the quality is neither 'quick' nor 'full'")
+        if not isinstance(revision, int) or not 0 <= revision < _HIGHEST:
+            raise RequestError("the revision is no whole number from 0")
+        states = parse_objects(content.get("objects"), self._served.settings)
+        scan.announce(revision)
+
+        def update() -> Outlines:
+            return scan.update(states, quality=quality, revision=revision)
+
+        return answer(_outlines(await self._work(update), scan))
+
+    async def outline(self, request: Request) -> Response:
+        """Send the outlines as a map of the objects."""
+        scan = self._scan(request)
+        outlines = scan.outlines
+        if outlines.instance is None:
+            raise RequestError("nothing is outlined yet")
+        if request.query_params.get("revision", str(outlines.revision)) != str(outlines.revision):
+            return answer({"error": "a later outline is there", "revision": outlines.revision}, 409)
+        data = await self._work(nifti_bytes, outlines.instance, scan.image.source)
+        return Response(data, media_type=_NIFTI)
+
+    async def save(self, request: Request) -> Response:
+        """Write the annotation."""
+        scan = self._scan(request)
+        if self._served.target.kind == "download":
+            raise RequestError("this server has no folder to save to", remedy="download instead")
+        saved = await self._work(self._save, scan)
+        return answer({"files": [str(path) for path in saved.files], "notes": list(saved.notes)})
+
+    async def download(self, request: Request) -> Response:
+        """Send the annotation as a zip."""
+        scan = self._scan(request)
+        data = await self._work(self._packed, scan)
+        name = quote(f"{scan.entry.name}.zip")
+        headers = {"content-disposition": f"attachment; filename*=UTF-8''{name}"}
+        return Response(data, media_type="application/zip", headers=headers)
+
+    async def alive(self, request: Request) -> Response:
+        """Take note that the page is still there."""
+        self._served.store.alive(request.path_params["session"])
+        return Response(status_code=204)
+
+    async def close(self, request: Request) -> Response:
+        """Close an image."""
+        self._served.store.close(request.path_params["session"])
+        return Response(status_code=204)
+
+    def _scan(self, request: Request) -> OpenScan:
+        return self._served.store.get(request.path_params["session"])
+
+    def _opened(self, case: str, model: str) -> dict[str, Any]:
+        served = self._served
+        entry = served.worklist.find(case)
+        scan = served.store.open(entry, model)
+        prompts = served.worklist.prompts_of(entry)
+        channels = len(scan.image.array)
+        names = [path.name for path in entry.images]
+        if len(names) != channels:
+            names = [f"image {number + 1}" for number in range(channels)]
+        source = scan.image.source
+        return {
+            "session": scan.id,
+            "name": entry.name,
+            "images": [
+                {
+                    "name": name,
+                    "url": f"api/sessions/{scan.id}/images/{number}",
+                    "shape": list(source.shape),
+                    "spacing": list(source.spacing),
+                }
+                for number, name in enumerate(names)
+            ],
+            "modality": scan.modality,
+            "window": list(scan.window),
+            "labels": [{"value": v, "name": name} for v, name in scan.labels.names.items()],
+            "any_label": scan.labels.open,
+            "objects": [_object(prompt, number) for number, prompt in enumerate(prompts, 1)],
+            "notes": list(scan.image.notes),
+        }
+
+    def _keep(self, file: UploadFile) -> WorklistEntry:
+        name = Path(file.filename or "").name
+        suffix = suffix_of(Path(name))
+        if not suffix:
+            raise RequestError("a file has no readable format", expected="NIfTI, MetaImage, NRRD")
+        path = self._served.uploads / f"{secrets.token_hex(8)}{suffix}"
+        with path.open("wb") as writing:
+            while part := file.file.read(2**20):
+                writing.write(part)
+        return self._served.worklist.add_upload(name[: len(name) - len(suffix)] or "upload", path)
+
+    def _save(self, scan: OpenScan) -> Any:
+        scan.finish()
+        served = self._served
+        return save_annotation(
+            scan.entry, scan.result, scan.prompts, served.provenance(scan), served.target
+        )
+
+    def _packed(self, scan: OpenScan) -> bytes:
+        scan.finish()
+        provenance = self._served.provenance(scan)
+        return packed(scan.entry, scan.result, scan.prompts, provenance)
+
+
+def _case(entry: WorklistEntry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "name": entry.name,
+        "source": entry.source,
+        "status": entry.status,
+        "expected_dice": entry.expected_dice,
+        "problem": entry.problem,
+    }
+
+
+def _object(prompt: Prompt, number: int) -> dict[str, Any]:
+    return {
+        "id": f"object-{number}",
+        "label": prompt.name or str(prompt.label),
+        "points": prompt.points.tolist(),
+        "corrections": [
+            {"position": list(each.position), "positive": each.positive}
+            for each in prompt.corrections
+        ],
+    }
+
+
+def _outlines(outlines: Outlines, scan: OpenScan) -> dict[str, Any]:
+    url = f"api/sessions/{scan.id}/outline?revision={outlines.revision}"
+    shown = outlines.instance is not None
+    return {**outlines.as_json(), "outline": f"{url}&quality={outlines.quality}" if shown else None}

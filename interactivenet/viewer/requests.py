@@ -1,0 +1,101 @@
+"""Requests, read within limits, and what they are answered: JSON, files, refusals."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from interactivenet.errors import InteractiveNetError, RequestError, describe_failure, one_line
+from interactivenet.viewer.refusals import Outdated, StoreFull, TooLarge, UnknownSession
+
+Result = TypeVar("Result")
+Handler = Callable[[Request], Awaitable[Response]]
+
+#: pieces of work at once that are not the network's: more would only take memory
+_AT_ONCE = 4
+
+
+class Work:
+    """Runs what takes time off the event loop."""
+
+    def __init__(self) -> None:
+        self._limiter: CapacityLimiter | None = None
+
+    async def __call__(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Call a function in a thread; when the server ends, nobody waits for it."""
+        if self._limiter is None:  # it belongs to a running loop
+            self._limiter = CapacityLimiter(_AT_ONCE)
+        return await to_thread.run_sync(
+            function, *arguments, abandon_on_cancel=True, limiter=self._limiter
+        )
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """Read a whole body of at most so many bytes; raises TooLarge."""
+    announced = request.headers.get("content-length", "")
+    if announced.isascii() and announced.isdigit() and int(announced) > most:
+        raise TooLarge(f"the request has {announced} bytes", expected=f"at most {most}")
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise TooLarge(f"the request has more than {most} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def read_object(request: Request, most: int) -> dict[str, Any]:
+    """Read a JSON object from a body; raises RequestError for anything else."""
+    data = await read_body(request, most)
+    try:
+        content = json.loads(data, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"the request is not JSON: {one_line(error)}") from error
+    if not isinstance(content, dict):
+        raise RequestError("the request is not a JSON object")
+    return content
+
+
+def answer(content: Any, status: int = 200) -> Response:
+    """Answer with JSON."""
+    return JSONResponse(content, status)
+
+
+def refusal(error: Exception) -> Response:
+    """Answer with what is wrong, in a sentence."""
+    status, headers, more = 500, {}, {}
+    if isinstance(error, StoreFull):
+        status, headers = 503, {"retry-after": str(math.ceil(error.retry_after))}
+    elif isinstance(error, UnknownSession):
+        status = 404
+    elif isinstance(error, Outdated):
+        status, more = 409, {"revision": error.revision}
+    elif isinstance(error, TooLarge):
+        status = 413
+    elif isinstance(error, InteractiveNetError):
+        status = 400
+    return JSONResponse({"error": describe_failure(error), **more}, status, headers)
+
+
+def refusing(handler: Handler) -> Handler:
+    """Answer the errors of a handler as :func:`refusal` says."""
+
+    async def handled(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except ClientDisconnect:  # nobody is there to be told
+            return Response(status_code=499)
+        except InteractiveNetError as error:
+            return refusal(error)
+
+    return handled
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number")

@@ -1,0 +1,148 @@
+"""The models that a server offers, each loaded when it is first used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from interactivenet.datasets.roots import Roots
+from interactivenet.errors import RequestError
+from interactivenet.models.registry import LocalModel, built_in_models, local_models
+
+if TYPE_CHECKING:
+    from interactivenet.inference.predictor import Predictor
+    from interactivenet.prompts.prompt import LabelNames
+
+#: one network at a time, whoever asks: two at once would each take more than twice as long
+NETWORK = Lock()
+
+
+@dataclass(frozen=True)
+class OfferedModel:
+    """What the page says of a model, of its bundle without its weights.
+
+    name: by which it is asked for.  folder: its bundle.
+    """
+
+    name: str
+    folder: Path
+    title: str
+    labels: dict[int, str]
+    modalities: tuple[str, ...]
+    folds: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it segments objects of any name."""
+        from interactivenet.datasets.modalities import is_any
+        from interactivenet.prompts.prompt import OBJECT
+
+        return is_any(self.modalities) and self.labels == {1: OBJECT}
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the page reads it."""
+        labels = {} if self.is_open else self.labels
+        return {
+            "name": self.name,
+            "title": self.title,
+            "labels": [{"value": value, "name": name} for value, name in labels.items()],
+            "any_label": self.is_open,
+            "modalities": list(self.modalities),
+            "folds": self.folds,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A model's networks.
+
+    full: all folds, as a segmentation of new cases has them.  quick: the first fold, asked once;
+    the same object where that is all there is.
+    """
+
+    name: str
+    quick: Predictor
+    full: Predictor
+
+    @property
+    def labels(self) -> LabelNames:
+        """The labels that objects may have."""
+        return self.full.plan.label_names
+
+
+class ServedModels:
+    """The models of ``models`` in the results, and the starter.
+
+    first: name or path of the one to begin with.  device: as a :class:`Predictor` takes it.
+    Raises RequestError where there is none, or not the one that is to be first.
+    """
+
+    def __init__(self, roots: Roots, first: str | Path | None = None, device: str = "auto") -> None:
+        from interactivenet.models.finding import find_model
+        from interactivenet.models.registry import find_local
+
+        self._device = device
+        self._loading = Lock()
+        self._loaded: dict[str, LoadedModel] = {}
+        there = [*built_in_models(), *local_models(roots.results / "models")]
+        offered = [_offered(model) for model in there if model.description is not None]
+        if first is not None:
+            path = find_model(first, roots)
+            if not path.is_dir():
+                raise RequestError(f"{path}: is a zip", field="model",
+                                   remedy="install it first, with `install_model`")  # fmt: skip
+            chosen = find_local(path.parent, path.name)
+            if chosen.description is None:
+                raise RequestError(f"{path}: {chosen.fault}", field="model")
+            offered = [each for each in offered if each.folder != path]
+            offered.insert(0, _offered(chosen))
+        if not offered:
+            raise RequestError(
+                f"there is no model in {roots.results / 'models'}, and this installation has no"
+                " starter",
+                remedy="install a model with `install_model`",
+            )
+        self.offered: Sequence[OfferedModel] = tuple(offered)
+
+    @property
+    def first(self) -> str:
+        """Name of the model to begin with."""
+        return self.offered[0].name
+
+    def load(self, name: str) -> LoadedModel:
+        """Return a model's networks, read at the first time.
+
+        Raises RequestError where none has the name, DataError where it cannot be used.
+        """
+        from interactivenet.inference.predictor import Predictor
+        from interactivenet.models.bundle import load_model
+
+        offered = next((each for each in self.offered if each.name == name), None)
+        if offered is None:
+            names = ", ".join(each.name for each in self.offered)
+            raise RequestError("there is no model of this name", expected=f"one of {names}")
+        with self._loading:
+            if name not in self._loaded:
+                model = load_model(offered.folder)
+                full = Predictor(model, device=self._device)
+                quick = full
+                if len(model.folds) > 1 or full.plan.is_mirrored:
+                    one = model.fold(model.folds[0])
+                    quick = Predictor(one, device=self._device, mirrored=False)
+                self._loaded[name] = LoadedModel(name, quick, full)
+            return self._loaded[name]
+
+
+def _offered(model: LocalModel) -> OfferedModel:
+    content = model.description
+    assert content is not None
+    about = content.get("description") or content.get("task") or model.name
+    return OfferedModel(
+        os.fspath(model.name), model.folder, str(about),
+        {int(value): str(name) for value, name in content["labels"].items()},
+        tuple(map(str, content["modalities"])), len(content["weights"]),
+    )  # fmt: skip

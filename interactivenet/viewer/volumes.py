@@ -1,0 +1,64 @@
+"""Volumes as bytes of a NIfTI file, for the page, and masks from it."""
+
+from __future__ import annotations
+
+import nibabel
+import numpy as np
+from isal import igzip
+
+from interactivenet.errors import RequestError
+from interactivenet.imaging.geometry import Array, Geometry
+
+#: isal's level for what does not leave the machine, most often
+_LEVEL = 1
+#: types that every reader of NIfTI knows; others become float32
+_TYPES = {"uint8", "int16", "uint16", "int32", "float32"}
+
+
+def nifti_bytes(array: Array, grid: Geometry) -> bytes:
+    """Return an array (X, Y, Z) along RAS+ as a gzipped NIfTI file on the stored ``grid``.
+
+    The header has one position, the one that counts, in both of its forms.
+    """
+    stored = np.asfortranarray(grid.from_ras(array))
+    if stored.dtype == np.bool_:
+        stored = stored.view(np.uint8)
+    if stored.dtype.name not in _TYPES:
+        stored = stored.astype(np.float32)
+    image = nibabel.Nifti1Image(stored, None)
+    image.set_sform(grid.affine, code="scanner")
+    image.set_qform(grid.affine, code="scanner")
+    image.header.set_xyzt_units("mm", "sec")
+    return bytes(igzip.compress(image.to_bytes(), _LEVEL, mtime=0))
+
+
+def window_of(array: Array, is_ct: bool) -> tuple[float, float]:
+    """Return the values (X, Y, Z) to show as black and as white.
+
+    Of a CT, those of soft tissue; else the first and the 99th percentile of what is not zero.
+    """
+    if is_ct:
+        return -160.0, 240.0
+    step = max(1, round((array.size / 1e6) ** (1 / 3)))
+    some = array[::step, ::step, ::step]
+    some = some[some != 0]
+    if not some.size:
+        return 0.0, 1.0
+    low, high = np.percentile(some, (1, 99)).tolist()
+    return (low, high) if high > low else (low, low + 1)
+
+
+def looks_like_ct(array: Array) -> bool:
+    """Whether values (X, Y, Z) are those of a CT: Hounsfield units, with air around the body."""
+    if array.dtype.kind == "u":
+        return False
+    return bool(-4096 <= array.min() <= -900 and 200 <= array.max() <= 32767)
+
+
+def mask_of(data: bytes, grid: Geometry, most: int) -> Array:
+    """Read a mask (X, Y, Z) along RAS+, bool, from a NIfTI file's bytes.
+
+    grid: the stored grid that it must lie on.  most: bytes that it may have, unpacked.
+    Raises RequestError where it is no such file.
+    """
+    raise RequestError("not yet")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -31,7 +32,6 @@ from interactivenet.models.device import choose_device, choose_precision
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import PromptProbability, Segmentation, merge
 from interactivenet.preprocessing.sample import Sample, restored_part
-from interactivenet.prompts.checks import prompt_notes
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.system.signals import go_on
 
@@ -176,11 +176,14 @@ class Predictor:
         case: Scan | Case,
         prompts: Sequence[Prompt] | None = None,
         *,
+        earlier: Sequence[Sample | None] = (),
         interrupt: Callable[[], None] = go_on,
     ) -> PreparedScan:
         """Read a case, where files are given, and make the samples: what needs no network.
 
-        prompts: None for the case's own.  interrupt: raises where this must end, before a prompt.
+        prompts: None for the case's own.  earlier: the samples of the same prompts with fewer
+        corrections, where there are any; one is made anew only where a correction lies outside of
+        it.  interrupt: raises where this must end, before a prompt.
         Raises DataError where a file cannot be used, there are no prompts, a point lies outside, or
         an image says that it is of another modality than the model's.
         """
@@ -190,44 +193,10 @@ class Predictor:
         if not scan.prompts:
             raise DataError(f"{scan.name}: has no prompts: expected the points of an object")
         samples = []
-        for prompt in scan.prompts:
+        for prompt, before in zip_longest(scan.prompts, earlier):
             interrupt()
-            samples.append(self._rules.sample(scan, prompt))
+            samples.append(self._rules.sample(scan, prompt, before))
         return PreparedScan(scan, tuple(samples), examine(scan, self.model))
-
-    def prepare_again(self, prepared: PreparedScan, prompts: Sequence[Prompt]) -> PreparedScan:
-        """Return a case with further corrections of its prompts.
-
-        A sample is made anew only where a correction lies outside of it. What is doubtful about
-        the new ones is told, too.
-        """
-        scan = replace(prepared.scan, prompts=tuple(prompts))
-        source, examined = scan.image.source, prepared.examination
-        before = prompt_notes(prepared.scan.prompts, source)
-        notes = [note for note in examined.image_notes if note not in before]
-        notes += prompt_notes(prompts, source)
-        samples = tuple(
-            sample if sample.prompt is prompt else self._rules.sample(scan, prompt, sample)
-            for sample, prompt in zip(prepared.samples, prompts, strict=True)
-        )
-        return PreparedScan(scan, samples, replace(examined, image_notes=tuple(notes)))
-
-    def answer_again(
-        self, prepared: PreparedScan, earlier: PreparedScan, answers: Sequence[NetworkOutput]
-    ) -> list[NetworkOutput]:
-        """Answer a case with further corrections; what these do not change is the earlier answer.
-
-        answers: to the ``earlier`` case.
-        """
-        made = []
-        for sample, before, answer in zip(prepared.samples, earlier.samples, answers, strict=True):
-            if sample.array is not before.array:
-                made.append(self._networks.answer(sample))
-            elif self.plan.corrections and sample.prompt is not before.prompt:
-                made.append(self._networks.answer(sample, answer))
-            else:
-                made.append(answer)
-        return made
 
     def answer(
         self, prepared: PreparedScan, *, interrupt: Callable[[], None] = go_on
@@ -238,6 +207,14 @@ class Predictor:
         """
         with self._networks.interruptible(interrupt):
             return [self._networks.answer(sample) for sample in prepared.samples]
+
+    def answer_one(self, sample: Sample, answer: NetworkOutput | None = None) -> NetworkOutput:
+        """Ask the networks about one sample.
+
+        answer: the one to the same sample with fewer corrections of its prompt; it is returned
+        where these tell the networks nothing.
+        """
+        return self._networks.answer(sample, answer)
 
     def claims(
         self, prepared: PreparedScan, answers: Sequence[NetworkOutput]

@@ -11,6 +11,7 @@ import numpy as np
 from interactivenet.errors import RequestError, naming
 from interactivenet.imaging.components import bounding_box
 from interactivenet.imaging.io import AS_IT_IS, ReadOptions
+from interactivenet.inference.answers import Answered, Answers
 from interactivenet.inference.inputs import as_corrections, as_mask, as_prompts, open_scan
 from interactivenet.postprocessing.merging import (
     PromptProbability,
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from interactivenet.inference.inputs import ImageLike, OneImage, PointsLike
-    from interactivenet.inference.networks import NetworkOutput
     from interactivenet.inference.predictor import Predictor, PreparedScan
+    from interactivenet.preprocessing.sample import Sample
 
 _Item = TypeVar("_Item")
 
@@ -37,20 +38,21 @@ _Item = TypeVar("_Item")
 class _Step:
     """What a session has come to: each prompt, and how probable its object is.
 
-    prepared, answers: what the networks were asked, and said; None for a mask that was given.
+    prepared: what the networks were asked; None for a mask that was given.
     """
 
     prompts: tuple[Prompt, ...]
     claims: tuple[PromptProbability, ...]
     prepared: PreparedScan | None = None
-    answers: tuple[NetworkOutput, ...] = ()
 
 
 class Session:
     """An image in memory, to be prompted as often as needed.
 
-    Made by :meth:`Predictor.open`. :meth:`segment` begins anew, :meth:`correct` goes on from the
-    result before, and :meth:`undo` goes back to it.
+    Made by :meth:`Predictor.open`. :meth:`segment` takes all that is to be segmented,
+    :meth:`correct` goes on from the result before, and :meth:`undo` goes back to it. The networks
+    are asked only about what is new: a prompt that they have answered before costs nothing, and one
+    with a further correction a single pass.
 
     Attributes:
         predictor: What segments.
@@ -69,6 +71,7 @@ class Session:
         self._reading = reading
         self.scan, self._path = open_scan(image, predictor.plan, reading)
         self._steps: list[_Step] = []
+        self._answers = Answers()
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
@@ -107,11 +110,7 @@ class Session:
             prompts = as_prompts(points, self.predictor.plan, self.scan, self._path, self._reading)
         for prompt in prompts:
             self._check(prompt)
-        prepared = self.predictor.prepare(self.scan, prompts)
-        answers = self.predictor.answer(prepared)
-        claims = self.predictor.claims(prepared, answers)
-        means = tuple(average(of_prompt) for of_prompt in claims)
-        self._steps = [_Step(tuple(prompts), means, prepared, tuple(answers))]
+        self._steps = [self._asked(tuple(prompts))]
         return self._result()
 
     def edit(self, mask: OneImage) -> Segmentation:
@@ -206,18 +205,32 @@ class Session:
             check_inside(prompt, self.scan.image.source)
 
     def _corrected(self, step: _Step, prompts: tuple[Prompt, ...], number: int) -> _Step:
-        """Ask the networks again about one prompt, where its corrections tell them anything."""
-        prompt = prompts[number]
-        if step.prepared is None:
-            claims = _with(step.claims, number, replace(step.claims[number], prompt=prompt))
-            return _Step(prompts, claims)
-        prepared = self.predictor.prepare_again(step.prepared, prompts)
-        answers = tuple(self.predictor.answer_again(prepared, step.prepared, step.answers))
-        if answers[number] is step.answers[number]:
-            claim = replace(step.claims[number], prompt=prompt)
+        if step.prepared is not None:
+            return self._asked(prompts)
+        claims = _with(step.claims, number, replace(step.claims[number], prompt=prompts[number]))
+        return _Step(prompts, claims)
+
+    def _asked(self, prompts: tuple[Prompt, ...]) -> _Step:
+        """Ask the networks about prompts, where these tell them anything new."""
+        known = [self._answers.find(prompt) for prompt in prompts]
+        samples = [None if before is None else before.sample for before in known]
+        prepared = self.predictor.prepare(self.scan, prompts, earlier=samples)
+        answered = [
+            self._answered(sample, before)
+            for sample, before in zip(prepared.samples, known, strict=True)
+        ]
+        self._answers.keep(answered)
+        return _Step(prompts, tuple(each.claim for each in answered), prepared)
+
+    def _answered(self, sample: Sample, before: Answered | None) -> Answered:
+        """Return the answer to a sample; before: to that of the same prompt, or a part of it."""
+        if before is None or sample.array is not before.sample.array:
+            answer = self.predictor.answer_one(sample)
         else:
-            claim = average(self.predictor.claims_of(prepared.samples[number], answers[number]))
-        return _Step(prompts, _with(step.claims, number, claim), prepared, answers)
+            answer = self.predictor.answer_one(sample, before.answer)
+            if answer is before.answer:
+                return Answered(sample, answer, replace(before.claim, prompt=sample.prompt))
+        return Answered(sample, answer, average(self.predictor.claims_of(sample, answer)))
 
     def _result(self) -> Segmentation:
         step = self._steps[-1]

@@ -228,7 +228,7 @@ def test_a_network_that_sees_clicks_is_asked_once_for_each(tmp_path, kind, mirro
     assert not any(image[:, -3:].any() for image in network.seen)
     first, second = (12, 11, 16), (12, 9, 10)
     session.correct(positive=at(session, first))
-    before = session._steps[-1].answers[0]
+    before = session._answers.find(session.prompts[0]).answer
     network.seen.clear()
     result = session.correct(negative=at(session, second))
     assert sum(map(len, network.seen)) == copies  # one pass for one click

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nibabel as nib
@@ -39,10 +40,8 @@ def read_nifti(
     and notes. Raises DataError for anything that is not one such volume at a valid position.
     """
     data = read_bytes(path, _LONGEST_HEADER) if is_pair(path) else _bytes_of(path, _claim_of)
-    try:
-        raw = (nib.Nifti2Header if _is_nifti2(data) else nib.Nifti1Header).from_fileobj(
-            io.BytesIO(_checked(data, path)), check=False
-        )
+    with _readable():
+        raw = _header_of(data, path)
         geometry, notes = read_geometry(raw, axes, use_form)
         if is_pair(path):
             claim = Claim(
@@ -52,6 +51,26 @@ def read_nifti(
         array = _voxels(
             raw, data, int(raw["vox_offset"]) if is_pair(path) else raw.get_data_offset()
         )
+    return array.reshape(array.shape[:axes]), geometry, notes
+
+
+def check_nifti(path: Path) -> None:
+    """Raise DataError, without a file's name, where the header of one is not that of a volume.
+
+    What only the voxels show is left to :func:`read_nifti`.
+    """
+    data = (
+        read_bytes(path, _LONGEST_HEADER) if is_pair(path) else _bytes_of(path, lambda head: None)
+    )
+    with _readable():
+        read_geometry(_header_of(data, path), 3, "")
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn what nibabel says of a stranger's bytes into DataError."""
+    try:
+        yield
     except DataError:
         raise
     except (
@@ -59,7 +78,12 @@ def read_nifti(
         ImageFileError, HeaderDataError, WrapStructError, OSError, ValueError, EOFError,
     ) as error:  # fmt: skip
         raise DataError(f"is not a readable NIfTI file: {one_line(error)}") from error
-    return array.reshape(array.shape[:axes]), geometry, notes
+
+
+def _header_of(data: bytes, path: Path) -> nib.Nifti1Header:
+    return (nib.Nifti2Header if _is_nifti2(data) else nib.Nifti1Header).from_fileobj(
+        io.BytesIO(_checked(data, path)), check=False
+    )
 
 
 def write_nifti(path: Path, array: Array, geometry: Geometry) -> None:

@@ -6,25 +6,41 @@ from pathlib import Path
 
 import click
 
-from interactivenet.cli.base import Command, max_gb_option, raw_option, results_option
+from interactivenet.cli.base import Command, Number, max_gb_option, raw_option, results_option
 from interactivenet.cli.folders import DataPath
 
 
 @click.command("serve", cls=Command)
 @click.argument("folders", nargs=-1, type=DataPath("reads"), metavar="[FOLDER]...")
-@click.option("-t", "--task", metavar="TaskXXX_NAME", help="Raw task to annotate.")
-@click.option("--model", metavar="NAME|PATH", help="Model to begin with.  [default: starter]")
+@click.option("-t", "--task", metavar="TaskXXX_NAME",
+              help="Raw task to annotate; it is made if there is none.")  # fmt: skip
+@click.option("--model", metavar="NAME|PATH",
+              help="Model to begin with: 'starter', an installed one, or the folder of one."
+              "  [default: starter]")  # fmt: skip
 @click.option("-o", "--output", type=DataPath("writes", file_okay=False), metavar="FOLDER",
               help="Folder for what is saved.  [default: it is downloaded]")  # fmt: skip
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS",
               help="Address to listen on; 0.0.0.0 for all of this machine.")  # fmt: skip
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535),
               help="Port to listen on; 0 for any that is free.")  # fmt: skip
+@click.option("--allow-host", "hosts", multiple=True, metavar="NAME",
+              help="Further name by which browsers call this server, such as a proxy's. Repeat the"
+              " option for several.")  # fmt: skip
 @click.option("--browser/--no-browser", default=True, show_default=True,
               help="Open the page in a browser.")  # fmt: skip
 @click.option("--uploads/--no-uploads", default=True, show_default=True,
               help="Take images that are sent by the page or by 3D Slicer.")  # fmt: skip
-@raw_option.with_access("ignores")
+@click.option("--max-upload-gb", default=2.0, show_default=True, type=Number(min=0, min_open=True),
+              help="GB of one upload, at most.")  # fmt: skip
+@click.option("--sessions", default=16, show_default=True, type=click.IntRange(min=1),
+              help="Scans that may be open at once, by all users together.")  # fmt: skip
+@click.option("--idle-minutes", default=120.0, show_default=True,
+              type=Number(min=0, min_open=True),
+              help="Close a scan that nobody has worked on for so long.")  # fmt: skip
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
+              show_default=True,
+              help="Device to segment on; auto: a GPU if available.")  # fmt: skip
+@raw_option.with_access(lambda options: "writes" if options["task"] else "ignores")
 @results_option.with_access("ignores")
 @max_gb_option
 def serve(
@@ -34,8 +50,13 @@ def serve(
     output: Path | None,
     host: str,
     port: int,
+    hosts: tuple[str, ...],
     browser: bool,
     uploads: bool,
+    max_upload_gb: float,
+    sessions: int,
+    idle_minutes: float,
+    device: str,
     raw: Path | None,
     results: Path | None,
 ) -> None:
@@ -53,10 +74,14 @@ def serve(
         task=task,
         host=host,
         port=port,
+        hosts=hosts,
         browser=browser,
         model=model,
         output=output,
-        settings=ViewerSettings(uploads=uploads),
+        device=device,
+        settings=ViewerSettings(
+            uploads=uploads, upload_gb=max_upload_gb, sessions=sessions, idle_minutes=idle_minutes
+        ),
         roots=Roots.choose(raw=raw, results=results),
         reporter=Terminal(),
     )

@@ -8,6 +8,7 @@ asked that of :mod:`.networks`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -205,8 +206,12 @@ class Predictor:
 
         interrupt: raises where this must end; it is asked before every convolution.
         """
-        with self._networks.interruptible(interrupt):
+        with self.interruptible(interrupt):
             return [self._networks.answer(sample) for sample in prepared.samples]
+
+    def interruptible(self, interrupt: Callable[[], None]) -> AbstractContextManager[None]:
+        """Have the networks ask, before every convolution, whether to end; it raises then."""
+        return self._networks.interruptible(interrupt)
 
     def answer_one(self, sample: Sample, answer: NetworkOutput | None = None) -> NetworkOutput:
         """Ask the networks about one sample.

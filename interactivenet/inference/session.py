@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,6 +23,7 @@ from interactivenet.prompts.arrangement import check_inside
 from interactivenet.prompts.checks import prompt_notes
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.prompts.simulation import simulate_prompts
+from interactivenet.system.signals import go_on
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -82,7 +83,9 @@ class Session:
         """
         return self._steps[-1].prompts if self._steps else ()
 
-    def segment(self, points: PointsLike | None = None) -> Segmentation:
+    def segment(
+        self, points: PointsLike | None = None, *, interrupt: Callable[[], None] = go_on
+    ) -> Segmentation:
         """Segment the objects that points mark.
 
         Args:
@@ -93,6 +96,8 @@ class Session:
                   corrections;
                 - the path of a file of prompts, in any format that :func:`read_prompts` reads;
                 - None: the prompts that came with the image, for a ``Case`` or a ``Scan``.
+            interrupt: Raises where this must end, any exception; it is asked before every
+                convolution. The result before stays, and so do the answers there are.
 
         Returns:
             The label map on the grid of the image, and what is known of each object. A voxel that
@@ -110,7 +115,7 @@ class Session:
             prompts = as_prompts(points, self.predictor.plan, self.scan, self._path, self._reading)
         for prompt in prompts:
             self._check(prompt)
-        self._steps = [self._asked(tuple(prompts))]
+        self._steps = [self._asked(tuple(prompts), interrupt)]
         return self._result()
 
     def edit(self, mask: OneImage) -> Segmentation:
@@ -210,16 +215,18 @@ class Session:
         claims = _with(step.claims, number, replace(step.claims[number], prompt=prompts[number]))
         return _Step(prompts, claims)
 
-    def _asked(self, prompts: tuple[Prompt, ...]) -> _Step:
+    def _asked(self, prompts: tuple[Prompt, ...], interrupt: Callable[[], None] = go_on) -> _Step:
         """Ask the networks about prompts, where these tell them anything new."""
         known = [self._answers.find(prompt) for prompt in prompts]
         samples = [None if before is None else before.sample for before in known]
-        prepared = self.predictor.prepare(self.scan, prompts, earlier=samples)
-        answered = [
-            self._answered(sample, before)
-            for sample, before in zip(prepared.samples, known, strict=True)
-        ]
-        self._answers.keep(answered)
+        prepared = self.predictor.prepare(self.scan, prompts, earlier=samples, interrupt=interrupt)
+        answered: list[Answered] = []
+        try:
+            with self.predictor.interruptible(interrupt):
+                for sample, before in zip(prepared.samples, known, strict=True):
+                    answered.append(self._answered(sample, before))
+        finally:
+            self._answers.keep(answered)
         return _Step(prompts, tuple(each.claim for each in answered), prepared)
 
     def _answered(self, sample: Sample, before: Answered | None) -> Answered:

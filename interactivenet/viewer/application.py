@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from interactivenet.viewer.page_api import PageApi
-from interactivenet.viewer.requests import refusal
+from interactivenet.viewer.requests import answer, refusal
 from interactivenet.viewer.security import Guard
 from interactivenet.viewer.served import Served
 from interactivenet.viewer.static_files import StaticFiles
@@ -27,7 +28,8 @@ def make_application(served: Served, token: str, hosts: Collection[str]) -> ASGI
         Route(f"/{token}", _to_page, methods=["GET"]),
         Mount(f"/{token}", routes=page),
     ]
-    application = Starlette(routes=routes, exception_handlers={Exception: _failed})
+    handlers = {Exception: _failed, HTTPException: _failed_as_http}
+    application = Starlette(routes=routes, exception_handlers=handlers)
     application.router.redirect_slashes = False
     return Guard(application, token, hosts, ("",))
 
@@ -38,3 +40,9 @@ async def _to_page(request: Request) -> Response:
 
 async def _failed(_: Request, error: Exception) -> Response:
     return refusal(error)
+
+
+async def _failed_as_http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    said = {404: "there is nothing at this address", 405: "this address is not asked so"}
+    return answer({"error": said.get(error.status_code, error.detail)}, error.status_code)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import permutations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interactivenet.prompts.prompt import MARGIN_POINTS
 
@@ -33,7 +34,7 @@ def next_step(points: Sequence[Sequence[float]]) -> str:
     return f"Place a point just inside the object's {extreme} end." if extreme else ""
 
 
-def _next(points: np.ndarray) -> int:  # type: ignore[type-arg]
+def _next(points: NDArray[np.float64]) -> int:
     if len(points) < 2:
         return len(points)
     centred = points - points.mean(axis=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from interactivenet.evaluation.diameters import largest_diameters
 from interactivenet.imaging.components import bounding_box
 from interactivenet.imaging.geometry import Array, Geometry
-from interactivenet.postprocessing.merging import SegmentedObject, Segmentation
+from interactivenet.postprocessing.merging import Segmentation, SegmentedObject
 from interactivenet.prompts.prompt import MARGIN_POINTS
 from interactivenet.viewer.annotation import ObjectState
 from interactivenet.viewer.guidance import next_step
@@ -80,17 +80,39 @@ class Outlines:
         }
 
 
-def numbered(result: Segmentation, places: Sequence[int], total: int) -> Array:
-    """Return a map of objects by their place in the state, from 0, of ``total``.
+def describe_outlines(
+    states: Sequence[ObjectState],
+    places: Sequence[int],
+    problems: Mapping[int, str],
+    result: Segmentation | None,
+    painted: Collection[str] = (),
+) -> Outlines:
+    """Say what is known of each object of a state.
 
-    places: of the result's objects.
+    places: in the state, from 0, of the objects of the result.  problems: by place, why an object
+    has no outline.  painted: ids of objects whose outline a person has painted.
     """
-    numbers = np.zeros(len(places) + 1, np.uint8 if total < 2**8 else np.uint16)
+    objects = [
+        ObjectOutline(state, problems=(problems[place],) if place in problems else ())
+        for place, state in enumerate(states)
+    ]
+    if result is None:
+        return Outlines(tuple(objects), None, "full")
+    numbers = np.zeros(len(places) + 1, np.uint8 if len(states) < 2**8 else np.uint16)
     numbers[1:] = np.array(places) + 1
-    return np.asarray(numbers[result.instance_map])
+    for number, place in enumerate(places):
+        state = states[place]
+        made_by: MadeBy = "corrections" if state.corrections else "model"
+        objects[place] = ObjectOutline(
+            state, result.objects[number],
+            _diameters(result.instance_map, number + 1, result.source.ras),
+            made_by="brush" if state.id in painted else made_by,
+        )  # fmt: skip
+    instance = numbers[result.instance_map]
+    return Outlines(tuple(objects), instance, "full", notes=result.notes)
 
 
-def diameters(instance: NDArray[np.int16], number: int, grid: Geometry) -> tuple[float, float]:
+def _diameters(instance: NDArray[np.int16], number: int, grid: Geometry) -> tuple[float, float]:
     """Measure the largest axial and 3D diameter, mm, of an object in an instance map."""
     mask = instance == number
     box = bounding_box(mask)

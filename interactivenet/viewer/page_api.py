@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import secrets
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -13,21 +15,32 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from interactivenet import __version__
-from interactivenet.errors import RequestError
-from interactivenet.imaging.io import suffix_of
+from interactivenet.errors import DataError, RequestError, one_line
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.viewer.annotation import parse_objects
+from interactivenet.viewer.brush import read_mask
 from interactivenet.viewer.outlines import Outlines
-from interactivenet.viewer.requests import Work, answer, read_object, refusing
-from interactivenet.viewer.saving import packed, save_annotation
+from interactivenet.viewer.requests import (
+    Work,
+    answer,
+    limited,
+    read_body,
+    read_object,
+    refusing,
+)
 from interactivenet.viewer.scans import OpenScan
 from interactivenet.viewer.served import Served
+from interactivenet.viewer.uploads import Uploads
 from interactivenet.viewer.volumes import nifti_bytes
 from interactivenet.viewer.worklist import WorklistEntry
 
 #: of a revision: what a number of JSON holds exactly
 _HIGHEST = 2**53
 _NIFTI = "application/gzip"
+#: files of one upload: those of a DICOM series
+_MOST_FILES = 5000
+#: of a mask, beside eight bytes for each voxel
+_HEADER_BYTES = 2**16
 
 
 class PageApi:
@@ -36,6 +49,7 @@ class PageApi:
     def __init__(self, served: Served) -> None:
         self._served = served
         self._work = Work()
+        self._uploads = Uploads(served.uploads, served.worklist, served.settings)
 
     def routes(self) -> list[Route]:
         """Return the addresses below the token's."""
@@ -48,6 +62,7 @@ class PageApi:
             ("GET", f"{session}/images/{{number:int}}", self.image),
             ("PUT", f"{session}/objects", self.update),
             ("GET", f"{session}/outline", self.outline),
+            ("PUT", f"{session}/brush", self.brush),
             ("POST", f"{session}/save", self.save),
             ("GET", f"{session}/download", self.download),
             ("POST", f"{session}/alive", self.alive),
@@ -75,15 +90,12 @@ class PageApi:
 
     async def upload(self, request: Request) -> Response:
         """Take images that are sent."""
-        if not self._served.settings.uploads:
-            raise RequestError("this server takes no uploads")
-        entries = []
-        async with request.form(max_files=20, max_fields=20) as form:
-            for file in form.getlist("files"):
-                if isinstance(file, UploadFile):
-                    entries.append(await self._work(self._keep, file))
-        if not entries:
-            raise RequestError("no file was sent", expected="images, as 'files'")
+        self._uploads.check()
+        sent = limited(request, self._served.settings.upload_bytes)
+        async with sent.form(max_files=_MOST_FILES, max_fields=_MOST_FILES) as form:
+            files = [(each.filename or "", each.file) for each in form.getlist("files")
+                     if isinstance(each, UploadFile)]  # fmt: skip
+            entries = await self._work(self._uploads.keep, files)
         return answer({"cases": [_case(entry) for entry in entries]})
 
     async def open(self, request: Request) -> Response:
@@ -111,15 +123,28 @@ class PageApi:
         quality, revision = content.get("quality", "quick"), content.get("revision", 0)
         if quality not in ("quick", "full"):
             raise RequestError("the quality is neither 'quick' nor 'full'")
-        if not isinstance(revision, int) or not 0 <= revision < _HIGHEST:
+        if type(revision) is not int or not 0 <= revision < _HIGHEST:
             raise RequestError("the revision is no whole number from 0")
         states = parse_objects(content.get("objects"), self._served.settings)
         scan.announce(revision)
+        update = partial(scan.update, states, quality=quality, revision=revision)
+        return await self._outlines(scan, update)
 
-        def update() -> Outlines:
-            return scan.update(states, quality=quality, revision=revision)
+    async def brush(self, request: Request) -> Response:
+        """Take a painted mask for the outline of an object."""
+        scan, asked = self._scan(request), request.query_params
+        given = asked.get("revision", str(scan.outlines.revision))
+        if not (given.isascii() and given.isdigit() and int(given) < _HIGHEST):
+            raise RequestError("the revision is no whole number from 0")
+        voxels = math.prod(scan.image.shape)
+        data = await read_body(request, _HEADER_BYTES + 8 * voxels)
+        scan.announce(int(given))
 
-        return answer(_outlines(await self._work(update), scan))
+        def paint() -> Outlines:
+            mask = read_mask(data, scan.image.source, self._served.uploads)
+            return scan.brush(asked.get("object", ""), mask, revision=int(given))
+
+        return await self._outlines(scan, paint)
 
     async def outline(self, request: Request) -> Response:
         """Send the outlines as a map of the objects."""
@@ -135,15 +160,15 @@ class PageApi:
     async def save(self, request: Request) -> Response:
         """Write the annotation."""
         scan = self._scan(request)
-        if self._served.target.kind == "download":
+        if self._served.saves_to(scan.entry) == "download":
             raise RequestError("this server has no folder to save to", remedy="download instead")
-        saved = await self._work(self._save, scan)
+        saved = await self._work(self._served.save, scan)
         return answer({"files": [str(path) for path in saved.files], "notes": list(saved.notes)})
 
     async def download(self, request: Request) -> Response:
         """Send the annotation as a zip."""
         scan = self._scan(request)
-        data = await self._work(self._packed, scan)
+        data = await self._work(self._served.packed, scan)
         name = quote(f"{scan.entry.name}.zip")
         headers = {"content-disposition": f"attachment; filename*=UTF-8''{name}"}
         return Response(data, media_type="application/zip", headers=headers)
@@ -164,8 +189,18 @@ class PageApi:
     def _opened(self, case: str, model: str) -> dict[str, Any]:
         served = self._served
         entry = served.worklist.find(case)
-        scan = served.store.open(entry, model)
-        prompts = served.worklist.prompts_of(entry)
+        try:
+            scan = served.store.open(entry, model)
+        except DataError as error:
+            if served.models.takes_any(model):  # with another model it might be none
+                served.worklist.note_problem(case, one_line(error))
+            raise
+        notes = list(scan.image.notes)
+        try:
+            prompts = served.worklist.prompts_of(entry, scan.labels, scan.image.source)
+        except DataError as error:  # the image can be marked anew
+            prompts = ()
+            notes.append(one_line(error))
         channels = len(scan.image.array)
         names = [path.name for path in entry.images]
         if len(names) != channels:
@@ -188,31 +223,22 @@ class PageApi:
             "labels": [{"value": v, "name": name} for v, name in scan.labels.names.items()],
             "any_label": scan.labels.open,
             "objects": [_object(prompt, number) for number, prompt in enumerate(prompts, 1)],
-            "notes": list(scan.image.notes),
+            "saves_to": served.saves_to(entry),
+            "notes": notes,
         }
 
-    def _keep(self, file: UploadFile) -> WorklistEntry:
-        name = Path(file.filename or "").name
-        suffix = suffix_of(Path(name))
-        if not suffix:
-            raise RequestError("a file has no readable format", expected="NIfTI, MetaImage, NRRD")
-        path = self._served.uploads / f"{secrets.token_hex(8)}{suffix}"
-        with path.open("wb") as writing:
-            while part := file.file.read(2**20):
-                writing.write(part)
-        return self._served.worklist.add_upload(name[: len(name) - len(suffix)] or "upload", path)
-
-    def _save(self, scan: OpenScan) -> Any:
-        scan.finish()
-        served = self._served
-        return save_annotation(
-            scan.entry, scan.result, scan.prompts, served.provenance(scan), served.target
-        )
-
-    def _packed(self, scan: OpenScan) -> bytes:
-        scan.finish()
-        provenance = self._served.provenance(scan)
-        return packed(scan.entry, scan.result, scan.prompts, provenance)
+    async def _outlines(self, scan: OpenScan, make: Callable[[], Outlines]) -> Response:
+        """Make outlines, and answer with what is known of them."""
+        outlines = await self._work(make)
+        expected = [each.segmented.expected_dice for each in outlines.objects if each.segmented]
+        known = [dice for dice in expected if dice is not None]
+        if any(each.state.points for each in outlines.objects):
+            self._served.worklist.note_outlines(scan.entry.id, min(known, default=None))
+        url = None
+        if outlines.instance is not None:
+            url = f"api/sessions/{scan.id}/outline?revision={outlines.revision}"
+            url += f"&made={secrets.token_urlsafe(6)}"  # nothing may be taken from a cache
+        return answer({**outlines.as_json(), "outline": url})
 
 
 def _case(entry: WorklistEntry) -> dict[str, Any]:
@@ -236,9 +262,3 @@ def _object(prompt: Prompt, number: int) -> dict[str, Any]:
             for each in prompt.corrections
         ],
     }
-
-
-def _outlines(outlines: Outlines, scan: OpenScan) -> dict[str, Any]:
-    url = f"api/sessions/{scan.id}/outline?revision={outlines.revision}"
-    shown = outlines.instance is not None
-    return {**outlines.as_json(), "outline": f"{url}&quality={outlines.quality}" if shown else None}

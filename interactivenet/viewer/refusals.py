@@ -33,3 +33,7 @@ class Outdated(InteractiveNetError):
 
 class TooLarge(InteractiveNetError):
     """A request has more bytes than it may have."""
+
+
+class Ending(InteractiveNetError):
+    """The server ends, and begins nothing more."""

@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Message
 
 from interactivenet.errors import InteractiveNetError, RequestError, describe_failure, one_line
-from interactivenet.viewer.refusals import Outdated, StoreFull, TooLarge, UnknownSession
+from interactivenet.viewer.refusals import Ending, Outdated, StoreFull, TooLarge, UnknownSession
 
 Result = TypeVar("Result")
 Handler = Callable[[Request], Awaitable[Response]]
@@ -38,16 +39,25 @@ class Work:
 
 async def read_body(request: Request, most: int) -> bytes:
     """Read a whole body of at most so many bytes; raises TooLarge."""
+    return await limited(request, most).body()
+
+
+def limited(request: Request, most: int) -> Request:
+    """Return a request whose body ends in TooLarge after so many bytes."""
     announced = request.headers.get("content-length", "")
     if announced.isascii() and announced.isdigit() and int(announced) > most:
         raise TooLarge(f"the request has {announced} bytes", expected=f"at most {most}")
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
+    size = 0
+
+    async def receive() -> Message:
+        nonlocal size
+        message = await request.receive()
+        size += len(message.get("body", b""))
         if size > most:
             raise TooLarge(f"the request has more than {most} bytes")
-        parts.append(part)
-    return b"".join(parts)
+        return message
+
+    return Request(request.scope, receive)
 
 
 async def read_object(request: Request, most: int) -> dict[str, Any]:
@@ -72,6 +82,8 @@ def refusal(error: Exception) -> Response:
     status, headers, more = 500, {}, {}
     if isinstance(error, StoreFull):
         status, headers = 503, {"retry-after": str(math.ceil(error.retry_after))}
+    elif isinstance(error, Ending):
+        status, headers = 503, {"retry-after": "10"}
     elif isinstance(error, UnknownSession):
         status = 404
     elif isinstance(error, Outdated):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
-from dataclasses import replace
-from threading import Lock
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from threading import RLock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,28 +19,51 @@ from interactivenet.preprocessing.object_region import check_box
 from interactivenet.prompts.arrangement import check_inside
 from interactivenet.prompts.prompt import LabelNames, Prompt
 from interactivenet.viewer.annotation import ObjectState, prompts_of
-from interactivenet.viewer.outlines import (
-    MadeBy,
-    ObjectOutline,
-    Outlines,
-    Quality,
-    diameters,
-    numbered,
-)
+from interactivenet.viewer.brush import Painted, paint, painted_over
+from interactivenet.viewer.outlines import MadeBy, Outlines, Quality, describe_outlines
 from interactivenet.viewer.refusals import Outdated
-from interactivenet.viewer.served_models import NETWORK, LoadedModel
+from interactivenet.viewer.served_models import LoadedModel
 from interactivenet.viewer.volumes import looks_like_ct, window_of
 from interactivenet.viewer.worklist import WorklistEntry
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """An annotation, as it is saved.
+
+    made_by: what each object's outline comes from, in the order of the prompts.
+    """
+
+    result: Segmentation
+    prompts: tuple[Prompt, ...]
+    made_by: tuple[MadeBy, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Segmented:
+    """A state of the objects, and what the networks made of it.
+
+    places: in the state, of the objects of the result.  problems: by place, why one has none.
+    result: None where no object is ready.
+    """
+
+    states: tuple[ObjectState, ...] = ()
+    places: tuple[int, ...] = ()
+    problems: tuple[tuple[int, str], ...] = ()
+    result: Segmentation | None = None
+    quality: Quality = "full"
 
 
 class OpenScan:
     """An image in memory, with the objects that were marked in it.
 
-    entry: of the worklist.  model: that segments.  labels: of a task, where they are not the
-    model's own.  Raises DataError where the image cannot be used.
+    entry: of the worklist.  model: that segments.  labels: of a task, which objects may have where
+    the model segments any.  Raises DataError where the image cannot be used.
 
     Attributes:
         id: Random, not to be guessed.
+        image: The image.
+        labels: That objects may have.
         outlines: Of the last state of the objects.
     """
 
@@ -49,32 +72,25 @@ class OpenScan:
     ) -> None:
         self.id = secrets.token_urlsafe(18)
         self.entry, self.model = entry, model
-        full = model.full.open(list(entry.images), series=entry.series)
+        full = model.full.open(
+            list(entry.images), series=entry.reading.series or entry.series,
+            use_form=entry.reading.use_form or None,
+        )  # fmt: skip
         self._sessions: dict[Quality, Session] = {"full": full}
         same = model.quick is model.full
         self._sessions["quick"] = full if same else Session(model.quick, full.scan)
         self.image = full.scan.image
-        self.labels = labels if labels is not None and model.labels.open else model.labels
-        if model.labels.open:
-            self.labels = LabelNames(self.labels.names, open=True)
-        self._lock = Lock()
-        self._states: tuple[ObjectState, ...] = ()
+        self.labels = model.labels
+        if model.labels.open and labels is not None:
+            self.labels = LabelNames(labels.names, open=True)
+        self.modality = self._modality()
+        self.window = window_of(self.image.array[0], self.modality == "CT")
+        self._lock = RLock()
         self._newest = -1
+        self._last = _Segmented()
+        self._painted: dict[str, Painted] = {}
         self._result: Segmentation | None = None
         self.outlines = Outlines((), None, "full")
-
-    @property
-    def modality(self) -> str:
-        """'CT', 'MR', or '' where nothing tells."""
-        told = self.image.tags[0].get("Modality", "") or self.model.full.plan.modalities[0]
-        if is_ct(told) or looks_like_ct(self.image.array[0]):
-            return "CT"
-        return "MR" if told.upper().startswith(("MR", "T1", "T2", "FLAIR")) else ""
-
-    @property
-    def window(self) -> tuple[float, float]:
-        """The values to show as black and as white."""
-        return window_of(self.image.array[0], self.modality == "CT")
 
     @property
     def result(self) -> Segmentation:
@@ -94,7 +110,7 @@ class OpenScan:
         return tuple(each.made_by for each in self.outlines.objects if each.segmented)
 
     def announce(self, revision: int) -> None:
-        """Take note that a state has come: older ones that still wait are refused then.
+        """Take note that a state has come: older ones, even those in work, are refused then.
 
         Raises Outdated where a later one was announced before.
         """
@@ -103,58 +119,121 @@ class OpenScan:
         self._newest = revision
 
     def update(
-        self, objects: Sequence[ObjectState], *, quality: Quality = "quick", revision: int = 0
+        self,
+        objects: Sequence[ObjectState],
+        *,
+        quality: Quality = "quick",
+        revision: int | None = None,
     ) -> Outlines:
         """Outline a state of the objects; it takes the place of the one before.
 
-        Raises DataError, naming it, where a point lies outside the image; RequestError where a
-        label is none; Outdated where a later state was announced meanwhile.
+        revision: by which the state was announced, if it was.  Raises DataError, naming it, where a
+        point lies outside the image; RequestError where a label is none; Outdated where a later
+        state was announced meanwhile.
         """
         begun = time.monotonic()
         with self._lock:
-            self._check_newest(revision)
-            for state in objects:
-                self._check_inside(state)
-            ready = [number for number, state in enumerate(objects) if state.is_ready]
-            prompts = dict(zip(
-                ready, prompts_of([objects[number] for number in ready], self.labels), strict=True
-            ))  # fmt: skip
-            problems = {number: found for number, prompt in prompts.items()
-                        if (found := self._problem(prompt))}  # fmt: skip
-            places = [number for number in ready if number not in problems]
-            result = None
-            if places:
-                with NETWORK:
-                    self._check_newest(revision)
-                    session = self._sessions[quality]
-                    result = session.segment([prompts[number] for number in places])
-            outlines = self._described(objects, places, problems, result, quality)
-            self._result, self._states = result, tuple(objects)
-            self.outlines = replace(outlines, seconds=time.monotonic() - begun, revision=revision)
-            return self.outlines
+            check = self._still_newest(revision)
+            check()
+            self._last = self._segmented(tuple(objects), quality, check)
+            lost = self._forget_painted()
+            return self._outlined(begun, revision, lost)
 
-    def finish(self) -> Outlines:
-        """Outline the last state with all networks, if that is not done."""
-        last = self.outlines
-        if last.quality == "full" or self._result is None:
-            return last
-        return self.update(self._states, quality="full", revision=last.revision)
+    def brush(
+        self, object_id: str, mask: NDArray[np.bool_], *, revision: int | None = None
+    ) -> Outlines:
+        """Take a mask (X, Y, Z) along RAS+ for an object's outline.
 
-    def brush(self, object_id: str, mask: NDArray[np.bool_]) -> Outlines:
-        """Take a mask (X, Y, Z) along RAS+ for an object's outline."""
-        raise RequestError("not yet")
+        It is that until the object's points or corrections change. revision: as for
+        :meth:`update`.  Raises RequestError where the object has no outline, or the mask is empty.
+        """
+        begun = time.monotonic()
+        with self._lock:
+            self._still_newest(revision)()
+            last = self._last
+            here = [
+                last.states[place] for place in last.places if last.states[place].id == object_id
+            ]
+            if not here:
+                raise RequestError(
+                    "this object has no outline to paint on", expected="an object with six points"
+                )
+            self._painted[object_id] = paint(here[0].marks, mask)
+            return self._outlined(begun, revision, [])
 
-    def _check_newest(self, revision: int) -> None:
-        if revision < self._newest:
-            raise Outdated(self._newest)
+    def finish(self) -> Finished:
+        """Outline the last state with all networks, if that is not done, to save it.
+
+        Raises RequestError where nothing is outlined.
+        """
+        with self._lock:
+            if self._last.quality != "full" and self._last.result is not None:
+                self.update(self._last.states, quality="full", revision=self.outlines.revision)
+            return Finished(self.result, self.prompts, self.made_by)
+
+    def _still_newest(self, revision: int | None) -> Callable[[], None]:
+        """Return what raises where a later state has come, or the server ends."""
+
+        def check() -> None:
+            self.model.thread.check()
+            if revision is not None and revision < self._newest:
+                raise Outdated(self._newest)
+
+        return check
+
+    def _segmented(
+        self, states: tuple[ObjectState, ...], quality: Quality, check: Callable[[], None]
+    ) -> _Segmented:
+        for state in states:
+            self._check_inside(state)
+        ready = [number for number, state in enumerate(states) if state.is_ready]
+        prompts = prompts_of([states[number] for number in ready], self.labels)
+        problems = {number: problem for number, prompt in zip(ready, prompts, strict=True)
+                    if (problem := self._problem(prompt))}  # fmt: skip
+        chosen = {number: prompt for number, prompt in zip(ready, prompts, strict=True)
+                  if number not in problems}  # fmt: skip
+        result = None
+        if chosen:
+            session, asked = self._sessions[quality], list(chosen.values())
+            result = self.model.thread.run(lambda: session.segment(asked, interrupt=check))
+        return _Segmented(states, tuple(chosen), tuple(problems.items()), result, quality)
+
+    def _outlined(self, begun: float, revision: int | None, notes: Sequence[str]) -> Outlines:
+        last, result = self._last, self._last.result
+        if result is not None:
+            ids = [last.states[place].id for place in last.places]
+            result = painted_over(result, {number: self._painted[each]
+                                           for number, each in enumerate(ids)
+                                           if each in self._painted})  # fmt: skip
+        self._result = result
+        described = describe_outlines(
+            last.states, last.places, dict(last.problems), result, set(self._painted)
+        )
+        self.outlines = replace(
+            described, quality=last.quality, seconds=time.monotonic() - begun,
+            revision=self.outlines.revision if revision is None else revision,
+            notes=(*notes, *described.notes),
+        )  # fmt: skip
+        return self.outlines
+
+    def _forget_painted(self) -> list[str]:
+        """Forget masks of objects whose marks have changed, or that are gone; say so of these."""
+        marks = {state.id: state.marks for state in self._last.states}
+        lost = [each for each, painted in self._painted.items() if painted.marks != marks.get(each)]
+        for object_id in lost:
+            del self._painted[object_id]
+        return [
+            f"{state.label}: its points or corrections have changed: what was painted is lost"
+            for state in self._last.states
+            if state.id in lost
+        ]
 
     def _check_inside(self, state: ObjectState) -> None:
         positions = state.points or tuple(each.position for each in state.corrections)
-        if not positions:
-            return
-        prompt = Prompt(1, np.array(positions), corrections=state.corrections)
-        with naming(state.label):
-            check_inside(prompt, self.image.source)
+        if positions:
+            prompt = Prompt(1, np.array(positions), corrections=state.corrections)
+            with naming(state.label):
+                check_inside(prompt, self.image.source)
 
     def _problem(self, prompt: Prompt) -> str:
         """Say why an object cannot be segmented; '' where it can."""
@@ -166,30 +245,9 @@ class OpenScan:
             return one_line(error)
         return ""
 
-    def _described(
-        self,
-        states: Sequence[ObjectState],
-        places: Sequence[int],
-        problems: dict[int, str],
-        result: Segmentation | None,
-        quality: Quality,
-    ) -> Outlines:
-        if result is None:
-            objects = tuple(
-                ObjectOutline(state, problems=(problems[number],) if number in problems else ())
-                for number, state in enumerate(states)
-            )
-            return Outlines(objects, None, quality)
-        of_place = {place: number for number, place in enumerate(places)}
-        outlined = []
-        for place, state in enumerate(states):
-            if place not in of_place:
-                found = (problems[place],) if place in problems else ()
-                outlined.append(ObjectOutline(state, problems=found))
-                continue
-            number = of_place[place]
-            measured = diameters(result.instance_map, number + 1, self.image.grid)
-            made_by: MadeBy = "corrections" if state.corrections else "model"
-            outlined.append(ObjectOutline(state, result.objects[number], measured, made_by=made_by))
-        instance = numbered(result, places, len(states))
-        return Outlines(tuple(outlined), instance, quality, notes=result.notes)
+    def _modality(self) -> str:
+        """Return 'CT', 'MR', or '' where nothing tells."""
+        told = self.image.tags[0].get("Modality", "") or self.model.full.plan.modalities[0]
+        if is_ct(told) or looks_like_ct(self.image.array[0]):
+            return "CT"
+        return "MR" if told.upper().startswith(("MR", "T1", "T2", "FLAIR")) else ""

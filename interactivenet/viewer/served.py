@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from interactivenet.viewer.saving import Provenance, Target
-from interactivenet.viewer.scans import OpenScan
+from interactivenet.viewer.saving import Provenance, Saved, Target, packed, save_annotation
+from interactivenet.viewer.scans import Finished, OpenScan
 from interactivenet.viewer.served_models import ServedModels
 from interactivenet.viewer.session_store import SessionStore
 from interactivenet.viewer.settings import ViewerSettings
-from interactivenet.viewer.worklist import Worklist
+from interactivenet.viewer.worklist import Worklist, WorklistEntry
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +30,27 @@ class Served:
     uploads: Path
     task: str = ""
 
-    def provenance(self, scan: OpenScan) -> Provenance:
+    def provenance(self, scan: OpenScan, finished: Finished) -> Provenance:
         """Say what made the outlines of an open image."""
-        model = scan.model.full.model
+        predictor = scan.model.full
         return Provenance(
-            model=scan.model.name, digest=",".join(model.digests), made_by=scan.made_by
+            scan.model.name, ",".join(predictor.model.digests), finished.made_by, predictor
         )
+
+    def saves_to(self, entry: WorklistEntry) -> Literal["task", "folder", "download"]:
+        """Say where the annotation of an image goes: of a case of a raw task, into that."""
+        return "task" if entry.task is not None else self.target.kind
+
+    def save(self, scan: OpenScan) -> Saved:
+        """Write the annotation of an open image; raises RequestError where nothing is outlined."""
+        finished = scan.finish()
+        provenance = self.provenance(scan, finished)
+        return save_annotation(
+            scan.entry, finished.result, finished.prompts, provenance, self.target
+        )
+
+    def packed(self, scan: OpenScan) -> bytes:
+        """Return the annotation as a zip; raises RequestError where nothing is outlined."""
+        finished = scan.finish()
+        provenance = self.provenance(scan, finished)
+        return packed(scan.entry, finished.result, finished.prompts, provenance)

@@ -9,16 +9,15 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from interactivenet.datasets.modalities import is_any
 from interactivenet.datasets.roots import Roots
 from interactivenet.errors import RequestError
 from interactivenet.models.registry import LocalModel, built_in_models, local_models
+from interactivenet.prompts.prompt import OBJECT, LabelNames
+from interactivenet.viewer.network_thread import NetworkThread
 
 if TYPE_CHECKING:
     from interactivenet.inference.predictor import Predictor
-    from interactivenet.prompts.prompt import LabelNames
-
-#: one network at a time, whoever asks: two at once would each take more than twice as long
-NETWORK = Lock()
 
 
 @dataclass(frozen=True)
@@ -38,9 +37,6 @@ class OfferedModel:
     @property
     def is_open(self) -> bool:
         """Whether it segments objects of any name."""
-        from interactivenet.datasets.modalities import is_any
-        from interactivenet.prompts.prompt import OBJECT
-
         return is_any(self.modalities) and self.labels == {1: OBJECT}
 
     def as_json(self) -> dict[str, Any]:
@@ -61,12 +57,13 @@ class LoadedModel:
     """A model's networks.
 
     full: all folds, as a segmentation of new cases has them.  quick: the first fold, asked once;
-    the same object where that is all there is.
+    the same object where that is all there is.  thread: that asks them.
     """
 
     name: str
     quick: Predictor
     full: Predictor
+    thread: NetworkThread
 
     @property
     def labels(self) -> LabelNames:
@@ -86,6 +83,7 @@ class ServedModels:
         from interactivenet.models.registry import find_local
 
         self._device = device
+        self.thread = NetworkThread()
         self._loading = Lock()
         self._loaded: dict[str, LoadedModel] = {}
         there = [*built_in_models(), *local_models(roots.results / "models")]
@@ -113,6 +111,10 @@ class ServedModels:
         """Name of the model to begin with."""
         return self.offered[0].name
 
+    def takes_any(self, name: str) -> bool:
+        """Whether the model of this name takes images of any modality."""
+        return any(each.name == name and is_any(each.modalities) for each in self.offered)
+
     def load(self, name: str) -> LoadedModel:
         """Return a model's networks, read at the first time.
 
@@ -133,7 +135,7 @@ class ServedModels:
                 if len(model.folds) > 1 or full.plan.is_mirrored:
                     one = model.fold(model.folds[0])
                     quick = Predictor(one, device=self._device, mirrored=False)
-                self._loaded[name] = LoadedModel(name, quick, full)
+                self._loaded[name] = LoadedModel(name, quick, full, self.thread)
             return self._loaded[name]
 
 

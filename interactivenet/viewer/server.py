@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+import os
+import re
 import secrets
+import signal
 import socket
+import sys
 import tempfile
 import threading
 import webbrowser
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
-from interactivenet.datasets.roots import Roots
-from interactivenet.datasets.task import Task
+from interactivenet.datasets.roots import Roots, check_task_name
 from interactivenet.errors import RequestError
-from interactivenet.pipeline.reporting import SILENT, Reporter
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.system.mounts import in_image
 from interactivenet.viewer.application import make_application
+from interactivenet.viewer.network_thread import NetworkThread
+from interactivenet.viewer.request_log import RequestLog
 from interactivenet.viewer.saving import Target
 from interactivenet.viewer.security import own_names
 from interactivenet.viewer.served import Served
 from interactivenet.viewer.served_models import ServedModels
 from interactivenet.viewer.session_store import SessionStore
 from interactivenet.viewer.settings import ViewerSettings
+from interactivenet.viewer.warming import warm
 from interactivenet.viewer.worklist import Worklist
 
+#: gives the token, where addresses must stay the same from one start to the next
+TOKEN_VARIABLE = "interactivenet_token"
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
 #: s; requests that still run then are left alone
 _GRACE = 3
+#: s between looks for images that nobody has open any more
+_LOOK = 30.0
+#: hosts to listen on that are no address
+_EVERYWHERE = ("0.0.0.0", "::")
+#: connections at once; more are answered 503
+_CONNECTIONS = 500
 
 
 @dataclass(frozen=True)
@@ -49,60 +66,160 @@ def serve(
     browser: bool = False,
     model: str | Path | None = None,
     output: Path | str | None = None,
+    device: str = "auto",
     settings: ViewerSettings | None = None,
     roots: Roots | None = None,
     reporter: Reporter = SILENT,
 ) -> None:
-    """Serve a viewer until the process is ended.
+    """Serve a viewer until the process is ended by SIGINT or SIGTERM.
 
     Args:
         folders: Of images: raw tasks, folders of files, DICOM trees; or single files.
-        task: Name of a raw task whose cases are annotated.
+        task: Name of a raw task to annotate; it is made where there is none.
         host: Address to listen on; this machine alone by default.
         port: Port to listen on; 0 for any free one.
         hosts: Further names by which browsers call this server, such as that of a proxy.
-        browser: Open the page in a browser.
+        browser: Open the page in a browser, where there is a screen.
         model: Model to begin with, by name or path; the first by default.
         output: Folder for what is saved; by default what is saved is downloaded.
+        device: 'auto', 'cpu' or 'cuda'.
         settings: What is allowed, and for how long.
         roots: Folders of the tasks; by default those of the environment variables.
         reporter: Receives the addresses, and a line for each request.
 
     Raises:
-        RequestError: The port is in use, or there is no such folder, task or model.
+        RequestError: The port is in use, there is no such folder or model, or a name or the token
+            cannot be used.
     """
     settings, roots = settings or ViewerSettings(), roots or Roots.choose()
-    raw = None if task is None else Task.load(roots.raw_task(task))
-    models = ServedModels(roots, model)
-    worklist = Worklist([Path(folder) for folder in folders], raw)
-    store = SessionStore(models, settings, raw.labels if raw else None)
-    target = Target(None if output is None else Path(output))
-    token = secrets.token_urlsafe(24)
+    token = _token()
+    if task is not None:
+        check_task_name(task)
     with (
         _listening(host, port) as listening,
-        tempfile.TemporaryDirectory(prefix="interactivenet-uploads-") as uploads,
+        tempfile.TemporaryDirectory(
+            prefix="interactivenet-uploads-", ignore_cleanup_errors=True
+        ) as uploads,
     ):
-        served = Served(models, worklist, store, settings, target, Path(uploads), task or "")
+        served = _served(folders, task, model, output, device, settings, roots, Path(uploads))
+        for note in served.worklist.notes:
+            reporter.say(note)
+        if count := len(served.worklist.entries()):
+            reporter.say(counted(count, "scan"))
         names = {host, *hosts, *(own_names() if not _is_loopback(host) else ())}
         application = make_application(served, token, names)
         addresses = _addresses(host, listening.getsockname()[1], token)
-        for line in describe(addresses):
+        for line in describe(addresses, host):
             reporter.say(line)
-        if browser:
-            threading.Timer(1, webbrowser.open, [addresses.page]).start()
-        config = uvicorn.Config(
-            application, log_config=None, access_log=False, lifespan="off",
-            timeout_graceful_shutdown=_GRACE, server_header=False, proxy_headers=False,
-        )  # fmt: skip
-        uvicorn.Server(config).run(sockets=[listening])
+        with _beside(served, reporter):
+            if browser and _has_screen():
+                threading.Timer(1, webbrowser.open, [addresses.page]).start()
+            config = uvicorn.Config(
+                RequestLog(application, token, reporter), log_config=None, access_log=False,
+                lifespan="off", ws="none", timeout_graceful_shutdown=_GRACE, server_header=False,
+                proxy_headers=False, limit_concurrency=_CONNECTIONS,
+            )  # fmt: skip
+            _Server(config, served.models.thread).run(sockets=[listening])
+        reporter.say("ended")
 
 
-def describe(addresses: Addresses) -> list[str]:
+class _Server(uvicorn.Server):
+    """Ends by a signal within seconds: a network at work is stopped, too."""
+
+    def __init__(self, config: uvicorn.Config, thread: NetworkThread) -> None:
+        super().__init__(config)
+        self._thread = thread
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle signals inside; that one came is no failure, and is not raised again."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._end)
+                  for number in (signal.SIGINT, signal.SIGTERM)}  # fmt: skip
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        self._thread.end()
+        self.handle_exit(number, frame)
+
+
+def _served(
+    folders: Sequence[Path | str],
+    task: str | None,
+    model: str | Path | None,
+    output: Path | str | None,
+    device: str,
+    settings: ViewerSettings,
+    roots: Roots,
+    uploads: Path,
+) -> Served:
+    models = ServedModels(roots, model, device)
+    raw = None if task is None else roots.raw / task
+    saved = None if output is None else Path(output)
+    results = roots.results / task / "predictions" if task else None
+    worklist = Worklist(
+        [Path(folder) for folder in folders], raw, modalities=models.offered[0].modalities,
+        output=saved, predictions=sorted(results.iterdir()) if results and results.is_dir() else (),
+    )  # fmt: skip
+    store = SessionStore(models, settings, worklist.labels)
+    return Served(models, worklist, store, settings, Target(saved, raw), uploads, task or "")
+
+
+@contextmanager
+def _beside(served: Served, reporter: Reporter) -> Iterator[None]:
+    """Warm the first model, and close images that nobody has open any more, in threads."""
+    ended = threading.Event()
+
+    def prepare() -> None:
+        if (fault := warm(served.models, served.models.first)) and not ended.is_set():
+            reporter.say(fault)
+
+    def look() -> None:
+        while not ended.wait(_LOOK):
+            served.store.close_expired()
+
+    for work in (prepare, look):
+        threading.Thread(target=work, name=f"viewer: {work.__name__}", daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+        served.models.thread.end()
+
+
+def _token() -> str:
+    given = os.environ.get(TOKEN_VARIABLE)
+    if given is not None and not _TOKEN.fullmatch(given):
+        raise RequestError(
+            f"the variable {TOKEN_VARIABLE} cannot be the token of a server",
+            expected="16 to 128 letters, digits, '_' or '-'",
+        )
+    return given or secrets.token_urlsafe(24)
+
+
+def _has_screen() -> bool:
+    """Whether a browser would be seen: not one for terminals, and not in a container."""
+    if in_image():
+        return False
+    graphical = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return sys.platform in ("win32", "darwin") or bool(graphical)
+
+
+def describe(addresses: Addresses, host: str) -> list[str]:
     """Return what is said at the start."""
-    return [
+    lines = [
         f"open in a browser: {addresses.page}",
-        f"server of 3D Slicer's MONAI Label: {addresses.slicer}",
+        f"server address for MONAI Label in 3D Slicer: {addresses.slicer}",
     ]
+    if host in _EVERYWHERE:
+        lines.append("from other machines: with the name or address of this one for 127.0.0.1")
+    return lines
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -126,7 +243,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def _addresses(host: str, port: int, token: str) -> Addresses:
     shown = host
-    if host in ("0.0.0.0", "::", ""):  # a browser needs a name
+    if host in _EVERYWHERE:
         shown = "127.0.0.1"
     if ":" in shown:
         shown = f"[{shown}]"

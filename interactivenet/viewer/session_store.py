@@ -10,7 +10,7 @@ from threading import Lock
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.viewer.refusals import StoreFull, UnknownSession
 from interactivenet.viewer.scans import OpenScan
-from interactivenet.viewer.served_models import LoadedModel, ServedModels
+from interactivenet.viewer.served_models import ServedModels
 from interactivenet.viewer.settings import ViewerSettings
 from interactivenet.viewer.worklist import WorklistEntry
 
@@ -37,7 +37,7 @@ class _Clocks:
 class SessionStore:
     """The open images.
 
-    settings: how many, and for how long.  labels: of the task that is annotated, if any.
+    settings: how many, and for how long.  labels: gives those of the task that is annotated.
     clock: gives seconds.
     """
 
@@ -45,7 +45,7 @@ class SessionStore:
         self,
         models: ServedModels,
         settings: ViewerSettings,
-        labels: LabelNames | None = None,
+        labels: Callable[[], LabelNames | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._models, self._settings, self._labels = models, settings, labels
@@ -70,8 +70,7 @@ class SessionStore:
                 raise self._full()
             self._opening += 1
         try:
-            loaded = self._load(model)
-            scan = OpenScan(entry, loaded, self._labels)
+            scan = OpenScan(entry, self._models.load(model), self._labels())
             now = self._clock()
             with self._lock:
                 self._open[scan.id] = _Clocks(scan, now, now, watched)
@@ -81,7 +80,10 @@ class SessionStore:
                 self._opening -= 1
 
     def get(self, session_id: str) -> OpenScan:
-        """Return an open image, which counts as a use; raises UnknownSession where there is none."""
+        """Return an open image, which counts as a use.
+
+        Raises UnknownSession where there is none.
+        """
         return self._clocks(session_id, used=True).scan
 
     def alive(self, session_id: str) -> None:
@@ -97,9 +99,6 @@ class SessionStore:
         """Close what nobody has used, or shown, for too long."""
         with self._lock:
             self._close_expired()
-
-    def _load(self, model: str) -> LoadedModel:
-        return self._models.load(model)
 
     def _clocks(self, session_id: str, *, used: bool) -> _Clocks:
         with self._lock:

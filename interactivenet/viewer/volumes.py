@@ -6,7 +6,6 @@ import nibabel
 import numpy as np
 from isal import igzip
 
-from interactivenet.errors import RequestError
 from interactivenet.imaging.geometry import Array, Geometry
 
 #: isal's level for what does not leave the machine, most often
@@ -53,12 +52,3 @@ def looks_like_ct(array: Array) -> bool:
     if array.dtype.kind == "u":
         return False
     return bool(-4096 <= array.min() <= -900 and 200 <= array.max() <= 32767)
-
-
-def mask_of(data: bytes, grid: Geometry, most: int) -> Array:
-    """Read a mask (X, Y, Z) along RAS+, bool, from a NIfTI file's bytes.
-
-    grid: the stored grid that it must lie on.  most: bytes that it may have, unpacked.
-    Raises RequestError where it is no such file.
-    """
-    raise RequestError("not yet")

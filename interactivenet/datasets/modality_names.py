@@ -23,8 +23,7 @@ def modality_names(image: Volume, names: Sequence[str]) -> tuple[str, ...]:
     """
     tags = image.tags or ({},) * len(image.array)
     found = [
-        _name(array, tag, name)
-        for array, tag, name in zip(image.array, tags, names, strict=True)
+        _name(array, tag, name) for array, tag, name in zip(image.array, tags, names, strict=True)
     ]
     return tuple(
         f"{name}_{found[: number + 1].count(name)}" if found.count(name) > 1 else name

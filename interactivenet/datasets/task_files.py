@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from interactivenet.datasets.annotations import is_being_annotated
 from interactivenet.datasets.file_matching import SUFFIXED, Subset, match_cases, stems
 from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.stray_files import has_companion_name, nearest_file, unread_files
@@ -48,6 +49,8 @@ def find_cases(task: Path, subset: str, modalities: Sequence[str]) -> Subset:
             findings.append(Finding("error", printable(name), message))
         if folder == labels:
             findings = [_with_hint(finding, orphans, unread[labels]) for finding in findings]
+    if is_being_annotated(task, subset):
+        findings = [_not_outlined_yet(finding, labels.name) for finding in findings]
     for folder, reasons in unread.items():
         for name, reason in reasons.items():
             level = "warning" if name in complete[folder] else "error"
@@ -68,6 +71,13 @@ def _by_case(images: Mapping[str, list[Path]], cases: set[str]) -> dict[str, lis
 def _is_companion_table(path: Path) -> bool:
     """Whether a file that could hold points is by its name a list of the dataset or the like."""
     return path.suffix in (".json", ".csv") and has_companion_name(path)
+
+
+def _not_outlined_yet(finding: Finding, labels: str) -> Finding:
+    """Turn what is wrong with a case that just has no label into a note."""
+    if finding.message != f"has no label in {labels}":
+        return finding
+    return Finding("note", finding.case, "is not outlined yet: left out")
 
 
 def _with_hint(

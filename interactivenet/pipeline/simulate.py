@@ -10,8 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from interactivenet.datasets.annotations import place_aside
 from interactivenet.datasets.file_matching import stems
 from interactivenet.datasets.findings import Finding
+from interactivenet.datasets.placing import place
 from interactivenet.datasets.roots import Roots
 from interactivenet.datasets.simulated import SIMULATION, check_simulated, simulated_files
 from interactivenet.datasets.task import Task, has_own_list, record_failures
@@ -99,7 +101,8 @@ def simulate(
         options: How the points are drawn.
         roots: Folders of the tasks; by default those of the environment variables.
         jobs: Threads; by default one for each available core.
-        overwrite: Replace prompt files that another program or a person wrote, too.
+        overwrite: Replace prompt files that another program or a person wrote, too; these are kept
+            in the task's folder ``set_aside``.
         reporter: Receives the progress and the findings.
 
     Returns:
@@ -289,14 +292,19 @@ def _simulate_case(
     if suffix_of(path, TEXT_SUFFIXES):
         for prompt in prompts:
             check_certain(prompt.points, (label, volume.source))
+    task = folder.parent
+    aside = {old: place_aside(task, old) for old in existing if old not in simulated}
+    for old, kept in aside.items():  # a person's are never lost
+        place(old, kept, copy=False)
     with replacing(path) as temporary:
         notes += write_prompts(temporary, prompts, image=volume.source)
         journal.add(case, {**key.content, "file": _relative(path), "prompt": sha256(temporary)})
     for old in existing:
         if old != path:
             remove(old)
-        if old not in simulated:
-            notes.append(f"{old.name}, which was not simulated here, was replaced")
+        if old in aside:
+            kept_as = aside[old].relative_to(task).as_posix()
+            notes.append(f"{old.name}, which was not simulated here, is kept as {kept_as}")
     points = sum(len(prompt.points) for prompt in prompts)
     file = _relative(path)
     return SimulatedCase(subset, name, "written", len(prompts), points, tuple(notes), file)

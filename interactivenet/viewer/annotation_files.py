@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from interactivenet.datasets.annotations import ANNOTATIONS, free_path, place_aside
 from interactivenet.datasets.file_matching import stems
 from interactivenet.datasets.simulated import simulation_settings
 from interactivenet.errors import DataError
-from interactivenet.imaging.io import READABLE, suffix_of
+from interactivenet.imaging.io import READABLE
 from interactivenet.inference.outputs import OBJECTS, Output
 from interactivenet.inference.sources import other_scan
 from interactivenet.prompts.io import PROMPT_SUFFIXES
@@ -20,8 +21,6 @@ from interactivenet.system.written import WrittenFiles
 
 #: in a record, by what an object's outline was made last
 MADE_BY = "made_by"
-#: folders of a raw task: records of what was saved in the viewer, and files that made way for it
-ANNOTATIONS, SET_ASIDE = "annotations", "set_aside"
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class AnnotationFiles(Output):
 
     def aside(self, path: Path) -> Path:
         """Return a free path, NAME.1 and so on, for a file that makes way for another."""
-        return _free_path(path)
+        return free_path(path)
 
     def earlier(self, case: str) -> WrittenFiles:
         """Return the files that were written with the case's record."""
@@ -86,9 +85,7 @@ class AnnotationFiles(Output):
             notes.append(f"{path.name}, {whose}, is kept as {aside.relative_to(self.folder)}")
         return notes
 
-    def name_of(
-        self, case: str, sources: Mapping[str, Any], inputs: Mapping[str, str]
-    ) -> str:
+    def name_of(self, case: str, sources: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
         """Return the name of the case's files: its own, or with -2 and so on behind it.
 
         That is where they are of another scan.  sources, inputs: as of a record.
@@ -154,8 +151,7 @@ class TaskAnnotationFiles(AnnotationFiles):
 
     def aside(self, path: Path) -> Path:
         """Return a free path below ``set_aside``: among the others, the task would not be whole."""
-        place = self.folder / SET_ASIDE / path.parent.relative_to(self.folder) / path.name
-        return place if not os.path.lexists(place) else _free_path(place)
+        return place_aside(self.folder, path)
 
     def is_of_another(
         self, case: str, sources: Mapping[str, Any], inputs: Mapping[str, str]
@@ -169,12 +165,3 @@ class TaskAnnotationFiles(AnnotationFiles):
         every = (stems(self.folder / f"images{subset}", READABLE) for subset in ("Tr", "Ts"))
         taken = {stem for listed in every for stem in listed}
         return case in taken or any(stem.startswith(f"{case}_0") for stem in taken)
-
-
-def _free_path(path: Path) -> Path:
-    suffix = suffix_of(path, PROMPT_SUFFIXES) or path.suffix
-    stem = path.name[: len(path.name) - len(suffix)]
-    number = 1
-    while os.path.lexists(free := path.with_name(f"{stem}.{number}{suffix}")):
-        number += 1
-    return free

@@ -13,7 +13,7 @@ from interactivenet.errors import DataError
 from interactivenet.imaging.dicom_series import Contents, choose, contents_of
 from interactivenet.imaging.dicom_volumes import Series, some_of
 from interactivenet.system.names import printable
-from interactivenet.viewer.found_scans import FoundScan
+from interactivenet.viewer.scan_files import FoundScan
 
 #: bytes of a case's name
 _LONGEST = 120
@@ -58,7 +58,7 @@ def _parted(contents: Contents, path: Path) -> Iterator[tuple[Path, Contents, Se
 
 
 def _folders_below(folder: Path, series: Series) -> list[Path]:
-    """Return the folders in a folder that files of a series may be in; none where some lie in it."""
+    """Return the folders in a folder that has no file of a series itself."""
     if not folder.is_dir() or any(one.file.path.parent == folder for one in series.slices):
         return []
     return [path for path in sorted(folder.iterdir())

@@ -3,59 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from interactivenet.datasets.file_matching import SUFFIXED, match_cases, stems
 from interactivenet.datasets.modalities import ANY
 from interactivenet.datasets.stray_files import COMPANION_FOLDERS, unread_files
-from interactivenet.errors import DataError, RequestError, describe_failure, naming
+from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.io import READABLE, suffix_of
 from interactivenet.prompts.io import TEXT_SUFFIXES
 from interactivenet.system.files import resolved
 from interactivenet.system.names import composed, name_fault, printable
+from interactivenet.viewer.scan_files import (
+    FoundScan,
+    FoundScans,
+    expected_modalities,
+    header_problem,
+)
+from interactivenet.viewer.task_scans import find_task_scans
 
 #: beside a folder ``images``, folders of what belongs to them, which are no scans
 _BESIDE = ("labels", "masks", "segmentations", "interactions", "points")
 _POINTS = ("interactions", "points")
-#: files of a segmentation of 3D Slicer
-_SEGMENTATION = ".seg.nrrd"
 #: scans of one folder, and folders in folders, that are looked at
 MOST, _DEEPEST = 20_000, 12
-
-
-@dataclass(frozen=True)
-class FoundScan:
-    """A scan, or what may be one, in a folder.
-
-    case: what its files are called where it is saved; '' where it cannot be opened.
-    place: its folder, relative to the one that was given; '' for that itself.
-    images: one per modality.  series: which of a DICOM folder.  points: a file beside it.
-    problem: why it cannot be opened, one sentence.
-    subset: of a raw task; '' elsewhere.  label: the outlines that the task has of it.
-    """
-
-    case: str
-    images: tuple[Path, ...]
-    place: str = ""
-    series: str = ""
-    points: Path | None = None
-    problem: str = ""
-    subset: Literal["", "Tr", "Ts"] = ""
-    label: Path | None = None
-    task: Path | None = None
-
-
-@dataclass
-class FoundScans:
-    """What a folder holds.
-
-    notes: what was left out, and why: a sentence each.
-    """
-
-    scans: list[FoundScan] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def find_scans(path: Path, modalities: Sequence[str] = (ANY,)) -> FoundScans:
@@ -76,57 +47,6 @@ def find_scans(path: Path, modalities: Sequence[str] = (ANY,)) -> FoundScans:
     else:
         found.scans += _of_file(path)
     return found
-
-
-def header_problem(path: Path) -> str:
-    """Say why an image cannot be opened, as far as its name and its header show; '' if it can."""
-    suffix = suffix_of(path)
-    try:
-        if path.is_symlink() and not path.exists():
-            return f"{path.name} is a link to {path.readlink()}, which leads nowhere"
-        if path.is_dir():
-            from interactivenet.imaging.dicom import find_series
-
-            with naming(path.name):
-                find_series(path)
-        elif suffix == _SEGMENTATION:
-            return f"{path.name} is a segmentation of 3D Slicer, and no scan"
-        elif path.stat().st_size == 0:
-            return f"{path.name} is empty"
-        elif suffix in (".nii", ".nii.gz", ".hdr"):
-            from interactivenet.imaging.nifti import check_nifti
-
-            with naming(path.name):
-                check_nifti(path)
-    except (DataError, OSError) as error:
-        return describe_failure(error)
-    return ""
-
-
-def images_per_case(folder: Path) -> int:
-    """Return how many images each case of a folder has, by their names alone: 1 where unclear.
-
-    They are numbered, as in a raw task, where all cases have the same numbers, from 0000 on.
-    """
-    numbers: dict[str, set[int]] = {}
-    for stem in stems(folder, READABLE):
-        match = SUFFIXED.fullmatch(stem)
-        if match is None:
-            return 1
-        numbers.setdefault(match[1], set()).add(int(match[2]))
-    sets = {frozenset(each) for each in numbers.values()}
-    if len(sets) != 1:
-        return 1
-    (only,) = sets
-    return len(only) if only == set(range(len(only))) else 1
-
-
-def expected_modalities(folder: Path, modalities: Sequence[str]) -> tuple[str, ...]:
-    """Return the modalities to match the files of a folder by."""
-    if tuple(modalities) != (ANY,):
-        return tuple(modalities)
-    count = images_per_case(folder)
-    return (ANY,) if count == 1 else tuple(f"image {number}" for number in range(count))
 
 
 class _Walk:
@@ -151,8 +71,6 @@ class _Walk:
             )
             return
         if is_raw_task(folder):
-            from interactivenet.viewer.task_scans import find_task_scans
-
             of_task = find_task_scans(folder)
             place = self._place(folder)
             self._found.scans += [replace(scan, place=place) for scan in of_task.scans]

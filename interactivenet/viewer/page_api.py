@@ -189,18 +189,21 @@ class PageApi:
     def _opened(self, case: str, model: str) -> dict[str, Any]:
         served = self._served
         entry = served.worklist.find(case)
+        if not entry.case:
+            raise DataError(f"{entry.name}: {entry.problem}")
         try:
             scan = served.store.open(entry, model)
         except DataError as error:
             if served.models.takes_any(model):  # with another model it might be none
                 served.worklist.note_problem(case, one_line(error))
             raise
+        served.worklist.note_problem(case, "")
+        prompts: tuple[Prompt, ...] = ()
         notes = list(scan.image.notes)
         try:
             prompts = served.worklist.prompts_of(entry, scan.labels, scan.image.source)
         except DataError as error:  # the image can be marked anew
-            prompts = ()
-            notes.append(one_line(error))
+            notes.append(f"the points that were placed before cannot be used: {one_line(error)}")
         channels = len(scan.image.array)
         names = [path.name for path in entry.images]
         if len(names) != channels:

@@ -7,9 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from interactivenet.datasets.file_matching import stems
+from interactivenet.datasets.simulated import simulation_settings
 from interactivenet.errors import DataError
+from interactivenet.imaging.io import READABLE
 from interactivenet.inference.sources import SOURCES
+from interactivenet.prompts.io import PROMPT_SUFFIXES
 from interactivenet.system.files import read_object
+from interactivenet.system.written import FILES
 from interactivenet.viewer.annotation_files import AnnotationFiles, TaskAnnotationFiles
 
 if TYPE_CHECKING:
@@ -17,6 +22,38 @@ if TYPE_CHECKING:
 
 #: names of other scans that are looked through: CASE-2, CASE-3 and so on
 _NAMES = 100
+
+
+class CaseFiles:
+    """Files of points and label maps of the cases of raw tasks, each folder listed once."""
+
+    def __init__(self) -> None:
+        self._listed: dict[Path, dict[str, list[Path]]] = {}
+
+    def points(self, entry: WorklistEntry) -> Path | None:
+        """Return the file of points that a scan has now, if any."""
+        if not entry.task:
+            return entry.points
+        return self._of(entry.task / f"interactions{entry.subset}", PROMPT_SUFFIXES, entry.case)
+
+    def label(self, entry: WorklistEntry) -> Path | None:
+        """Return the label map that a scan has in its task, if any."""
+        if not entry.task:
+            return None
+        return self._of(entry.task / f"labels{entry.subset}", READABLE, entry.case)
+
+    def _of(self, folder: Path, suffixes: Sequence[str], case: str) -> Path | None:
+        if folder not in self._listed:
+            self._listed[folder] = stems(folder, suffixes)
+        return next(iter(self._listed[folder].get(case, [])), None)
+
+
+def is_simulated(points: Path, case: str) -> bool:
+    """Whether a raw task's file of points was simulated, and nobody has changed it."""
+    try:
+        return simulation_settings(points, case) is not None
+    except DataError:  # nobody knows: it may be a person's
+        return False
 
 
 def scan_sources(images: Sequence[Path], series: str) -> dict[str, Any]:
@@ -33,7 +70,7 @@ def record_of(
     task, output: the raw task, or else the folder, that scans of others are saved to.
     """
     files: AnnotationFiles
-    if entry.task:
+    if entry.task and entry.task == task:
         files = TaskAnnotationFiles(entry.task, subset=entry.subset)
         return files.read_record(entry.case) or None
     if task:
@@ -49,6 +86,18 @@ def record_of(
             return None
         if record.get(SOURCES) == mine:
             return record
+    return None
+
+
+def saved_points(record: Mapping[str, Any] | None, folder: Path | None) -> Path | None:
+    """Return the file of points that a record was saved with; None where there is none now.
+
+    folder: that the record's paths are relative to.
+    """
+    files = (record or {}).get(FILES, {})
+    for name in files if isinstance(files, dict) else ():
+        if name.startswith(("points/", "interactions")) and folder and (folder / name).is_file():
+            return folder / name
     return None
 
 

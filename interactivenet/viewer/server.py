@@ -19,11 +19,12 @@ from types import FrameType
 
 import uvicorn
 
-from interactivenet.datasets.roots import Roots, check_task_name
+from interactivenet.datasets.roots import Roots, predictions_folder
 from interactivenet.errors import RequestError
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.system.mounts import in_image
 from interactivenet.viewer.application import make_application
+from interactivenet.viewer.found_scans import is_raw_task
 from interactivenet.viewer.network_thread import NetworkThread
 from interactivenet.viewer.request_log import RequestLog
 from interactivenet.viewer.saving import Target
@@ -33,7 +34,7 @@ from interactivenet.viewer.served_models import ServedModels
 from interactivenet.viewer.session_store import SessionStore
 from interactivenet.viewer.settings import ViewerSettings
 from interactivenet.viewer.warming import warm
-from interactivenet.viewer.worklist import Worklist
+from interactivenet.viewer.worklist import Worklist, task_to_annotate
 
 #: gives the token, where addresses must stay the same from one start to the next
 TOKEN_VARIABLE = "interactivenet_token"
@@ -75,7 +76,8 @@ def serve(
 
     Args:
         folders: Of images: raw tasks, folders of files, DICOM trees; or single files.
-        task: Name of a raw task to annotate; it is made where there is none.
+        task: Name of a raw task that is annotated: its own images, and those of the folders. A new
+            one is made when the first case is saved.
         host: Address to listen on; this machine alone by default.
         port: Port to listen on; 0 for any free one.
         hosts: Further names by which browsers call this server, such as that of a proxy.
@@ -88,20 +90,22 @@ def serve(
         reporter: Receives the addresses, and a line for each request.
 
     Raises:
-        RequestError: The port is in use, there is no such folder or model, or a name or the token
-            cannot be used.
+        RequestError: The port is in use, there is no such folder, task or model, or the token that
+            was given cannot be used.
     """
     settings, roots = settings or ViewerSettings(), roots or Roots.choose()
     token = _token()
-    if task is not None:
-        check_task_name(task)
     with (
         _listening(host, port) as listening,
         tempfile.TemporaryDirectory(
             prefix="interactivenet-uploads-", ignore_cleanup_errors=True
         ) as uploads,
     ):
-        served = _served(folders, task, model, output, device, settings, roots, Path(uploads))
+        paths, saved = (
+            [Path(folder) for folder in folders],
+            None if output is None else Path(output),
+        )
+        served = _served(paths, task, model, saved, device, settings, roots, Path(uploads))
         for note in served.worklist.notes:
             reporter.say(note)
         if count := len(served.worklist.entries()):
@@ -150,25 +154,26 @@ class _Server(uvicorn.Server):
 
 
 def _served(
-    folders: Sequence[Path | str],
+    paths: Sequence[Path],
     task: str | None,
     model: str | Path | None,
-    output: Path | str | None,
+    output: Path | None,
     device: str,
     settings: ViewerSettings,
     roots: Roots,
     uploads: Path,
 ) -> Served:
     models = ServedModels(roots, model, device)
-    raw = None if task is None else roots.raw / task
-    saved = None if output is None else Path(output)
-    results = roots.results / task / "predictions" if task else None
+    raw = None if task is None else task_to_annotate(roots, task, new=bool(paths))
+    if raw is None and output is None and len(paths) == 1 and is_raw_task(paths[0]):
+        raw = paths[0]
+    predictions = () if task is None else (predictions_folder(roots, task, None),)
     worklist = Worklist(
-        [Path(folder) for folder in folders], raw, modalities=models.offered[0].modalities,
-        output=saved, predictions=sorted(results.iterdir()) if results and results.is_dir() else (),
-    )  # fmt: skip
-    store = SessionStore(models, settings, worklist.labels)
-    return Served(models, worklist, store, settings, Target(saved, raw), uploads, task or "")
+        paths, raw, modalities=models.offered[0].modalities, output=output, predictions=predictions
+    )
+    store = SessionStore(models, settings, lambda: worklist.labels() if raw else None)
+    name = raw.name if raw else ""
+    return Served(models, worklist, store, settings, Target(output, raw), uploads, name)
 
 
 @contextmanager

@@ -16,7 +16,12 @@ from interactivenet.imaging.io import read_channels
 from interactivenet.postprocessing.merging import Segmentation
 from interactivenet.prompts.prompt import OBJECT, LabelNames, Prompt
 from interactivenet.viewer.annotation_files import TaskAnnotationFiles
-from interactivenet.viewer.saving import Annotation, Saved, replace_name, write_annotation
+from interactivenet.viewer.annotation_record import (
+    Annotation,
+    Saved,
+    with_free_name,
+    write_annotation,
+)
 from interactivenet.viewer.worklist import WorklistEntry
 
 
@@ -28,7 +33,7 @@ def save_into_task(folder: Path, entry: WorklistEntry, made: Annotation) -> Save
     """
     subset = entry.subset or "Tr"
     files = TaskAnnotationFiles(folder, subset=subset)
-    made = replace_name(made, files)
+    made = with_free_name(made, files)
     task, problem = None, ""
     try:
         task = read_list(folder)

@@ -12,7 +12,7 @@ from interactivenet.datasets.stray_files import unread_files
 from interactivenet.datasets.task import Task
 from interactivenet.errors import InteractiveNetError
 from interactivenet.imaging.io import READABLE
-from interactivenet.viewer.found_scans import (
+from interactivenet.viewer.scan_files import (
     FoundScan,
     FoundScans,
     expected_modalities,

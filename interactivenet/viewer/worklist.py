@@ -6,23 +6,29 @@ import re
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from interactivenet.datasets.file_matching import stems
 from interactivenet.datasets.modalities import ANY
-from interactivenet.datasets.simulated import simulation_settings
+from interactivenet.datasets.roots import Roots, check_task_name
 from interactivenet.datasets.task import Task, read_use_form
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.imaging.io import READABLE, ReadOptions, read_image
-from interactivenet.prompts.io import PROMPT_SUFFIXES, read_prompts
+from interactivenet.imaging.io import ReadOptions, read_image
+from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt
 from interactivenet.system.names import printable
-from interactivenet.viewer.found_scans import FoundScan, find_scans, is_raw_task
-from interactivenet.viewer.records import expected_dice, record_of
+from interactivenet.viewer.found_scans import find_scans
+from interactivenet.viewer.records import (
+    CaseFiles,
+    expected_dice,
+    is_simulated,
+    record_of,
+    saved_points,
+)
+from interactivenet.viewer.scan_files import FoundScan
 from interactivenet.viewer.strategies import STRATEGIES
 from interactivenet.viewer.task_scans import find_task_scans
 
@@ -125,7 +131,7 @@ class Worklist:
             )
         with self._lock:
             entries, expected = list(self._entries.values()), dict(self._expected)
-        files = _TaskFiles()
+        files = CaseFiles()
         current = [self._current(entry, files, expected) for entry in entries]
         return STRATEGIES[name].order(current)
 
@@ -135,7 +141,7 @@ class Worklist:
             entry, expected = self._entries.get(entry_id), dict(self._expected)
         if entry is None:
             raise RequestError("there is no such case in the list")
-        return self._current(entry, _TaskFiles(), expected)
+        return self._current(entry, CaseFiles(), expected)
 
     def next(self, *, after: Collection[str] = (), strategy: str = "") -> WorklistEntry | None:
         """Return the first entry that can be opened and is not saved; None where none is left.
@@ -201,22 +207,21 @@ class Worklist:
     ) -> tuple[Prompt, ...]:
         """Return the prompts that a person has placed in a case, with corrections; () for none.
 
-        Simulated ones are none. labels: what the names of points mean; by default the task's.
+        Simulated ones are none. labels: what the names of points mean, where no task says it.
         grid: the stored grid of the case's image; by default, it is read. Raises DataError, naming
         the file, where it cannot be used.
         """
-        path = self._current(entry, _TaskFiles(), {}).points
-        if path is None or (entry.subset and _is_simulated(path, entry.case)):
+        path = self._current(entry, CaseFiles(), {}).points
+        if path is None or (entry.subset and is_simulated(path, entry.case)):
             return ()
         grid = grid or read_image(entry.images[0], entry.reading).source
-        names = labels or self.labels()
+        names = self.labels()
+        names = names if names.names else labels or names
         return tuple(
             read_prompts(path, names, image=(entry.images[0], grid), options=entry.reading)
         )
 
-    def _add(
-        self, listed: Sequence[tuple[str, FoundScan]], name: str = ""
-    ) -> list[WorklistEntry]:
+    def _add(self, listed: Sequence[tuple[str, FoundScan]], name: str = "") -> list[WorklistEntry]:
         """Add scans, each under a name, and a name of its files, that no other has."""
         counts = Counter(scan.case for _, scan in listed)
         added = []
@@ -236,9 +241,7 @@ class Worklist:
                     shown = f"{printable(Path(source).name)}/{shown}"
                 shown = _free(shown, names)
                 names.add(shown)
-                reading = ReadOptions(
-                    read_use_form(scan.task) if scan.task else "", scan.series
-                )
+                reading = ReadOptions(read_use_form(scan.task) if scan.task else "", scan.series)
                 entry = WorklistEntry(
                     secrets.token_urlsafe(12), shown, scan.images, source, scan.series,
                     scan.problem, case=case, points=scan.points, task=scan.task,
@@ -249,41 +252,33 @@ class Worklist:
         return added
 
     def _current(
-        self, entry: WorklistEntry, files: _TaskFiles, expected: dict[str, float | None]
+        self, entry: WorklistEntry, files: CaseFiles, expected: Mapping[str, float | None]
     ) -> WorklistEntry:
         """Return an entry with its points, status and expected Dice as they are now."""
         if not entry.case:
             return entry
-        points, outlined = entry.points, False
-        folders = [*self._predictions] if entry.task else []
         record = record_of(entry, self.task_folder, self._output)
-        if entry.task:
-            points = files.of(entry.task / f"interactions{entry.subset}", entry.case)
-            outlined = files.of(entry.task / f"labels{entry.subset}", entry.case) is not None
-        elif record:
-            outlined = True
+        points = saved_points(record, self.task_folder or self._output) or files.points(entry)
         dice = expected.get(entry.id)
         if dice is None:
+            folders = self._predictions if entry.task else ()
             dice = expected_dice(record, [folder / f"{entry.case}.json" for folder in folders])
         status: Status = "new"
-        if outlined:
+        if record or files.label(entry):
             status = "outlined"
         elif points is not None or entry.id in expected:
             status = "points"
         return replace(entry, points=points, status=status, expected_dice=dice)
 
 
-class _TaskFiles:
-    """Files of points and label maps of raw tasks, each folder listed once."""
+def task_to_annotate(roots: Roots, task: str, *, new: bool) -> Path:
+    """Return the folder of a raw task, without reading its list; new: whether it may be made yet.
 
-    def __init__(self) -> None:
-        self._listed: dict[Path, dict[str, list[Path]]] = {}
-
-    def of(self, folder: Path, case: str) -> Path | None:
-        if folder not in self._listed:
-            suffixes = READABLE if folder.name.startswith("labels") else PROMPT_SUFFIXES
-            self._listed[folder] = stems(folder, suffixes)
-        return next(iter(self._listed[folder].get(case, [])), None)
+    Raises RequestError where the name is none of a task, or there is no such task.
+    """
+    check_task_name(task)
+    folder = roots.raw / task
+    return folder if new and not folder.exists() else roots.raw_task(task)
 
 
 def _once(listed: Sequence[tuple[str, FoundScan]]) -> list[tuple[str, FoundScan]]:
@@ -305,10 +300,3 @@ def _free(name: str, taken: Collection[str]) -> str:
         number += 1
         free = f"{name}-{number}"
     return free
-
-
-def _is_simulated(path: Path, case: str) -> bool:
-    try:
-        return simulation_settings(path, case) is not None
-    except DataError:  # nobody knows: it may be a person's
-        return False

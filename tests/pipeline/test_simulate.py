@@ -54,10 +54,14 @@ def test_what_it_returns_and_reports(roots, capsys):
 def test_called_again_it_skips_and_overwrites(roots):
     simulate(NAME, roots=roots)
     assert simulate(NAME, roots=roots).counts["unchanged"] == 2
+    task = roots.raw / NAME
+    by_a_person = (task / "interactionsTr" / "placed.nii.gz").read_bytes()
     result = simulate(NAME, roots=roots, overwrite=True)
     assert result.counts["written"] == 3
     placed = next(case for case in result.cases if case.name == "placed")
-    assert placed.notes == ("placed.nii.gz, which was not simulated here, was replaced",)
+    kept = "set_aside/interactionsTr/placed.nii.gz"
+    assert placed.notes == (f"placed.nii.gz, which was not simulated here, is kept as {kept}",)
+    assert (task / kept).read_bytes() == by_a_person
 
 
 def test_the_folders_of_the_environment(roots, monkeypatch):

@@ -89,6 +89,8 @@ def test_the_floors_hold(linter):
         ),
         ("pipeline/plan.py", "import click", "interactivenet.pipeline.plan -> click"),
         ("datasets/task.py", "from rich import table", "interactivenet.datasets.task -> rich"),
+        ("viewer/server.py", "import click", "interactivenet.viewer.server -> click"),
+        ("pipeline/plan.py", "import uvicorn", "interactivenet.pipeline.plan -> uvicorn"),
         ("helpers/__init__.py", "", "- interactivenet.helpers"),
         (
             "imaging/geometry.py",
@@ -204,6 +206,10 @@ OPENED = {
     "system/native_output.py": ("open", "memfd_create"),
     "system/resources.py": ("read_text", "_text(root / \"proc/self/cgroup\")"),
     "training/checkpointing.py": ("load", "check_regular(path)"),
+    "viewer/page_api.py": ("open", "store.open(entry, model)"),
+    "viewer/scans.py": ("open", "model.full.open("),
+    "viewer/uploads.py": ("open", 'path.open("xb")'),
+    "viewer/warming.py": ("open", "predictor.open(scan)"),
 }  # fmt: skip
 
 

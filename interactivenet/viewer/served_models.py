@@ -92,7 +92,7 @@ class ServedModels:
             path = find_model(first, roots)
             if not path.is_dir():
                 raise RequestError(f"{path}: is a zip", field="model",
-                                   remedy="install it first, with `install_model`")  # fmt: skip
+                                   remedy=f"run `install_model(source={str(path)!r})` first")  # fmt: skip
             chosen = find_local(path.parent, path.name)
             if chosen.description is None:
                 raise RequestError(f"{path}: {chosen.fault}", field="model")
@@ -102,7 +102,7 @@ class ServedModels:
             raise RequestError(
                 f"there is no model in {roots.results / 'models'}, and this installation has no"
                 " starter",
-                remedy="install a model with `install_model`",
+                remedy="run `install_model(source=...)` with the file of one",
             )
         self.offered: Sequence[OfferedModel] = tuple(offered)
 

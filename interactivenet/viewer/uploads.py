@@ -70,7 +70,7 @@ class Uploads:
     def _write(self, path: Path, content: BinaryIO) -> None:
         most = self._settings.uploads_gb * 1e9
         try:
-            with path.open("wb") as writing:
+            with path.open("xb") as writing:
                 while part := content.read(_PART):
                     with self._lock:
                         self._bytes += len(part)

@@ -9,7 +9,7 @@ OUTPUT = Path(__file__).resolve().parents[1] / "images" / "floors.svg"
 #: from the roof down: the packages of a floor, and what the floor is for
 FLOORS = (
     (("cli",), "commands: parse, call, print"),
-    (("doctor", "grand_challenge"), "what else faces the outside"),
+    (("doctor", "grand_challenge", "viewer"), "what else faces the outside"),
     (("pipeline",), "stages as functions"),
     (("inference",), "segmenting with trained networks"),
     (("training", "evaluation", "legacy"), "making networks, measuring them, taking over old ones"),

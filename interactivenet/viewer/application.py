@@ -35,7 +35,8 @@ def make_application(served: Served, token: str, hosts: Collection[str]) -> ASGI
 
 
 async def _to_page(request: Request) -> Response:
-    return RedirectResponse(f"{request.url.path}/")
+    # relative: a proxy may have more in front of it
+    return RedirectResponse(f"{request.url.path.rpartition('/')[2]}/")
 
 
 async def _failed(_: Request, error: Exception) -> Response:

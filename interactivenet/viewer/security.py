@@ -76,7 +76,7 @@ class Guard:
                 f"this server is not called '{_shown(host)}': use the address that it has printed"
             )
         origin = headers.get(b"origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _place(origin) != host.lower():
             return 403, "requests from pages of other servers are refused"
         navigates = headers.get(b"sec-fetch-mode") == "navigate" and scope["method"] == "GET"
         if headers.get(b"sec-fetch-site") in ("cross-site", "same-site") and not navigates:
@@ -105,6 +105,14 @@ class Guard:
         except ValueError:
             return False
         return True
+
+
+def _place(origin: str) -> str:
+    """Return name and port of a page's origin; '' where it has none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def own_names() -> set[str]:

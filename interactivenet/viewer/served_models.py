@@ -91,8 +91,8 @@ class ServedModels:
         if first is not None:
             path = find_model(first, roots)
             if not path.is_dir():
-                raise RequestError(f"{path}: is a zip", field="model",
-                                   remedy=f"run `install_model(source={str(path)!r})` first")  # fmt: skip
+                remedy = f"run `install_model(file={str(path)!r})` first"
+                raise RequestError(f"{path}: is a zip", field="model", remedy=remedy)
             chosen = find_local(path.parent, path.name)
             if chosen.description is None:
                 raise RequestError(f"{path}: {chosen.fault}", field="model")
@@ -102,7 +102,7 @@ class ServedModels:
             raise RequestError(
                 f"there is no model in {roots.results / 'models'}, and this installation has no"
                 " starter",
-                remedy="run `install_model(source=...)` with the file of one",
+                remedy="run `install_model(file=...)` with the file of one",
             )
         self.offered: Sequence[OfferedModel] = tuple(offered)
 

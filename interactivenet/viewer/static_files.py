@@ -7,8 +7,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
+
+from interactivenet.system.files import read_bytes
+from interactivenet.viewer.requests import Work, answer
 
 FOLDER = Path(str(files("interactivenet"))) / "viewer" / "static"
 #: what the machine's own table of types may not know, or know otherwise
@@ -19,6 +22,7 @@ class StaticFiles:
     """Sends the files that were there when the server began: no path is made of a request."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
+        self._work = Work()
         self._files = {
             path.relative_to(folder).as_posix(): path for path in folder.rglob("*")
             if path.is_file()
@@ -33,15 +37,16 @@ class StaticFiles:
 
     async def page(self, _: Request) -> Response:
         """Send the page."""
-        return self._send("index.html")
+        return await self._send("index.html")
 
     async def file(self, request: Request) -> Response:
         """Send one of its files."""
-        return self._send(request.path_params["path"])
+        return await self._send(request.path_params["path"])
 
-    def _send(self, name: str) -> Response:
+    async def _send(self, name: str) -> Response:
         path = self._files.get(name)
         if path is None:
-            return Response("there is no such file", 404)
+            return answer({"error": "there is no such file"}, 404)
         kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
-        return FileResponse(path, media_type=kind or "application/octet-stream")
+        data = await self._work(read_bytes, path)
+        return Response(data, media_type=kind or "application/octet-stream")

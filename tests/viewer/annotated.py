@@ -7,7 +7,7 @@ from interactivenet.prompts.corrections import Correction
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.viewer.saving import Provenance
 from interactivenet.viewer.worklist import WorklistEntry
-from tests.raw_task import GRID, POINTS
+from tests.raw_task import GRID
 
 #: first voxels of the boxes of two objects, along RAS+, and their size
 STARTS, SIZE = ((5, 5, 4), (14, 11, 11)), (5, 5, 4)
@@ -49,6 +49,3 @@ def provenance(*made_by):
 def entry_of(path, name="", **what):
     case = name or path.name.split(".")[0]
     return WorklistEntry("id", case, (path,), str(path.parent), case=case, **what)
-
-
-__all__ = ["GRID", "POINTS"]

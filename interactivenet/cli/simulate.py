@@ -58,7 +58,9 @@ from interactivenet.cli.base import (
     help="Format of the prompt files; json is used anyway if two objects of a case share a label.",
 )  # fmt: skip
 @click.option(
-    "--overwrite", is_flag=True, help="Also replace prompts that were not simulated here."
+    "--overwrite",
+    is_flag=True,
+    help="Also replace prompts that were not simulated here; those are kept in set_aside/.",
 )
 @raw_option.with_access("writes")
 @jobs_option

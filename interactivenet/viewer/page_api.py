@@ -169,7 +169,7 @@ class PageApi:
         """Send the annotation as a zip."""
         scan = self._scan(request)
         data = await self._work(self._served.packed, scan)
-        name = quote(f"{scan.entry.name}.zip")
+        name = quote(f"{scan.entry.case}.zip")
         headers = {"content-disposition": f"attachment; filename*=UTF-8''{name}"}
         return Response(data, media_type="application/zip", headers=headers)
 

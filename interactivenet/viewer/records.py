@@ -70,7 +70,7 @@ def record_of(
     task, output: the raw task, or else the folder, that scans of others are saved to.
     """
     files: AnnotationFiles
-    if entry.task and entry.task == task:
+    if entry.task and (entry.task == task or not (task or output)):
         files = TaskAnnotationFiles(entry.task, subset=entry.subset)
         return files.read_record(entry.case) or None
     if task:
@@ -94,11 +94,11 @@ def saved_points(record: Mapping[str, Any] | None, folder: Path | None) -> Path 
 
     folder: that the record's paths are relative to.
     """
-    files = (record or {}).get(FILES, {})
-    for name in files if isinstance(files, dict) else ():
-        if name.startswith(("points/", "interactions")) and folder and (folder / name).is_file():
-            return folder / name
-    return None
+    files: Any = (record or {}).get(FILES)
+    if folder is None or not isinstance(files, dict):
+        return None
+    places = [folder / str(n) for n in files if str(n).startswith(("points/", "interactions"))]
+    return next((path for path in places if path.is_file()), None)
 
 
 def expected_dice(record: Mapping[str, Any] | None, others: Sequence[Path]) -> float | None:

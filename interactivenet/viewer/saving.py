@@ -53,6 +53,10 @@ class Target:
             return "task"
         return "download" if self.folder is None else "folder"
 
+    def of(self, entry: WorklistEntry) -> Target:
+        """Return where a scan is saved: a case of a raw task into that, where nothing is given."""
+        return Target(task=entry.task) if self.kind == "download" and entry.task else self
+
 
 def save_annotation(
     entry: WorklistEntry,
@@ -73,7 +77,8 @@ def save_annotation(
         result: What was outlined.
         prompts: What it was outlined from, one for each of its objects.
         provenance: Who or what made it.
-        target: Where it is saved. Into a raw task, the images of other scans are copied, too.
+        target: Where it is saved; a case of a raw task, where it says nothing, into that. Into a
+            raw task, the images of other scans are copied, too.
 
     Returns:
         The files, and what there is to say of them.
@@ -83,6 +88,7 @@ def save_annotation(
         DataError: A file cannot be written, or the scan does not fit the task.
     """
     made = _annotation(entry, result, prompts, provenance)
+    target = target.of(entry)
     with _SAVING:
         if target.task is not None:
             return save_into_task(target.task, entry, made)

@@ -38,8 +38,8 @@ class Served:
         )
 
     def saves_to(self, entry: WorklistEntry) -> Literal["task", "folder", "download"]:
-        """Say where the annotation of an image goes: of a case of a raw task, into that."""
-        return "task" if entry.task is not None else self.target.kind
+        """Say where the annotation of an image goes."""
+        return self.target.of(entry).kind
 
     def save(self, scan: OpenScan) -> Saved:
         """Write the annotation of an open image; raises RequestError where nothing is outlined."""

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from interactivenet.datasets.growing_task import image_files, listed_with, place_images, read_list
+from interactivenet.datasets.image_checks import check_tags
 from interactivenet.datasets.modality_names import modality_names
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, InteractiveNetError
-from interactivenet.imaging.io import read_channels
+from interactivenet.imaging.io import read_channels, short_names, suffix_of
 from interactivenet.postprocessing.merging import Segmentation
 from interactivenet.prompts.prompt import OBJECT, LabelNames, Prompt
 from interactivenet.viewer.annotation_files import TaskAnnotationFiles
@@ -29,7 +30,8 @@ def save_into_task(folder: Path, entry: WorklistEntry, made: Annotation) -> Save
     """Write a case into a raw task, its images if need be, and list it in ``dataset.json``.
 
     Labels get the values that the task has for their names; new names the lowest that are free.
-    Raises DataError where the scan has another number of images than the task's cases.
+    Raises DataError where the scan has another number of images than the task's cases, or its DICOM
+    header contradicts their modality.
     """
     subset = entry.subset or "Tr"
     files = TaskAnnotationFiles(folder, subset=subset)
@@ -50,12 +52,16 @@ def save_into_task(folder: Path, entry: WorklistEntry, made: Annotation) -> Save
     notes = [problem] if problem else []
     if made.case != entry.case:
         notes.append(f"{entry.case} is the name of another scan: saved as {made.case}")
-    images = entry.images
+    images, names = entry.images, short_names(entry.images)
     modalities = task.modalities if task else made.provenance.modalities
-    if not modalities:
+    is_dicom = any(not suffix_of(path) for path in entry.images)
+    if is_dicom or not modalities:
         image = read_channels(entry.images, entry.reading)
-        modalities = modality_names(image, [path.name for path in entry.images])
-        notes.append(f"dataset.json names the modalities {', '.join(modalities)}")
+        if modalities:  # what is copied no longer says what it is
+            check_tags(image.tags, names, modalities)
+        else:
+            modalities = modality_names(image, names)
+            notes.append(f"dataset.json names the modalities {', '.join(modalities)}")
     if entry.task != folder:
         images = place_images(folder, subset, made.case, entry.images, entry.reading)
     saved = write_annotation(files, made)

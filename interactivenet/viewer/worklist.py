@@ -258,7 +258,8 @@ class Worklist:
         if not entry.case:
             return entry
         record = record_of(entry, self.task_folder, self._output)
-        points = saved_points(record, self.task_folder or self._output) or files.points(entry)
+        place = self.task_folder or self._output or entry.task
+        points = saved_points(record, place) or files.points(entry)
         dice = expected.get(entry.id)
         if dice is None:
             folders = self._predictions if entry.task else ()

@@ -34,7 +34,8 @@ def outlined(*objects, grid=GRID):
 
 def positive(start=STARTS[0]):
     """A click on what an object has missed."""
-    x, y, z = GRID.ras.voxel_to_world(np.array([start], float) + [0, 0, 4])[0].tolist()
+    voxel = np.add(start, (0.0, 0.0, SIZE[2]))
+    x, y, z = GRID.ras.voxel_to_world(voxel[None])[0].tolist()
     return Correction((x, y, z), True)
 
 

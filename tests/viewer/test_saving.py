@@ -136,6 +136,17 @@ def test_never_into_a_raw_task_as_into_a_folder(image, tmp_path):
         save(image, Target(tmp_path / "raw" / "labelsTr"))
 
 
+def test_where_a_scan_is_saved(image, tmp_path):
+    task, other, out = tmp_path / "Task001_A", tmp_path / "Task002_B", tmp_path / "out"
+    case = entry_of(image, task=task, subset="Tr")
+    assert Target().of(case) == Target(task=task) and Target().of(entry_of(image)) == Target()
+    for target in (Target(out), Target(task=other)):
+        assert target.of(case) == target.of(entry_of(image)) == target
+    assert [Target().kind, Target(out).kind, Target(out, task).kind] == [
+        "download", "folder", "task",
+    ]  # fmt: skip
+
+
 def test_nothing_is_outlined(image):
     result = outlined((1, "a"))
     empty = type(result)(result.label * 0, result.instance_map * 0, result.source, result.objects)

@@ -171,6 +171,12 @@ def test_a_dicom_series_becomes_an_image_of_the_task(task, tmp_path):
     assert read(task / "dataset.json")["modality"] == {"0": "CT"}
     assert saved.files[1].name == f"{entry.case}.nii.gz"
 
+    write_series(tmp_path / "other" / "mr", Modality="MR", series=2)
+    (other,) = Worklist([tmp_path / "other"]).entries()
+    with pytest.raises(DataError, match="DICOM tag Modality is MR: expected CT"):
+        save_annotation(other, result, prompts_of(small), made, Target(task=task))
+    assert len(Task.load(task).training) == 1
+
 
 def test_test_cases_are_saved_as_such(task):
     write_case(task, "held_out", subset="Ts", label=False)

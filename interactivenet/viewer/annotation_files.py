@@ -62,7 +62,7 @@ class AnnotationFiles(Output):
         """
         record = self.read_record(case)
         strangers = [*self.strangers(case), *self.rivals(case)]
-        drawn = [o for o in record.get("objects", ()) if o.get(MADE_BY) == "brush"]
+        drawn = [o for o in record.get("objects", ()) if o.get(MADE_BY) in ("brush", "person")]
         if len(drawn) > brushed:
             strangers += [self.label_map(case), self.object_map(case)]
         notes = []

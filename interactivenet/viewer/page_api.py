@@ -199,7 +199,7 @@ class PageApi:
             raise
         served.worklist.note_problem(case, "")
         prompts: tuple[Prompt, ...] = ()
-        notes = list(scan.image.notes)
+        notes = [*scan.image.notes, *served.worklist.notes_of(entry)]
         try:
             prompts = served.worklist.prompts_of(entry, scan.labels, scan.image.source)
         except DataError as error:  # the image can be marked anew

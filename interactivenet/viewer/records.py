@@ -15,7 +15,11 @@ from interactivenet.inference.sources import SOURCES
 from interactivenet.prompts.io import PROMPT_SUFFIXES
 from interactivenet.system.files import read_object
 from interactivenet.system.written import FILES
-from interactivenet.viewer.annotation_files import AnnotationFiles, TaskAnnotationFiles
+from interactivenet.viewer.annotation_files import (
+    MADE_BY,
+    AnnotationFiles,
+    TaskAnnotationFiles,
+)
 
 if TYPE_CHECKING:
     from interactivenet.viewer.worklist import WorklistEntry
@@ -87,6 +91,19 @@ def record_of(
         if record.get(SOURCES) == mine:
             return record
     return None
+
+
+def drawn_notes(record: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Say which outlines of a record were drawn by hand: no points can bring them back."""
+    objects = (record or {}).get("objects") or ()
+    drawn = [str(each.get("name") or each.get("label")) for each in objects
+             if each.get(MADE_BY) in ("brush", "person")]  # fmt: skip
+    if not drawn:
+        return ()
+    return (
+        f"{', '.join(drawn)}: drawn by hand when it was saved; the points alone give another"
+        " outline, and what was drawn is set aside when that is saved",
+    )
 
 
 def saved_points(record: Mapping[str, Any] | None, folder: Path | None) -> Path | None:

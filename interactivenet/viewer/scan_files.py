@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -98,3 +98,24 @@ def expected_modalities(folder: Path, modalities: Sequence[str]) -> tuple[str, .
         return tuple(modalities)
     count = images_per_case(folder)
     return (ANY,) if count == 1 else tuple(f"image {number}" for number in range(count))
+
+
+def listed_once(listed: Sequence[tuple[str, FoundScan]]) -> list[tuple[str, FoundScan]]:
+    """Leave out scans that were reached by two of the paths that were given."""
+    seen: set[tuple[tuple[Path, ...], str]] = set()
+    kept = []
+    for source, scan in listed:
+        key = tuple(path.absolute() for path in scan.images), scan.series
+        if key not in seen:
+            seen.add(key)
+            kept.append((source, scan))
+    return kept
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return a name, with -2, -3 ... behind it where it is taken."""
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}-{number}"
+    return free

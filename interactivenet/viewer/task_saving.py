@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def save_into_task(folder: Path, entry: WorklistEntry, made: Annotation) -> Save
     if is_dicom or not modalities:
         image = read_channels(entry.images, entry.reading)
         if modalities:  # what is copied no longer says what it is
-            check_tags(image.tags, names, modalities)
+            _check_modality(image.tags, names, modalities, folder.name)
         else:
             modalities = modality_names(image, names)
             notes.append(f"dataset.json names the modalities {', '.join(modalities)}")
@@ -74,6 +74,19 @@ def save_into_task(folder: Path, entry: WorklistEntry, made: Annotation) -> Save
         written.append(listed_with(task, folder, subset, case, modalities, labels).save())
     written += [] if images == entry.images else image_files(images)
     return Saved(tuple(written), (*notes, *saved.notes))
+
+
+def _check_modality(
+    tags: Sequence[Mapping[str, str]], names: Sequence[str], modalities: Sequence[str], task: str
+) -> None:
+    """Raise DataError where DICOM headers contradict the modalities of a task."""
+    try:
+        check_tags(tags, names, modalities)
+    except DataError as error:
+        raise DataError(
+            error.message, expected=f"{error.expected}, as the other cases of {task} are",
+            remedy="save it into another task, or download it",
+        ) from error  # fmt: skip
 
 
 def _with_names(labels: LabelNames, prompts: Sequence[Prompt]) -> LabelNames:

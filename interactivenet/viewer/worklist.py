@@ -23,12 +23,13 @@ from interactivenet.system.names import printable
 from interactivenet.viewer.found_scans import find_scans
 from interactivenet.viewer.records import (
     CaseFiles,
+    drawn_notes,
     expected_dice,
     is_simulated,
     record_of,
     saved_points,
 )
-from interactivenet.viewer.scan_files import FoundScan
+from interactivenet.viewer.scan_files import FoundScan, free_name, listed_once
 from interactivenet.viewer.strategies import STRATEGIES
 from interactivenet.viewer.task_scans import find_task_scans
 
@@ -114,7 +115,7 @@ class Worklist:
             if not found.scans:
                 self.notes.append(f"{folder}: holds no scans")
             listed += [(str(folder), scan) for scan in found.scans]
-        self._add(_once(listed))
+        self._add(listed_once(listed))
 
     def entries(self, strategy: str = "") -> list[WorklistEntry]:
         """Return all entries, with what is known of them now, in the order they are offered.
@@ -221,6 +222,10 @@ class Worklist:
             read_prompts(path, names, image=(entry.images[0], grid), options=entry.reading)
         )
 
+    def notes_of(self, entry: WorklistEntry) -> tuple[str, ...]:
+        """Return what a person should know who opens a case that was saved before."""
+        return drawn_notes(record_of(entry, self.task_folder, self._output))
+
     def _add(self, listed: Sequence[tuple[str, FoundScan]], name: str = "") -> list[WorklistEntry]:
         """Add scans, each under a name, and a name of its files, that no other has."""
         counts = Counter(scan.case for _, scan in listed)
@@ -232,14 +237,14 @@ class Worklist:
                 case = scan.case
                 if case and counts[case] > 1 and not scan.task and scan.place:
                     case = re.sub(r"[^\w.-]+", "_", f"{scan.place}_{case}").strip("._")[-120:]
-                case = case and _free(case, {c for t, s, c in cases if (t, s) == (scan.task,
+                case = case and free_name(case, {c for t, s, c in cases if (t, s) == (scan.task,
                                                                        scan.subset)})  # fmt: skip
                 cases.add((scan.task, scan.subset, case))
                 shown = name or scan.case or printable(scan.images[0].name)
                 shown = f"{scan.place}/{shown}" if scan.place else shown
                 if shown in names and not name:
                     shown = f"{printable(Path(source).name)}/{shown}"
-                shown = _free(shown, names)
+                shown = free_name(shown, names)
                 names.add(shown)
                 reading = ReadOptions(read_use_form(scan.task) if scan.task else "", scan.series)
                 entry = WorklistEntry(
@@ -280,24 +285,3 @@ def task_to_annotate(roots: Roots, task: str, *, new: bool) -> Path:
     check_task_name(task)
     folder = roots.raw / task
     return folder if new and not folder.exists() else roots.raw_task(task)
-
-
-def _once(listed: Sequence[tuple[str, FoundScan]]) -> list[tuple[str, FoundScan]]:
-    """Leave out scans that were reached by two of the paths that were given."""
-    seen: set[tuple[tuple[Path, ...], str]] = set()
-    kept = []
-    for source, scan in listed:
-        key = tuple(path.absolute() for path in scan.images), scan.series
-        if key not in seen:
-            seen.add(key)
-            kept.append((source, scan))
-    return kept
-
-
-def _free(name: str, taken: Collection[str]) -> str:
-    """Return a name, with -2, -3 ... behind it where it is taken."""
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name}-{number}"
-    return free

@@ -174,10 +174,12 @@ def test_what_is_saved_shows(tmp_path):
     worklist = Worklist([tmp_path / "in"], output=out)
     first = worklist.next()
     result = outlined((1, "tumour"))
-    made = provenance("model")
+    made = provenance("brush")
     save_annotation(first, result, prompts_of(result), made, Target(out))
     assert worklist.find(first.id).status == "outlined"
     assert [entry.name for entry in worklist.entries()] == ["b", "a"]
+    (note,) = worklist.notes_of(first)
+    assert note.startswith("tumour: drawn by hand") and not worklist.notes_of(worklist.next())
     assert worklist.next().name == "b"
     again = Worklist([tmp_path / "in"], output=out)  # started anew
     (entry,) = (entry for entry in again.entries() if entry.name == "a")

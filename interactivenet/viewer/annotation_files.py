@@ -157,7 +157,7 @@ class TaskAnnotationFiles(AnnotationFiles):
         self, case: str, sources: Mapping[str, Any], inputs: Mapping[str, str]
     ) -> bool:
         """Whether the task has a case of this name that is another scan."""
-        own = str((self.folder / f"images{self.subset}").absolute())
+        own = os.path.abspath(self.folder / f"images{self.subset}")  # noqa: PTH100
         if any(os.path.dirname(path) == own for path in sources["images"]):  # noqa: PTH120
             return False
         if self.read_record(case):

@@ -91,11 +91,12 @@ class Saved:
 class Annotation:
     """What is to be written of a case.
 
-    case: what its files are called.  sources, inputs: as of a record; inputs of the images alone.
+    case: what its files are called.  scan: what a person reads of it.  sources, inputs: as of a record; inputs of the images alone.
     labels: names of the labels, where they are known.
     """
 
     case: str
+    scan: str
     result: Segmentation
     prompts: tuple[Prompt, ...]
     provenance: Provenance
@@ -109,12 +110,19 @@ def with_free_name(made: Annotation, files: AnnotationFiles) -> Annotation:
     return replace(made, case=files.name_of(made.case, made.sources, made.inputs))
 
 
+def renamed(before: Annotation, named: Annotation) -> list[str]:
+    """Say that a case got another name, where it did."""
+    if named.case == before.case:
+        return []
+    return [f"{before.case} is the name of another scan: saved as {named.case}"]
+
+
 def write_annotation(files: AnnotationFiles, made: Annotation) -> Saved:
     """Write the files of a case, its record last; what is not ours is set aside before."""
     case, result, provenance = made.case, made.result, made.provenance
     notes = files.make_way(case, sum(by in ("brush", "person") for by in provenance.made_by))
     earlier = files.earlier(case)
-    whose = {"case": case, SOURCES: dict(made.sources)}
+    whose: dict[str, Any] = {"case": case, SOURCES: dict(made.sources)}
     # while files change, none is marked done, and all are known to be ours
     begun = dict(earlier.files) | earlier.begun(files.targets(case))
     write_json(files.record(case), {**whose, "unfinished": True, FILES: begun})
@@ -143,7 +151,7 @@ def write_annotation(files: AnnotationFiles, made: Annotation) -> Saved:
              if not np.any(result.instance_map == number)]  # fmt: skip
     if empty:
         notes.append(f"not a voxel was outlined of {', '.join(empty)}")
-    record = {
+    record: dict[str, Any] = {
         **whose,
         MADE_FROM: dict(provenance.key(inputs).content),
         "notes": list(result.notes),
@@ -151,7 +159,7 @@ def write_annotation(files: AnnotationFiles, made: Annotation) -> Saved:
             {**segmented.as_json(), MADE_BY: by}
             for segmented, by in zip(result.objects, provenance.made_by, strict=True)
         ],
-        ANNOTATION: provenance.as_json(),
+        ANNOTATION: {"scan": made.scan, **provenance.as_json()},
         FILES: noted_files(files.folder, written),
     }
     write_json(files.record(case), record)

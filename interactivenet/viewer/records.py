@@ -13,6 +13,7 @@ from interactivenet.errors import DataError
 from interactivenet.imaging.io import READABLE
 from interactivenet.inference.sources import SOURCES
 from interactivenet.prompts.io import PROMPT_SUFFIXES
+from interactivenet.system.cache_key import MADE_FROM
 from interactivenet.system.files import read_object
 from interactivenet.system.written import FILES
 from interactivenet.viewer.annotation_files import (
@@ -74,9 +75,9 @@ def record_of(
     task, output: the raw task, or else the folder, that scans of others are saved to.
     """
     files: AnnotationFiles
-    if entry.task and (entry.task == task or not (task or output)):
+    if entry.task and (same_path(entry.task, task) if task else not output):
         files = TaskAnnotationFiles(entry.task, subset=entry.subset)
-        return files.read_record(entry.case) or None
+        return _finished(files.read_record(entry.case))
     if task:
         files = TaskAnnotationFiles(task)
     elif output:
@@ -89,8 +90,18 @@ def record_of(
         if not record:
             return None
         if record.get(SOURCES) == mine:
-            return record
+            return _finished(record)
     return None
+
+
+def same_path(one: Path, other: Path) -> bool:
+    """Whether two paths are the same, however they are spelled; links are not followed."""
+    return os.path.abspath(one) == os.path.abspath(other)  # noqa: PTH100
+
+
+def _finished(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the record of a case all of whose files were written; None for another."""
+    return record if MADE_FROM in record else None
 
 
 def drawn_notes(record: Mapping[str, Any] | None) -> tuple[str, ...]:

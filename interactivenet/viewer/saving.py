@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,7 @@ from interactivenet.viewer.annotation_record import (
     Annotation,
     Provenance,
     Saved,
+    renamed,
     with_free_name,
     write_annotation,
 )
@@ -96,7 +97,9 @@ def save_annotation(
             raise RequestError("there is no folder to save to", remedy="download it instead")
         check_output(target.folder, entry.images)
         files = AnnotationFiles(target.folder)
-        return write_annotation(files, with_free_name(made, files))
+        named = with_free_name(made, files)
+        saved = write_annotation(files, named)
+        return replace(saved, notes=(*renamed(made, named), *saved.notes))
 
 
 def packed(
@@ -129,4 +132,4 @@ def _annotation(
         raise RequestError("nothing is outlined", expected="an object with an outline")
     inputs = input_hashes(Case(entry.case, entry.images))
     sources = scan_sources(entry.images, entry.series)
-    return Annotation(entry.case, result, tuple(prompts), provenance, sources, inputs)
+    return Annotation(entry.case, entry.name, result, tuple(prompts), provenance, sources, inputs)

@@ -20,9 +20,11 @@ from interactivenet.viewer.annotation_files import TaskAnnotationFiles
 from interactivenet.viewer.annotation_record import (
     Annotation,
     Saved,
+    renamed,
     with_free_name,
     write_annotation,
 )
+from interactivenet.viewer.records import same_path
 from interactivenet.viewer.worklist import WorklistEntry
 
 
@@ -33,9 +35,11 @@ def save_into_task(folder: Path, entry: WorklistEntry, made: Annotation) -> Save
     Raises DataError where the scan has another number of images than the task's cases, or its DICOM
     header contradicts their modality.
     """
-    subset = entry.subset or "Tr"
+    if is_own := entry.task is not None and same_path(entry.task, folder):
+        folder = entry.task or folder  # as its images are spelled
+    subset = (entry.subset if is_own else "") or "Tr"
     files = TaskAnnotationFiles(folder, subset=subset)
-    made = with_free_name(made, files)
+    first, made = made, with_free_name(made, files)
     task, problem = None, ""
     try:
         task = read_list(folder)
@@ -49,9 +53,7 @@ def save_into_task(folder: Path, entry: WorklistEntry, made: Annotation) -> Save
     labels = _with_names(task.labels if task else LabelNames({}), made.prompts)
     result, prompts = _relabelled(made.result, made.prompts, labels)
     made = replace(made, result=result, prompts=prompts, labels=labels)
-    notes = [problem] if problem else []
-    if made.case != entry.case:
-        notes.append(f"{entry.case} is the name of another scan: saved as {made.case}")
+    notes = [*([problem] if problem else []), *renamed(first, made)]
     images, names = entry.images, short_names(entry.images)
     modalities = task.modalities if task else made.provenance.modalities
     is_dicom = any(not suffix_of(path) for path in entry.images)
@@ -62,7 +64,7 @@ def save_into_task(folder: Path, entry: WorklistEntry, made: Annotation) -> Save
         else:
             modalities = modality_names(image, names)
             notes.append(f"dataset.json names the modalities {', '.join(modalities)}")
-    if entry.task != folder:
+    if not is_own:
         images = place_images(folder, subset, made.case, entry.images, entry.reading)
     saved = write_annotation(files, made)
     written = [*saved.files]

@@ -60,7 +60,7 @@ def test_the_record_says_who_or_what_made_each_outline(image):
         ("a", "corrections"), ("b", "brush"),
     ]  # fmt: skip
     assert record["annotation"] == {
-        "by": "viewer", "version": record["made_from"]["version"],
+        "scan": "scan", "by": "viewer", "version": record["made_from"]["version"],
         "date": "2026-01-02T03:04:05+00:00", "model": {"name": "a model", "digest": "0f" * 32},
     }  # fmt: skip
     inputs = record["made_from"]["inputs"]
@@ -117,6 +117,7 @@ def test_two_scans_of_one_name(image, tmp_path):
     save(image, folder_of(image))
     saved = save(other, folder_of(image))
     assert [path.name for path in saved.files] == ["scan-2.json", "scan-2.nii.gz", "scan-2.json"]
+    assert saved.notes == ("scan is the name of another scan: saved as scan-2",)
     assert save(other, folder_of(image)).files == saved.files
     moved = tmp_path / "moved" / "scan.nii.gz"
     write_volume(moved, image_array(), GRID)

@@ -1,6 +1,7 @@
 """A raw task that is made of what was saved, case by case."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,6 +86,15 @@ def test_labels_have_the_tasks_values(task):
     assert [(prompt.label, prompt.name) for prompt in prompts] == [(2, "oedema"), (3, "cyst")]
     record = read(task / "annotationsTr" / "case_1.json")
     assert [each["label"] for each in record["objects"]] == [2, 3]
+
+
+def test_the_same_task_spelled_in_two_ways(task, monkeypatch):
+    monkeypatch.chdir(task.parent)
+    worklist = Worklist([], Path("..", "raw", NAME))
+    save(Path(NAME), worklist.entries()[0])
+    assert [case.name for case in Task.load(task).training] == ["case_0"]
+    assert len(list((task / "imagesTr").iterdir())) == 3
+    assert worklist.entries()[-1].status == "outlined"
 
 
 def test_an_object_without_a_name_has_one_in_the_task(task):

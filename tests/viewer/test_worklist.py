@@ -182,6 +182,10 @@ def test_what_is_saved_shows(tmp_path):
     assert note.startswith("tumour: drawn by hand") and not worklist.notes_of(worklist.next())
     assert worklist.next().name == "b"
     again = Worklist([tmp_path / "in"], output=out)  # started anew
+    record = (out / "a.json").read_text()
+    (out / "a.json").write_text(record.replace('"made_from"', '"unfinished": true, "x"'))
+    assert {entry.status for entry in again.entries()} == {"new"}  # a save that was killed
+    (out / "a.json").write_text(record)
     (entry,) = (entry for entry in again.entries() if entry.name == "a")
     (prompt,) = again.prompts_of(entry)
     assert entry.status == "outlined" and np.allclose(

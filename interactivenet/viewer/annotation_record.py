@@ -91,8 +91,8 @@ class Saved:
 class Annotation:
     """What is to be written of a case.
 
-    case: what its files are called.  scan: what a person reads of it.  sources, inputs: as of a record; inputs of the images alone.
-    labels: names of the labels, where they are known.
+    case: what its files are called.  scan: what a person reads of it.  sources, inputs: as of a
+    record; inputs of the images alone.  labels: names of the labels, where they are known.
     """
 
     case: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from interactivenet.errors import DataError
@@ -27,8 +28,9 @@ def find_dicom_scans(path: Path) -> list[FoundScan]:
     its series is, too. Raises DataError where a folder cannot be read.
     """
     root = path if path.is_dir() else path.parent
-    contents = contents_of(path)
-    parted = list(_parted(contents, path))
+    read = cache(contents_of)  # one folder may have copies of many series
+    contents = read(path)
+    parted = list(_parted(contents, path, read))
     volumes = Counter(
         folder for folder, _, series in parted if series.is_volume and not series.problem
     )
@@ -39,7 +41,9 @@ def find_dicom_scans(path: Path) -> list[FoundScan]:
     return [*scans, *_others(contents, root)]
 
 
-def _parted(contents: Contents, path: Path) -> Iterator[tuple[Path, Contents, Series]]:
+def _parted(
+    contents: Contents, path: Path, read: Callable[[Path], Contents]
+) -> Iterator[tuple[Path, Contents, Series]]:
     """Yield each series with its folder, and all that was read with it.
 
     Copies of a series in several folders are several scans: one may have been changed since.
@@ -52,9 +56,9 @@ def _parted(contents: Contents, path: Path) -> Iterator[tuple[Path, Contents, Se
             yield folder, contents, series
             continue
         for each in below:
-            of_folder = contents_of(each)
+            of_folder = read(each)
             own = [one for one in of_folder.series if one.file.series == series.file.series]
-            yield from _parted(replace(of_folder, series=tuple(own)), each)
+            yield from _parted(replace(of_folder, series=tuple(own)), each, read)
 
 
 def _folders_below(folder: Path, series: Series) -> list[Path]:

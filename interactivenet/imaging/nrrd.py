@@ -67,6 +67,11 @@ def read_nrrd(path: Path) -> tuple[Array, Geometry, tuple[str, ...]]:
 
 def write_nrrd(path: Path, array: Array, geometry: Geometry) -> None:
     """Write an array (X, Y, Z) of the stored grid ``geometry`` as a compressed ``.nrrd``."""
+    write_bytes(path, nrrd_bytes(array, geometry))
+
+
+def nrrd_bytes(array: Array, geometry: Geometry) -> bytes:
+    """Return what :func:`write_nrrd` writes."""
     columns = geometry.affine[:3, :3] * _LPS[:, None] + 0.0  # + 0.0: no negative zeros
     header = {
         "space": "left-posterior-superior",
@@ -78,7 +83,7 @@ def write_nrrd(path: Path, array: Array, geometry: Geometry) -> None:
     out = io.BytesIO()
     nrrd.write(out, array, header, index_order="F", compression_level=COMPRESSION_LEVEL)
     # pynrrd dates its files: the same input must give the same bytes
-    write_bytes(path, re.sub(rb"# on [^\n]*\n", b"", out.getvalue(), count=1))
+    return re.sub(rb"# on [^\n]*\n", b"", out.getvalue(), count=1)
 
 
 def data_files(path: Path) -> list[Path]:

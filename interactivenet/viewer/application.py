@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
+from interactivenet.viewer.monai_label.routes import MonaiLabelApi
 from interactivenet.viewer.page_api import PageApi
 from interactivenet.viewer.requests import answer, refusal
 from interactivenet.viewer.security import Guard
@@ -27,11 +28,12 @@ def make_application(served: Served, token: str, hosts: Collection[str]) -> ASGI
     routes: list[BaseRoute] = [
         Route(f"/{token}", _to_page, methods=["GET"]),
         Mount(f"/{token}", routes=page),
+        Mount(f"/monai/{token}", routes=MonaiLabelApi(served).routes()),
     ]
     handlers = {Exception: _failed, HTTPException: _failed_as_http}
     application = Starlette(routes=routes, exception_handlers=handlers)
     application.router.redirect_slashes = False
-    return Guard(application, token, hosts, ("",))
+    return Guard(application, token, hosts, ("", "/monai"))
 
 
 async def _to_page(request: Request) -> Response:

@@ -1,0 +1,258 @@
+"""The images that 3D Slicer works on: those it has sent, and those of the worklist.
+
+Its module calls an image that it has sent by the name that it has in its scene, which is no key:
+two users may call theirs 'CT'. So images have random ids, a name counts for one client alone, and
+an image that is sent again is known by its voxels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from interactivenet.errors import RequestError
+from interactivenet.imaging.io import read_image, suffix_of
+from interactivenet.viewer.monai_label.slicer_image import SENDABLE, SlicerImage
+from interactivenet.viewer.refusals import StoreFull, UnknownSession
+
+if TYPE_CHECKING:
+    from interactivenet.imaging.volume import Volume
+    from interactivenet.viewer.scans import OpenScan
+    from interactivenet.viewer.served import Served
+
+#: what the worklist calls the place where an image came from
+SOURCE = "3D Slicer"
+#: minutes without a request after which another image may take the place of one
+_YIELDS_MINUTES = 10.0
+
+
+class UnknownImage(UnknownSession):
+    """There is no image under this name or id, or none any more."""
+
+
+class SlicerImages:
+    """All of them, of all clients.
+
+    As many are kept, and of as many bytes, as the settings allow: those not used for longest go
+    first, and their client sends them again.
+
+    served: the worklist, what is open, and the folder for what is sent.
+    """
+
+    def __init__(self, served: Served, clock: Callable[[], float] = time.monotonic) -> None:
+        self._worklist, self._store, self._folder = served.worklist, served.store, served.uploads
+        self._settings, self._clock = served.settings, clock
+        self._images: dict[str, SlicerImage] = {}
+        self._names: dict[tuple[str, str], str] = {}
+        self._lock = Lock()
+
+    def receive(self, client: str, name: str, data: BinaryIO) -> SlicerImage:
+        """Keep a file that a client has sent, for itself alone: a session.
+
+        name: of the file, whose ending says the format.  data: a file that can be read.
+        Raises RequestError for another format, DataError where it is no image.
+        """
+        from interactivenet.viewer.worklist import WorklistEntry
+
+        file, volume = self._kept(name, data)
+        identity = secrets.token_urlsafe(16)
+        entry = WorklistEntry(
+            id=identity, name=f"slicer_{identity[:6]}", images=(file,), source=SOURCE
+        )
+        return self._add(SlicerImage(identity, client, entry, _digest(volume), file))
+
+    def upload(self, client: str, name: str, file_name: str, data: BinaryIO) -> SlicerImage:
+        """Put a file that a client has sent into the worklist.
+
+        name: what the client calls the image, from now on.  file_name, data: as for
+        :meth:`receive`. A session with the same voxels goes on under this name, so that its
+        clicks are there when its label comes.
+        Raises RequestError where nothing may be uploaded, and what :meth:`receive` does.
+        """
+        file, volume = self._kept(file_name, data)
+        content = _digest(volume)
+        image = self._of_content(client, content)
+        entry = image.entry if image is not None else None
+        try:
+            if entry is None or entry.source == SOURCE:
+                entry = self._worklist.add_upload(_as_file_name(name, file), file)
+        finally:
+            if entry is None or file not in entry.images:
+                shutil.rmtree(file.parent, ignore_errors=True)
+        if image is None:
+            image = self._add(SlicerImage(secrets.token_urlsafe(16), client, entry, content))
+        else:
+            image.entry = entry
+            _remove(image)
+        with self._lock:
+            self._names[client, name] = image.entry.id
+        return image
+
+    def find(self, client: str, name: str, session: str = "") -> SlicerImage:
+        """Return the image that a request means: of a session, of the worklist, or by its name.
+
+        Raises UnknownImage where there is none.
+        """
+        if session:
+            image = self.session(session)
+        else:
+            self._expire()
+            with self._lock:
+                identity = self._names.get((client, name), name)
+            image = self._of_worklist(client, identity)
+        if image is None:
+            raise UnknownImage(
+                "the server does not know this image any more, or never did: load it again,"
+                " or press Next Sample"
+            )
+        image.used = self._clock()
+        return image
+
+    def session(self, identity: str) -> SlicerImage | None:
+        """Return the image of a session; None where there is none any more."""
+        self._expire()
+        with self._lock:
+            image = self._images.get(identity)
+        if image is not None:
+            image.used = self._clock()
+        return image
+
+    def remove(self, identity: str) -> None:
+        """Forget an image; nothing happens where there is none.
+
+        What the worklist has goes on under its id, and the name that its client gave it.
+        """
+        with self._lock:
+            image = self._images.pop(identity, None)
+        if image is not None:
+            _remove(image)
+            self._close(image)
+
+    @contextmanager
+    def opened(self, image: SlicerImage, model: str) -> Iterator[OpenScan]:
+        """Give an image as it is open with a model, to one request at a time.
+
+        Raises DataError where it cannot be read or is not for this model, StoreFull where too many
+        are open.
+        """
+        with image.lock:
+            if image.model != model:
+                self._close(image)
+            try:
+                scan = self._store.get(image.scan)
+            except UnknownSession:
+                scan = self._open(image, model)
+                image.model, image.scan = model, scan.id
+            yield scan
+
+    def _open(self, image: SlicerImage, model: str) -> OpenScan:
+        try:
+            return self._store.open(image.entry, model, watched=False)
+        except StoreFull:
+            with self._lock:
+                others = [each for each in self._images.values() if each.scan and each is not image]
+            oldest = min(others, key=lambda each: each.used, default=None)
+            if oldest is None or self._clock() - oldest.used < _YIELDS_MINUTES * 60:
+                raise
+            self._close(oldest)
+            return self._store.open(image.entry, model, watched=False)
+
+    def _close(self, image: SlicerImage) -> None:
+        scan, image.scan, image.model = image.scan, "", ""
+        if scan:
+            self._store.close(scan)
+
+    def _kept(self, name: str, data: BinaryIO) -> tuple[Path, Volume]:
+        """Write what was sent into a folder of its own, and read it as an image."""
+        suffix = suffix_of(Path(name), SENDABLE)
+        if not suffix:
+            raise RequestError(
+                "the file that was sent has a format that is not read here",
+                expected=f"one of {', '.join(SENDABLE)}",
+            )
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        file = folder / f"image{suffix}"
+        try:
+            with file.open("wb") as target:
+                shutil.copyfileobj(data, target)
+            return file, read_image(file)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def _add(self, image: SlicerImage) -> SlicerImage:
+        image.used = self._clock()
+        self._expire()
+        with self._lock:
+            kept = sorted(self._images.values(), key=lambda each: each.used)
+            total = sum(_size(each) for each in (*kept, image))
+            left, going = len(kept) + 1, []
+            most, most_bytes = self._settings.sessions, self._settings.uploads_gb * 1e9
+            while kept and (left > most or total > most_bytes):
+                going.append(kept.pop(0))
+                left, total = left - 1, total - _size(going[-1])
+            self._images[image.id] = image
+        for each in going:
+            self.remove(each.id)
+        return image
+
+    def _expire(self) -> None:
+        oldest = self._clock() - 60 * self._settings.idle_minutes
+        with self._lock:
+            old = [each.id for each in self._images.values() if each.used < oldest]
+        for identity in old:
+            self.remove(identity)
+
+    def _of_content(self, client: str, content: str) -> SlicerImage | None:
+        with self._lock:
+            same = [each for each in self._images.values()
+                    if each.client == client and each.content == content]  # fmt: skip
+        return max(same, key=lambda each: each.used, default=None)
+
+    def _of_worklist(self, client: str, identity: str) -> SlicerImage | None:
+        with self._lock:
+            known = [each for each in self._images.values()
+                     if each.client == client and each.entry.id == identity]  # fmt: skip
+        if known:
+            return known[0]
+        try:
+            entry = self._worklist.find(identity)
+        except RequestError:
+            return None
+        return self._add(SlicerImage(secrets.token_urlsafe(16), client, entry))
+
+
+def _digest(volume: Volume) -> str:
+    digest = hashlib.sha256(np.round(volume.source.affine, 4).tobytes())
+    digest.update(repr((volume.array.shape, volume.array.dtype.str)).encode())
+    digest.update(np.ascontiguousarray(volume.array).data)
+    return digest.hexdigest()
+
+
+def _as_file_name(name: str, file: Path) -> str:
+    """Give what a client calls an image the ending of its file."""
+    suffix = suffix_of(file, SENDABLE)
+    return name if name.lower().endswith(suffix) else f"{name}{suffix}"
+
+
+def _size(image: SlicerImage) -> int:
+    try:
+        return image.file.stat().st_size if image.file else 0
+    except OSError:
+        return 0
+
+
+def _remove(image: SlicerImage) -> None:
+    if image.file is not None:
+        shutil.rmtree(image.file.parent, ignore_errors=True)
+        image.file = None

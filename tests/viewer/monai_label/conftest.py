@@ -1,0 +1,158 @@
+"""A server, and images whose voxels run along the patient's axes in every way."""
+
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import uvicorn
+
+from interactivenet.datasets.roots import Roots
+from interactivenet.viewer.application import make_application
+from interactivenet.viewer.saving import Target
+from interactivenet.viewer.served import Served
+from interactivenet.viewer.served_models import ServedModels
+from interactivenet.viewer.session_store import SessionStore
+from interactivenet.viewer.settings import ViewerSettings
+from interactivenet.viewer.worklist import Worklist
+from tests.viewer.monai_label.slicer_module import Module
+
+TOKEN = "a-token-for-tests"
+SHAPE = (36, 30, 24)
+CENTRE, RADII = np.array([18.0, 14.0, 12.0]), np.array([9.0, 7.0, 5.0])
+SPACING = np.array([1.5, 1.5, 2.5])
+
+
+def _turned(degrees, axis):
+    angle = np.radians(degrees)
+    one, other = [each for each in range(3) if each != axis]
+    matrix = np.eye(3)
+    matrix[one, one] = matrix[other, other] = np.cos(angle)
+    matrix[one, other], matrix[other, one] = -np.sin(angle), np.sin(angle)
+    return matrix
+
+
+#: stored voxel -> RAS+ mm, without the origin
+ORIENTATIONS = {
+    "straight": np.diag(SPACING),
+    "flipped": np.diag(SPACING * [-1, -1, 1]),
+    "permuted": np.diag(SPACING)[:, [2, 0, 1]] * [-1, 1, -1],
+    "oblique": _turned(17, 2) @ _turned(-11, 0) @ np.diag(SPACING) @ np.diag([1, -1, 1]),
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image in a file, with an ellipsoid in it, and the clicks that mark it, voxels [i, j, k].
+
+    margin: six, just inside its ends along the stored axes.
+    """
+
+    path: Path
+    affine: np.ndarray
+    margin: np.ndarray
+    inside: np.ndarray
+    outside: np.ndarray
+
+    def mm(self, voxels):
+        return nibabel.affines.apply_affine(self.affine, np.atleast_2d(voxels))
+
+
+def make_picture(path, orientation="straight", seed=0):
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = ORIENTATIONS[orientation], (-20.0, 31.0, 7.5)
+    grid = np.stack(np.indices(SHAPE), -1) - CENTRE
+    inside = ((grid / RADII) ** 2).sum(-1) <= 1
+    noise = np.random.default_rng(seed).normal(0, 12, SHAPE)
+    array = (np.where(inside, 180, 60) + noise).astype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(array, affine), path)
+    ends = np.vstack([np.diag(RADII - 1), -np.diag(RADII - 1)]) + CENTRE
+    beyond = np.round(CENTRE + np.array([0, 0, RADII[2] + 3]))
+    affine = nibabel.load(path).affine  # as single precision has it
+    return Picture(path, affine, np.round(ends), CENTRE + np.array([2, 1, 1]), beyond)
+
+
+@pytest.fixture(params=list(ORIENTATIONS))
+def picture(request, tmp_path):
+    return make_picture(tmp_path / "volume.nii.gz", request.param)
+
+
+@pytest.fixture
+def straight(tmp_path):
+    return make_picture(tmp_path / "volume.nii.gz")
+
+
+@dataclass
+class Server:
+    """A running server.  address: that 3D Slicer is given.  saved: the folder of its results."""
+
+    served: Served
+    application: object
+    saved: Path
+    folder: Path
+    address: str = ""
+    modules: list = field(default_factory=list)
+
+    def module(self, user="user-xyz"):
+        """Open 3D Slicer's module, connected, in a folder of its own."""
+        reason = (
+            "MONAI Label's client is not there: pip install --no-deps monailabel==0.8.5"
+            " (on Python up to 3.12, whose module cgi it needs)"
+        )
+        client = pytest.importorskip("monailabel.client", reason=reason, exc_type=ImportError)
+        folder = self.folder / f"slicer-{len(self.modules)}"
+        folder.mkdir()
+        module = Module(client.MONAILabelClient, self.address, folder, user)
+        self.modules.append(module)
+        module.connect()
+        return module
+
+
+@pytest.fixture
+def make_server(tmp_path_factory):
+    """Make a server that has no port yet; its settings, folders, and where it saves."""
+
+    def make(folders=(), target=True, settings=None, roots=None):
+        folder = tmp_path_factory.mktemp("server")
+        for name in ("uploads", "saved"):
+            (folder / name).mkdir()
+        settings = settings or ViewerSettings()
+        models = ServedModels(roots or Roots(folder / "raw", folder / "processed", folder / "none"))
+        worklist = Worklist([Path(each) for each in folders])
+        served = Served(
+            models, worklist, SessionStore(models, settings), settings,
+            Target(folder / "saved" if target else None), folder / "uploads",
+        )  # fmt: skip
+        application = make_application(served, TOKEN, {"127.0.0.1", "testserver"})
+        return Server(served, application, folder / "saved", folder)
+
+    return make
+
+
+@pytest.fixture
+def serve(make_server):
+    """Start a server on a free port of this machine."""
+    running = []
+
+    def start(*arguments, **more):
+        server = make_server(*arguments, **more)
+        listening = socket.socket()
+        listening.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(server.application, log_config=None, lifespan="off")
+        program = uvicorn.Server(config)
+        thread = threading.Thread(target=program.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        while not program.started:
+            time.sleep(0.01)
+        running.append((program, thread))
+        server.address = f"http://127.0.0.1:{listening.getsockname()[1]}/monai/{TOKEN}"
+        return server
+
+    yield start
+    for program, thread in running:
+        program.should_exit = True
+        thread.join(timeout=10)

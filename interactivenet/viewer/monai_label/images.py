@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from interactivenet.errors import RequestError
+from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.io import read_image, suffix_of
 from interactivenet.viewer.monai_label.slicer_image import SENDABLE, SlicerImage
 from interactivenet.viewer.refusals import StoreFull, UnknownSession
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from interactivenet.viewer.scans import OpenScan
     from interactivenet.viewer.served import Served
 
-#: what the worklist calls the place where an image came from
+#: where an image comes from that is not in the worklist
 SOURCE = "3D Slicer"
 #: minutes without a request after which another image may take the place of one
 _YIELDS_MINUTES = 10.0
@@ -67,7 +67,7 @@ class SlicerImages:
         file, volume = self._kept(name, data)
         identity = secrets.token_urlsafe(16)
         entry = WorklistEntry(
-            id=identity, name=f"slicer_{identity[:6]}", images=(file,), source=SOURCE
+            id=identity, name=SOURCE, images=(file,), source=SOURCE, case="slicer"
         )
         return self._add(SlicerImage(identity, client, entry, _digest(volume), file))
 
@@ -85,7 +85,7 @@ class SlicerImages:
         entry = image.entry if image is not None else None
         try:
             if entry is None or entry.source == SOURCE:
-                entry = self._worklist.add_upload(_as_file_name(name, file), file)
+                entry = self._worklist.add_upload(name, file)
         finally:
             if entry is None or file not in entry.images:
                 shutil.rmtree(file.parent, ignore_errors=True)
@@ -186,8 +186,10 @@ class SlicerImages:
             with file.open("wb") as target:
                 shutil.copyfileobj(data, target)
             return file, read_image(file)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, DataError):  # where it was is nobody's business
+                raise DataError(str(error).replace(str(file), "the image")) from error
             raise
 
     def _add(self, image: SlicerImage) -> SlicerImage:
@@ -237,12 +239,6 @@ def _digest(volume: Volume) -> str:
     digest.update(repr((volume.array.shape, volume.array.dtype.str)).encode())
     digest.update(np.ascontiguousarray(volume.array).data)
     return digest.hexdigest()
-
-
-def _as_file_name(name: str, file: Path) -> str:
-    """Give what a client calls an image the ending of its file."""
-    suffix = suffix_of(file, SENDABLE)
-    return name if name.lower().endswith(suffix) else f"{name}{suffix}"
 
 
 def _size(image: SlicerImage) -> int:

@@ -11,6 +11,7 @@ from interactivenet.prompts.prompt import MARGIN_POINTS
 
 if TYPE_CHECKING:
     from interactivenet.viewer.served_models import OfferedModel
+    from interactivenet.viewer.strategies import Strategy
     from interactivenet.viewer.worklist import WorklistEntry
 
 #: what cannot be in the name of a model, which becomes a part of an address
@@ -32,17 +33,20 @@ def address_names(models: Sequence[OfferedModel]) -> dict[str, OfferedModel]:
 
 def describe_server(
     models: Mapping[str, OfferedModel],
-    strategies: Mapping[str, str],
+    task_labels: Sequence[str],
+    strategies: Sequence[Strategy],
     entries: Sequence[WorklistEntry],
 ) -> dict[str, Any]:
     """Return what MONAI Label's ``/info/`` says.
 
-    models: by their names in addresses.  strategies: name -> what it does, the one to begin with
-    first.  entries: of the worklist.
+    models: by their names in addresses.  task_labels: of the task that is annotated, if any; models
+    of any object are asked for these.  strategies: the one to begin with first.  entries: of the
+    worklist.
     """
-    labels: dict[str, None] = {}
+    labels = dict.fromkeys(task_labels)
     for model in models.values():
-        labels |= dict.fromkeys(model.labels.values())
+        if not (model.is_open and task_labels):
+            labels |= dict.fromkeys(model.labels.values())
     return {
         "name": "InteractiveNet",
         "description": f"{MARGIN_POINTS} points just inside an object's extremes, then corrections",
@@ -51,7 +55,7 @@ def describe_server(
         "models": {name: _describe(model) for name, model in models.items()},
         "trainers": {},
         "strategies": {
-            name: {"description": description} for name, description in strategies.items()
+            strategy.name: {"description": strategy.description} for strategy in strategies
         },
         "scoring": {},
         "train_stats": {},

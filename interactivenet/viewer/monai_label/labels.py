@@ -22,7 +22,7 @@ from interactivenet.viewer.annotation import values_of
 from interactivenet.viewer.monai_label.slicer_image import SENDABLE, Outlined, SlicerImage
 
 if TYPE_CHECKING:
-    from interactivenet.viewer.outlines import MadeBy
+    from interactivenet.viewer.saving import MadeBy
 
 #: what Slicer calls what is not an object
 _BACKGROUND = "background"
@@ -32,8 +32,8 @@ _BACKGROUND = "background"
 class Submitted:
     """What is saved.
 
-    result: the segments, an object each.  prompts: of those that were clicked on.  made_by: of each
-    object, in their order.
+    result: the segments, an object each.  prompts, made_by: one of each object. Of one that nobody
+    has clicked on, the prompt is a single point, with which no model would be asked.
     """
 
     result: Segmentation
@@ -79,7 +79,8 @@ def describe_segments(
     """Make an annotation of segments.
 
     A segment is the model's work where it is what was inferred last, but for what other segments
-    have taken of it; else a person has changed or drawn it. Its clicks are kept in any case.
+    have taken of it; else a person has changed it. Its clicks are kept in any case. One without
+    clicks is a person's alone.
 
     labels: that they may be of.  grid: stored, of the image.
     Raises RequestError where there are no segments, or one is of no label.
@@ -87,7 +88,7 @@ def describe_segments(
     if not segments:
         raise RequestError("all segments are empty: there is nothing to save")
     drawn = np.logical_or.reduce(list(segments.values()))
-    claims, prompts = [], []
+    claims = []
     made_by: list[MadeBy] = []
     inferred: list[Outlined | None] = []
     for (value, name), (called, mask) in zip(
@@ -95,13 +96,13 @@ def describe_segments(
     ):
         outlined = _of_label(image, called, name)
         if outlined is None:
-            prompt = Prompt(value, _extremes(mask, grid.ras), name)
+            prompt = Prompt(value, _a_point(mask, grid.ras), name)
         else:
             state = outlined.state
             prompt = Prompt(value, np.array(state.points), name, corrections=state.corrections)
-            prompts.append(prompt)
-        same = outlined is not None and np.array_equal(_unpacked(outlined, mask) & drawn, mask)
-        made_by.append("brush" if not same else "corrections" if prompt.corrections else "model")
+        others = drawn & ~mask
+        same = outlined is not None and np.array_equal(_unpacked(outlined, mask) & ~others, mask)
+        made_by.append(_maker(prompt, outlined, same))
         inferred.append(outlined if same else None)
         claims.append(_claim(prompt, mask))
     # without their corrections, which are in the masks already
@@ -114,7 +115,8 @@ def describe_segments(
             outlined.segmented, volume_ml=each.volume_ml
         )  # fmt: skip
         objects.append(replace(known, prompt=claim.prompt))
-    return Submitted(replace(result, objects=tuple(objects)), tuple(prompts), tuple(made_by))
+    prompts = tuple(claim.prompt for claim in claims)
+    return Submitted(replace(result, objects=tuple(objects)), prompts, tuple(made_by))
 
 
 def _names(label_info: Any) -> Sequence[str]:
@@ -145,8 +147,16 @@ def _claim(prompt: Prompt, mask: NDArray[np.bool_]) -> PromptProbability:
     return PromptProbability(prompt, mask[box].astype(np.float16), (x, y, z), 1.0)
 
 
-def _extremes(mask: NDArray[np.bool_], grid: Geometry) -> NDArray[np.float64]:
-    """Return the ends of a mask (X, Y, Z) along each axis: positions (6, 3), RAS+ mm."""
+def _maker(prompt: Prompt, outlined: Outlined | None, same: bool) -> MadeBy:
+    if outlined is None:
+        return "person"
+    if not same:
+        return "brush"
+    return "corrections" if prompt.corrections else "model"
+
+
+def _a_point(mask: NDArray[np.bool_], grid: Geometry) -> NDArray[np.float64]:
+    """Return the position (1, 3), RAS+ mm, of the voxel of a mask that is nearest to its centre."""
     voxels = np.argwhere(mask)
-    ends = [voxels[find(voxels[:, axis])] for axis in range(3) for find in (np.argmin, np.argmax)]
-    return grid.voxel_to_world(np.array(ends))
+    nearest = np.linalg.norm((voxels - voxels.mean(axis=0)) * grid.spacing, axis=1).argmin()
+    return grid.voxel_to_world(voxels[[nearest]])

@@ -7,7 +7,7 @@ answer allows pages of other servers to read it.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from starlette.requests import Request
@@ -18,18 +18,16 @@ from interactivenet.errors import RequestError
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.viewer.monai_label.answers import map_answer
 from interactivenet.viewer.monai_label.forms import client_of, file_of, form_of, params_of
-from interactivenet.viewer.monai_label.images import SlicerImages
+from interactivenet.viewer.monai_label.images import SOURCE, SlicerImages
 from interactivenet.viewer.monai_label.info import address_names, describe_server
 from interactivenet.viewer.monai_label.labels import describe_segments, read_segments
 from interactivenet.viewer.monai_label.samples import Samples, describe_images
 from interactivenet.viewer.monai_label.segmenting import segment
 from interactivenet.viewer.monai_label.slicer_image import SlicerImage
 from interactivenet.viewer.requests import Work, answer, read_object, refusing
-from interactivenet.viewer.saving import save_annotation
+from interactivenet.viewer.saving import Provenance, save_annotation
 from interactivenet.viewer.served import Served
-
-#: in which order Next Sample offers images
-STRATEGIES = {"worklist": "the images of the worklist, in its order"}
+from interactivenet.viewer.strategies import STRATEGIES
 
 
 class MonaiLabelApi:
@@ -100,21 +98,16 @@ class MonaiLabelApi:
         async with form_of(request) as form:
             params = params_of(form)
 
-        def segmented() -> Response:
-            query = request.query_params
-            image = self._images.find(
-                client_of(request, params.get("client_id")),
-                query.get("image", ""), query.get("session_id", ""),
-            )  # fmt: skip
-            return map_answer(*segment(self._images, image, model.name, params))
-
-        return await self._work(segmented)
+        client = client_of(request, params.get("client_id"))
+        query = request.query_params
+        return await self._work(self._segmented, client, model.name, query, params)
 
     async def next_sample(self, request: Request) -> Response:
         """Offer the next image of the worklist."""
         params = await read_object(request, self._served.settings.json_bytes)
         client = client_of(request, params.get("client_id"))
-        return answer(await self._work(self._samples.next, client))
+        strategy = request.path_params["strategy"]
+        return answer(await self._work(self._samples.next, client, strategy))
 
     async def datastore(self, request: Request) -> Response:
         """List the images of the worklist."""
@@ -143,11 +136,6 @@ class MonaiLabelApi:
 
     async def submit(self, request: Request) -> Response:
         """Save the segments of an image."""
-        if self._served.target.kind == "download":
-            raise RequestError(
-                "this server has no folder to save to",
-                remedy="save the segmentation in 3D Slicer, or start the server with one",
-            )
         async with form_of(request) as form:
             params = params_of(form)
             name, file = file_of(form, "label")
@@ -157,31 +145,52 @@ class MonaiLabelApi:
             saved = await self._work(self._save, image, name, file, params.get("label_info"))
         return answer(saved)
 
+    def _segmented(
+        self, client: str, model: str, query: Mapping[str, str], params: Mapping[str, Any]
+    ) -> Response:
+        image = self._images.find(client, query.get("image", ""), query.get("session_id", ""))
+        mask, grid, said = segment(self._images, image, model, params)
+        if said["complete"] and image.entry.source != SOURCE:
+            self._served.worklist.note_outlines(image.entry.id, said["expected_dice"])
+        return map_answer(mask, grid, said)
+
     def _save(self, image: SlicerImage, name: str, file: BinaryIO, info: Any) -> dict[str, Any]:
-        served = self._served
-        with self._images.opened(image, image.model or served.models.first) as scan:
-            grid, labels = scan.image.source, scan.labels
-            if not served.task:  # a person may have drawn whatever else there is
-                labels = LabelNames(labels.names, open=True)
+        entry, target = image.entry, self._served.target
+        if entry.task is None and target.kind == "download":
+            raise RequestError(
+                "this server has no folder to save to",
+                remedy="save the segmentation in 3D Slicer, or start the server with one",
+            )
+        models = list(dict.fromkeys(each.model for each in image.outlined.values()))
+        model = models[-1] if models else self._served.models.first
+        with self._images.opened(image, model) as scan:
+            grid, labels = scan.image.source, self._served.worklist.labels()
+            if not labels.names:  # a person may have drawn whatever else there is
+                labels = LabelNames(scan.labels.names, open=True)
             segments = read_segments(name, file, info, grid)
             found = describe_segments(segments, image, labels, grid)
-            provenance = replace(served.provenance(scan), made_by=found.made_by)
-            saved = save_annotation(
-                image.entry, found.result, found.prompts, provenance, served.target
-            )
+            predictor = scan.model.full
+            digest = ",".join(predictor.model.digests)
+            made = Provenance(scan.model.name, digest, found.made_by, predictor)
+            saved = save_annotation(entry, found.result, found.prompts, made, target)
+        notes = list(saved.notes)
+        if len(models) > 1:
+            used = ", ".join(models)
+            notes.append(f"{model} is recorded as the model, but several were used: {used}")
+        names = (prompt.name for prompt in found.prompts)
         return {
-            "image": image.entry.id,
+            "image": entry.id,
             "files": [str(path) for path in saved.files],
-            "notes": list(saved.notes),
-            "segments": {
-                each.prompt.name: made_by
-                for each, made_by in zip(found.result.objects, found.made_by, strict=True)
-            },
+            "notes": notes,
+            "segments": dict(zip(names, found.made_by, strict=True)),
         }
 
     def _described(self) -> dict[str, Any]:
         served = self._served
-        return describe_server(self._models, STRATEGIES, served.worklist.entries())
+        first = "lowest_expected_dice" if served.worklist.task_folder else "first"
+        strategies = sorted(STRATEGIES.values(), key=lambda strategy: strategy.name != first)
+        labels = list(served.worklist.labels().names.values())
+        return describe_server(self._models, labels, strategies, served.worklist.entries())
 
     def _check_uploads(self) -> None:
         if not self._served.settings.uploads:

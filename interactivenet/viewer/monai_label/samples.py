@@ -8,7 +8,8 @@ from collections import OrderedDict, defaultdict
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from interactivenet.imaging.io import ReadOptions, read_image
+from interactivenet.errors import DataError, one_line
+from interactivenet.imaging.io import read_image
 from interactivenet.viewer.volumes import nifti_bytes
 
 if TYPE_CHECKING:
@@ -34,19 +35,24 @@ class Samples:
         self._offered: defaultdict[str, set[str]] = defaultdict(set)
         self._files: OrderedDict[str, bytes] = OrderedDict()
 
-    def next(self, client: str) -> dict[str, Any]:
+    def next(self, client: str, strategy: str) -> dict[str, Any]:
         """Return what the next image is called, and the digest of its file; {} where none is left.
 
         No path: Slicer would open what it has under it, which may be another image. The name is
         like no other image's: Slicer keeps files by their names.
-        Raises DataError where it cannot be read.
+        Raises RequestError where there is no such strategy, DataError where the image cannot be
+        read: it is not offered again.
         """
         with self._lock:
-            entry = self._choose(client)
+            entry = self._choose(client, strategy)
             if entry is None:
                 return {}
             self._offered[client].add(entry.id)
-        data = self._read(entry)
+        try:
+            data = self._read(entry)
+        except DataError as error:
+            self._worklist.note_problem(entry.id, one_line(error))
+            raise
         with self._lock:
             self._files[entry.id] = data
             while len(self._files) > _KEPT:
@@ -64,22 +70,20 @@ class Samples:
             data = self._files.pop(identity, None)
         return file_name(entry), data if data is not None else self._read(entry)
 
-    def _choose(self, client: str) -> WorklistEntry | None:
+    def _choose(self, client: str, strategy: str) -> WorklistEntry | None:
         own = self._offered[client]
-        others = set[str]().union(*self._offered.values())
-        faulty = {entry.id for entry in self._worklist.entries() if entry.problem}
-        for left_out in (others, own, set[str]()):
-            entry = self._worklist.next(after=left_out | faulty)
+        everybodys = set[str]().union(*self._offered.values())
+        for offered in (everybodys, own):
+            entry = self._worklist.next(after=offered, strategy=strategy)
             if entry is not None:
-                if not left_out:  # all were offered: a second round
-                    own.clear()
                 return entry
-        return None
+        own.clear()  # a second round
+        return self._worklist.next(strategy=strategy)
 
     @staticmethod
     def _read(entry: WorklistEntry) -> bytes:
         """Read the first modality, which has the grid of all."""
-        volume = read_image(entry.images[0], ReadOptions(series=entry.series))
+        volume = read_image(entry.images[0], entry.reading)
         return nifti_bytes(volume.array[0], volume.source)
 
 

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import uvicorn
 
+from interactivenet import Predictor
 from interactivenet.datasets.roots import Roots
+from interactivenet.models.bundle import write_bundle
 from interactivenet.viewer.application import make_application
 from interactivenet.viewer.saving import Target
 from interactivenet.viewer.served import Served
@@ -19,6 +21,9 @@ from interactivenet.viewer.served_models import ServedModels
 from interactivenet.viewer.session_store import SessionStore
 from interactivenet.viewer.settings import ViewerSettings
 from interactivenet.viewer.worklist import Worklist
+from tests.inference.predictors import Threshold
+from tests.random_model import make_model
+from tests.sample_cases import make_plan
 from tests.viewer.monai_label.slicer_module import Module
 
 TOKEN = "a-token-for-tests"
@@ -68,7 +73,7 @@ def make_picture(path, orientation="straight", seed=0):
     grid = np.stack(np.indices(SHAPE), -1) - CENTRE
     inside = ((grid / RADII) ** 2).sum(-1) <= 1
     noise = np.random.default_rng(seed).normal(0, 12, SHAPE)
-    array = (np.where(inside, 180, 60) + noise).astype(np.int16)
+    array = (np.where(inside, 100, -100) + noise).astype(np.int16)
     nibabel.save(nibabel.Nifti1Image(array, affine), path)
     ends = np.vstack([np.diag(RADII - 1), -np.diag(RADII - 1)]) + CENTRE
     beyond = np.round(CENTRE + np.array([0, 0, RADII[2] + 3]))
@@ -84,6 +89,30 @@ def picture(request, tmp_path):
 @pytest.fixture
 def straight(tmp_path):
     return make_picture(tmp_path / "volume.nii.gz")
+
+
+#: of a model in the results, whose networks read the object off these images
+KNOWING, LABELS = "Task7_two.labels", {1: "tumour", 3: "oedema"}
+
+
+@pytest.fixture(scope="session")
+def roots(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("roots")
+    plan = make_plan((1.5, 1.5, 2.5), labels=LABELS)
+    model = make_model(folder / "weights", plan, (0,))
+    write_bundle(model, folder / "results" / "models" / KNOWING)
+    return Roots(folder / "raw", folder / "processed", folder / "results")
+
+
+def let_know(predictor):
+    predictor._networks.networks = [Threshold()]
+    return predictor
+
+
+@pytest.fixture(scope="session")
+def knower(roots):
+    """A predictor of the same model."""
+    return let_know(Predictor(roots.results / "models" / KNOWING))
 
 
 @dataclass
@@ -113,15 +142,16 @@ class Server:
 
 
 @pytest.fixture
-def make_server(tmp_path_factory):
+def make_server(tmp_path_factory, roots):
     """Make a server that has no port yet; its settings, folders, and where it saves."""
 
-    def make(folders=(), target=True, settings=None, roots=None):
+    def make(folders=(), target=True, settings=None, model=KNOWING):
         folder = tmp_path_factory.mktemp("server")
         for name in ("uploads", "saved"):
             (folder / name).mkdir()
         settings = settings or ViewerSettings()
-        models = ServedModels(roots or Roots(folder / "raw", folder / "processed", folder / "none"))
+        models = ServedModels(roots, model)
+        let_know(models.load(KNOWING).full)
         worklist = Worklist([Path(each) for each in folders])
         served = Served(
             models, worklist, SessionStore(models, settings), settings,

@@ -1,36 +1,31 @@
 """MONAI Label's own client, unmodified, in the steps of 3D Slicer's module."""
 
-import functools
-
 import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from interactivenet import Correction, Predictor, Prompt, read_prompts
-from tests.viewer.monai_label.conftest import make_picture
+from interactivenet.prompts.prompt import LabelNames
+from tests.viewer.monai_label.conftest import LABELS, make_picture
 
-LABEL = "object"
-
-
-@functools.cache
-def starter():
-    return Predictor("starter")
+LABEL, VALUE = "oedema", 3
 
 
 def prompt_of(picture, clicks, background=()):
     """The prompt of clicks, positive ones first, as they come in one request."""
     corrections = [(each, True) for each in clicks[6:]] + [(each, False) for each in background]
-    return Prompt(1, picture.mm(clicks[:6]), LABEL, corrections=corrected(picture, corrections))
+    return Prompt(VALUE, picture.mm(clicks[:6]), LABEL, corrections=corrected(picture, corrections))
 
 
 def corrected(picture, clicks):
     return tuple(Correction(tuple(picture.mm(at)[0]), positive) for at, positive in clicks)
 
 
-def expected_of(picture, prompt):
-    """What the library makes of a prompt: an array [k, j, i], as Slicer has it."""
-    return sitk.GetArrayFromImage(starter().segment(picture.path, prompt).to_sitk())
+def expected_of(predictor, picture, prompt):
+    """What the library makes of a prompt: an array [k, j, i] of 0 and 1, as Slicer has it."""
+    label = sitk.GetArrayFromImage(predictor.segment(picture.path, prompt).to_sitk())
+    return (label == prompt.label).astype(np.uint8)
 
 
 def assert_same_grid(image, other):
@@ -39,7 +34,7 @@ def assert_same_grid(image, other):
         np.testing.assert_allclose(getattr(image, name)(), getattr(other, name)(), atol=1e-5)
 
 
-def test_one_to_eight_points(serve, picture):
+def test_one_to_eight_points(serve, knower, picture):
     """Connect, session, infer after each click, as it is with Auto ticked."""
     module = serve().module()
     module.load(picture.path, "1: CT of somebody")
@@ -58,12 +53,23 @@ def test_one_to_eight_points(serve, picture):
         else:
             came = [(picture.inside, True), (picture.outside, False), (clicks[7], True)]
             corrections = corrected(picture, came[: (0, 2, 3)[count - 6]])
-            prompt = Prompt(1, picture.mm(picture.margin), LABEL, corrections=corrections)
-            assert np.array_equal(array, expected_of(picture, prompt))
+            prompt = Prompt(VALUE, picture.mm(picture.margin), LABEL, corrections=corrections)
+            assert np.array_equal(array, expected_of(knower, picture, prompt))
     assert array[tuple(np.intp(picture.outside[::-1]))] == 0
 
 
-def test_background_clicks_from_before_the_sixth_point_count(serve, straight):
+def test_the_starter_on_oblique_axes(serve, tmp_path):
+    """Networks that see corrections, and a label of any name."""
+    picture = make_picture(tmp_path / "volume.nii.gz", "oblique")
+    module = serve(model="starter").module()
+    module.load(picture.path, "CT")
+    shown = module.click("whatever it is", picture.margin, [picture.outside])
+    prompt = prompt_of(picture, picture.margin, [picture.outside])
+    expected = expected_of(Predictor("starter"), picture, prompt)
+    assert np.array_equal(sitk.GetArrayFromImage(shown), expected)
+
+
+def test_background_clicks_from_before_the_sixth_point_count(serve, knower, straight):
     module = serve().module()
     module.load(straight.path, "CT")
     near = straight.margin[2] + [0, 1, 0]  # at the edge of the object
@@ -72,11 +78,12 @@ def test_background_clicks_from_before_the_sixth_point_count(serve, straight):
     assert module.params["message"] == "2 of 6 points; 1 background click waits for them"
     shown = module.click(LABEL, straight.margin, [near])
     assert shown[tuple(int(index) for index in near)] == 0
-    with_it = sitk.GetArrayFromImage(shown)
-    assert np.array_equal(
-        with_it, expected_of(straight, prompt_of(straight, straight.margin, [near]))
+    with_it, without = (
+        expected_of(knower, straight, prompt_of(straight, straight.margin, background))
+        for background in ([near], [])
     )
-    assert not np.array_equal(with_it, expected_of(straight, prompt_of(straight, straight.margin)))
+    assert np.array_equal(sitk.GetArrayFromImage(shown), with_it)
+    assert not np.array_equal(with_it, without)
 
 
 def test_only_background_clicks(serve, straight):
@@ -116,15 +123,15 @@ def test_a_point_outside_is_said(serve, straight):
 
 
 def test_points_that_mark_nothing_are_said(serve, straight):
-    module = serve().module()
+    module = serve(model="starter").module()
     module.load(straight.path, "CT")
     with pytest.raises(Exception, match="Status: 400") as caught:
-        module.click(LABEL, [straight.margin[0]] * 6)
-    assert "Traceback" not in str(caught.value)
+        module.click("object", [straight.margin[0]] * 6)
+    assert "one plane" in str(caught.value)
 
 
 @pytest.mark.parametrize("changed", [False, True])
-def test_a_session_is_saved_with_its_points(serve, picture, changed):
+def test_a_session_is_saved_with_its_points(serve, knower, picture, changed):
     """The image is uploaded under its name first; what made each segment is kept."""
     server = serve()
     module = server.module()
@@ -138,25 +145,28 @@ def test_a_session_is_saved_with_its_points(serve, picture, changed):
         array[tuple(np.intp(picture.inside[::-1]))] = 0
     answer = module.submit([array, None, drawn], [LABEL, "nothing", "drawn"], shown, background=1)
     made = "brush" if changed else "corrections"
-    assert answer["segments"] == {LABEL: made, "drawn": "brush"}
+    assert answer["segments"] == {LABEL: made, "drawn": "person"}
     (label,) = server.saved.glob("*.nii.gz")
     saved = nibabel.load(label)
     np.testing.assert_array_equal(saved.affine, nibabel.load(picture.path).affine)
-    assert np.array_equal(np.asarray(saved.dataobj) == 1, array.transpose(2, 1, 0) == 1)
-    assert np.array_equal(np.asarray(saved.dataobj) == 2, drawn.transpose(2, 1, 0) == 1)
-    (points,) = server.saved.glob("*points.json")
-    (prompt,) = read_prompts(points)
+    voxels = np.asarray(saved.dataobj)
+    assert np.array_equal(voxels == VALUE, array.transpose(2, 1, 0) == 1)
+    # what the model does not have gets a value that is free
+    assert np.array_equal(voxels == 2, drawn.transpose(2, 1, 0) == 1)
+    (points,) = (server.saved / "points").glob("*.json")
+    (prompt,) = read_prompts(points, LabelNames(LABELS))
+    assert prompt.label == VALUE
     np.testing.assert_allclose(prompt.points, picture.mm(picture.margin), atol=1e-4)
     assert [each.positive for each in prompt.corrections] == [True, False]
     if not changed:
-        assert np.array_equal(expected_of(picture, prompt), array)
+        assert np.array_equal(expected_of(knower, picture, prompt), array)
     # it goes on by its name, without a session
     after = module.click(LABEL, foreground)
-    expected = expected_of(picture, prompt_of(picture, foreground))
+    expected = expected_of(knower, picture, prompt_of(picture, foreground))
     assert np.array_equal(sitk.GetArrayFromImage(after), expected)
 
 
-def test_next_samples(serve, tmp_path):
+def test_next_samples(serve, knower, tmp_path):
     folder = tmp_path / "scans"
     folder.mkdir()
     pictures = [make_picture(folder / f"case_{n}.nii.gz", way, n)
@@ -173,7 +183,7 @@ def test_next_samples(serve, tmp_path):
         assert np.array_equal(sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(original))
         shown = module.click(LABEL, picture.margin)
         assert_same_grid(shown, original)
-        expected = expected_of(picture, prompt_of(picture, picture.margin))
+        expected = expected_of(knower, picture, prompt_of(picture, picture.margin))
         assert np.array_equal(sitk.GetArrayFromImage(shown), expected)
         answer = module.submit([expected], [LABEL], shown)
         assert answer["segments"] == {LABEL: "model"}

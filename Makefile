@@ -12,6 +12,9 @@ NUMPY_2 := -DNPY_IN_ARRAY=NPY_ARRAY_IN_ARRAY
 GEODISTK := CFLAGS=$(NUMPY_2) CXXFLAGS=$(NUMPY_2) $(BIN)/python -m pip install --quiet \
   --no-build-isolation --no-deps -c constraints.txt GeodisTK
 
+# the client of MONAI Label's protocol, for tests: its dependencies, a server of its own, are not used
+MONAI_LABEL := $(BIN)/python -m pip install --quiet --no-deps -c constraints.txt monailabel
+
 # the image; BUILD_ARGS for the builder (--build-arg BASE_IMAGE=...)
 DOCKER ?= docker
 APPTAINER ?= apptainer
@@ -38,6 +41,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	@$(GEODISTK) >/dev/null 2>&1 || echo "GeodisTK was not built: the tests against it are skipped"
+	@$(MONAI_LABEL) >/dev/null 2>&1 || \
+	  echo "MONAI Label's client was not installed: the tests with it are skipped"
 	@touch $@
 
 test: setup ## Run the tests (ARGS='-k nifti' to choose some)

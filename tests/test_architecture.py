@@ -206,6 +206,8 @@ OPENED = {
     "system/native_output.py": ("open", "memfd_create"),
     "system/resources.py": ("read_text", "_text(root / \"proc/self/cgroup\")"),
     "training/checkpointing.py": ("load", "check_regular(path)"),
+    "viewer/monai_label/forms.py": ("open", 'path.open("xb")'),
+    "viewer/monai_label/images.py": ("open", "self._store.open(image.entry, model"),
     "viewer/page_api.py": ("open", "store.open(entry, model)"),
     "viewer/scans.py": ("open", "model.full.open("),
     "viewer/uploads.py": ("open", 'path.open("xb")'),

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from interactivenet.cli.base import Command, Number, max_gb_option, raw_option, results_option
 from interactivenet.cli.folders import DataPath
+from interactivenet.system.mounts import in_image
+
+#: where Apptainer says what it runs: a container that shares the network of its host
+_SHARED_NETWORK = ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER")
+
+
+def _own_address() -> str:
+    """Return what to listen on: in a container of Docker all, as the published port leads there."""
+    published = in_image() and not any(name in os.environ for name in _SHARED_NETWORK)
+    return "0.0.0.0" if published else "127.0.0.1"
 
 
 @click.command("serve", cls=Command)
@@ -19,7 +30,8 @@ from interactivenet.cli.folders import DataPath
               "  [default: starter]")  # fmt: skip
 @click.option("-o", "--output", type=DataPath("writes", file_okay=False), metavar="FOLDER",
               help="Folder for what is saved.  [default: it is downloaded]")  # fmt: skip
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS",
+@click.option("--host", default=_own_address, metavar="ADDRESS",
+              show_default="127.0.0.1; in a container of Docker, 0.0.0.0",
               help="Address to listen on; 0.0.0.0 for all of this machine.")  # fmt: skip
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535),
               help="Port to listen on; 0 for any that is free.")  # fmt: skip

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
-from interactivenet.errors import RequestError
+from interactivenet.errors import DataError, RequestError
+from interactivenet.viewer.requests import limited
 
 #: of a form: the client sends a file and a field or two
 _FILES, _FIELDS = 1, 8
 
 
 @asynccontextmanager
-async def form_of(request: Request) -> AsyncIterator[FormData]:
-    """Read a form; its files are removed at the end."""
-    async with request.form(max_files=_FILES, max_fields=_FIELDS) as form:
+async def form_of(request: Request, most: int) -> AsyncIterator[FormData]:
+    """Read a form of at most so many bytes; its files are removed at the end. Raises TooLarge."""
+    async with limited(request, most).form(max_files=_FILES, max_fields=_FIELDS) as form:
         yield form
 
 
@@ -41,6 +44,15 @@ def file_of(form: FormData, field: str) -> tuple[str, BinaryIO]:
     if not isinstance(file, UploadFile):
         raise RequestError(f"no file was sent as '{field}'")
     return file.filename or "", file.file
+
+
+def keep(content: BinaryIO, path: Path) -> None:
+    """Write what was sent into a new file; raises DataError where there is no room for it."""
+    try:
+        with path.open("xb") as target:
+            shutil.copyfileobj(content, target)
+    except OSError as error:
+        raise DataError(f"what was sent cannot be kept: {error.strerror or error}") from error
 
 
 def client_of(request: Request, client_id: Any) -> str:

@@ -22,8 +22,9 @@ import numpy as np
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.io import read_image, suffix_of
+from interactivenet.viewer.monai_label.forms import keep
 from interactivenet.viewer.monai_label.slicer_image import SENDABLE, SlicerImage
-from interactivenet.viewer.refusals import StoreFull, UnknownSession
+from interactivenet.viewer.refusals import StoreFull, TooLarge, UnknownSession
 
 if TYPE_CHECKING:
     from interactivenet.imaging.volume import Volume
@@ -54,6 +55,7 @@ class SlicerImages:
         self._settings, self._clock = served.settings, clock
         self._images: dict[str, SlicerImage] = {}
         self._names: dict[tuple[str, str], str] = {}
+        self._uploaded = 0
         self._lock = Lock()
 
     def receive(self, client: str, name: str, data: BinaryIO) -> SlicerImage:
@@ -77,7 +79,7 @@ class SlicerImages:
         name: what the client calls the image, from now on.  file_name, data: as for
         :meth:`receive`. A session with the same voxels goes on under this name, so that its
         clicks are there when its label comes.
-        Raises RequestError where nothing may be uploaded, and what :meth:`receive` does.
+        Raises what :meth:`receive` does, and TooLarge where all uploads together are too large.
         """
         file, volume = self._kept(file_name, data)
         content = _digest(volume)
@@ -85,6 +87,7 @@ class SlicerImages:
         entry = image.entry if image is not None else None
         try:
             if entry is None or entry.source == SOURCE:
+                self._count(file)
                 entry = self._worklist.add_upload(name, file)
         finally:
             if entry is None or file not in entry.images:
@@ -155,6 +158,13 @@ class SlicerImages:
                 image.model, image.scan = model, scan.id
             yield scan
 
+    def _count(self, file: Path) -> None:
+        most, size = self._settings.uploads_gb * 1e9, file.stat().st_size
+        with self._lock:
+            if self._uploaded + size > most:
+                raise TooLarge(f"the uploads have {most / 1e9:g} GB together, at most")
+            self._uploaded += size
+
     def _open(self, image: SlicerImage, model: str) -> OpenScan:
         try:
             return self._store.open(image.entry, model, watched=False)
@@ -183,8 +193,7 @@ class SlicerImages:
         folder = Path(tempfile.mkdtemp(dir=self._folder))
         file = folder / f"image{suffix}"
         try:
-            with file.open("wb") as target:
-                shutil.copyfileobj(data, target)
+            keep(data, file)
             return file, read_image(file)
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)

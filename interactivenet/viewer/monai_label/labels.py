@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,10 +18,11 @@ from interactivenet.imaging.io import read_label, suffix_of
 from interactivenet.postprocessing.merging import PromptProbability, Segmentation, merge
 from interactivenet.prompts.prompt import LabelNames, Prompt
 from interactivenet.viewer.annotation import values_of
+from interactivenet.viewer.monai_label.forms import keep
 from interactivenet.viewer.monai_label.slicer_image import SENDABLE, Outlined, SlicerImage
 
 if TYPE_CHECKING:
-    from interactivenet.viewer.saving import MadeBy
+    from interactivenet.viewer.annotation_record import MadeBy
 
 #: what Slicer calls what is not an object
 _BACKGROUND = "background"
@@ -60,8 +60,7 @@ def read_segments(
         )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"segments{suffix}"
-        with path.open("wb") as target:
-            shutil.copyfileobj(data, target)
+        keep(data, path)
         array = read_label(path, image=(Path("image"), grid)).array[0]
     names = _names(label_info)
     segments = {}

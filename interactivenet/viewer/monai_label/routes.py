@@ -73,7 +73,7 @@ class MonaiLabelApi:
     async def create_session(self, request: Request) -> Response:
         """Take an image that Slicer has loaded from elsewhere."""
         self._check_uploads()
-        async with form_of(request) as form:
+        async with form_of(request, self._served.settings.upload_bytes) as form:
             name, file = file_of(form, "files")
             client = client_of(request, form.get("client_id"))
             image = await self._work(self._images.receive, client, name, file)
@@ -95,7 +95,7 @@ class MonaiLabelApi:
         if model is None:
             names = ", ".join(self._models)
             raise RequestError("there is no model of this name", expected=f"one of {names}")
-        async with form_of(request) as form:
+        async with form_of(request, self._served.settings.upload_bytes) as form:
             params = params_of(form)
 
         client = client_of(request, params.get("client_id"))
@@ -123,7 +123,7 @@ class MonaiLabelApi:
     async def upload(self, request: Request) -> Response:
         """Take an image into the worklist."""
         self._check_uploads()
-        async with form_of(request) as form:
+        async with form_of(request, self._served.settings.upload_bytes) as form:
             file_name, file = file_of(form, "file")
             client = client_of(request, params_of(form).get("client_id"))
             name = request.query_params.get("image", "").strip() or "image"
@@ -136,7 +136,7 @@ class MonaiLabelApi:
 
     async def submit(self, request: Request) -> Response:
         """Save the segments of an image."""
-        async with form_of(request) as form:
+        async with form_of(request, self._served.settings.upload_bytes) as form:
             params = params_of(form)
             name, file = file_of(form, "label")
             client = client_of(request, params.get("client_id"))

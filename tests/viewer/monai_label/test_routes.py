@@ -233,6 +233,22 @@ def test_what_is_no_image_is_refused_and_not_kept(asking):
     assert not list(client.server.served.uploads.iterdir())
 
 
+def test_what_is_too_large_is_refused(asking, straight):
+    content = straight.path.read_bytes()
+    size = len(content) / 1e9
+    client = asking(settings=ViewerSettings(upload_gb=size / 2))
+    answer = client.put("/session/", files={"files": ("a.nii.gz", content)})
+    assert answer.status_code == 413 and "expected at most" in answer.json()["error"]
+    client = asking(settings=ViewerSettings(uploads_gb=1.5 * size))
+    answers = [
+        client.put("/datastore/", params={"image": "a"}, files={"file": ("a.nii.gz", content)},
+                   headers={"user-agent": user}, data={"params": json.dumps({"client_id": user})})
+        for user in ("one", "other")
+    ]  # fmt: skip
+    assert [answer.status_code for answer in answers] == [200, 413]
+    assert len(list(client.server.served.uploads.rglob("*.nii.gz"))) == 1
+
+
 def test_too_many_images_are_a_503(asking, tmp_path):
     """Each scan that is open elsewhere counts; what Slicer left long ago makes room."""
     names = [tmp_path / f"{number}.nii.gz" for number in range(2)]

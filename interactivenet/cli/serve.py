@@ -31,8 +31,8 @@ def _own_address() -> str:
 @click.option("-o", "--output", type=DataPath("writes", file_okay=False), metavar="FOLDER",
               help="Folder for what is saved.  [default: it is downloaded]")  # fmt: skip
 @click.option("--host", default=_own_address, metavar="ADDRESS",
-              show_default="127.0.0.1; in a container of Docker, 0.0.0.0",
-              help="Address to listen on; 0.0.0.0 for all of this machine.")  # fmt: skip
+              help="Address to listen on; 0.0.0.0 for all of this machine."
+              "  [default: 127.0.0.1; in a container of Docker 0.0.0.0]")  # fmt: skip
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535),
               help="Port to listen on; 0 for any that is free.")  # fmt: skip
 @click.option("--allow-host", "hosts", multiple=True, metavar="NAME",

@@ -53,7 +53,7 @@ saved = requests.put(
            "params": (None, json.dumps({"label_info": [{"name": "object", "idx": 1}]}))},
 )  # fmt: skip
 root, _, token = ADDRESS.partition("/monai/")
-print(
+sys.stdout.write(
     json.dumps(
         {
             "seconds": seconds,

@@ -9,7 +9,7 @@ TOKEN = "a-token-of-these-tests"
 
 
 def test_a_container_serves(engine, image, tmp_path):
-    """Nothing but its port leads in, which is reached from within here: the engine has no bridge."""
+    """Asked from within, as it has no network: an engine may have no bridge to publish a port."""
     tmp_path.chmod(0o755)
     results = given_away(tmp_path / "results", USER)
     started = engine(

@@ -35,6 +35,9 @@ def main() -> None:
     for module in pkgutil.walk_packages(interactivenet.__path__, "interactivenet."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    # what the viewer's server imports only when it starts
+    uvicorn = importlib.import_module("uvicorn")
+    uvicorn.Config(lambda *_: None, ws="none", lifespan="off").load()
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(max_epochs=1, accelerator="cpu", default_root_dir=folder, logger=False,
                           enable_progress_bar=False, enable_checkpointing=False)  # fmt: skip

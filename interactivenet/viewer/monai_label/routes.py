@@ -156,7 +156,7 @@ class MonaiLabelApi:
 
     def _save(self, image: SlicerImage, name: str, file: BinaryIO, info: Any) -> dict[str, Any]:
         entry, target = image.entry, self._served.target
-        if entry.task is None and target.kind == "download":
+        if target.kind == "download":
             raise RequestError(
                 "this server has no folder to save to",
                 remedy="save the segmentation in 3D Slicer, or start the server with one",
@@ -164,9 +164,9 @@ class MonaiLabelApi:
         models = list(dict.fromkeys(each.model for each in image.outlined.values()))
         model = models[-1] if models else self._served.models.first
         with self._images.opened(image, model) as scan:
-            grid, labels = scan.image.source, self._served.worklist.labels()
-            if not labels.names:  # a person may have drawn whatever else there is
-                labels = LabelNames(scan.labels.names, open=True)
+            grid, names = scan.image.source, self._served.worklist.labels().names
+            # a person may have drawn whatever else there is
+            labels = LabelNames(names or scan.labels.names, open=True)
             segments = read_segments(name, file, info, grid)
             found = describe_segments(segments, image, labels, grid)
             predictor = scan.model.full
@@ -177,12 +177,12 @@ class MonaiLabelApi:
         if len(models) > 1:
             used = ", ".join(models)
             notes.append(f"{model} is recorded as the model, but several were used: {used}")
-        names = (prompt.name for prompt in found.prompts)
+        called = (prompt.name for prompt in found.prompts)
         return {
             "image": entry.id,
             "files": [str(path) for path in saved.files],
             "notes": notes,
-            "segments": dict(zip(names, found.made_by, strict=True)),
+            "segments": dict(zip(called, found.made_by, strict=True)),
         }
 
     def _described(self) -> dict[str, Any]:

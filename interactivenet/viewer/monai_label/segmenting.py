@@ -68,7 +68,8 @@ def _label(params: Mapping[str, Any], scan: OpenScan) -> str:
     if not label and len(names) == 1:
         label = names[0]
     if not label:
-        raise RequestError("the request has no label", expected=f"one of {', '.join(names)}")
+        known = f"one of {', '.join(names)}" if names else "the name of one"
+        raise RequestError("the request has no label", expected=known)
     ((_, name),) = values_of([label], scan.labels)
     return name
 

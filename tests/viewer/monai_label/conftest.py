@@ -145,17 +145,17 @@ class Server:
 def make_server(tmp_path_factory, roots):
     """Make a server that has no port yet; its settings, folders, and where it saves."""
 
-    def make(folders=(), target=True, settings=None, model=KNOWING):
+    def make(folders=(), target=True, settings=None, model=KNOWING, task=None):
         folder = tmp_path_factory.mktemp("server")
         for name in ("uploads", "saved"):
             (folder / name).mkdir()
         settings = settings or ViewerSettings()
         models = ServedModels(roots, model)
         let_know(models.load(KNOWING).full)
-        worklist = Worklist([Path(each) for each in folders])
+        worklist = Worklist([Path(each) for each in folders], task)
         served = Served(
-            models, worklist, SessionStore(models, settings), settings,
-            Target(folder / "saved" if target else None), folder / "uploads",
+            models, worklist, SessionStore(models, settings, worklist.labels), settings,
+            Target(folder / "saved" if target else None, task), folder / "uploads",
         )  # fmt: skip
         application = make_application(served, TOKEN, {"127.0.0.1", "testserver"})
         return Server(served, application, folder / "saved", folder)

@@ -271,3 +271,24 @@ def test_each_segment_is_segmented_by_itself(asking, straight):
     other, _ = said(infer(client, session, straight.margin, label="Oedema"))
     assert (one["label"], other["label"]) == ("tumour", "oedema")
     assert one["volume_ml"] == other["volume_ml"] > 0
+
+
+def test_a_raw_task_is_saved_into(asking, tmp_path):
+    """A new one, of images alone: what Slicer submits is a label, with the points."""
+    task = tmp_path / "raw" / "Task101_NEW"
+    (task / "imagesTr").mkdir(parents=True)
+    picture = make_picture(task / "imagesTr" / "one_0000.nii.gz", "permuted")
+    client = asking(task=task)
+    assert next(iter(client.get("/info/").json()["strategies"])) == "lowest_expected_dice"
+    (image,) = client.get("/datastore/").json()["objects"]
+    params, _ = said(infer(client, "", picture.margin, image=image))
+    assert params["complete"]
+    scan = nibabel.load(picture.path)
+    array = np.asarray(scan.dataobj) > 0
+    answer = submit(client, array, [LABEL], image, scan.affine)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["segments"][LABEL] in ("model", "brush")
+    assert (task / "labelsTr" / "one.nii.gz").exists()
+    (points,) = (task / "interactionsTr").iterdir()
+    assert points.stem == "one"
+    assert client.get("/info/").json()["datastore"] == {"total": 1, "completed": 1}

@@ -30,6 +30,10 @@ class _Line(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1, nesterov=True, momentum=0.9)
 
 
+async def _answer(scope: object, receive: object, send: object) -> None:
+    """The smallest application, which is never asked."""
+
+
 def main() -> None:
     """Import all there is, and use what imports more when it is used."""
     for module in pkgutil.walk_packages(interactivenet.__path__, "interactivenet."):
@@ -37,7 +41,7 @@ def main() -> None:
             importlib.import_module(module.name)
     # what the viewer's server imports only when it starts
     uvicorn = importlib.import_module("uvicorn")
-    uvicorn.Config(lambda *_: None, ws="none", lifespan="off").load()
+    uvicorn.Config(_answer, ws="none", lifespan="off").load()
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(max_epochs=1, accelerator="cpu", default_root_dir=folder, logger=False,
                           enable_progress_bar=False, enable_checkpointing=False)  # fmt: skip

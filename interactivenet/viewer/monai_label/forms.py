@@ -56,6 +56,10 @@ def keep(content: BinaryIO, path: Path) -> None:
 
 
 def client_of(request: Request, client_id: Any) -> str:
-    """Say whose request this is: names of images count for one client alone."""
+    """Say whose request this is: names of images count for one client alone.
+
+    What a proxy says of the machine behind it tells users apart; it opens nothing to anybody.
+    """
     host = request.client.host if request.client else ""
-    return f"{host} {client_id if isinstance(client_id, str) else ''}"
+    behind = request.headers.get("x-forwarded-for", "")
+    return f"{host} {behind} {client_id if isinstance(client_id, str) else ''}"

@@ -55,10 +55,10 @@ def said(answer):
     return json.loads(params), name.decode()
 
 
-def submit(client, array, names, image="CT", affine=None, name="label.nii.gz"):
+def submit(client, array, names, image="CT", affine=None, name="label.nii.gz", user="user-xyz"):
     file = nibabel.Nifti1Image(array.astype(np.uint8), affine).to_bytes()
     info = [{"name": each, "idx": number + 2} for number, each in enumerate(names)]
-    params = {"label_info": info, "client_id": "user-xyz"}
+    params = {"label_info": info, "client_id": user}
     return client.put(
         "/datastore/label", params={"image": image},
         files={"label": (name, io.BytesIO(file)), "params": (None, json.dumps(params))},
@@ -115,6 +115,24 @@ def test_a_session_that_is_lost_is_no_error(asking, straight):
     )
     session = open_session(client, straight)
     assert client.get(f"/session/{session}").json() == {"id": session}
+
+
+def test_users_behind_a_proxy_are_told_apart(asking, tmp_path):
+    """Both call their image CT, and neither has said who he is."""
+    client = asking()
+    ids = []
+    for number, machine in enumerate(("10.0.0.1", "10.0.0.2")):
+        picture = make_picture(tmp_path / f"{number}.nii.gz", seed=number)
+        files = {"file": ("a.nii.gz", picture.path.read_bytes()), "params": (None, "{}")}
+        headers = {"x-forwarded-for": machine}
+        answer = client.put("/datastore/", params={"image": "CT"}, files=files, headers=headers)
+        ids.append(answer.json()["image"])
+    array = np.zeros((36, 30, 24))
+    array[3:6, 4:7, 5:9] = 1
+    for machine, expected in zip(("10.0.0.1", "10.0.0.2"), ids, strict=True):
+        client.headers["x-forwarded-for"] = machine
+        answer = submit(client, array, [LABEL], "CT", picture.affine, user=None)
+        assert answer.json()["image"] == expected
 
 
 def test_ids_are_never_the_same(asking, straight):

@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
 #: where an image comes from that is not in the worklist
 SOURCE = "3D Slicer"
-#: minutes without a request after which another image may take the place of one
-_YIELDS_MINUTES = 10.0
+#: seconds without a request after which an image is left: Slicer's module shows one at a time
+_LEFT_SECONDS = 60.0
+#: and after which another client's may take its place, where too many are open
+_YIELDS_SECONDS = 600.0
 
 
 class UnknownImage(UnknownSession):
@@ -166,13 +168,19 @@ class SlicerImages:
             self._uploaded += size
 
     def _open(self, image: SlicerImage, model: str) -> OpenScan:
+        """Open an image; what its client has left, and no longer looks at, is closed."""
+        now = self._clock()
+        with self._lock:
+            others = [each for each in self._images.values() if each.scan and each is not image]
+        others.sort(key=lambda each: each.used)
+        for each in others:
+            if each.client == image.client and now - each.used >= _LEFT_SECONDS:
+                self._close(each)
         try:
             return self._store.open(image.entry, model, watched=False)
         except StoreFull:
-            with self._lock:
-                others = [each for each in self._images.values() if each.scan and each is not image]
-            oldest = min(others, key=lambda each: each.used, default=None)
-            if oldest is None or self._clock() - oldest.used < _YIELDS_MINUTES * 60:
+            oldest = next((each for each in others if each.scan), None)
+            if oldest is None or now - oldest.used < _YIELDS_SECONDS:
                 raise
             self._close(oldest)
             return self._store.open(image.entry, model, watched=False)

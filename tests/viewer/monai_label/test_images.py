@@ -115,6 +115,18 @@ def test_an_open_scan_that_was_closed_is_opened_again(make_images, straight):
     assert len(images.served.store) == 1
 
 
+def test_a_client_has_one_scan_open(make_images, clock, straight):
+    """What was left is closed when another is opened, not what two windows show in turns."""
+    images = make_images()
+    kept = [images.receive("one", "a.nii.gz", content(straight)) for _ in range(3)]
+    for clock.now, image, count in ((0.0, kept[0], 1), (30.0, kept[1], 2), (95.0, kept[2], 1)):
+        images.find("one", "", image.id)
+        with images.opened(image, KNOWING):
+            assert len(images.served.store) == count
+    with images.opened(kept[0], KNOWING) as scan:  # it is opened again
+        assert scan.image.shape == (36, 30, 24)
+
+
 def test_a_scan_left_long_ago_makes_room_for_another(make_images, clock, straight):
     images = make_images(sessions=1)
     images._settings = ViewerSettings(sessions=5)

@@ -193,17 +193,17 @@ def local_models(models: Path) -> list[LocalModel]:
     """Describe what is installed, in the order of names; no weights are read."""
     if not models.is_dir():
         return []
-    return [_described(folder) for folder in visible(models) if folder.is_dir()]
+    return [describe_folder(folder) for folder in visible(models) if folder.is_dir()]
 
 
 def built_in_models() -> list[LocalModel]:
     """Describe what comes with the package: the starter, or nothing in installations without."""
-    return [_described(starter_folder())] if has_starter() else []
+    return [describe_folder(starter_folder())] if has_starter() else []
 
 
 def find_local(models: Path, name: str) -> LocalModel:
     """Describe one model, installed or built in; raises RequestError, naming those there are."""
-    return _described(starter_folder() if name == STARTER else _existing(models, name))
+    return describe_folder(starter_folder() if name == STARTER else _existing(models, name))
 
 
 def find_removable(models: Path, name: str) -> LocalModel:
@@ -268,7 +268,8 @@ def _is_same(folder: Path, model: Model) -> bool:
     )  # fmt: skip
 
 
-def _described(folder: Path) -> LocalModel:
+def describe_folder(folder: Path) -> LocalModel:
+    """Describe the model of a folder; where it cannot be used, its fault says why."""
     from interactivenet.models.bundle import read_description
 
     content, fault = None, ""

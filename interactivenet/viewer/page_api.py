@@ -49,6 +49,8 @@ class PageApi:
     def __init__(self, served: Served) -> None:
         self._served = served
         self._work = Work()
+        # those that wait for the networks keep nobody else waiting
+        self._segmenting = Work(2 * served.settings.sessions)
         self._uploads = Uploads(served.uploads, served.worklist, served.settings)
 
     def routes(self) -> list[Route]:
@@ -136,8 +138,8 @@ class PageApi:
         given = asked.get("revision", str(scan.outlines.revision))
         if not (given.isascii() and given.isdigit() and int(given) < _HIGHEST):
             raise RequestError("the revision is no whole number from 0")
-        voxels = math.prod(scan.image.shape)
-        data = await read_body(request, _HEADER_BYTES + 8 * voxels)
+        most = _HEADER_BYTES + 8 * math.prod(scan.image.shape)
+        data = await read_body(request, min(most, self._served.settings.upload_bytes))
         scan.announce(int(given))
 
         def paint() -> Outlines:
@@ -162,13 +164,13 @@ class PageApi:
         scan = self._scan(request)
         if self._served.saves_to(scan.entry) == "download":
             raise RequestError("this server has no folder to save to", remedy="download instead")
-        saved = await self._work(self._served.save, scan)
+        saved = await self._segmenting(self._served.save, scan)
         return answer({"files": [str(path) for path in saved.files], "notes": list(saved.notes)})
 
     async def download(self, request: Request) -> Response:
         """Send the annotation as a zip."""
         scan = self._scan(request)
-        data = await self._work(self._served.packed, scan)
+        data = await self._segmenting(self._served.packed, scan)
         name = quote(f"{scan.entry.case}.zip")
         headers = {"content-disposition": f"attachment; filename*=UTF-8''{name}"}
         return Response(data, media_type="application/zip", headers=headers)
@@ -232,7 +234,7 @@ class PageApi:
 
     async def _outlines(self, scan: OpenScan, make: Callable[[], Outlines]) -> Response:
         """Make outlines, and answer with what is known of them."""
-        outlines = await self._work(make)
+        outlines = await self._segmenting(make)
         expected = [each.segmented.expected_dice for each in outlines.objects if each.segmented]
         known = [dice for dice in expected if dice is not None]
         if any(each.state.points for each in outlines.objects):

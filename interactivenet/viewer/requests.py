@@ -23,15 +23,19 @@ _AT_ONCE = 4
 
 
 class Work:
-    """Runs what takes time off the event loop."""
+    """Runs what takes time off the event loop.
 
-    def __init__(self) -> None:
+    at_once: pieces of work; others wait.
+    """
+
+    def __init__(self, at_once: int = _AT_ONCE) -> None:
+        self._at_once = at_once
         self._limiter: CapacityLimiter | None = None
 
     async def __call__(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Call a function in a thread; when the server ends, nobody waits for it."""
         if self._limiter is None:  # it belongs to a running loop
-            self._limiter = CapacityLimiter(_AT_ONCE)
+            self._limiter = CapacityLimiter(self._at_once)
         return await to_thread.run_sync(
             function, *arguments, abandon_on_cancel=True, limiter=self._limiter
         )

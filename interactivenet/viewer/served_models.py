@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, Any
 from interactivenet.datasets.modalities import is_any
 from interactivenet.datasets.roots import Roots
 from interactivenet.errors import RequestError
-from interactivenet.models.registry import LocalModel, built_in_models, local_models
+from interactivenet.models.registry import (
+    LocalModel,
+    built_in_models,
+    describe_folder,
+    local_models,
+)
 from interactivenet.prompts.prompt import OBJECT, LabelNames
+from interactivenet.system.files import resolved
 from interactivenet.viewer.network_thread import NetworkThread
 
 if TYPE_CHECKING:
@@ -76,11 +82,15 @@ class ServedModels:
 
     first: name or path of the one to begin with.  device: as a :class:`Predictor` takes it.
     Raises RequestError where there is none, or not the one that is to be first.
+
+    Attributes:
+        offered: Those that can be used, the first one first.
+        notes: Why others cannot.
+        thread: That asks networks.
     """
 
     def __init__(self, roots: Roots, first: str | Path | None = None, device: str = "auto") -> None:
         from interactivenet.models.finding import find_model
-        from interactivenet.models.registry import find_local
 
         self._device = device
         self.thread = NetworkThread()
@@ -88,16 +98,18 @@ class ServedModels:
         self._loaded: dict[str, LoadedModel] = {}
         there = [*built_in_models(), *local_models(roots.results / "models")]
         offered = [_offered(model) for model in there if model.description is not None]
+        self.notes = [f"{model.folder}: {model.fault}" for model in there if model.fault]
         if first is not None:
             path = find_model(first, roots)
             if not path.is_dir():
                 remedy = f"run `install_model(file={str(path)!r})` first"
                 raise RequestError(f"{path}: is a zip", field="model", remedy=remedy)
-            chosen = find_local(path.parent, path.name)
+            chosen = describe_folder(resolved(path))
             if chosen.description is None:
                 raise RequestError(f"{path}: {chosen.fault}", field="model")
-            offered = [each for each in offered if each.folder != path]
-            offered.insert(0, _offered(chosen))
+            # of two with one name, the one that was asked for
+            others = [each for each in offered if each.name != chosen.name]
+            offered = [_offered(chosen), *others]
         if not offered:
             raise RequestError(
                 f"there is no model in {roots.results / 'models'}, and this installation has no"

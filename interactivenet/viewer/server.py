@@ -106,7 +106,7 @@ def serve(
             None if output is None else Path(output),
         )
         served = _served(paths, task, model, saved, device, settings, roots, Path(uploads))
-        for note in served.worklist.notes:
+        for note in (*served.models.notes, *served.worklist.notes):
             reporter.say(note)
         if count := len(served.worklist.entries()):
             reporter.say(counted(count, "scan"))
@@ -232,7 +232,8 @@ def _listening(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     except (OSError, UnicodeError) as error:
         raise RequestError("is no address of this machine", field="host", value=host) from error
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends at once only where the protocol is said: else each answer waits for 40 ms
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))

@@ -1,0 +1,104 @@
+// Keeps the server's outline up to date with the annotation: one question at a time, the newest.
+
+import { complete } from "./annotation.js";
+import { LabelMap, maskOfRuns } from "./label_map.js";
+import * as server from "./server.js";
+
+/** so long nothing may change before all networks are asked, ms */
+const QUIET = 700;
+
+const marks = (object) => JSON.stringify([object.label, object.points, object.corrections]);
+
+export class Outlining {
+  /**
+   * state: gives the objects as they are now. grid: gives {strides, shape} of the scan.
+   * told: called with {busy}, {answer, map} or {error}.
+   */
+  constructor(session, { state, grid, told }) {
+    Object.assign(this, { session, state, grid, told });
+    this.revision = 0;
+    this.brushed = new Map(); // what the server has of our brush: id -> {key, marks}
+    this.map = null;
+  }
+
+  close() {
+    this.closed = true;
+    clearTimeout(this.waiting);
+  }
+
+  /** Something has changed. */
+  request() {
+    clearTimeout(this.waiting);
+    this.wanted = "quick";
+    if (!this.running) this.running = this.#run();
+    return this.running;
+  }
+
+  /** When the server has what is shown. */
+  async settled() {
+    while (this.running) await this.running;
+  }
+
+  async #run() {
+    while (this.wanted && !this.closed) {
+      const quality = this.wanted;
+      this.wanted = null;
+      const objects = this.state();
+      this.told({ busy: objects.some(complete) ? quality : "points" });
+      try {
+        const answer = await this.#asked(objects, quality);
+        if (this.closed) return;
+        if (this.wanted) continue; // already something newer
+        this.map = answer.outline ? await this.#read(answer.outline) : null;
+        if (this.closed) return;
+        this.told({ answer, map: this.map });
+        if (quality === "quick" && answer.outline && !this.wanted) this.#later();
+      } catch (error) {
+        if (this.closed) return;
+        if (error.status === 409) this.wanted ??= "quick"; // another page of this session
+        else this.told({ error });
+        if (error.status === 503) this.#later((error.retryAfter || 5) * 1000, "quick");
+      }
+    }
+    this.running = null;
+    this.told({ busy: "" });
+  }
+
+  #later(ms = QUIET, quality = "full") {
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => {
+      this.wanted = quality;
+      if (!this.running) this.running = this.#run();
+    }, ms);
+  }
+
+  async #read(url) {
+    const { strides, shape } = this.grid();
+    return LabelMap.read(await server.outline(url), strides, shape);
+  }
+
+  async #asked(objects, quality) {
+    const sent = objects.map(({ id, label, points, corrections }) => ({
+      id, label, points, corrections,
+    }));
+    const put = (list) => this.session.outline(list, quality, ++this.revision);
+    // a brush's work that was undone: the object goes, and comes again from its points
+    const undone = objects.filter((each) => {
+      const there = this.brushed.get(each.id);
+      return there && !each.brush && there.marks === marks(each);
+    });
+    if (undone.length) await put(sent.filter((each) => !undone.some(({ id }) => id === each.id)));
+    let answer = await put(sent);
+    for (const [id, there] of this.brushed) {
+      const object = objects.find((each) => each.id === id);
+      if (!object?.brush || there.marks !== marks(object)) this.brushed.delete(id);
+    }
+    for (const object of objects.filter((each) => each.brush)) {
+      if (this.brushed.get(object.id)?.key === object.brush.key) continue;
+      const mask = maskOfRuns(object.brush.runs, this.map.data.length);
+      answer = await this.session.brush(object.id, this.map.file(mask));
+      this.brushed.set(object.id, { key: object.brush.key, marks: marks(object) });
+    }
+    return answer;
+  }
+}

@@ -1,0 +1,76 @@
+// The list of cases.
+
+import { byId, element } from "./dom.js";
+
+const STATUS = { new: "", points: "points", outlined: "outlined" };
+
+export class CaseList {
+  /** chosen: called with the case that a person wants to open. */
+  constructor(chosen) {
+    this.chosen = chosen;
+    this.entries = [];
+    this.list = byId("cases");
+    this.list.addEventListener("keydown", (event) => this.#move(event));
+  }
+
+  fill(entries, open) {
+    this.entries = entries;
+    const sources = new Set(entries.map((each) => each.source));
+    const focused = document.activeElement?.dataset?.case;
+    let source = null;
+    const rows = [];
+    for (const entry of entries) {
+      if (sources.size > 1 && entry.source !== source) {
+        source = entry.source;
+        rows.push(element("li", { className: "source", title: source }, short(source)));
+      }
+      rows.push(element("li", {}, this.#row(entry, entry.id === open)));
+    }
+    if (!rows.length) rows.push(element("li", { className: "source" }, "There are no cases."));
+    this.list.replaceChildren(...rows);
+    if (focused) this.list.querySelector(`[data-case="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  #row(entry, isOpen) {
+    const told = [STATUS[entry.status] ?? entry.status];
+    if (entry.expected_dice !== null && entry.expected_dice !== undefined) {
+      told.push(`Dice ${entry.expected_dice.toFixed(2)}`);
+    }
+    const button = element("button", {
+      className: `case ${isOpen ? "open" : ""} ${entry.problem ? "broken" : ""}`,
+      title: entry.problem || entry.name,
+      onclick: () => this.chosen(entry),
+    },
+    element("span", { className: "name" }, entry.name),
+    element("span", { className: `status ${entry.status}` }, told.filter(Boolean).join(" · ")));
+    if (entry.problem) button.append(element("span", { className: "problem" }, entry.problem));
+    button.dataset.case = entry.id;
+    if (isOpen) button.setAttribute("aria-current", "true");
+    return button;
+  }
+
+  #move(event) {
+    const way = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!way) return;
+    event.preventDefault();
+    const buttons = [...this.list.querySelectorAll("button")];
+    buttons[buttons.indexOf(document.activeElement) + way]?.focus();
+  }
+
+  focus() {
+    const open = this.list.querySelector("[aria-current]") ?? this.list.querySelector("button");
+    open?.focus();
+  }
+
+  /** The next case after the open one that is not outlined yet, and can be opened. */
+  after(id) {
+    const start = this.entries.findIndex((each) => each.id === id) + 1;
+    const turned = [...this.entries.slice(start), ...this.entries.slice(0, start)];
+    return turned.find((each) =>
+      each.id !== id && !each.problem && each.status !== "outlined") ?? null;
+  }
+}
+
+function short(source) {
+  return source.split(/[\\/]/).filter(Boolean).at(-1) ?? source;
+}

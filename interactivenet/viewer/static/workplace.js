@@ -1,0 +1,331 @@
+// One person at work: the open case, and everything that can be done with it.
+
+import { Annotation, complete, NEEDED } from "./annotation.js";
+import { Brush } from "./brush.js";
+import * as messages from "./messages.js";
+import { Outlining } from "./outlining.js";
+import * as server from "./server.js";
+import { save } from "./saving.js";
+import { AXES } from "./scan_view.js";
+import { Display } from "./windows.js";
+
+const ALIVE = 30000;
+export const TOOLS = ["points", "add", "remove", "look", "brush", "erase"];
+
+export class Workplace {
+  /** changed: called whenever something has changed, with "layers" where nothing else has. */
+  constructor(view, changed) {
+    Object.assign(this, { view, changed });
+    this.tool = "points";
+    this.display = new Display(this);
+    this.brush = new Brush(this);
+    this.images = new Map(); // bytes of the case's images
+    setInterval(() => this.session?.alive().catch(() => {}), ALIVE);
+  }
+
+  get isOpen() {
+    return Boolean(this.annotation);
+  }
+
+  say(sentence, kind) {
+    messages.say(sentence, kind);
+  }
+
+  // a case
+
+  async open(entry, model) {
+    if (!(await this.mayLeave())) return false;
+    this.close();
+    messages.say("");
+    messages.welcome("");
+    messages.wait(`Opening ${entry.name} …`);
+    const opening = (this.opening = {});
+    try {
+      const opened = await server.open(entry.id, model);
+      const session = new server.Session(opened.session);
+      if (this.opening !== opening) return session.close();
+      this.session = session;
+      this.entry = entry;
+      this.model = model;
+      this.opened = opened;
+      await this.showImage(0);
+      if (this.opening !== opening) return false;
+      this.begin();
+      for (const note of opened.notes) messages.say(note, "warning");
+      return true;
+    } catch (error) {
+      this.close();
+      messages.welcome("This case cannot be opened", error.message);
+      messages.complain(error, { name: "Try again", run: () => this.open(entry, model) });
+      return false;
+    } finally {
+      messages.wait("");
+      this.changed();
+    }
+  }
+
+  begin() {
+    this.annotation = new Annotation(this.opened.objects, this.firstLabel);
+    this.tool = complete(this.annotation.active) ? "look" : "points";
+    this.outlining = new Outlining(this.session, {
+      state: () => this.annotation.objects,
+      grid: () => ({ strides: this.view.strides, shape: this.view.shape }),
+      told: (news) => this.told(news),
+    });
+    const first = this.annotation.active.points[0];
+    if (first) this.view.goTo(first);
+    this.outlining.request();
+  }
+
+  close() {
+    this.outlining?.close();
+    this.session?.close();
+    this.opening = this.session = this.annotation = this.outlining = this.entry = null;
+    this.map = this.answer = this.selected = this.dragging = null;
+    this.brush.end();
+    this.display.forget();
+    this.outlineBusy = "";
+    this.images.clear();
+    this.view.close();
+    this.changed();
+  }
+
+  async mayLeave() {
+    if (!this.annotation?.unsaved) return true;
+    const answer = await messages.question(
+      `What you have done with ${this.entry.name} is not saved.`,
+      [["save", "Save and leave", "main"], ["leave", "Leave without saving"], ["stay", "Stay"]],
+    );
+    return answer === "leave" || (answer === "save" && (await save(this, this.savesTo)));
+  }
+
+  /** The same annotation with another model. */
+  async reopen(model) {
+    try {
+      const opened = await server.open(this.entry.id, model);
+      this.session.close();
+      this.model = model;
+      this.#continue(opened);
+      return true;
+    } catch (error) {
+      messages.complain(error);
+      return false;
+    }
+  }
+
+  #continue(opened) {
+    this.session = this.outlining.session = new server.Session(opened.session);
+    this.opened = opened;
+    this.outlining.brushed.clear();
+    this.outlining.request();
+  }
+
+  async showImage(number) {
+    if (this.view.isOpen) this.display.keep(this.image);
+    const { url } = this.opened.images[number];
+    if (!this.images.has(number)) this.images.set(number, await server.image(url));
+    const window = number ? null : this.opened.window; // others: NiiVue's own percentiles
+    await this.view.show(this.images.get(number).slice(0), window);
+    this.image = number;
+    this.display.begin(number);
+    this.changed();
+  }
+
+  nextImage() {
+    const count = this.opened.images.length;
+    if (count > 1) return this.showImage((this.image + 1) % count);
+    return this.say("This case has one image.");
+  }
+
+  // outlines
+
+  told({ busy, answer, map, error }) {
+    if (busy !== undefined) this.outlineBusy = busy;
+    if (answer) {
+      this.answer = answer;
+      this.map = map;
+      const notes = [...new Set(answer.notes)].filter((note) => note !== this.lastNote);
+      if (notes.length) messages.say((this.lastNote = notes.join(" ")), "warning");
+    }
+    if (error) this.#failed(error);
+    this.changed();
+  }
+
+  async #failed(error) {
+    if (error.status !== 404) {
+      const again = () => this.outlining?.request();
+      messages.complain(error, { name: "Try again", run: again });
+      return;
+    }
+    // the server has closed what was left alone for long: nothing is lost, all of it is here
+    try {
+      this.#continue(await server.open(this.entry.id, this.model));
+    } catch (again) {
+      messages.complain(again);
+    }
+  }
+
+  resultOf(object) {
+    return this.answer?.objects.find((each) => each.id === object.id);
+  }
+
+  // what a person does
+
+  edited() {
+    if (!this.annotation.active) this.annotation.activate(this.annotation.objects[0].id);
+    this.changed();
+    this.outlining.request();
+  }
+
+  setTool(tool) {
+    const needs = { add: "corrections", remove: "corrections", brush: "the brush", erase: "the eraser" };
+    if (needs[tool] && !complete(this.annotation.active)) {
+      this.say(`Place ${NEEDED} points first: ${needs[tool]} can only change an outline.`);
+      return;
+    }
+    this.tool = tool;
+    this.brush.end();
+    this.changed();
+  }
+
+  click(mm, { opposite = false } = {}) {
+    if (!this.view.contains(mm)) return;
+    const { active } = this.annotation;
+    if (this.tool === "look" || this.brush.isOn) {
+      this.view.goTo(mm);
+      return;
+    }
+    if (this.tool === "points") {
+      if (opposite) return;
+      if (complete(active)) {
+        this.say("This object has its six points. Correct it (P, N), or begin a new one (O).");
+        return;
+      }
+      this.annotation.addPoint(mm);
+      if (complete(this.annotation.active)) this.tool = "look";
+    } else {
+      this.annotation.addCorrection(mm, (this.tool === "add") !== opposite);
+    }
+    this.selected = null;
+    this.view.cross = mm;
+    this.view.draw();
+    this.edited();
+  }
+
+  select(mark) {
+    this.selected = mark;
+    if (mark) {
+      this.annotation.activate(mark.id);
+      this.view.goTo(this.placeOf(mark));
+    }
+    this.changed();
+  }
+
+  placeOf({ id, kind, index }) {
+    const item = this.annotation.objects.find((each) => each.id === id)[kind][index];
+    return kind === "points" ? item : item.position;
+  }
+
+  selectNext(way) {
+    const { active } = this.annotation;
+    const all = ["points", "corrections"].flatMap((kind) =>
+      active[kind].map((_, index) => ({ id: active.id, kind, index })));
+    if (!all.length) return;
+    const same = (each) => this.selected?.kind === each.kind && this.selected.index === each.index;
+    const now = all.findIndex(same);
+    this.select(all[now < 0 ? (way > 0 ? 0 : all.length - 1) : (now + way + all.length) % all.length]);
+  }
+
+  /** A mark follows the mouse; nothing is asked until it is dropped. */
+  drag(mark, mm) {
+    if (!this.dragging) this.dragging = { mark, state: this.annotation.state };
+    else this.annotation.undo();
+    this.annotation.move(mark, mm);
+    this.selected = mark;
+    this.changed();
+  }
+
+  drop() {
+    this.dragging = null;
+    this.edited();
+  }
+
+  moveSelected() {
+    if (!this.selected) return this.say("Select a point first (. or ,), then move the crosshair.");
+    this.annotation.move(this.selected, this.view.cross);
+    return this.edited();
+  }
+
+  deleteSelected() {
+    if (!this.selected) return this.say("Select a point first: click on it, or press . or ,");
+    this.annotation.remove(this.selected);
+    const wasPoint = this.selected.kind === "points";
+    this.selected = null;
+    if (wasPoint && !complete(this.annotation.active)) this.tool = "points";
+    return this.edited();
+  }
+
+  get firstLabel() {
+    return this.opened.labels[0]?.name ?? "object";
+  }
+
+  addObject() {
+    const { active } = this.annotation;
+    if (!active.points.length) return this.setTool("points");
+    this.annotation.addObject(active.label || this.firstLabel);
+    this.tool = "points";
+    this.selected = null;
+    return this.edited();
+  }
+
+  removeObject(id) {
+    this.annotation.removeObject(id);
+    this.selected = null;
+    this.edited();
+  }
+
+  activate(id) {
+    this.annotation.activate(id);
+    if (this.selected?.id !== id) this.selected = null;
+    this.tool = complete(this.annotation.active) ? "look" : "points";
+    const [first] = this.annotation.active.points;
+    if (first) this.view.goTo(first);
+    this.changed();
+  }
+
+  nextObject(way) {
+    const { objects, active } = this.annotation;
+    this.activate(objects[(objects.indexOf(active) + way + objects.length) % objects.length].id);
+  }
+
+  rename(id, label) {
+    this.annotation.rename(id, label);
+    this.edited();
+  }
+
+  undo() {
+    if (this.annotation.undo()) this.#turned();
+  }
+
+  redo() {
+    if (this.annotation.redo()) this.#turned();
+  }
+
+  #turned() {
+    this.selected = null;
+    if (!complete(this.annotation.active)) this.tool = "points";
+    else if (this.tool === "points") this.tool = "look";
+    this.edited();
+  }
+
+  // the look
+
+  scroll(plane, slices) {
+    this.view.step(AXES[plane][2], slices);
+  }
+
+  enlarge(plane) {
+    this.view.enlarge(plane);
+    this.changed();
+  }
+}

@@ -23,10 +23,10 @@ export const KEYS = [
   ["Clicks", ["[", "]"], "[ and ]", "Brush smaller, larger", (work, { key }) => work.brush.resize(key === "]" ? 1.25 : 0.8)],
   ["Clicks", ["Enter"], "Enter", "Click at the crosshair; with Alt, the opposite correction", (work, { altKey }) => work.click(work.view.cross, { opposite: altKey })],
 
-  ["Points", ["."], ".", "Select the next point", (work) => work.selectNext(1)],
-  ["Points", [","], ",", "Select the one before", (work) => work.selectNext(-1)],
-  ["Points", ["g"], "G", "Move the selected point to the crosshair", (work) => work.moveSelected()],
-  ["Points", ["Delete", "Backspace"], "Del", "Delete the selected point", (work) => work.deleteSelected()],
+  ["Points", ["."], ".", "Select the next point", (work) => work.selection.next(1)],
+  ["Points", [","], ",", "Select the one before", (work) => work.selection.next(-1)],
+  ["Points", ["g"], "G", "Move the selected point to the crosshair", (work) => work.selection.moveHere()],
+  ["Points", ["Delete", "Backspace"], "Del", "Delete the selected point", (work) => work.selection.remove()],
   ["Points", ["o"], "O", "New object", (work) => work.addObject()],
   ["Points", ["k"], "K", "Next object", (work) => work.nextObject(1)],
   ["Points", ["j"], "J", "Object before", (work) => work.nextObject(-1)],
@@ -99,13 +99,13 @@ export function fillHelp(dialog) {
   const table = (name, rows) => element("section", {},
     element("h3", {}, name), element("table", {}, element("tbody", {}, ...rows)));
   dialog.replaceChildren(
-    element("h2", { id: "help-title" }, "Keys and mouse"),
+    element("div", { className: "heading" },
+      element("h2", { id: "help-title" }, "Keys and mouse"),
+      element("button", { onclick: () => dialog.close() }, "Close")),
     element("div", { className: "columns" },
       ...sections.map((section) => table(section, KEYS
         .filter(([of, , shown]) => of === section && shown)
         .map(([, , shown, what]) => row(shown, what)))),
       table("Mouse", MOUSE.map(([how, what]) => row(how, what)))),
-    element("div", { className: "answers" },
-      element("button", { className: "main", onclick: () => dialog.close() }, "Close")),
   );
 }

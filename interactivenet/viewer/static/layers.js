@@ -8,6 +8,7 @@ import { AXES, PLANES, SIDES } from "./scan_view.js";
 const FAINT = 2.5;
 const FAINTEST = 0.25;
 const RADIUS = 6;
+const NARROW = 340; // pixels
 
 export class Layers {
   constructor(svg, view) {
@@ -63,7 +64,7 @@ export class Layers {
       const fill = display.fill ? colour : "none";
       const shape = {
         d: path, transform: matrix, class: "outline", stroke: colour, fill,
-        "fill-opacity": display.opacity, "stroke-opacity": display.fill ? 0.9 : display.opacity,
+        "fill-opacity": 0.5 * display.opacity, "stroke-opacity": display.fill ? 0.9 : display.opacity,
         "stroke-width": object === annotation.active ? 2 : 1.4, "data-object": object.id,
       };
       return [drawn("path", shape)];
@@ -95,7 +96,7 @@ export class Layers {
         class: `mark ${chosen ? "chosen" : ""} ${near ? "near" : "far"}`, opacity,
         transform: `translate(${x} ${y})`, "data-object": object.id, "data-kind": kind,
         "data-index": index,
-      }, drawn("circle", { r: RADIUS + 6, class: "grip" }), ...make(near));
+      }, drawn("circle", { r: RADIUS + 2, class: "grip" }), ...make(near));
       if (chosen) mark.append(drawn("circle", { r: RADIUS + 4, class: "ring" }));
       marks.push(mark);
     };
@@ -138,7 +139,8 @@ export class Layers {
     const [x, y] = [left + width / 2, top + height / 2];
     const places = [
       [west, left + 10, y, "start"], [east, left + width - 10, y, "end"],
-      [south, x, top + height - 8, "middle"], [north, x, top + 18, "middle"],
+      [south, x, top + height - 10, "middle"],
+      [north, x, top + (width < NARROW ? 42 : 18), "middle"], // below its plane's buttons
     ];
     return places.map(([letter, px, py, anchor]) =>
       drawn("text", { x: px, y: py, class: "letter", "text-anchor": anchor }, letter));

@@ -1,12 +1,12 @@
 // Puts the page together.
 
-import { DisplayPanel, makePlanes, makeTools, options } from "./display_panel.js";
+import { DisplayPanel, makePlanes, makeTools, options } from "./panels.js";
 import { byId, element } from "./dom.js";
 import { showGuide } from "./guide.js";
 import * as keyboard from "./keyboard.js";
 import { Layers } from "./layers.js";
 import * as messages from "./messages.js";
-import { showObjects } from "./objects_panel.js";
+import { showNotes, showObjects } from "./objects_panel.js";
 import * as pointer from "./pointer.js";
 import { download, save } from "./saving.js";
 import { hasWebGL2, PLANES, ScanView } from "./scan_view.js";
@@ -31,7 +31,7 @@ async function start() {
   let layers = null;
   let work = null;
   const drawLayers = () => work && layers.draw({
-    annotation: work.annotation, map: work.map, display: work.display, selected: work.selected,
+    annotation: work.annotation, map: work.map, display: work.display, selected: work.selection.mark,
     stroke: work.brush.stroking, brush: work.brush.hovering,
   });
   let showPlanes = () => {};
@@ -71,7 +71,7 @@ async function start() {
     () => (work.annotation && view.isOpen ? drawLayers() : byId("layers").replaceChildren()),
     showTools, showPlanes, () => panel.show(),
     () => showGuide(byId("guide"), work),
-    () => showObjects(byId("objects"), work),
+    () => showObjects(byId("objects"), work), () => showNotes(byId("notes"), work),
     showHeader,
   );
 
@@ -101,9 +101,11 @@ async function start() {
       return;
     }
     if (work.entry?.id === entry.id) return;
-    const opened = await work.open(entry, model.value);
+    if (await work.open(entry, model.value)) {
+      showHeader(); // what is not shown cannot have the focus
+      byId("layers").focus({ preventScroll: true });
+    }
     await refresh().catch(messages.complain);
-    if (opened) byId("layers").focus({ preventScroll: true });
   }
 
   Object.assign(work, {
@@ -173,6 +175,7 @@ async function start() {
     cases.entries.length ? "The list on the left has all of them." : "There are none yet.",
     "Then click six points just inside the edge of an object: the outline comes by itself. "
     + "Press ? for all keys.");
+  messages.say("");
   work.changed();
 }
 

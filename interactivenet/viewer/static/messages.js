@@ -3,22 +3,23 @@
 import { byId, element } from "./dom.js";
 
 const SECONDS = { note: 8, warning: 20 };
+const IDLE = "Wheel: slices. Drag: move. Right drag: brightness and contrast. ?: all keys.";
 let fading = 0;
 
 /** kind: "note", "warning" or "error"; an error stays until it is closed or replaced. */
 export function say(sentence, kind = "note", action = null) {
   clearTimeout(fading);
   const foot = byId("messages");
-  foot.className = kind;
   if (!sentence) {
-    foot.replaceChildren();
+    foot.replaceChildren(element("div", { className: "idle" }, IDLE));
     return;
   }
   const close = element("button", { className: "quiet", title: "Close this message" }, "Close");
   close.addEventListener("click", () => say(""));
   const doing = action
     ? element("button", { onclick: () => { say(""); action.run(); } }, action.name) : null;
-  foot.replaceChildren(element("span", {}, sentence), ...(doing ? [doing] : []), close);
+  foot.replaceChildren(element("div", { className: kind },
+    element("span", {}, sentence), ...(doing ? [doing] : []), close));
   if (SECONDS[kind]) fading = setTimeout(() => say(""), SECONDS[kind] * 1000);
 }
 

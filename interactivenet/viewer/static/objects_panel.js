@@ -100,6 +100,13 @@ function facts(object, work) {
   return lines;
 }
 
+export function showNotes(list, work) {
+  const notes = work.isOpen ? work.notes.map(sentence) : [];
+  if (list.dataset.content === JSON.stringify(notes)) return;
+  list.dataset.content = JSON.stringify(notes);
+  list.replaceChildren(...notes.map((note) => element("li", {}, note)));
+}
+
 function sentence(text) {
   return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 }

@@ -64,7 +64,7 @@ export function listen(svg, view, work) {
     if (drag.kind === "stroke" && mm) {
       drag.places.push(mm);
       work.brush.stroke({ plane: drag.plane, places: drag.places, erase });
-    } else if (drag.kind === "mark" && mm) work.drag(drag.mark, mm);
+    } else if (drag.kind === "mark" && mm) work.selection.drag(drag.mark, mm);
     else if (drag.kind === "cross" && mm) view.goTo(mm);
     else if (drag.kind === "pan") view.pan(drag.plane, dx, dy);
     else if (drag.kind === "window") work.display.shift(dx, dy);
@@ -94,7 +94,7 @@ export function listen(svg, view, work) {
       return;
     }
     if (done.kind === "stroke") work.brush.paint(done.plane, done.places, work.brush.erases(event.altKey));
-    else if (done.kind === "mark") work.drop();
+    else if (done.kind === "mark") work.selection.drop();
     else if (done.kind === "click" && done.button !== 1) click(done);
   };
   svg.addEventListener("pointerup", end);
@@ -103,10 +103,11 @@ export function listen(svg, view, work) {
 
   function click(done) {
     const mm = view.mmAt(...done.from);
-    if (done.mark && !done.opposite && !done.only) work.select(done.mark);
+    const correcting = work.tool === "add" || work.tool === "remove";
+    if (done.mark && !correcting && !done.opposite && !done.only) work.selection.select(done.mark);
     else if (!mm) work.say("There is no scan at this place.");
     else if (done.only || work.tool === "look") {
-      work.select(null);
+      work.selection.select(null);
       view.goTo(mm);
     } else work.click(mm, { opposite: done.opposite });
   }

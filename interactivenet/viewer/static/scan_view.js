@@ -231,9 +231,16 @@ export class ScanView {
 
   // looks
 
-  /** The lowest and the highest value of the scan. */
+  /** The lowest and the highest value of the scan; NiiVue's own leave out what is rare. */
   get range() {
-    return [this.volume.global_min, this.volume.global_max];
+    const { img, hdr } = this.volume;
+    let [low, high] = [Infinity, -Infinity];
+    for (const value of img) {
+      if (value < low) low = value;
+      if (value > high) high = value;
+    }
+    const slope = hdr.scl_slope || 1;
+    return [low * slope + (hdr.scl_inter || 0), high * slope + (hdr.scl_inter || 0)];
   }
 
   get window() {

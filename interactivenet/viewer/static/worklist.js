@@ -4,6 +4,9 @@ import { byId, element } from "./dom.js";
 
 const STATUS = { new: "", points: "points", outlined: "outlined" };
 
+/** from so many cases on, they can be searched */
+const MANY = 15;
+
 export class CaseList {
   /** chosen: called with the case that a person wants to open. */
   constructor(chosen) {
@@ -11,22 +14,33 @@ export class CaseList {
     this.entries = [];
     this.list = byId("cases");
     this.list.addEventListener("keydown", (event) => this.#move(event));
+    this.find = byId("find");
+    this.find.addEventListener("input", () => this.fill(this.entries, this.open));
+    this.find.addEventListener("keydown", (event) => {
+      if (event.key === "ArrowDown" || event.key === "Enter") this.list.querySelector("button")?.focus();
+      else if (event.key !== "Escape") return;
+      else this.focus();
+      event.preventDefault();
+    });
   }
 
   fill(entries, open) {
-    this.entries = entries;
+    Object.assign(this, { entries, open });
+    this.find.hidden = entries.length < MANY;
+    const wanted = this.find.value.trim().toLowerCase();
+    const shown = entries.filter((each) => each.name.toLowerCase().includes(wanted));
     const sources = new Set(entries.map((each) => each.source));
     const focused = document.activeElement?.dataset?.case;
     let source = null;
     const rows = [];
-    for (const entry of entries) {
+    for (const entry of shown) {
       if (sources.size > 1 && entry.source !== source) {
         source = entry.source;
         rows.push(element("li", { className: "source", title: source }, short(source)));
       }
       rows.push(element("li", {}, this.#row(entry, entry.id === open)));
     }
-    if (!rows.length) rows.push(element("li", { className: "source" }, "There are no cases."));
+    if (!rows.length) rows.push(element("li", { className: "source" }, wanted ? "No case is called so." : "There are no cases."));
     this.list.replaceChildren(...rows);
     if (focused) this.list.querySelector(`[data-case="${CSS.escape(focused)}"]`)?.focus();
   }

@@ -7,6 +7,7 @@ import { Outlining } from "./outlining.js";
 import * as server from "./server.js";
 import { save } from "./saving.js";
 import { AXES } from "./scan_view.js";
+import { Selection } from "./selection.js";
 import { Display } from "./windows.js";
 
 const ALIVE = 30000;
@@ -19,6 +20,7 @@ export class Workplace {
     this.tool = "points";
     this.display = new Display(this);
     this.brush = new Brush(this);
+    this.selection = new Selection(this);
     this.images = new Map(); // bytes of the case's images
     setInterval(() => this.session?.alive().catch(() => {}), ALIVE);
   }
@@ -51,7 +53,6 @@ export class Workplace {
       await this.showImage(0);
       if (this.opening !== opening) return false;
       this.begin();
-      for (const note of opened.notes) messages.say(note, "warning");
       return true;
     } catch (error) {
       this.close();
@@ -81,7 +82,8 @@ export class Workplace {
     this.outlining?.close();
     this.session?.close();
     this.opening = this.session = this.annotation = this.outlining = this.entry = null;
-    this.map = this.answer = this.selected = this.dragging = null;
+    this.map = this.answer = null;
+    this.selection.end();
     this.brush.end();
     this.display.forget();
     this.outlineBusy = "";
@@ -144,8 +146,6 @@ export class Workplace {
     if (answer) {
       this.answer = answer;
       this.map = map;
-      const notes = [...new Set(answer.notes)].filter((note) => note !== this.lastNote);
-      if (notes.length) messages.say((this.lastNote = notes.join(" ")), "warning");
     }
     if (error) this.#failed(error);
     this.changed();
@@ -163,6 +163,11 @@ export class Workplace {
     } catch (again) {
       messages.complain(again);
     }
+  }
+
+  /** What is to be known of the scan and its outlines, a sentence each. */
+  get notes() {
+    return [...new Set([...(this.opened?.notes ?? []), ...(this.answer?.notes ?? [])])];
   }
 
   resultOf(object) {
@@ -206,63 +211,10 @@ export class Workplace {
     } else {
       this.annotation.addCorrection(mm, (this.tool === "add") !== opposite);
     }
-    this.selected = null;
+    this.selection.end();
     this.view.cross = mm;
     this.view.draw();
     this.edited();
-  }
-
-  select(mark) {
-    this.selected = mark;
-    if (mark) {
-      this.annotation.activate(mark.id);
-      this.view.goTo(this.placeOf(mark));
-    }
-    this.changed();
-  }
-
-  placeOf({ id, kind, index }) {
-    const item = this.annotation.objects.find((each) => each.id === id)[kind][index];
-    return kind === "points" ? item : item.position;
-  }
-
-  selectNext(way) {
-    const { active } = this.annotation;
-    const all = ["points", "corrections"].flatMap((kind) =>
-      active[kind].map((_, index) => ({ id: active.id, kind, index })));
-    if (!all.length) return;
-    const same = (each) => this.selected?.kind === each.kind && this.selected.index === each.index;
-    const now = all.findIndex(same);
-    this.select(all[now < 0 ? (way > 0 ? 0 : all.length - 1) : (now + way + all.length) % all.length]);
-  }
-
-  /** A mark follows the mouse; nothing is asked until it is dropped. */
-  drag(mark, mm) {
-    if (!this.dragging) this.dragging = { mark, state: this.annotation.state };
-    else this.annotation.undo();
-    this.annotation.move(mark, mm);
-    this.selected = mark;
-    this.changed();
-  }
-
-  drop() {
-    this.dragging = null;
-    this.edited();
-  }
-
-  moveSelected() {
-    if (!this.selected) return this.say("Select a point first (. or ,), then move the crosshair.");
-    this.annotation.move(this.selected, this.view.cross);
-    return this.edited();
-  }
-
-  deleteSelected() {
-    if (!this.selected) return this.say("Select a point first: click on it, or press . or ,");
-    this.annotation.remove(this.selected);
-    const wasPoint = this.selected.kind === "points";
-    this.selected = null;
-    if (wasPoint && !complete(this.annotation.active)) this.tool = "points";
-    return this.edited();
   }
 
   get firstLabel() {
@@ -274,19 +226,19 @@ export class Workplace {
     if (!active.points.length) return this.setTool("points");
     this.annotation.addObject(active.label || this.firstLabel);
     this.tool = "points";
-    this.selected = null;
+    this.selection.end();
     return this.edited();
   }
 
   removeObject(id) {
     this.annotation.removeObject(id);
-    this.selected = null;
+    this.selection.end();
     this.edited();
   }
 
   activate(id) {
     this.annotation.activate(id);
-    if (this.selected?.id !== id) this.selected = null;
+    if (this.selection.mark?.id !== id) this.selection.end();
     this.tool = complete(this.annotation.active) ? "look" : "points";
     const [first] = this.annotation.active.points;
     if (first) this.view.goTo(first);
@@ -312,7 +264,7 @@ export class Workplace {
   }
 
   #turned() {
-    this.selected = null;
+    this.selection.end();
     if (!complete(this.annotation.active)) this.tool = "points";
     else if (this.tool === "points") this.tool = "look";
     this.edited();

@@ -84,7 +84,7 @@ export function makeTools(work) {
   }, title);
   const remove = element("button", {
     id: "delete-point", title: "Delete the selected point (Del)",
-    onclick: () => work.deleteSelected(),
+    onclick: () => work.selection.remove(),
   }, "Delete point");
   const state = element("span", { id: "outline-state", role: "status" });
   place.replaceChildren(...buttons, remove, element("span", { className: "spring" }), state,
@@ -103,7 +103,7 @@ export function makeTools(work) {
       const chosen = button.id === `tool-${work.tool}`;
       button.setAttribute("aria-checked", chosen);
     }
-    remove.hidden = !work.selected;
+    remove.hidden = !work.selection.mark;
     state.textContent = BUSY[work.outlineBusy] ?? "";
   };
 }

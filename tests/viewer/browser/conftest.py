@@ -1,0 +1,111 @@
+"""A server with a few phantoms, and a browser; skipped where there is no Chromium or Playwright."""
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from interactivenet.datasets.phantom import PhantomSettings, make_phantom
+from interactivenet.imaging.geometry import Geometry
+from interactivenet.imaging.io import write_label_array, write_volume
+from interactivenet.prompts.simulation import simulate_prompts
+from tests.viewer.browser.driving import Driven
+
+ARGUMENTS = [
+    "--headless=new", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox",
+]  # fmt: skip
+#: on permuted and tilted axes, so that a place that is mistaken for another shows
+TILTED = PhantomSettings(
+    1, 0, ("CT",), ("tumour", "node"), shape=(60, 52, 44), spacing=(1.2, 1.5, 1.8),
+    oblique=18, orientation="PIR", seed=4,
+)  # fmt: skip
+STRAIGHT = PhantomSettings(3, 0, ("MR",), shape=(56, 48, 20), spacing=(1, 1, 2.5), seed=2)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs: its page's address, its images, and where it saves."""
+
+    address: str
+    images: Path
+    output: Path
+    objects: dict[str, list[np.ndarray]]
+
+    def points(self, case: str, number: int = 0) -> list[list[float]]:
+        """Six margin points, mm, of an object that is really there."""
+        return self.objects[case][number].tolist()
+
+
+def launch(arguments: list[str]):
+    """Start a browser; a context manager of Playwright and the browser."""
+    api = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip("needs Chromium")
+    return api.sync_playwright(), {"executable_path": path, "args": arguments}
+
+
+@pytest.fixture(scope="session")
+def browser():
+    playwright, how = launch(ARGUMENTS)
+    with playwright as started:
+        browser = started.chromium.launch(**how)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("viewer")
+    images, objects = folder / "images", {}
+    _write(images, "tilted", TILTED, 0, objects)
+    for number, name in enumerate(("first", "second", "third")):
+        _write(images, name, STRAIGHT, number, objects)
+    (images / "broken.nii.gz").write_bytes(b"no image")
+    command = ["serve", str(images), "-o", str(folder / "out"), "--port", "0", "--no-browser"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "interactivenet", *command], stdout=subprocess.PIPE, text=True
+    )
+    assert running.stdout is not None
+    told = ""
+    for line in running.stdout:
+        told += line
+        if found := re.search(r"browser: (http\S+)", told):
+            yield Server(found[1], images, folder / "out", objects)
+            break
+    else:
+        pytest.fail(f"the server did not start: {told}")
+    running.terminate()
+    running.wait(20)
+
+
+def _write(
+    images: Path, name: str, settings: PhantomSettings, index: int, objects: dict
+) -> None:
+    channels, label, grid = make_phantom(settings, index)
+    write_volume(images / f"{name}.nii.gz", grid.to_ras(channels[0]), grid)
+    objects[name] = _points(images.parent / f"{name}_label.nii.gz", label, grid)
+
+
+def _points(path: Path, label: np.ndarray, grid: Geometry) -> list[np.ndarray]:
+    from interactivenet import read_label
+
+    write_label_array(path, grid.to_ras(label), grid)
+    return [prompt.points for prompt in simulate_prompts(read_label(path))]
+
+
+@pytest.fixture
+def driven(browser, server):
+    """The page, as a person has it in front of them."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
+    page = Driven(context.new_page(), server)
+    page.start()
+    yield page
+    page.check()
+    context.close()

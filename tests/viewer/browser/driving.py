@@ -1,0 +1,103 @@
+"""A page in a browser, used by real clicks and keys."""
+
+import time
+
+#: a picture drawn in software, and the first outline, take their time
+PATIENCE = 60
+
+_PIXEL = """([mm, plane]) => {
+  const { x, y } = window.interactivenet.view.pixelOf(mm, plane);
+  const { left, top } = document.getElementById("layers").getBoundingClientRect();
+  return [x + left, y + top];
+}"""
+
+
+class Driven:
+    """One page; what goes wrong in it without a word is found by `check`."""
+
+    def __init__(self, page, server):
+        self.page, self.server = page, server
+        self.requests, self.complaints = [], []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._told)
+
+    def _told(self, message):
+        # the browser's own word for an answer of 4xx or 5xx, which the page puts into a sentence
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.complaints.append(message.text)
+
+    def start(self):
+        self.page.goto(self.server.address)
+        self.until("window.interactivenet && document.querySelector('.case')")
+
+    def check(self):
+        """Nothing has failed in silence, and nothing was asked of another host."""
+        assert not self.complaints
+        host = "/".join(self.server.address.split("/")[:4])
+        assert not [url for url in self.requests if not url.startswith((host, "blob:"))]
+
+    def value(self, expression):
+        return self.page.evaluate(f"() => {{ const {{ work, view }} = window.interactivenet ?? {{}};"
+                                  f"return {expression}; }}")  # fmt: skip
+
+    def until(self, expression, seconds=PATIENCE):
+        """Wait until something is true in the page, and return it."""
+        ending = time.monotonic() + seconds
+        while time.monotonic() < ending:
+            if found := self.value(expression):
+                return found
+            time.sleep(0.05)
+        raise TimeoutError(f"{expression}; the page says: {self.says}")
+
+    @property
+    def says(self):
+        return self.page.inner_text("#messages")
+
+    @property
+    def guide(self):
+        return self.page.inner_text("#guide")
+
+    def open(self, case):
+        self.page.click(f".case:has-text('{case}')")
+        self.until(f"work.annotation && work.entry.name === '{case}'")
+
+    def pixel(self, mm, plane=0):
+        """Where a place is on the screen, once its slice is shown."""
+        self.page.evaluate("(mm) => window.interactivenet.view.goTo(mm)", mm)
+        return self.page.evaluate(_PIXEL, [mm, plane])
+
+    def click(self, mm, plane=0, **how):
+        self.page.mouse.click(*self.pixel(mm, plane), **how)
+
+    def place(self, points):
+        """Click six points, in changing planes, and wait for what they give."""
+        for number, point in enumerate(points):
+            self.click(point, plane=number % 3)
+        self.settle()
+
+    def press(self, *keys):
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def settle(self, quality="quick"):
+        """Wait until the outline is that of the points."""
+        wanted = "work.answer && !work.outlining.wanted"
+        if quality == "full":
+            wanted += " && work.answer.quality === 'full' && work.outlineBusy === ''"
+        else:
+            wanted += " && work.answer.revision === work.outlining.revision"
+        self.page.wait_for_timeout(100)
+        self.until(wanted)
+
+    @property
+    def objects(self):
+        return self.value("work.annotation.objects")
+
+    @property
+    def points(self):
+        return self.value("work.annotation.active.points")
+
+    def voxels(self, number=1):
+        """How many voxels the n-th object's outline holds."""
+        return self.value(f"work.map ? work.map.maskOf({number}).reduce((a, b) => a + b, 0) : 0")

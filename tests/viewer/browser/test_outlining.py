@@ -1,0 +1,136 @@
+"""From six clicks to a saved outline, in a real browser."""
+
+import nibabel
+import numpy as np
+import pytest
+
+from interactivenet import Predictor
+from interactivenet.prompts.io import read_prompts
+
+
+def test_what_is_saved_is_what_the_predictor_makes_of_the_saved_points(driven, server, tmp_path):
+    driven.open("tilted")
+    points = server.points("tilted")
+    driven.place(points)
+    assert np.abs(np.array(driven.points) - points).max() < 2e-3
+    first = driven.voxels()
+    assert first
+
+    driven.press("n")
+    driven.click(np.mean(points, axis=0).tolist())
+    driven.settle()
+    assert driven.objects[0]["corrections"][0]["positive"] is False
+    corrected = driven.voxels()
+    assert corrected != first
+
+    driven.press("Control+z")
+    driven.settle()
+    assert driven.voxels() == first
+    driven.press("Control+y")
+    driven.settle("full")
+
+    shown = driven.voxels()
+    assert "not saved" in driven.page.inner_text("#case-name")
+    driven.press("Control+s")
+    driven.until("document.getElementById('messages').textContent.startsWith('Saved')")
+    driven.until("!work.annotation.unsaved")
+
+    saved = nibabel.load(server.output / "tilted.nii.gz")
+    file = server.output / "points" / "tilted.json"
+    image = server.images / "tilted.nii.gz"
+    expected = Predictor("starter").segment(image, file)
+    again = nibabel.load(expected.save(tmp_path / "again.nii.gz"))
+    np.testing.assert_array_equal(np.asarray(saved.dataobj), np.asarray(again.dataobj))
+    np.testing.assert_array_equal(saved.affine, nibabel.load(image).affine)
+    assert np.count_nonzero(np.asarray(saved.dataobj)) == shown
+    assert file.is_file()
+
+
+def test_a_click_is_at_the_place_that_the_affine_says(driven, server):
+    driven.open("tilted")
+    image = nibabel.load(server.images / "tilted.nii.gz")
+    for plane, index in enumerate(((20, 30, 15), (41, 17, 30), (11, 44, 22))):
+        mm = (image.affine @ [*index, 1])[:3]
+        driven.click(mm.tolist(), plane)
+        placed = np.array(driven.points[-1])
+        found = np.linalg.inv(image.affine) @ [*placed, 1]
+        # a pixel of the screen is less than a third of a voxel here
+        assert np.abs(found[:3] - index).max() < 0.35
+
+
+def test_two_objects_and_a_point_deleted(driven, server):
+    driven.open("tilted")
+    driven.place(server.points("tilted", 0))
+    driven.page.click("#new-object")
+    driven.until("document.getElementById('guide').textContent.includes('0 of 6')")
+    driven.place(server.points("tilted", 1))
+    assert len(driven.objects) == 2
+    assert driven.voxels(1) and driven.voxels(2)
+    driven.page.wait_for_selector("path.outline")
+    both = driven.voxels(1)
+
+    driven.press(".")
+    driven.page.click("#delete-point")
+    driven.settle()
+    assert driven.voxels(2) == 0
+    assert driven.voxels(1) == both
+    driven.until("document.getElementById('guide').textContent.includes('5 of 6')")
+
+
+def test_a_point_is_moved_by_dragging_it(driven, server):
+    driven.open("first")
+    points = server.points("first")
+    driven.place(points)
+    before = driven.voxels()
+    x, y = driven.pixel(points[0])
+    driven.page.mouse.move(x, y)
+    driven.page.mouse.down()
+    driven.page.mouse.move(x + 20, y + 6, steps=4)
+    driven.page.mouse.up()
+    driven.settle()
+    moved = driven.points
+    assert moved[0] != pytest.approx(points[0], abs=0.5)
+    np.testing.assert_allclose(moved[1:], points[1:], atol=2e-3)
+    assert driven.voxels() != before
+    driven.press("Control+z")
+    driven.settle()
+    assert driven.voxels() == before
+
+
+def test_keys_alone(driven, server):
+    page = driven.page
+    driven.press("c")
+    names = [each.inner_text() for each in page.query_selector_all(".case .name")]
+    for _ in range(names.index("first")):
+        driven.press("ArrowDown")
+    driven.press("Enter")
+    driven.until("work.annotation && document.activeElement.id === 'layers'")
+    for point in server.points("first"):
+        _walk(driven, point)
+        driven.press("Enter")
+    driven.settle()
+    np.testing.assert_allclose(driven.points, server.points("first"), atol=2e-3)
+    before = driven.voxels()
+    assert before
+    driven.press("n")
+    _walk(driven, np.mean(server.points("first"), axis=0))
+    driven.press("Enter")
+    driven.settle()
+    assert driven.voxels() != before
+    driven.press("?")
+    assert "Keys and mouse" in page.inner_text("#help")
+    driven.press("Escape")
+    driven.press("Control+s")
+    driven.until("!work.annotation.unsaved")
+    driven.press("x")
+    driven.until("work.entry.name !== 'first' && work.annotation")
+
+
+def _walk(driven, mm):
+    """To the voxel of a place by arrows and slices: 1 is the axial plane, with R on the left."""
+    there = driven.value(f"view.voxelOf({list(mm)})")
+    here = driven.value("view.voxelOf(view.cross)")
+    keys = (("ArrowRight", "ArrowLeft"), ("ArrowUp", "ArrowDown"), ("PageUp", "PageDown"))
+    for (more, less), goal, start in zip(keys, there, here, strict=True):
+        steps = round(goal) - round(start)
+        driven.press(*[more if steps > 0 else less] * abs(steps))

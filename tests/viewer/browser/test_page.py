@@ -1,0 +1,113 @@
+"""What the page says and keeps when something is not as it should be, and how it looks."""
+
+import pytest
+
+from tests.viewer.browser.conftest import ARGUMENTS, launch
+
+NARROW = {"width": 768, "height": 1024}
+
+
+def test_a_case_that_cannot_be_opened_is_named_with_its_reason(driven):
+    driven.page.click(".case:has-text('broken')")
+    driven.until("document.getElementById('messages').textContent.includes('broken')")
+    assert len(driven.says) > 30
+    assert driven.value("!work.annotation")
+
+
+def test_a_server_that_does_not_answer_is_said_and_nothing_is_lost(driven, server):
+    driven.open("second")
+    points = server.points("second")
+    for point in points[:3]:
+        driven.click(point)
+    driven.settle()
+    driven.page.route("**/objects", lambda route: route.abort())
+    driven.click(points[3])
+    driven.until("document.getElementById('messages').textContent.includes('does not answer')")
+    assert len(driven.points) == 4
+    driven.page.unroute("**/objects")
+    driven.page.click("#messages button:has-text('Try again')")
+    driven.settle()
+    driven.until("work.answer.objects[0].placed === 4")
+
+
+def test_a_session_that_has_ended_is_opened_again(driven, server):
+    driven.open("second")
+    driven.page.evaluate("() => window.interactivenet.work.session.close()")
+    driven.place(server.points("second"))
+    driven.until("work.map")
+    assert driven.voxels()
+
+
+def test_leaving_unsaved_work_asks(driven, server):
+    driven.open("second")
+    driven.click(server.points("second")[0])
+    driven.page.click(".case:has-text('third')")
+    question = driven.page.wait_for_selector("#question[open]")
+    assert "second" in question.inner_text() and "not saved" in question.inner_text()
+    driven.press("Escape")
+    assert driven.value("work.entry.name") == "second" and len(driven.points) == 1
+    driven.page.click(".case:has-text('third')")
+    driven.page.click("#answers button:has-text('without')")
+    driven.until("work.annotation && work.entry.name === 'third'")
+    assert driven.points == []
+
+
+def test_a_closed_scan_is_freed(driven):
+    driven.open("first")
+    driven.page.evaluate("() => { window.before = window.interactivenet.view.volume; }")
+    driven.open("second")
+    assert driven.value("window.before.img === null && view.nv.volumes.length === 1")
+
+
+def test_windows_of_a_ct(driven):
+    driven.open("tilted")
+    assert driven.value("view.window") == [-160, 240]
+    driven.press("w")
+    driven.until("view.window[0] === -1350 && view.window[1] === 150")
+    driven.open("first")
+    names = driven.page.query_selector_all("#display select >> nth=1 >> option")
+    assert "Lung" not in [name.inner_text() for name in names]
+
+
+def test_outlines_can_be_filled_and_hidden(driven, server):
+    driven.open("first")
+    driven.place(server.points("first"))
+    path = driven.page.wait_for_selector("path.outline")
+    assert path.get_attribute("fill") == "none"
+    driven.press("f")
+    driven.until("document.querySelector('path.outline').getAttribute('fill') !== 'none'")
+    driven.press("h")
+    driven.until("!document.querySelector('path.outline')")
+
+
+def test_it_fits_a_tablet(driven):
+    driven.page.set_viewport_size(NARROW)
+    assert not driven.page.is_visible("#cases")
+    driven.page.click("#cases-button")
+    driven.open("first")
+    driven.until("!document.body.classList.contains('drawer')")
+    overflows = "document.documentElement.scrollWidth > innerWidth"
+    assert not driven.value(overflows)
+    for button in driven.page.query_selector_all("header button, #tools button"):
+        if box := button.bounding_box():
+            assert 0 <= box["x"] and box["x"] + box["width"] <= NARROW["width"]
+
+
+def test_everything_that_can_be_pressed_has_a_name(driven):
+    driven.open("first")
+    named = """() => [...document.querySelectorAll("button, input, select")].filter((each) =>
+      !(each.textContent.trim() || each.title || each.ariaLabel || each.labels?.length))
+      .map((each) => each.outerHTML)"""
+    assert driven.page.evaluate(named) == []
+
+
+@pytest.mark.parametrize("switch", ["--disable-3d-apis"])
+def test_without_webgl2_the_page_says_so(server, switch, browser):
+    playwright, how = launch([*ARGUMENTS[:1], ARGUMENTS[-1], "--disable-gpu", switch])
+    del playwright  # one is running already
+    other = browser.browser_type.launch(**how)
+    page = other.new_page()
+    page.goto(server.address)
+    page.wait_for_selector("#welcome:has-text('WebGL 2')")
+    assert "hardware acceleration" in page.inner_text("#welcome")
+    other.close()

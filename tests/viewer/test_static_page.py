@@ -36,3 +36,12 @@ def test_modules_stay_small_and_one_alone_knows_niivue():
     assert all(len(path.read_text().splitlines()) < 300 for path in OURS)
     knowing = [path.name for path in OURS if re.search(r"\bniivue\.\w", path.read_text())]
     assert knowing == ["scan_view.js"]
+
+
+def test_the_documentation_has_every_key():
+    keys = re.findall(r'\["\w+", \[.+?\], "(.+?)", "(.+?)",', (STATIC / "keyboard.js").read_text())
+    rows = (Path(__file__).parents[2] / "docs" / "viewer.md").read_text()
+    assert len(keys) > 25
+    for shown, does in keys:
+        assert does.partition(";")[0] in rows, (shown, does)
+        assert shown.partition(",")[0] in rows

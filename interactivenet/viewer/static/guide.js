@@ -36,30 +36,38 @@ function picture(plane, next) {
 const HINT = {
   add: "Click what the outline has missed. Alt+click or right click removes instead.",
   remove: "Click what is not the object. Alt+click or right click adds instead.",
-  look: "Not right? Press P and click what it has missed, or N and click what is too much.",
+  look: "Not right? “+ Add” (P) and click what it has missed, or “− Remove” (N) and click what is "
+    + "too much.",
   brush: "Draw in any plane; Alt erases. A later click on the outline replaces what you drew.",
   erase: "Erase in any plane; Alt draws. A later click on the outline replaces what you drew.",
   points: "This object has its six points. Begin another with “New object”, or correct this one.",
 };
 
 export function showGuide(place, work) {
-  if (!work.isOpen) {
-    place.replaceChildren();
-    return;
+  const parts = work.isOpen ? steps(work) : [];
+  const { mark } = work.selection;
+  if (work.isOpen && mark) {
+    const name = mark.kind === "points" ? `Point ${mark.index + 1}` : `Correction ${mark.index + 1}`;
+    parts.push(element("div", { className: "heading" }, `${name} is selected`, element("button", {
+      id: "delete-point", title: "Delete it (Del)", onclick: () => work.selection.remove(),
+    }, "Delete point")));
   }
+  place.replaceChildren(...parts);
+}
+
+function steps(work) {
   const { active } = work.annotation;
   const result = work.resultOf(active);
   const colour = work.annotation.colour(active);
   const name = element("strong", {}, active.label);
   name.style.color = colour;
   if (complete(active)) {
-    place.replaceChildren(element("p", { className: "step" }, name, ": outlined."),
-      element("p", { className: "hint" }, HINT[work.tool]));
-    return;
+    return [element("p", { className: "step" }, name, ": outlined."),
+      element("p", { className: "hint" }, HINT[work.tool])];
   }
   const placed = active.points.length;
   const next = result?.placed === placed ? result.next : "";
-  place.replaceChildren(
+  return [
     element("p", { className: "step" }, name, ` · ${placed} of ${NEEDED} points`),
     element("div", { className: "progress", role: "img", ariaLabel: `${placed} of ${NEEDED}` },
       ...Array.from({ length: NEEDED }, (_, number) =>
@@ -70,5 +78,5 @@ export function showGuide(place, work) {
     element("p", { className: "hint" },
       "An interior margin point lies inside the object, close to one of its six extremes. "
       + "Turn the wheel to find the slice, then click. “Left” is the patient's."),
-  );
+  ];
 }

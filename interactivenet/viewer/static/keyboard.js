@@ -6,7 +6,7 @@ import { element } from "./dom.js";
 const arrow = (which, sign) => (work, { shiftKey }) =>
   work.view.step(AXES[work.view.main][which], sign * screen(work, which) * (shiftKey ? 5 : 1));
 
-// axes of RAS point to the left of the screen where the patient's right is there
+// whether an axis of RAS runs to the right of the screen, or upwards: 1, else -1
 function screen({ view }, which) {
   const matrix = view.matrix(view.main);
   return which === 0 ? Math.sign(matrix[0]) : -Math.sign(matrix[3]);
@@ -33,8 +33,8 @@ export const KEYS = [
 
   ["View", ["ArrowLeft"], "← → ↑ ↓", "Move the crosshair in the large plane; with Shift, by five", arrow(0, -1)],
   ["", ["ArrowRight"], "", "", arrow(0, 1)],
-  ["", ["ArrowUp"], "", "", arrow(1, -1)],
-  ["", ["ArrowDown"], "", "", arrow(1, 1)],
+  ["", ["ArrowUp"], "", "", arrow(1, 1)],
+  ["", ["ArrowDown"], "", "", arrow(1, -1)],
   ["View", ["PageUp", "PageDown"], "PgUp, PgDn", "Slices of the large plane", (work, { key }) => work.scroll(work.view.main, key === "PageUp" ? 1 : -1)],
   ["View", ["1", "2", "3"], "1, 2, 3", "Axial, coronal or sagittal plane large", (work, { key }) => work.enlarge(Number(key) - 1)],
   ["View", ["+", "=", "-"], "+ and −", "Zoom", (work, { key }) => work.view.zoom(key === "-" ? 0.8 : 1.25)],
@@ -96,7 +96,7 @@ export function fillHelp(dialog) {
   const sections = [...new Set(KEYS.map(([section]) => section).filter(Boolean))];
   const row = (left, right) =>
     element("tr", {}, element("td", {}, element("kbd", {}, left)), element("td", {}, right));
-  const table = (name, rows) => element("section", {},
+  const table = (name, rows) => element("section", { className: name.toLowerCase() },
     element("h3", {}, name), element("table", {}, element("tbody", {}, ...rows)));
   dialog.replaceChildren(
     element("div", { className: "heading" },

@@ -78,7 +78,8 @@ async function start() {
   function showHeader() {
     const { annotation } = work;
     const unsaved = annotation?.unsaved;
-    byId("case-name").textContent = work.entry ? work.entry.name + (unsaved ? " · not saved" : "") : "";
+    document.querySelector("#case-name .name").textContent = work.entry?.name ?? "";
+    document.querySelector("#case-name .unsaved").hidden = !unsaved;
     byId("undo").disabled = !annotation?.before.length;
     byId("redo").disabled = !annotation?.after.length;
     for (const id of ["save", "download", "new-object"]) byId(id).disabled = !annotation;

@@ -96,7 +96,7 @@ export class Outlining {
     for (const object of objects.filter((each) => each.brush)) {
       if (this.brushed.get(object.id)?.key === object.brush.key) continue;
       const mask = maskOfRuns(object.brush.runs, this.map.data.length);
-      answer = await this.session.brush(object.id, this.map.file(mask));
+      answer = await this.session.brush(object.id, this.map.file(mask), ++this.revision);
       this.brushed.set(object.id, { key: object.brush.key, marks: marks(object) });
     }
     return answer;

@@ -82,12 +82,7 @@ export function makeTools(work) {
     className: "zoom", title: what, ariaLabel: what,
     onclick: () => work.isOpen && (factor ? work.view.zoom(factor) : work.view.resetZoom()),
   }, title);
-  const remove = element("button", {
-    id: "delete-point", title: "Delete the selected point (Del)",
-    onclick: () => work.selection.remove(),
-  }, "Delete point");
-  const state = element("span", { id: "outline-state", role: "status" });
-  place.replaceChildren(...buttons, remove, element("span", { className: "spring" }), state,
+  place.replaceChildren(...buttons, element("span", { className: "spring" }),
     zoom("−", "Zoom out", 0.8), zoom("+", "Zoom in", 1.25), zoom("⤢", "The whole scan again", 0));
   place.addEventListener("keydown", (event) => {
     const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -103,7 +98,7 @@ export function makeTools(work) {
       const chosen = button.id === `tool-${work.tool}`;
       button.setAttribute("aria-checked", chosen);
     }
-    remove.hidden = !work.selection.mark;
+    const state = byId("outline-state"); // over the planes: nothing moves when it comes and goes
     state.textContent = BUSY[work.outlineBusy] ?? "";
   };
 }

@@ -51,8 +51,8 @@ export class Session {
     return json(`${this.path}/objects`, { method: "PUT", json: { objects, quality, revision } });
   }
 
-  brush(object, file) {
-    const path = `${this.path}/brush?object=${encodeURIComponent(object)}`;
+  brush(object, file, revision) {
+    const path = `${this.path}/brush?object=${encodeURIComponent(object)}&revision=${revision}`;
     return json(path, { method: "PUT", body: file });
   }
 

@@ -207,13 +207,14 @@ export class Workplace {
         return;
       }
       this.annotation.addPoint(mm);
-      if (complete(this.annotation.active)) this.tool = "look";
     } else {
       this.annotation.addCorrection(mm, (this.tool === "add") !== opposite);
     }
     this.selection.end();
-    this.view.cross = mm;
-    this.view.draw();
+    const { points } = this.annotation.active;
+    const isLast = this.tool === "points" && points.length === NEEDED;
+    if (isLast) this.tool = "look"; // and there is more to see in the object's middle
+    this.view.goTo(isLast ? middle(points) : mm);
     this.edited();
   }
 
@@ -280,4 +281,8 @@ export class Workplace {
     this.view.enlarge(plane);
     this.changed();
   }
+}
+
+function middle(points) {
+  return [0, 1, 2].map((axis) => points.reduce((sum, each) => sum + each[axis], 0) / points.length);
 }

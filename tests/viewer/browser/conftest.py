@@ -85,9 +85,7 @@ def server(tmp_path_factory):
     running.wait(20)
 
 
-def _write(
-    images: Path, name: str, settings: PhantomSettings, index: int, objects: dict
-) -> None:
+def _write(images: Path, name: str, settings: PhantomSettings, index: int, objects: dict) -> None:
     channels, label, grid = make_phantom(settings, index)
     write_volume(images / f"{name}.nii.gz", grid.to_ras(channels[0]), grid)
     objects[name] = _points(images.parent / f"{name}_label.nii.gz", label, grid)

@@ -38,8 +38,8 @@ class Driven:
         assert not [url for url in self.requests if not url.startswith((host, "blob:"))]
 
     def value(self, expression):
-        return self.page.evaluate(f"() => {{ const {{ work, view }} = window.interactivenet ?? {{}};"
-                                  f"return {expression}; }}")  # fmt: skip
+        parts = "const { work, view } = window.interactivenet ?? {};"
+        return self.page.evaluate(f"() => {{ {parts} return {expression}; }}")
 
     def until(self, expression, seconds=PATIENCE):
         """Wait until something is true in the page, and return it."""

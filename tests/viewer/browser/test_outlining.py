@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from interactivenet import Predictor
-from interactivenet.prompts.io import read_prompts
 
 
 def test_what_is_saved_is_what_the_predictor_makes_of_the_saved_points(driven, server, tmp_path):
@@ -97,6 +96,35 @@ def test_a_point_is_moved_by_dragging_it(driven, server):
     assert driven.voxels() == before
 
 
+def test_the_brush_is_saved_and_can_be_undone(driven, server):
+    driven.open("third")
+    points = server.points("third")
+    driven.place(points)
+    before = driven.voxels()
+    centre = np.mean(points, axis=0)
+    driven.press("b")
+    x, y = driven.pixel(centre.tolist())
+    driven.page.mouse.move(x, y)
+    driven.page.mouse.down()
+    driven.page.mouse.move(x + 60, y + 30, steps=5)
+    driven.page.mouse.up()
+    driven.settle()
+    painted = driven.voxels()
+    assert painted > before
+    driven.until("work.answer.objects[0].made_by === 'brush'")
+
+    driven.press("Control+z")
+    driven.settle()
+    assert driven.voxels() == before
+    driven.press("Control+y")
+    driven.settle()
+    assert driven.voxels() == painted
+    driven.press("Control+s")
+    driven.until("!work.annotation.unsaved")
+    saved = nibabel.load(server.output / "third.nii.gz")
+    assert np.count_nonzero(np.asarray(saved.dataobj)) == painted
+
+
 def test_keys_alone(driven, server):
     page = driven.page
     driven.press("c")
@@ -128,9 +156,9 @@ def test_keys_alone(driven, server):
 
 def _walk(driven, mm):
     """To the voxel of a place by arrows and slices: 1 is the axial plane, with R on the left."""
-    there = driven.value(f"view.voxelOf({list(mm)})")
+    there = driven.value(f"view.voxelOf({[float(each) for each in mm]})")
     here = driven.value("view.voxelOf(view.cross)")
-    keys = (("ArrowRight", "ArrowLeft"), ("ArrowUp", "ArrowDown"), ("PageUp", "PageDown"))
+    keys = (("ArrowLeft", "ArrowRight"), ("ArrowUp", "ArrowDown"), ("PageUp", "PageDown"))
     for (more, less), goal, start in zip(keys, there, here, strict=True):
         steps = round(goal) - round(start)
         driven.press(*[more if steps > 0 else less] * abs(steps))

@@ -90,7 +90,7 @@ def test_it_fits_a_tablet(driven):
     assert not driven.value(overflows)
     for button in driven.page.query_selector_all("header button, #tools button"):
         if box := button.bounding_box():
-            assert 0 <= box["x"] and box["x"] + box["width"] <= NARROW["width"]
+            assert box["x"] >= 0 and box["x"] + box["width"] <= NARROW["width"]
 
 
 def test_everything_that_can_be_pressed_has_a_name(driven):

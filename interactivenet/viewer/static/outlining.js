@@ -6,6 +6,8 @@ import * as server from "./server.js";
 
 /** so long nothing may change before all networks are asked, ms */
 const QUIET = 700;
+/** so often something is tried that a later state has overtaken */
+const TRIES = 4;
 
 const marks = (object) => JSON.stringify([object.label, object.points, object.corrections]);
 
@@ -34,9 +36,19 @@ export class Outlining {
     return this.running;
   }
 
-  /** When the server has what is shown. */
-  async settled() {
-    while (this.running) await this.running;
+  /** Do something with what the server has, once that is what is shown; again if it changes. */
+  async settled(action) {
+    for (let left = TRIES; ; left--) {
+      clearTimeout(this.waiting); // what is refined meanwhile would be a later state
+      while (this.running) await this.running;
+      try {
+        return await action();
+      } catch (error) {
+        if (error.status !== 409 || !left) throw error;
+      } finally {
+        if (this.map && this.quality === "quick") this.#later();
+      }
+    }
   }
 
   async #run() {
@@ -51,6 +63,7 @@ export class Outlining {
         if (this.wanted) continue; // already something newer
         this.map = answer.outline ? await this.#read(answer.outline) : null;
         if (this.closed) return;
+        this.quality = answer.quality;
         this.told({ answer, map: this.map });
         if (quality === "quick" && answer.outline && !this.wanted) this.#later();
       } catch (error) {

@@ -8,13 +8,16 @@ export async function save(work, to) {
   if (!work.isOpen) return false;
   if (to === "download") return download(work);
   if (!outlined(work)) return false;
-  const state = work.annotation.state;
+  const { annotation, entry, session } = work;
   messages.wait("Saving …");
   try {
-    await work.outlining.settled();
-    const { files, notes } = await work.session.save(to);
-    if (work.annotation) work.annotation.saved = state;
-    if (work.entry) work.entry.status = "outlined";
+    const { files, notes } = await work.outlining.settled(async () => {
+      const { state } = annotation;
+      const saved = await session.save(to);
+      annotation.saved = state;
+      return saved;
+    });
+    entry.status = "outlined";
     messages.say([`Saved: ${files.join(", ")}.`, ...notes].join(" "), notes.length ? "warning" : "note");
     return true;
   } catch (error) {
@@ -28,17 +31,20 @@ export async function save(work, to) {
 
 export async function download(work) {
   if (!work.isOpen || !outlined(work)) return false;
-  const state = work.annotation.state;
+  const { annotation, session } = work;
   messages.wait("Packing …");
   try {
-    await work.outlining.settled();
-    const { blob, name } = await work.session.download();
+    const { blob, name } = await work.outlining.settled(async () => {
+      const { state } = annotation;
+      const packed = await session.download();
+      annotation.saved = state;
+      return packed;
+    });
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-    if (work.annotation) work.annotation.saved = state;
     messages.say(`Downloaded: ${name}.`);
     return true;
   } catch (error) {

@@ -231,16 +231,21 @@ export class Workplace {
     return this.edited();
   }
 
+  /** Points for an object that lacks some, and not for one that has them. */
+  fitTool() {
+    if (!complete(this.annotation.active)) this.tool = "points";
+    else if (this.tool === "points") this.tool = "look";
+  }
+
   removeObject(id) {
     this.annotation.removeObject(id);
-    this.selection.end();
-    this.edited();
+    this.#turned();
   }
 
   activate(id) {
     this.annotation.activate(id);
     if (this.selection.mark?.id !== id) this.selection.end();
-    this.tool = complete(this.annotation.active) ? "look" : "points";
+    this.fitTool();
     const [first] = this.annotation.active.points;
     if (first) this.view.goTo(first);
     this.changed();
@@ -266,8 +271,7 @@ export class Workplace {
 
   #turned() {
     this.selection.end();
-    if (!complete(this.annotation.active)) this.tool = "points";
-    else if (this.tool === "points") this.tool = "look";
+    this.fitTool();
     this.edited();
   }
 

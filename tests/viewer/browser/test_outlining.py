@@ -81,10 +81,11 @@ def test_a_point_is_moved_by_dragging_it(driven, server):
     points = server.points("first")
     driven.place(points)
     before = driven.voxels()
-    x, y = driven.pixel(points[0])
-    driven.page.mouse.move(x, y)
+    middle = [*np.mean(points, axis=0)[:2].tolist(), points[0][2]]
+    driven.page.mouse.move(*driven.pixel(points[0]))
     driven.page.mouse.down()
-    driven.page.mouse.move(x + 20, y + 6, steps=4)
+    x, y = driven.pixel(middle)
+    driven.page.mouse.move(x, y, steps=4)
     driven.page.mouse.up()
     driven.settle()
     moved = driven.points
@@ -133,6 +134,8 @@ def test_keys_alone(driven, server):
         driven.press("ArrowDown")
     driven.press("Enter")
     driven.until("work.annotation && document.activeElement.id === 'layers'")
+    driven.afresh("first")
+    driven.press("1")
     for point in server.points("first"):
         _walk(driven, point)
         driven.press("Enter")

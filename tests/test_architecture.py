@@ -209,9 +209,9 @@ OPENED = {
     "viewer/monai_label/forms.py": ("open", 'path.open("xb")'),
     "viewer/monai_label/images.py": ("open", "self._store.open(image.entry, model"),
     "viewer/page_api.py": ("open", "store.open(entry, model)"),
-    "viewer/scans.py": ("open", "model.full.open("),
-    "viewer/uploads.py": ("open", 'path.open("xb")'),
-    "viewer/warming.py": ("open", "predictor.open(scan)"),
+    "viewer/sessions/scans.py": ("open", "model.full.open("),
+    "viewer/worklist/uploads.py": ("open", 'path.open("xb")'),
+    "viewer/sessions/warming.py": ("open", "predictor.open(scan)"),
 }  # fmt: skip
 
 

@@ -13,10 +13,10 @@ from starlette.types import ASGIApp
 
 from interactivenet.viewer.monai_label.routes import MonaiLabelApi
 from interactivenet.viewer.page_api import PageApi
-from interactivenet.viewer.requests import answer, refusal
-from interactivenet.viewer.security import Guard
 from interactivenet.viewer.served import Served
-from interactivenet.viewer.static_files import StaticFiles
+from interactivenet.viewer.web.requests import answer, refusal
+from interactivenet.viewer.web.security import Guard
+from interactivenet.viewer.web.static_files import StaticFiles
 
 
 def make_application(served: Served, token: str, hosts: Collection[str]) -> ASGIApp:

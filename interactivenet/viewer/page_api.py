@@ -17,10 +17,13 @@ from starlette.routing import Route
 from interactivenet import __version__
 from interactivenet.errors import DataError, RequestError, one_line
 from interactivenet.prompts.prompt import Prompt
-from interactivenet.viewer.annotation import parse_objects
-from interactivenet.viewer.brush import read_mask
-from interactivenet.viewer.outlines import Outlines
-from interactivenet.viewer.requests import (
+from interactivenet.viewer.served import Served
+from interactivenet.viewer.sessions.annotation import parse_objects
+from interactivenet.viewer.sessions.brush import read_mask
+from interactivenet.viewer.sessions.outlines import Outlines
+from interactivenet.viewer.sessions.scans import OpenScan
+from interactivenet.viewer.sessions.volumes import nifti_bytes
+from interactivenet.viewer.web.requests import (
     Work,
     answer,
     limited,
@@ -28,11 +31,8 @@ from interactivenet.viewer.requests import (
     read_object,
     refusing,
 )
-from interactivenet.viewer.scans import OpenScan
-from interactivenet.viewer.served import Served
-from interactivenet.viewer.uploads import Uploads
-from interactivenet.viewer.volumes import nifti_bytes
-from interactivenet.viewer.worklist import WorklistEntry
+from interactivenet.viewer.worklist.uploads import Uploads
+from interactivenet.viewer.worklist.worklist import WorklistEntry
 
 #: of a revision: what a number of JSON holds exactly
 _HIGHEST = 2**53

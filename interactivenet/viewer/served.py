@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from interactivenet.viewer.saving import Provenance, Saved, Target, packed, save_annotation
-from interactivenet.viewer.scans import Finished, OpenScan
-from interactivenet.viewer.served_models import ServedModels
-from interactivenet.viewer.session_store import SessionStore
+from interactivenet.viewer.saving.saving import Provenance, Saved, Target, packed, save_annotation
+from interactivenet.viewer.sessions.scans import Finished, OpenScan
+from interactivenet.viewer.sessions.served_models import ServedModels
+from interactivenet.viewer.sessions.session_store import SessionStore
 from interactivenet.viewer.settings import ViewerSettings
-from interactivenet.viewer.worklist import Worklist, WorklistEntry
+from interactivenet.viewer.worklist.worklist import Worklist, WorklistEntry
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,17 +24,17 @@ from interactivenet.errors import RequestError
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.system.mounts import in_image
 from interactivenet.viewer.application import make_application
-from interactivenet.viewer.found_scans import is_raw_task
-from interactivenet.viewer.network_thread import NetworkThread
-from interactivenet.viewer.request_log import RequestLog
-from interactivenet.viewer.saving import Target
-from interactivenet.viewer.security import own_names
+from interactivenet.viewer.saving.saving import Target
 from interactivenet.viewer.served import Served
-from interactivenet.viewer.served_models import ServedModels
-from interactivenet.viewer.session_store import SessionStore
+from interactivenet.viewer.sessions.network_thread import NetworkThread
+from interactivenet.viewer.sessions.served_models import ServedModels
+from interactivenet.viewer.sessions.session_store import SessionStore
+from interactivenet.viewer.sessions.warming import warm
 from interactivenet.viewer.settings import ViewerSettings
-from interactivenet.viewer.warming import warm
-from interactivenet.viewer.worklist import Worklist, task_to_annotate
+from interactivenet.viewer.web.request_log import RequestLog
+from interactivenet.viewer.web.security import own_names
+from interactivenet.viewer.worklist.found_scans import is_raw_task
+from interactivenet.viewer.worklist.worklist import Worklist, task_to_annotate
 
 #: gives the token, where addresses must stay the same from one start to the next
 TOKEN_VARIABLE = "interactivenet_token"

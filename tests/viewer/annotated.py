@@ -5,8 +5,8 @@ import numpy as np
 from interactivenet.postprocessing.merging import PromptProbability, merge
 from interactivenet.prompts.corrections import Correction
 from interactivenet.prompts.prompt import Prompt
-from interactivenet.viewer.saving import Provenance
-from interactivenet.viewer.worklist import WorklistEntry
+from interactivenet.viewer.saving.saving import Provenance
+from interactivenet.viewer.worklist.worklist import WorklistEntry
 from tests.raw_task import GRID
 
 #: first voxels of the boxes of two objects, along RAS+, and their size

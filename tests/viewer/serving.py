@@ -17,13 +17,13 @@ from interactivenet.datasets.roots import Roots
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_volume
 from interactivenet.viewer.application import make_application
-from interactivenet.viewer.request_log import RequestLog
-from interactivenet.viewer.saving import Target
+from interactivenet.viewer.saving.saving import Target
 from interactivenet.viewer.served import Served
-from interactivenet.viewer.served_models import ServedModels
-from interactivenet.viewer.session_store import SessionStore
+from interactivenet.viewer.sessions.served_models import ServedModels
+from interactivenet.viewer.sessions.session_store import SessionStore
 from interactivenet.viewer.settings import ViewerSettings
-from interactivenet.viewer.worklist import Worklist
+from interactivenet.viewer.web.request_log import RequestLog
+from interactivenet.viewer.worklist.worklist import Worklist
 from tests.sample_cases import stored_grid
 
 TOKEN = "token-of-the-tests_0123456789"

@@ -13,7 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from interactivenet.errors import DataError, RequestError
-from interactivenet.viewer.requests import limited
+from interactivenet.viewer.web.requests import limited
 
 #: of a form: the client sends a file and a field or two
 _FILES, _FIELDS = 1, 8

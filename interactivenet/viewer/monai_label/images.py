@@ -28,8 +28,8 @@ from interactivenet.viewer.refusals import StoreFull, TooLarge, UnknownSession
 
 if TYPE_CHECKING:
     from interactivenet.imaging.volume import Volume
-    from interactivenet.viewer.scans import OpenScan
     from interactivenet.viewer.served import Served
+    from interactivenet.viewer.sessions.scans import OpenScan
 
 #: where an image comes from that is not in the worklist
 SOURCE = "3D Slicer"
@@ -66,7 +66,7 @@ class SlicerImages:
         name: of the file, whose ending says the format.  data: a file that can be read.
         Raises RequestError for another format, DataError where it is no image.
         """
-        from interactivenet.viewer.worklist import WorklistEntry
+        from interactivenet.viewer.worklist.worklist import WorklistEntry
 
         file, volume = self._kept(name, data)
         identity = secrets.token_urlsafe(16)

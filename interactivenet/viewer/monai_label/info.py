@@ -10,9 +10,9 @@ from interactivenet import __version__
 from interactivenet.prompts.prompt import MARGIN_POINTS
 
 if TYPE_CHECKING:
-    from interactivenet.viewer.served_models import OfferedModel
-    from interactivenet.viewer.strategies import Strategy
-    from interactivenet.viewer.worklist import WorklistEntry
+    from interactivenet.viewer.sessions.served_models import OfferedModel
+    from interactivenet.viewer.worklist.strategies import Strategy
+    from interactivenet.viewer.worklist.worklist import WorklistEntry
 
 #: what cannot be in the name of a model, which becomes a part of an address
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")

@@ -17,12 +17,12 @@ from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import read_label, suffix_of
 from interactivenet.postprocessing.merging import PromptProbability, Segmentation, merge
 from interactivenet.prompts.prompt import LabelNames, Prompt
-from interactivenet.viewer.annotation import values_of
 from interactivenet.viewer.monai_label.forms import keep
 from interactivenet.viewer.monai_label.slicer_image import SENDABLE, Outlined, SlicerImage
+from interactivenet.viewer.sessions.annotation import values_of
 
 if TYPE_CHECKING:
-    from interactivenet.viewer.annotation_record import MadeBy
+    from interactivenet.viewer.annotations.annotation_record import MadeBy
 
 #: what Slicer calls what is not an object
 _BACKGROUND = "background"

@@ -24,10 +24,10 @@ from interactivenet.viewer.monai_label.labels import describe_segments, read_seg
 from interactivenet.viewer.monai_label.samples import Samples, describe_images
 from interactivenet.viewer.monai_label.segmenting import segment
 from interactivenet.viewer.monai_label.slicer_image import SlicerImage
-from interactivenet.viewer.requests import Work, answer, read_object, refusing
-from interactivenet.viewer.saving import Provenance, save_annotation
+from interactivenet.viewer.saving.saving import Provenance, save_annotation
 from interactivenet.viewer.served import Served
-from interactivenet.viewer.strategies import STRATEGIES
+from interactivenet.viewer.web.requests import Work, answer, read_object, refusing
+from interactivenet.viewer.worklist.strategies import STRATEGIES
 
 
 class MonaiLabelApi:
@@ -38,6 +38,8 @@ class MonaiLabelApi:
         self._models = address_names(served.models.offered)
         self._images, self._samples = SlicerImages(served), Samples(served.worklist)
         self._work = Work()
+        # those that wait for the networks keep nobody else waiting
+        self._segmenting = Work(2 * served.settings.sessions)
 
     def routes(self) -> list[Route]:
         """Return the addresses below the one that 3D Slicer is given."""
@@ -100,7 +102,7 @@ class MonaiLabelApi:
 
         client = client_of(request, params.get("client_id"))
         query = request.query_params
-        return await self._work(self._segmented, client, model.name, query, params)
+        return await self._segmenting(self._segmented, client, model.name, query, params)
 
     async def next_sample(self, request: Request) -> Response:
         """Offer the next image of the worklist."""
@@ -142,7 +144,7 @@ class MonaiLabelApi:
             client = client_of(request, params.get("client_id"))
             identity = request.query_params.get("image", "")
             image = await self._work(self._images.find, client, identity)
-            saved = await self._work(self._save, image, name, file, params.get("label_info"))
+            saved = await self._segmenting(self._save, image, name, file, params.get("label_info"))
         return answer(saved)
 
     def _segmented(

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from interactivenet.errors import DataError, one_line
 from interactivenet.imaging.io import read_image
-from interactivenet.viewer.volumes import nifti_bytes
+from interactivenet.viewer.sessions.volumes import nifti_bytes
 
 if TYPE_CHECKING:
-    from interactivenet.viewer.worklist import Worklist, WorklistEntry
+    from interactivenet.viewer.worklist.worklist import Worklist, WorklistEntry
 
 #: files that were announced with their digest, and are about to be fetched
 _KEPT = 2

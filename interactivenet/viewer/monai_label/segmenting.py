@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.viewer.annotation import ObjectState, values_of
 from interactivenet.viewer.monai_label.clicks import Clicks, draw_balls, read_clicks
 from interactivenet.viewer.monai_label.images import SlicerImages
 from interactivenet.viewer.monai_label.slicer_image import Outlined, SlicerImage
+from interactivenet.viewer.sessions.annotation import ObjectState, values_of
 
 if TYPE_CHECKING:
-    from interactivenet.viewer.outlines import Quality
-    from interactivenet.viewer.scans import OpenScan
+    from interactivenet.viewer.sessions.outlines import Quality
+    from interactivenet.viewer.sessions.scans import OpenScan
 
 Map = tuple[NDArray[np.uint8], Geometry, dict[str, Any]]
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from interactivenet.viewer.annotation import ObjectState
+from interactivenet.viewer.sessions.annotation import ObjectState
 
 if TYPE_CHECKING:
     from interactivenet.postprocessing.merging import SegmentedObject
     from interactivenet.prompts.corrections import Correction
-    from interactivenet.viewer.worklist import WorklistEntry
+    from interactivenet.viewer.worklist.worklist import WorklistEntry
 
 #: formats of one file that Slicer writes, and that are read here
 SENDABLE = (".nii.gz", ".nii", ".mha", ".nrrd")

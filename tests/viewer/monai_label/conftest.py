@@ -15,12 +15,12 @@ from interactivenet import Predictor
 from interactivenet.datasets.roots import Roots
 from interactivenet.models.bundle import write_bundle
 from interactivenet.viewer.application import make_application
-from interactivenet.viewer.saving import Target
+from interactivenet.viewer.saving.saving import Target
 from interactivenet.viewer.served import Served
-from interactivenet.viewer.served_models import ServedModels
-from interactivenet.viewer.session_store import SessionStore
+from interactivenet.viewer.sessions.served_models import ServedModels
+from interactivenet.viewer.sessions.session_store import SessionStore
 from interactivenet.viewer.settings import ViewerSettings
-from interactivenet.viewer.worklist import Worklist
+from interactivenet.viewer.worklist.worklist import Worklist
 from tests.inference.predictors import Threshold
 from tests.random_model import make_model
 from tests.sample_cases import make_plan

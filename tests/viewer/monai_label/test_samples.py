@@ -11,8 +11,8 @@ import pytest
 from interactivenet.errors import DataError, RequestError
 from interactivenet.viewer.monai_label.info import describe_server
 from interactivenet.viewer.monai_label.samples import Samples
-from interactivenet.viewer.strategies import STRATEGIES
-from interactivenet.viewer.worklist import Worklist
+from interactivenet.viewer.worklist.strategies import STRATEGIES
+from interactivenet.viewer.worklist.worklist import Worklist
 from tests.viewer.monai_label.conftest import make_picture
 
 

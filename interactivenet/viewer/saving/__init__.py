@@ -1,0 +1,1 @@
+"""Saving what was outlined: into a raw task, a folder, or a zip."""

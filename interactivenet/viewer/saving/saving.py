@@ -1,0 +1,135 @@
+"""Saving what was outlined: into a raw task, into a folder, or as a zip to be downloaded."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from interactivenet.datasets.inference_cases import check_output
+from interactivenet.datasets.task import Case
+from interactivenet.errors import RequestError
+from interactivenet.inference.outputs import input_hashes
+from interactivenet.postprocessing.merging import Segmentation
+from interactivenet.prompts.prompt import Prompt
+from interactivenet.system.archives import zip_folder
+from interactivenet.system.files import read_bytes
+from interactivenet.viewer.annotations.annotation_files import AnnotationFiles
+from interactivenet.viewer.annotations.annotation_record import (
+    Annotation,
+    Provenance,
+    Saved,
+    renamed,
+    with_free_name,
+    write_annotation,
+)
+from interactivenet.viewer.annotations.records import scan_sources
+from interactivenet.viewer.saving.task_saving import save_into_task
+from interactivenet.viewer.worklist.worklist import WorklistEntry
+
+__all__ = ["Provenance", "Saved", "Target", "packed", "save_annotation"]
+
+#: one at a time: two cases of a task change the same list
+_SAVING = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where annotations are saved: a raw task, or else a folder; with neither, they are only sent.
+
+    folder: label maps, with points in ``points/``.  task: folder of the raw task, which need not
+    exist yet.
+    """
+
+    folder: Path | None = None
+    task: Path | None = None
+
+    @property
+    def kind(self) -> Literal["task", "folder", "download"]:
+        """What it is."""
+        if self.task is not None:
+            return "task"
+        return "download" if self.folder is None else "folder"
+
+    def of(self, entry: WorklistEntry) -> Target:
+        """Return where a scan is saved: a case of a raw task into that, where nothing is given."""
+        return Target(task=entry.task) if self.kind == "download" and entry.task else self
+
+
+def save_annotation(
+    entry: WorklistEntry,
+    result: Segmentation,
+    prompts: Sequence[Prompt],
+    provenance: Provenance,
+    target: Target,
+) -> Saved:
+    """Write the label map, the points with their corrections, and the record of a case.
+
+    The label map lies on the scan's own grid; ``CASE.json`` is as ``infer`` writes it, and says
+    besides by what each outline was made. A file that the viewer did not write is never lost: one
+    that would be replaced is set aside, as NAME.1, and the notes say so. A case whose name another
+    scan has already is saved as CASE-2.
+
+    Args:
+        entry: The scan.
+        result: What was outlined.
+        prompts: What it was outlined from, one for each of its objects.
+        provenance: Who or what made it.
+        target: Where it is saved; a case of a raw task, where it says nothing, into that. Into a
+            raw task, the images of other scans are copied, too.
+
+    Returns:
+        The files, and what there is to say of them.
+
+    Raises:
+        RequestError: Nothing is outlined, or the folder is one that must not be written to.
+        DataError: A file cannot be written, or the scan does not fit the task.
+    """
+    made = _annotation(entry, result, prompts, provenance)
+    target = target.of(entry)
+    with _SAVING:
+        if target.task is not None:
+            return save_into_task(target.task, entry, made)
+        if target.folder is None:
+            raise RequestError("there is no folder to save to", remedy="download it instead")
+        check_output(target.folder, entry.images)
+        files = AnnotationFiles(target.folder)
+        named = with_free_name(made, files)
+        saved = write_annotation(files, named)
+        return replace(saved, notes=(*renamed(made, named), *saved.notes))
+
+
+def packed(
+    entry: WorklistEntry,
+    result: Segmentation,
+    prompts: Sequence[Prompt],
+    provenance: Provenance,
+) -> bytes:
+    """Return as a zip what :func:`save_annotation` writes into a folder."""
+    made = _annotation(entry, result, prompts, provenance)
+    with tempfile.TemporaryDirectory(prefix="interactivenet-") as place:
+        folder, path = Path(place, "case"), Path(place, "case.zip")
+        write_annotation(AnnotationFiles(folder), made)
+        zip_folder(folder, path, made.case)
+        return read_bytes(path)
+
+
+def _annotation(
+    entry: WorklistEntry,
+    result: Segmentation,
+    prompts: Sequence[Prompt],
+    provenance: Provenance,
+) -> Annotation:
+    if not len(prompts) == len(result.objects) == len(provenance.made_by):
+        raise ValueError(
+            f"{len(result.objects)} objects, but {len(prompts)} prompts, and"
+            f" {len(provenance.made_by)} of them say what made them"
+        )
+    if not prompts or not result.instance_map.any():
+        raise RequestError("nothing is outlined", expected="an object with an outline")
+    inputs = input_hashes(Case(entry.case, entry.images))
+    sources = scan_sources(entry.images, entry.series)
+    return Annotation(entry.case, entry.name, result, tuple(prompts), provenance, sources, inputs)

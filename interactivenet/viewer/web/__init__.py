@@ -1,0 +1,1 @@
+"""Requests: who may ask, how they are read, answered and logged."""

@@ -1,0 +1,1 @@
+"""What can be opened: scans of folders, raw tasks and uploads, in the order they are offered."""

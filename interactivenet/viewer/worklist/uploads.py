@@ -1,0 +1,93 @@
+"""Images that are sent: kept under names of the server's own, as long as it runs."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from interactivenet.errors import DataError, RequestError
+from interactivenet.imaging.io import suffix_of
+from interactivenet.system.files import remove
+from interactivenet.viewer.refusals import TooLarge
+from interactivenet.viewer.settings import ViewerSettings
+from interactivenet.viewer.worklist.worklist import Worklist, WorklistEntry
+
+#: formats of a single file; others have their voxels in a second one, or are DICOM
+_SINGLE = (".nii.gz", ".nii", ".mha", ".nrrd")
+_DOUBLE = (".mhd", ".nhdr", ".hdr", ".img", ".raw", ".zraw")
+_PART = 2**20
+
+
+class Uploads:
+    """Keeps what is sent in a folder, and adds it to a worklist."""
+
+    def __init__(self, folder: Path, worklist: Worklist, settings: ViewerSettings) -> None:
+        self._folder, self._worklist, self._settings = folder, worklist, settings
+        self._lock = threading.Lock()
+        self._bytes = 0
+
+    def check(self) -> None:
+        """Raise RequestError where nothing may be sent, TooLarge where there is no more room."""
+        if not self._settings.uploads:
+            raise RequestError("this server takes no uploads")
+        if self._bytes >= self._settings.uploads_gb * 1e9:
+            raise TooLarge(
+                f"the uploads have {self._bytes / 1e9:.1f} GB together, as many as are kept"
+            )
+
+    def keep(self, sent: Sequence[tuple[str, BinaryIO]]) -> list[WorklistEntry]:
+        """Keep files, and return their entries: files of no other kind are one DICOM folder.
+
+        sent: name, as the client calls it, and content.  Raises RequestError where a file is of a
+        kind that has its voxels elsewhere, DataError where the disk is full.
+        """
+        self.check()
+        if not sent:
+            raise RequestError("no file was sent", expected="images, as 'files'")
+        for name, _ in sent:
+            if PurePosixPath(name.lower()).suffix in _DOUBLE:
+                raise RequestError(
+                    "a file of this kind has its voxels in another", expected=", ".join(_SINGLE)
+                )
+        entries = []
+        for name, content in sent:
+            if suffix := suffix_of(Path(name), _SINGLE):
+                path = self._folder / f"{secrets.token_hex(8)}{suffix}"
+                self._write(path, content)
+                entries += self._worklist.add_uploads(_stem(name, suffix), path)
+        others = [content for name, content in sent if not suffix_of(Path(name), _SINGLE)]
+        if others:
+            folder = self._folder / secrets.token_hex(8)
+            folder.mkdir()
+            for number, content in enumerate(others):
+                self._write(folder / f"{number:05}.dcm", content)
+            entries += self._worklist.add_uploads("DICOM", folder)
+        return entries
+
+    def _write(self, path: Path, content: BinaryIO) -> None:
+        most = self._settings.uploads_gb * 1e9
+        try:
+            with path.open("xb") as writing:
+                while part := content.read(_PART):
+                    with self._lock:
+                        self._bytes += len(part)
+                    if self._bytes > most:
+                        raise TooLarge(f"the uploads have {most / 1e9:g} GB together, at most")
+                    writing.write(part)
+        except OSError as error:
+            remove(path)
+            raise DataError(f"what was sent cannot be kept: {error.strerror or error}") from error
+        except TooLarge:
+            with self._lock:
+                self._bytes -= path.stat().st_size
+            remove(path)
+            raise
+
+
+def _stem(name: str, suffix: str) -> str:
+    """Return what a person reads of a name, which may be a whole path."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return last[: len(last) - len(suffix)]

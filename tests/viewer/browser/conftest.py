@@ -35,10 +35,17 @@ class Server:
     images: Path
     output: Path
     objects: dict[str, list[np.ndarray]]
+    fresh: list[str]
 
     def points(self, case: str, number: int = 0) -> list[list[float]]:
         """Six margin points, mm, of an object that is really there."""
         return self.objects[case][number].tolist()
+
+    def take(self, kind: str) -> str:
+        """Name a case, 'tilted' or 'straight', that no test has touched: what is saved stays."""
+        case = next(each for each in self.fresh if each.startswith(kind))
+        self.fresh.remove(case)
+        return case
 
 
 def launch(arguments: list[str]):
@@ -64,9 +71,9 @@ def browser():
 def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("viewer")
     images, objects = folder / "images", {}
-    _write(images, "tilted", TILTED, 0, objects)
-    for number, name in enumerate(("first", "second", "third")):
-        _write(images, name, STRAIGHT, number, objects)
+    for kind, settings, count in (("tilted", TILTED, 4), ("straight", STRAIGHT, 14)):
+        for number in range(count):
+            _write(images, f"{kind}_{number:02d}", settings, objects)
     (images / "broken.nii.gz").write_bytes(b"no image")
     command = ["serve", str(images), "-o", str(folder / "out"), "--port", "0", "--no-browser"]
     running = subprocess.Popen(
@@ -77,7 +84,7 @@ def server(tmp_path_factory):
     for line in running.stdout:
         told += line
         if found := re.search(r"browser: (http\S+)", told):
-            yield Server(found[1], images, folder / "out", objects)
+            yield Server(found[1], images, folder / "out", objects, sorted(objects))
             break
     else:
         pytest.fail(f"the server did not start: {told}")
@@ -85,8 +92,8 @@ def server(tmp_path_factory):
     running.wait(20)
 
 
-def _write(images: Path, name: str, settings: PhantomSettings, index: int, objects: dict) -> None:
-    channels, label, grid = make_phantom(settings, index)
+def _write(images: Path, name: str, settings: PhantomSettings, objects: dict) -> None:
+    channels, label, grid = make_phantom(settings, 0)
     write_volume(images / f"{name}.nii.gz", grid.to_ras(channels[0]), grid)
     objects[name] = _points(images.parent / f"{name}_label.nii.gz", label, grid)
 

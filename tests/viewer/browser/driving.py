@@ -59,14 +59,14 @@ class Driven:
         return self.page.inner_text("#guide")
 
     def open(self, case):
-        """Open a case, without what another test has left there."""
         self.page.click(f".case:has-text('{case}')")
-        self.afresh(case)
-
-    def afresh(self, case):
         self.until(f"work.annotation && work.entry.name === '{case}'")
-        while any(each["points"] for each in self.objects):
-            self.page.click("#objects [data-focus^='remove']")
+
+    def fresh(self, kind):
+        """Open a case that no test has touched, and name it."""
+        case = self.server.take(kind)
+        self.open(case)
+        return case
 
     def pixel(self, mm, plane=0):
         """Where a place is on the screen, once its slice is shown."""

@@ -8,8 +8,8 @@ from interactivenet import Predictor
 
 
 def test_what_is_saved_is_what_the_predictor_makes_of_the_saved_points(driven, server, tmp_path):
-    driven.open("tilted")
-    points = server.points("tilted")
+    case = driven.fresh("tilted")
+    points = server.points(case)
     driven.place(points)
     assert np.abs(np.array(driven.points) - points).max() < 2e-3
     first = driven.voxels()
@@ -34,9 +34,9 @@ def test_what_is_saved_is_what_the_predictor_makes_of_the_saved_points(driven, s
     driven.until("document.getElementById('messages').textContent.startsWith('Saved')")
     driven.until("!work.annotation.unsaved")
 
-    saved = nibabel.load(server.output / "tilted.nii.gz")
-    file = server.output / "points" / "tilted.json"
-    image = server.images / "tilted.nii.gz"
+    saved = nibabel.load(server.output / f"{case}.nii.gz")
+    file = server.output / "points" / f"{case}.json"
+    image = server.images / f"{case}.nii.gz"
     expected = Predictor("starter").segment(image, file)
     again = nibabel.load(expected.save(tmp_path / "again.nii.gz"))
     np.testing.assert_array_equal(np.asarray(saved.dataobj), np.asarray(again.dataobj))
@@ -46,8 +46,8 @@ def test_what_is_saved_is_what_the_predictor_makes_of_the_saved_points(driven, s
 
 
 def test_a_click_is_at_the_place_that_the_affine_says(driven, server):
-    driven.open("tilted")
-    image = nibabel.load(server.images / "tilted.nii.gz")
+    case = driven.fresh("tilted")
+    image = nibabel.load(server.images / f"{case}.nii.gz")
     for plane, index in enumerate(((20, 30, 15), (41, 17, 30), (11, 44, 22))):
         mm = (image.affine @ [*index, 1])[:3]
         driven.click(mm.tolist(), plane)
@@ -58,11 +58,11 @@ def test_a_click_is_at_the_place_that_the_affine_says(driven, server):
 
 
 def test_two_objects_and_a_point_deleted(driven, server):
-    driven.open("tilted")
-    driven.place(server.points("tilted", 0))
+    case = driven.fresh("tilted")
+    driven.place(server.points(case, 0))
     driven.page.click("#new-object")
     driven.until("document.getElementById('guide').textContent.includes('0 of 6')")
-    driven.place(server.points("tilted", 1))
+    driven.place(server.points(case, 1))
     assert len(driven.objects) == 2
     assert driven.voxels(1) and driven.voxels(2)
     driven.page.wait_for_selector("path.outline")
@@ -77,14 +77,15 @@ def test_two_objects_and_a_point_deleted(driven, server):
 
 
 def test_a_point_is_moved_by_dragging_it(driven, server):
-    driven.open("first")
-    points = server.points("first")
+    case = driven.fresh("straight")
+    points = server.points(case)
     driven.place(points)
     before = driven.voxels()
-    middle = [*np.mean(points, axis=0)[:2].tolist(), points[0][2]]
-    driven.page.mouse.move(*driven.pixel(points[0]))
+    # in the coronal plane: what a move there does to this outline is plain
+    right, _, up = np.mean(points, axis=0).tolist()
+    driven.page.mouse.move(*driven.pixel(points[0], plane=1))
     driven.page.mouse.down()
-    x, y = driven.pixel(middle)
+    x, y = driven.pixel([right, points[0][1], up], plane=1)
     driven.page.mouse.move(x, y, steps=4)
     driven.page.mouse.up()
     driven.settle()
@@ -98,8 +99,8 @@ def test_a_point_is_moved_by_dragging_it(driven, server):
 
 
 def test_the_brush_is_saved_and_can_be_undone(driven, server):
-    driven.open("third")
-    points = server.points("third")
+    case = driven.fresh("straight")
+    points = server.points(case)
     driven.place(points)
     before = driven.voxels()
     centre = np.mean(points, axis=0)
@@ -122,29 +123,27 @@ def test_the_brush_is_saved_and_can_be_undone(driven, server):
     assert driven.voxels() == painted
     driven.press("Control+s")
     driven.until("!work.annotation.unsaved")
-    saved = nibabel.load(server.output / "third.nii.gz")
+    saved = nibabel.load(server.output / f"{case}.nii.gz")
     assert np.count_nonzero(np.asarray(saved.dataobj)) == painted
 
 
 def test_keys_alone(driven, server):
-    page = driven.page
+    page, case = driven.page, server.take("straight")
     driven.press("c")
     names = [each.inner_text() for each in page.query_selector_all(".case .name")]
-    for _ in range(names.index("first")):
+    for _ in range(names.index(case)):
         driven.press("ArrowDown")
     driven.press("Enter")
     driven.until("work.annotation && document.activeElement.id === 'layers'")
-    driven.afresh("first")
-    driven.press("1")
-    for point in server.points("first"):
+    for point in server.points(case):
         _walk(driven, point)
         driven.press("Enter")
     driven.settle()
-    np.testing.assert_allclose(driven.points, server.points("first"), atol=2e-3)
+    np.testing.assert_allclose(driven.points, server.points(case), atol=2e-3)
     before = driven.voxels()
     assert before
     driven.press("n")
-    _walk(driven, np.mean(server.points("first"), axis=0))
+    _walk(driven, np.mean(server.points(case), axis=0))
     driven.press("Enter")
     driven.settle()
     assert driven.voxels() != before
@@ -154,7 +153,7 @@ def test_keys_alone(driven, server):
     driven.press("Control+s")
     driven.until("!work.annotation.unsaved")
     driven.press("x")
-    driven.until("work.entry.name !== 'first' && work.annotation")
+    driven.until(f"work.entry?.name !== '{case}' && work.annotation")
 
 
 def _walk(driven, mm):

@@ -16,8 +16,8 @@ def test_a_case_that_cannot_be_opened_is_named_with_its_reason(driven):
 
 
 def test_a_server_that_does_not_answer_is_said_and_nothing_is_lost(driven, server):
-    driven.open("second")
-    points = server.points("second")
+    case = driven.fresh("straight")
+    points = server.points(case)
     for point in points[:3]:
         driven.click(point)
     driven.settle()
@@ -32,59 +32,60 @@ def test_a_server_that_does_not_answer_is_said_and_nothing_is_lost(driven, serve
 
 
 def test_a_session_that_has_ended_is_opened_again(driven, server):
-    driven.open("second")
+    case = driven.fresh("straight")
     driven.page.evaluate("() => window.interactivenet.work.session.close()")
-    driven.place(server.points("second"))
+    driven.place(server.points(case))
     driven.until("work.map")
     assert driven.voxels()
 
 
 def test_what_was_saved_comes_back(driven, server):
-    driven.open("second")
-    points = server.points("second")
+    case = driven.fresh("straight")
+    points = server.points(case)
     driven.place(points)
     driven.press("Control+s")
     driven.until("!work.annotation.unsaved")
-    driven.open("third")
-    driven.page.click(".case:has-text('second')")
-    driven.until("work.annotation && work.entry.name === 'second' && work.map")
+    driven.fresh("straight")
+    driven.open(case)
+    driven.until("work.map")
     np.testing.assert_allclose(driven.points, points, atol=2e-3)
     assert "outlined" in driven.page.inner_text(".case[aria-current]")
 
 
 def test_leaving_unsaved_work_asks(driven, server):
-    driven.open("second")
-    driven.click(server.points("second")[0])
-    driven.page.click(".case:has-text('third')")
+    case = driven.fresh("straight")
+    driven.click(server.points(case)[0])
+    other = server.take("straight")
+    driven.page.click(f".case:has-text('{other}')")
     question = driven.page.wait_for_selector("#question[open]")
-    assert "second" in question.inner_text() and "not saved" in question.inner_text()
+    assert case in question.inner_text() and "not saved" in question.inner_text()
     driven.press("Escape")
-    assert driven.value("work.entry.name") == "second" and len(driven.points) == 1
-    driven.page.click(".case:has-text('third')")
+    assert driven.value("work.entry.name") == case and len(driven.points) == 1
+    driven.page.click(f".case:has-text('{other}')")
     driven.page.click("#answers button:has-text('without')")
-    driven.until("work.annotation && work.entry.name === 'third'")
+    driven.until(f"work.annotation && work.entry.name === '{other}'")
 
 
 def test_a_closed_scan_is_freed(driven):
-    driven.open("first")
+    case = driven.fresh("straight")
     driven.page.evaluate("() => { window.before = window.interactivenet.view.volume; }")
-    driven.open("second")
+    driven.fresh("straight")
     assert driven.value("window.before.img === null && view.nv.volumes.length === 1")
 
 
 def test_windows_of_a_ct(driven):
-    driven.open("tilted")
+    driven.fresh("tilted")
     assert driven.value("view.window") == [-160, 240]
     driven.press("w")
     driven.until("view.window[0] === -1350 && view.window[1] === 150")
-    driven.open("first")
+    driven.fresh("straight")
     names = driven.page.query_selector_all("#display select >> nth=1 >> option")
     assert "Lung" not in [name.inner_text() for name in names]
 
 
 def test_outlines_can_be_filled_and_hidden(driven, server):
-    driven.open("first")
-    driven.place(server.points("first"))
+    case = driven.fresh("straight")
+    driven.place(server.points(case))
     path = driven.page.wait_for_selector("path.outline")
     assert path.get_attribute("fill") == "none"
     driven.press("f")
@@ -97,7 +98,7 @@ def test_it_fits_a_tablet(driven):
     driven.page.set_viewport_size(NARROW)
     assert not driven.page.is_visible("#cases")
     driven.page.click("#cases-button")
-    driven.open("first")
+    driven.fresh("straight")
     driven.until("!document.body.classList.contains('drawer')")
     overflows = "document.documentElement.scrollWidth > innerWidth"
     assert not driven.value(overflows)
@@ -107,7 +108,7 @@ def test_it_fits_a_tablet(driven):
 
 
 def test_everything_that_can_be_pressed_has_a_name(driven):
-    driven.open("first")
+    driven.fresh("straight")
     named = """() => [...document.querySelectorAll("button, input, select")].filter((each) =>
       !(each.textContent.trim() || each.title || each.ariaLabel || each.labels?.length))
       .map((each) => each.outerHTML)"""

@@ -67,7 +67,7 @@ def test_leaving_unsaved_work_asks(driven, server):
 
 
 def test_a_closed_scan_is_freed(driven):
-    case = driven.fresh("straight")
+    driven.fresh("straight")
     driven.page.evaluate("() => { window.before = window.interactivenet.view.volume; }")
     driven.fresh("straight")
     assert driven.value("window.before.img === null && view.nv.volumes.length === 1")

@@ -103,8 +103,10 @@ export function listen(svg, view, work) {
 
   function click(done) {
     const mm = view.mmAt(...done.from);
+    // another object's mark is no obstacle for a point of this one
+    const placing = work.tool === "points" && done.mark?.id !== work.annotation.active.id;
     const correcting = work.tool === "add" || work.tool === "remove";
-    if (done.mark && !correcting && !done.opposite && !done.only) work.selection.select(done.mark);
+    if (done.mark && !correcting && !placing && !done.opposite && !done.only) work.selection.select(done.mark);
     else if (!mm) work.say("There is no scan at this place.");
     else if (done.only || work.tool === "look") {
       work.selection.select(null);

@@ -67,7 +67,7 @@ def test_the_more_probable_prompt_wins(tmp_path, monkeypatch):
     made = predictor(plan, random_weights(tmp_path / "w.safetensors", plan))
     values = iter([0.6, 0.9, 0.7, 0.4])
 
-    def answer(self, sample):
+    def answer(self, sample, earlier=None):
         probability = np.full((1, *sample.grid.shape), next(values), np.float32)
         return NetworkOutput(probability, (0.9,), (0.8,))
 

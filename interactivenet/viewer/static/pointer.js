@@ -1,7 +1,8 @@
 // Mouse, pen and fingers over the three planes.
 
 const STILL = 4; // pixels that a click may move
-const WHEEL = 60; // of a wheel's turn for one slice
+const SLIDE = 60; // pixels that fingers slide on a touch pad for one slice
+const NOTCH = 100; // pixels that browsers take for a wheel's notch, about
 
 /** What a click does now: `work` is the Workplace. */
 export function listen(svg, view, work) {
@@ -103,10 +104,11 @@ export function listen(svg, view, work) {
 
   function click(done) {
     const mm = view.mmAt(...done.from);
-    // another object's mark is no obstacle for a point of this one
-    const placing = work.tool === "points" && done.mark?.id !== work.annotation.active.id;
     const correcting = work.tool === "add" || work.tool === "remove";
-    if (done.mark && !correcting && !placing && !done.opposite && !done.only) work.selection.select(done.mark);
+    // a point of another object is no reason not to place one of this
+    const inTheWay = done.mark && work.isPlacing && done.mark.id !== work.annotation.active.id;
+    const isMark = done.mark && !inTheWay && !correcting && !done.opposite && !done.only;
+    if (isMark) work.selection.select(done.mark);
     else if (!mm) work.say("There is no scan at this place.");
     else if (done.only || work.tool === "look") {
       work.selection.select(null);
@@ -123,12 +125,25 @@ export function listen(svg, view, work) {
       view.zoom(Math.exp(-event.deltaY / 400));
       return;
     }
-    turned += event.deltaY * (event.deltaMode === 1 ? 20 : 1);
-    const slices = Math.trunc(turned / WHEEL);
-    if (!slices) return;
-    turned -= slices * WHEEL;
-    work.scroll(plane, -slices);
+    const slices = notches(event) || slid(event.deltaY);
+    if (slices) work.scroll(plane, -slices);
   }, { passive: false });
+
+  // a touch pad slides by little steps, which add up
+  function slid(pixels) {
+    turned += pixels;
+    const slices = Math.trunc(turned / SLIDE);
+    turned -= slices * SLIDE;
+    return slices;
+  }
+}
+
+/** How many notches a wheel was turned, each a slice; 0 for a touch pad. */
+function notches({ deltaY, deltaMode }) {
+  if (!deltaY) return 0;
+  if (deltaMode) return Math.sign(deltaY); // lines or pages: browsers differ in how many
+  if (Math.abs(deltaY) < NOTCH / 2) return 0;
+  return Math.sign(deltaY) * Math.max(1, Math.round(Math.abs(deltaY) / NOTCH));
 }
 
 function spread(fingers) {

@@ -29,6 +29,11 @@ export class Workplace {
     return Boolean(this.annotation);
   }
 
+  /** Whether a click places a point. */
+  get isPlacing() {
+    return this.tool === "points" && !complete(this.annotation.active);
+  }
+
   say(sentence, kind) {
     messages.say(sentence, kind);
   }

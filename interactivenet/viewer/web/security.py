@@ -6,7 +6,7 @@ import hmac
 import ipaddress
 import json
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -54,7 +54,7 @@ class Guard:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         refusal = self._refusal(scope, headers)
         if refusal:
-            await _refuse(scope, send, *refusal)
+            await _refuse(scope, send, headers, *refusal)
             return
 
         async def with_headers(message: Message) -> None:
@@ -125,12 +125,18 @@ def _shown(text: str) -> str:
     return "".join(char for char in text[:80] if char.isalnum() or char in ".:-_[]")
 
 
-async def _refuse(scope: Scope, send: Send, status: int, message: str) -> None:
-    body = json.dumps({"error": message}).encode()
+async def _refuse(
+    scope: Scope, send: Send, asked: Mapping[bytes, str], status: int, message: str
+) -> None:
+    is_read = "text/html" in asked.get(b"accept", "")  # by a person, in a browser's window
+    body = f"InteractiveNet: {message}.\n" if is_read else json.dumps({"error": message})
+    content = body.encode()
     headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
+        (b"content-type", b"text/plain; charset=utf-8" if is_read else b"application/json"),
+        (b"content-length", str(len(content)).encode()),
         *((name.encode(), value.encode()) for name, value in HEADERS.items()),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    await send(
+        {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content}
+    )

@@ -9,10 +9,13 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from interactivenet.errors import DataError, RequestError
+from interactivenet.imaging.dicom_files import begins_like_dicom
 from interactivenet.imaging.io import suffix_of
 from interactivenet.system.files import remove
+from interactivenet.system.names import printable
 from interactivenet.viewer.refusals import TooLarge
 from interactivenet.viewer.settings import ViewerSettings
+from interactivenet.viewer.worklist.scan_files import header_problem
 from interactivenet.viewer.worklist.worklist import Worklist, WorklistEntry
 
 #: formats of a single file; others have their voxels in a second one, or are DICOM
@@ -42,7 +45,8 @@ class Uploads:
         """Keep files, and return their entries: files of no other kind are one DICOM folder.
 
         sent: name, as the client calls it, and content.  Raises RequestError where a file is of a
-        kind that has its voxels elsewhere, DataError where the disk is full.
+        kind that has its voxels elsewhere, DataError where the disk is full, or where a file is no
+        image: nothing is kept then, and the file is called as the client calls it.
         """
         self.check()
         if not sent:
@@ -52,20 +56,50 @@ class Uploads:
                 raise RequestError(
                     "a file of this kind has its voxels in another", expected=", ".join(_SINGLE)
                 )
-        entries = []
-        for name, content in sent:
-            if suffix := suffix_of(Path(name), _SINGLE):
-                path = self._folder / f"{secrets.token_hex(8)}{suffix}"
-                self._write(path, content)
-                entries += self._worklist.add_uploads(_stem(name, suffix), path)
-        others = [content for name, content in sent if not suffix_of(Path(name), _SINGLE)]
-        if others:
-            folder = self._folder / secrets.token_hex(8)
-            folder.mkdir()
-            for number, content in enumerate(others):
+        kept: list[tuple[str, Path]] = []
+        others = [(name, content) for name, content in sent if not suffix_of(Path(name), _SINGLE)]
+        try:
+            for name, content in sent:
+                if suffix := suffix_of(Path(name), _SINGLE):
+                    path = self._folder / f"{secrets.token_hex(8)}{suffix}"
+                    self._write(path, content)
+                    kept.append((_last(name)[: -len(suffix)], path))
+                    if problem := header_problem(path):
+                        raise DataError(problem.replace(path.name, _shown(name)))
+            if others:
+                kept.append(("DICOM", self._series(others)))
+        except (DataError, TooLarge):
+            for _, path in kept:
+                self._drop(path)
+            raise
+        return [entry for name, path in kept for entry in self._worklist.add_uploads(name, path)]
+
+    def _series(self, sent: Sequence[tuple[str, BinaryIO]]) -> Path:
+        """Keep the files of a DICOM folder; DataError where none of them is of that kind."""
+        folder = self._folder / secrets.token_hex(8)
+        folder.mkdir()
+        try:
+            for number, (_, content) in enumerate(sent):
                 self._write(folder / f"{number:05}.dcm", content)
-            entries += self._worklist.add_uploads("DICOM", folder)
-        return entries
+            if not any(begins_like_dicom(path) for path in folder.iterdir()):
+                others = f", nor are the {len(sent) - 1} others" if len(sent) > 1 else ""
+                raise DataError(
+                    f"{_shown(sent[0][0])} is no image{others}",
+                    expected=f"{', '.join(_SINGLE)} or DICOM",
+                )
+        except (DataError, TooLarge):
+            self._drop(folder)
+            raise
+        return folder
+
+    def _drop(self, path: Path) -> None:
+        """Remove what was kept, and give its room back."""
+        for file in list(path.iterdir()) if path.is_dir() else [path]:
+            with self._lock:
+                self._bytes -= file.stat().st_size
+            remove(file)
+        if path.is_dir():
+            path.rmdir()
 
     def _write(self, path: Path, content: BinaryIO) -> None:
         most = self._settings.uploads_gb * 1e9
@@ -87,7 +121,10 @@ class Uploads:
             raise
 
 
-def _stem(name: str, suffix: str) -> str:
+def _last(name: str) -> str:
     """Return what a person reads of a name, which may be a whole path."""
-    last = name.replace("\\", "/").rpartition("/")[2]
-    return last[: len(last) - len(suffix)]
+    return name.replace("\\", "/").rpartition("/")[2]
+
+
+def _shown(name: str) -> str:
+    return printable(_last(name))[:120] or "a file without a name"

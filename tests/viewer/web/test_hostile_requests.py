@@ -5,6 +5,8 @@ import socket
 import threading
 import time
 
+import nibabel
+import numpy as np
 import pytest
 
 from tests.viewer.serving import TOKEN, ball, points_of, status_of
@@ -25,6 +27,13 @@ def test_without_the_token_nothing_is_there(client, path):
     status, content = status_of(client.raw(get(path)))
     assert status == 403 and "token" in content["error"]
     assert TOKEN not in str(content)
+
+
+def test_a_person_at_a_wrong_address_reads_a_sentence(client):
+    told = client.raw(get("/wrong/", "Accept: text/html,application/xhtml+xml,*/*;q=0.8"))
+    head, _, body = told.partition(b"\r\n\r\n")
+    assert b" 403 " in head and b"text/plain" in head
+    assert body.startswith(b"InteractiveNet: the address lacks its token")
 
 
 @pytest.mark.parametrize(
@@ -181,15 +190,27 @@ def test_an_upload_that_is_none_is_refused_in_a_sentence(client, body):
 
 def test_uploads_have_their_limits(serve, tmp_path):
     client = serve(uploads_gb=0.0001)
-    files = [("files", ("a.nii.gz", b"x" * 90_000))]
+    image = nibabel.Nifti1Image(np.zeros((45, 40, 50), np.uint8), np.eye(4))
+    files = [("files", ("a.nii", image.to_bytes()))]
     assert client.ask("POST", "api/cases", files=files).status_code == 200
     answer = client.ask("POST", "api/cases", files=files)
     assert answer.status_code == 413 and "together" in answer.json()["error"]
     assert len(list((tmp_path / "uploads").iterdir())) == 1
-    junk = client.get("api/cases")["cases"][-1]
-    assert junk["problem"]  # no image: it is listed with why it cannot be opened
-    answer = client.ask("POST", "api/sessions", json={"case": junk["id"]})
-    assert answer.status_code == 400 and answer.json()["error"]
+
+
+def test_an_upload_that_is_no_image_is_refused_by_its_name_and_takes_no_room(serve, tmp_path):
+    client = serve(uploads_gb=0.0004)
+    cases = client.get("api/cases")["cases"]
+    good = ("files", ("one.nii.gz", (tmp_path / "images" / "one.nii.gz").read_bytes()))
+    cut = ("files", ("C:\\scans\\cut.nii.gz", b"x" * 60_000))
+    letters = [("files", (f"letter {number}.doc", b"x" * 30_000)) for number in range(2)]
+    for _ in range(7):  # 60 kB and more each time, of 400
+        answer = client.ask("POST", "api/cases", files=[good, cut])
+        assert answer.status_code == 400 and "cut.nii.gz" in answer.json()["error"]
+        answer = client.ask("POST", "api/cases", files=letters)
+        assert answer.status_code == 400 and "letter 0.doc" in answer.json()["error"]
+    assert client.get("api/cases")["cases"] == cases
+    assert not list((tmp_path / "uploads").iterdir())
 
 
 def test_a_server_may_take_no_uploads(serve):

@@ -24,7 +24,7 @@ def _own_address() -> str:
 @click.command("serve", cls=Command)
 @click.argument("folders", nargs=-1, type=DataPath("reads"), metavar="[FOLDER]...")
 @click.option("-t", "--task", metavar="TaskXXX_NAME",
-              help="Raw task to annotate; it is made if there is none.")  # fmt: skip
+              help="Raw task to annotate; made of FOLDER's scans if there is none.")  # fmt: skip
 @click.option("--model", metavar="NAME|PATH",
               help="Model to begin with: 'starter', an installed one, or the folder of one."
               "  [default: starter]")  # fmt: skip

@@ -63,7 +63,9 @@ def save_into_task(folder: Path, entry: WorklistEntry, made: Annotation) -> Save
             _check_modality(image.tags, names, modalities, folder.name)
         else:
             modalities = modality_names(image, names)
-            notes.append(f"dataset.json names the modalities {', '.join(modalities)}")
+            notes.append(
+                f"dataset.json says that its images are {', '.join(modalities)}: correct it if not"
+            )
     if not is_own:
         images = place_images(folder, subset, made.case, entry.images, entry.reading)
     saved = write_annotation(files, made)

@@ -90,7 +90,7 @@ class _Walk:
         beside = [path for path in folders if path.name in _BESIDE]
         if beside and any(path.name == "images" for path in folders):
             names = ", ".join(path.name for path in beside)
-            self._found.notes.append(f"{folder}: {names} beside images: taken for no scans")
+            self._found.notes.append(f"{folder}: {names} beside images: not looked into for scans")
             folders = [path for path in folders if path not in beside]
         self._images(folder, folder.parent if folder.name == "images" else None)
         for path in folders:

@@ -186,7 +186,7 @@ class Worklist:
                 self._entries[entry_id] = replace(entry, problem=problem)
 
     def note_outlines(self, entry_id: str, dice: float | None) -> None:
-        """Note that a case has points, and what Dice is expected of its outlines, not saved yet."""
+        """Note what Dice is expected of a case's outlines, which are not saved yet."""
         with self._lock:
             self._expected[entry_id] = dice
 
@@ -271,7 +271,7 @@ class Worklist:
         status: Status = "new"
         if record or files.label(entry):
             status = "outlined"
-        elif points is not None or entry.id in expected:
+        elif points is not None:
             status = "points"
         return replace(entry, points=points, status=status, expected_dice=dice)
 

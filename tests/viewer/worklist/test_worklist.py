@@ -99,7 +99,9 @@ def test_folders_in_folders_and_those_beside_images(tmp_path):
     assert list(listed(worklist)) == ["study/x", "sub-01/anat/t1", "sub-02/anat/t1"]
     cases = [entry.case for entry in worklist.entries()]
     assert cases == ["x", "sub-01_anat_t1", "sub-02_anat_t1"]
-    assert worklist.notes == [f"{tmp_path / 'study'}: labels beside images: taken for no scans"]
+    assert worklist.notes == [
+        f"{tmp_path / 'study'}: labels beside images: not looked into for scans"
+    ]
 
 
 def test_names_are_unique(tmp_path):

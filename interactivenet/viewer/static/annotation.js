@@ -32,6 +32,11 @@ export class Annotation {
     return content(this.state) !== content(this.saved);
   }
 
+  /** Whether all there is has been saved, since the case was opened or before. */
+  get isSaved() {
+    return !this.unsaved && content(this.saved) !== "[]";
+  }
+
   colour(object) {
     return COLOURS[this.objects.indexOf(object) % COLOURS.length];
   }

@@ -22,3 +22,7 @@ export function element(name, attributes = {}, ...children) {
 export function drawn(name, attributes = {}, ...children) {
   return filled(document.createElementNS(SVG, name), attributes, children);
 }
+
+/** With a capital and a full stop. */
+export const sentence = (text) =>
+  text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");

@@ -10,7 +10,7 @@ const SPOTS = {
   back: ["axial", 52, 55], top: ["coronal", 46, 17], bottom: ["coronal", 52, 55],
 };
 const ARROWS = {
-  right: "M-2 37H10", left: "M102 36H90", front: "M46 -4V9", back: "M52 76V63",
+  right: "M0 37H10", left: "M102 36H90", front: "M46 -4V9", back: "M52 76V63",
   top: "M46 -4V9", bottom: "M52 76V63",
 };
 
@@ -29,7 +29,7 @@ function picture(plane, next) {
     "svg", { viewBox: "-14 -8 128 96", class: "drawing", role: "img", "aria-label": `${plane} plane: points lie just inside the object's edge` },
     drawn("path", { d: BLOB, class: "blob" }), ...marks,
     drawn("text", { x: 50, y: 86, class: "caption" }, plane === "axial" ? "Axial" : "Coronal"),
-    drawn("text", { x: -12, y: 40, class: "side" }, "R"), drawn("text", { x: 105, y: 40, class: "side" }, "L"),
+    drawn("text", { x: -8, y: 40, class: "side" }, "R"), drawn("text", { x: 105, y: 40, class: "side" }, "L"),
   );
 }
 
@@ -38,8 +38,8 @@ const HINT = {
   remove: "Click what is not the object. Alt+click or right click adds instead.",
   look: "Not right? “+ Add” (P) and click what it has missed, or “− Remove” (N) and click what is "
     + "too much.",
-  brush: "Draw in any plane; Alt erases. A later click on the outline replaces what you drew.",
-  erase: "Erase in any plane; Alt draws. A later click on the outline replaces what you drew.",
+  brush: "Draw in any plane; Alt erases, [ and ] change the size. A later click on the outline replaces what you drew.",
+  erase: "Erase in any plane; Alt draws, [ and ] change the size. A later click on the outline replaces what you drew.",
   points: "This object has its six points. Begin another with “New object”, or correct this one.",
 };
 
@@ -62,7 +62,8 @@ function steps(work) {
   const name = element("strong", {}, active.label);
   name.style.color = colour;
   if (complete(active)) {
-    return [element("p", { className: "step" }, name, ": outlined."),
+    const failed = result?.problems.length ? ": no outline." : ": outlining …";
+    return [element("p", { className: "step" }, name, result?.complete ? ": outlined." : failed),
       element("p", { className: "hint" }, HINT[work.tool])];
   }
   const placed = active.points.length;

@@ -8,7 +8,7 @@ import { AXES, PLANES, SIDES } from "./scan_view.js";
 const FAINT = 2.5;
 const FAINTEST = 0.25;
 const RADIUS = 6;
-const NARROW = 340; // pixels
+const NARROW = 400; // pixels: twice what the buttons above a plane need
 
 export class Layers {
   constructor(svg, view) {
@@ -140,7 +140,7 @@ export class Layers {
     const places = [
       [west, left + 10, y, "start"], [east, left + width - 10, y, "end"],
       [south, x, top + height - 10, "middle"],
-      [north, x, top + (width < NARROW ? 42 : 18), "middle"], // below its plane's buttons
+      [north, x, top + (width < NARROW ? 46 : 18), "middle"], // below its plane's buttons
     ];
     return places.map(([letter, px, py, anchor]) =>
       drawn("text", { x: px, y: py, class: "letter", "text-anchor": anchor }, letter));

@@ -63,9 +63,11 @@ async function start() {
   showPlanes = makePlanes(work, PLANES);
   const model = byId("model");
   const state = await server.state();
-  options(model, state.models.map(({ name, title }) => [name, title || name]), state.models[0]?.name);
+  options(model, state.models.map(({ name }) => [name, name]), state.models[0]?.name);
+  model.title = state.models.map(({ name, title }) => (title ? `${name}: ${title}` : name)).join("\n");
   work.savesTo = state.saves_to;
   byId("save").textContent = SAVES[state.saves_to] ?? "Save";
+  byId("download").hidden = state.saves_to === "download"; // "Save" is the same
 
   parts.push(
     () => (work.annotation && view.isOpen ? drawLayers() : byId("layers").replaceChildren()),
@@ -77,9 +79,9 @@ async function start() {
 
   function showHeader() {
     const { annotation } = work;
-    const unsaved = annotation?.unsaved;
     document.querySelector("#case-name .name").textContent = work.entry?.name ?? "";
-    document.querySelector("#case-name .unsaved").hidden = !unsaved;
+    document.querySelector("#case-name .unsaved").hidden = !annotation?.unsaved;
+    document.querySelector("#case-name .saved").hidden = !annotation?.isSaved;
     byId("undo").disabled = !annotation?.before.length;
     byId("redo").disabled = !annotation?.after.length;
     for (const id of ["save", "download", "new-object"]) byId(id).disabled = !annotation;
@@ -91,7 +93,7 @@ async function start() {
   }
 
   async function refresh() {
-    cases.fill(await server.cases(), work.entry?.id);
+    cases.fill(await server.cases(), work.entry?.id, work.downloaded);
     showHeader();
   }
 
@@ -115,7 +117,11 @@ async function start() {
       await refresh().catch(messages.complain);
       return done;
     },
-    download: () => download(work),
+    async download() {
+      const done = await download(work);
+      if (done) await refresh().catch(messages.complain);
+      return done;
+    },
     next() {
       const entry = cases.after(work.entry?.id);
       if (entry) return openCase(entry);
@@ -152,8 +158,12 @@ async function start() {
     if (!input.files.length) return;
     messages.wait("Sending …");
     try {
-      await server.upload(input.files);
+      const { cases: added } = await server.upload(input.files);
       await refresh();
+      const usable = added.filter(({ problem }) => !problem);
+      if (added.length > 1) messages.say(`Added: ${added.map(({ name }) => name).join(", ")}.`);
+      messages.wait("");
+      if (usable.length) await openCase(usable[0]);
     } catch (error) {
       messages.complain(error);
     }

@@ -6,8 +6,8 @@ const SECONDS = { note: 8, warning: 20 };
 const IDLE = "Wheel: slices. Drag: move. Right drag: brightness and contrast. ?: all keys.";
 let fading = 0;
 
-/** kind: "note", "warning" or "error"; an error stays until it is closed or replaced. */
-export function say(sentence, kind = "note", action = null) {
+/** kind: "note", "warning" or "error"; an error stays until it is closed or replaced. more: a title. */
+export function say(sentence, kind = "note", action = null, more = "") {
   clearTimeout(fading);
   const foot = byId("messages");
   if (!sentence) {
@@ -19,7 +19,7 @@ export function say(sentence, kind = "note", action = null) {
   const doing = action
     ? element("button", { onclick: () => { say(""); action.run(); } }, action.name) : null;
   foot.replaceChildren(element("div", { className: kind },
-    element("span", {}, sentence), ...(doing ? [doing] : []), close));
+    element("span", { title: more }, sentence), ...(doing ? [doing] : []), close));
   if (SECONDS[kind]) fading = setTimeout(() => say(""), SECONDS[kind] * 1000);
 }
 

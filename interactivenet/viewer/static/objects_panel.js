@@ -1,7 +1,7 @@
 // The list of objects: label, points, and what is known of each outline.
 
 import { complete, NEEDED } from "./annotation.js";
-import { element } from "./dom.js";
+import { element, sentence } from "./dom.js";
 
 const litres = (ml) => (ml >= 100 ? ml.toFixed(0) : ml.toPrecision(ml >= 1 ? 3 : 2));
 
@@ -105,8 +105,4 @@ export function showNotes(list, work) {
   if (list.dataset.content === JSON.stringify(notes)) return;
   list.dataset.content = JSON.stringify(notes);
   list.replaceChildren(...notes.map((note) => element("li", {}, note)));
-}
-
-function sentence(text) {
-  return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 }

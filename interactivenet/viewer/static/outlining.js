@@ -39,8 +39,7 @@ export class Outlining {
   /** Do something with what the server has, once that is what is shown; again if it changes. */
   async settled(action) {
     for (let left = TRIES; ; left--) {
-      clearTimeout(this.waiting); // what is refined meanwhile would be a later state
-      while (this.running) await this.running;
+      await this.#refined();
       try {
         return await action();
       } catch (error) {
@@ -49,6 +48,17 @@ export class Outlining {
         if (this.map && this.quality === "quick") this.#later();
       }
     }
+  }
+
+  // what is shown is then what a file will hold, and no later state comes meanwhile
+  async #refined() {
+    clearTimeout(this.waiting);
+    while (this.running) await this.running;
+    if (!this.map || this.quality !== "quick" || this.closed) return;
+    this.wanted = "full";
+    this.running = this.#run();
+    while (this.running) await this.running;
+    clearTimeout(this.waiting);
   }
 
   async #run() {

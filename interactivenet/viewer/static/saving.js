@@ -1,6 +1,7 @@
 // Saving what is outlined, and going on to the next case.
 
 import { complete } from "./annotation.js";
+import { sentence } from "./dom.js";
 import * as messages from "./messages.js";
 
 /** Save to the task or the folder, or as a download; true if it worked. */
@@ -18,7 +19,8 @@ export async function save(work, to) {
       return saved;
     });
     entry.status = "outlined";
-    messages.say([`Saved: ${files.join(", ")}.`, ...notes].join(" "), notes.length ? "warning" : "note");
+    const sentences = [`Saved to ${folderOf(files)}.`, ...notes.map(sentence)];
+    messages.say(sentences.join(" "), notes.length ? "warning" : "note", null, files.join("\n"));
     return true;
   } catch (error) {
     messages.complain(error, { name: "Try again", run: () => save(work, to) });
@@ -29,9 +31,17 @@ export async function save(work, to) {
   }
 }
 
+/** The folder that all files are in. */
+function folderOf(files) {
+  const [first, ...others] = files.map((path) => path.split(/[\\/]/).slice(0, -1));
+  const ends = first.findIndex((part, at) => others.some((other) => other[at] !== part));
+  const folder = first.slice(0, ends < 0 ? first.length : ends);
+  return folder.join("/") || (files[0].startsWith("/") ? "/" : "the folder of the server");
+}
+
 export async function download(work) {
   if (!work.isOpen || !outlined(work)) return false;
-  const { annotation, session } = work;
+  const { annotation, entry, session } = work;
   messages.wait("Packing …");
   try {
     const { blob, name } = await work.outlining.settled(async () => {
@@ -45,6 +55,7 @@ export async function download(work) {
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    work.downloaded.add(entry.id);
     messages.say(`Downloaded: ${name}.`);
     return true;
   } catch (error) {

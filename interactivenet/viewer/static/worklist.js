@@ -2,7 +2,8 @@
 
 import { byId, element } from "./dom.js";
 
-const STATUS = { new: "", points: "points", outlined: "outlined" };
+const STATUS = { new: "", points: "points", outlined: "outlined", downloaded: "downloaded" };
+const DONE = ["outlined", "downloaded"];
 
 /** from so many cases on, they can be searched */
 const MANY = 15;
@@ -12,6 +13,7 @@ export class CaseList {
   constructor(chosen) {
     this.chosen = chosen;
     this.entries = [];
+    this.places = new Map(); // where a case stands: it stays there, whatever becomes of it
     this.list = byId("cases");
     this.list.addEventListener("keydown", (event) => this.#move(event));
     this.find = byId("find");
@@ -24,11 +26,15 @@ export class CaseList {
     });
   }
 
-  fill(entries, open) {
-    Object.assign(this, { entries, open });
+  /** entries: as the server gives them; open: id of one; downloaded: ids that the server knows not. */
+  fill(entries, open, downloaded = new Set()) {
+    const isOther = open !== this.open;
+    const kept = (each) => (downloaded.has(each.id) && each.status !== "outlined"
+      ? { ...each, status: "downloaded" } : each);
+    Object.assign(this, { entries: this.#inPlace(entries).map(kept), open });
     this.find.hidden = entries.length < MANY;
     const wanted = this.find.value.trim().toLowerCase();
-    const shown = entries.filter((each) => each.name.toLowerCase().includes(wanted));
+    const shown = this.entries.filter((each) => each.name.toLowerCase().includes(wanted));
     const sources = new Set(entries.map((each) => each.source));
     const focused = document.activeElement?.dataset?.case;
     let source = null;
@@ -43,6 +49,15 @@ export class CaseList {
     if (!rows.length) rows.push(element("li", { className: "source" }, wanted ? "No case is called so." : "There are no cases."));
     this.list.replaceChildren(...rows);
     if (focused) this.list.querySelector(`[data-case="${CSS.escape(focused)}"]`)?.focus();
+    if (isOther) this.list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+  }
+
+  // the server's order is what is best done next: it changes while somebody looks at the list
+  #inPlace(entries) {
+    for (const { id } of entries) {
+      if (!this.places.has(id)) this.places.set(id, this.places.size);
+    }
+    return [...entries].sort((a, b) => this.places.get(a.id) - this.places.get(b.id));
   }
 
   #row(entry, isOpen) {
@@ -81,7 +96,7 @@ export class CaseList {
     const start = this.entries.findIndex((each) => each.id === id) + 1;
     const turned = [...this.entries.slice(start), ...this.entries.slice(0, start)];
     return turned.find((each) =>
-      each.id !== id && !each.problem && each.status !== "outlined") ?? null;
+      each.id !== id && !each.problem && !DONE.includes(each.status)) ?? null;
   }
 }
 

@@ -22,6 +22,7 @@ export class Workplace {
     this.brush = new Brush(this);
     this.selection = new Selection(this);
     this.images = new Map(); // bytes of the case's images
+    this.downloaded = new Set(); // ids of cases
     setInterval(() => this.session?.alive().catch(() => {}), ALIVE);
   }
 

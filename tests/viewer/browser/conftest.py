@@ -71,7 +71,7 @@ def browser():
 def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("viewer")
     images, objects = folder / "images", {}
-    for kind, settings, count in (("tilted", TILTED, 4), ("straight", STRAIGHT, 20)):
+    for kind, settings, count in (("tilted", TILTED, 6), ("straight", STRAIGHT, 36)):
         for number in range(count):
             _write(images, f"{kind}_{number:02d}", settings, objects)
     (images / "broken.nii.gz").write_bytes(b"no image")

@@ -112,6 +112,7 @@ async function start() {
   }
 
   Object.assign(work, {
+    refresh,
     async save() {
       const done = await save(work, state.saves_to);
       await refresh().catch(messages.complain);

@@ -163,9 +163,10 @@ export class Workplace {
       messages.complain(error, { name: "Try again", run: again });
       return;
     }
-    // the server has closed what was left alone for long: nothing is lost, all of it is here
+    // the server has closed what was left alone, or was started anew: nothing is lost, all is here
     try {
-      this.#continue(await server.open(this.entry.id, this.model));
+      this.#continue(await server.reopen(this.entry, this.model));
+      await this.refresh?.();
     } catch (again) {
       messages.complain(again);
     }

@@ -39,6 +39,25 @@ def test_a_session_that_has_ended_is_opened_again(driven, server):
     assert driven.voxels()
 
 
+def test_after_a_restart_of_the_server_the_work_goes_on(driven, server):
+    case = driven.fresh("straight")
+    points = server.points(case)
+    for point in points[:5]:
+        driven.click(point)
+    driven.settle()
+    # a new server knows neither the session nor the case's id
+    driven.page.evaluate("""() => {
+      const { work } = window.interactivenet;
+      work.entry = { ...work.entry, id: "of-another-server" };
+      return work.session.close();
+    }""")
+    driven.click(points[5])
+    driven.until("work.map")
+    assert driven.voxels() and len(driven.points) == 6
+    driven.until("document.querySelector('.case[aria-current]')")
+    assert driven.page.inner_text(".case[aria-current] .name") == case
+
+
 def test_what_was_saved_comes_back(driven, server):
     case = driven.fresh("straight")
     points = server.points(case)

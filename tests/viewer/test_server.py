@@ -77,6 +77,17 @@ def test_it_serves_until_a_signal_and_ends_in_seconds_with_a_network_at_work(ima
     assert len(addresses) == 2  # no request is told with it
 
 
+@pytest.mark.parametrize("seconds", [0, 0.7, 1.4, 2.1])
+def test_it_ends_well_while_it_loads_its_first_model(images, seconds):
+    with command(images, "--port", "0") as (process, log):
+        page_of(process, log)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, log.read_text()
+    assert log.read_text().splitlines()[-1] == "ended"
+    assert "the server ends" not in log.read_text()
+
+
 def test_another_start_has_another_token_unless_it_is_given(images):
     tokens = []
     for given in ({}, {}, {TOKEN_VARIABLE: "a_token-of-16-or-more"}):

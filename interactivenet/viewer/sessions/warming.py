@@ -13,6 +13,7 @@ from interactivenet.imaging.volume import Volume
 from interactivenet.inference.predictor import Predictor
 from interactivenet.prompts.corrections import Correction
 from interactivenet.prompts.prompt import Prompt
+from interactivenet.viewer.refusals import Ending
 from interactivenet.viewer.sessions.served_models import ServedModels
 
 _SIDE = 40
@@ -24,6 +25,8 @@ def warm(models: ServedModels, name: str) -> str:
         loaded = models.load(name)
         for predictor in dict.fromkeys((loaded.quick, loaded.full)):
             loaded.thread.run(partial(_segment, predictor, loaded.thread.check))
+    except Ending:
+        return ""
     except InteractiveNetError as error:
         return str(error)
     return ""

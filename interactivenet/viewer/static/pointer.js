@@ -34,6 +34,7 @@ export function listen(svg, view, work) {
     event.preventDefault();
     svg.setPointerCapture(event.pointerId);
     if (fingers.size === 2) {
+      letGo(drag);
       drag = { kind: "pinch", apart: spread(fingers), plane };
       work.brush.stroke(null);
       return;
@@ -86,12 +87,16 @@ export function listen(svg, view, work) {
     else click.kind = "pan";
   }
 
+  // a point stays where a drag that ends otherwise has brought it
+  const letGo = (broken) => broken?.kind === "mark" && work.selection.drop();
+
   const end = (event) => {
     fingers.delete(event.pointerId);
     const done = drag;
     drag = null;
     if (!done || event.type === "pointercancel") {
       work.brush.stroke(null);
+      letGo(done);
       return;
     }
     if (done.kind === "stroke") work.brush.paint(done.plane, done.places, work.brush.erases(event.altKey));

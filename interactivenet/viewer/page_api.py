@@ -125,8 +125,7 @@ class PageApi:
         quality, revision = content.get("quality", "quick"), content.get("revision", 0)
         if quality not in ("quick", "full"):
             raise RequestError("the quality is neither 'quick' nor 'full'")
-        if type(revision) is not int or not 0 <= revision < _HIGHEST:
-            raise RequestError("the revision is no whole number from 0")
+        revision = _revision(revision)
         states = parse_objects(content.get("objects"), self._served.settings)
         scan.announce(revision)
         update = partial(scan.update, states, quality=quality, revision=revision)
@@ -135,16 +134,14 @@ class PageApi:
     async def brush(self, request: Request) -> Response:
         """Take a painted mask for the outline of an object."""
         scan, asked = self._scan(request), request.query_params
-        given = asked.get("revision", str(scan.outlines.revision))
-        if not (given.isascii() and given.isdigit() and int(given) < _HIGHEST):
-            raise RequestError("the revision is no whole number from 0")
+        revision = _revision(asked.get("revision", str(scan.outlines.revision)))
         most = _HEADER_BYTES + 8 * math.prod(scan.image.shape)
         data = await read_body(request, min(most, self._served.settings.upload_bytes))
-        scan.announce(int(given))
+        scan.announce(revision)
 
         def paint() -> Outlines:
             mask = read_mask(data, scan.image.source, self._served.uploads)
-            return scan.brush(asked.get("object", ""), mask, revision=int(given))
+            return scan.brush(asked.get("object", ""), mask, revision=revision)
 
         return await self._outlines(scan, paint)
 
@@ -162,15 +159,28 @@ class PageApi:
     async def save(self, request: Request) -> Response:
         """Write the annotation."""
         scan = self._scan(request)
+        content = await read_object(request, self._served.settings.json_bytes, empty=True)
         if self._served.saves_to(scan.entry) == "download":
             raise RequestError("this server has no folder to save to", remedy="download instead")
-        saved = await self._segmenting(self._served.save, scan)
-        return answer({"files": [str(path) for path in saved.files], "notes": list(saved.notes)})
+        revision, over = content.get("revision"), content.get("over")
+        if revision is not None:
+            revision = _revision(revision)
+        if not isinstance(over, str | None):
+            raise RequestError("'over' is no text", expected="as the server has given it")
+        saved = await self._segmenting(self._served.save, scan, revision, over)
+        return answer(
+            {
+                "files": [str(path) for path in saved.files],
+                "notes": list(saved.notes),
+                "over": saved.mark,
+            }
+        )
 
     async def download(self, request: Request) -> Response:
         """Send the annotation as a zip."""
-        scan = self._scan(request)
-        data = await self._segmenting(self._served.packed, scan)
+        scan, asked = self._scan(request), request.query_params
+        revision = _revision(asked["revision"]) if "revision" in asked else None
+        data = await self._segmenting(self._served.packed, scan, revision)
         name = quote(f"{scan.entry.case}.zip")
         headers = {"content-disposition": f"attachment; filename*=UTF-8''{name}"}
         return Response(data, media_type="application/zip", headers=headers)
@@ -214,6 +224,8 @@ class PageApi:
         return {
             "session": scan.id,
             "name": entry.name,
+            "scan": scan.files,
+            "over": served.worklist.mark_of(entry),
             "images": [
                 {
                     "name": name,
@@ -244,6 +256,14 @@ class PageApi:
             url = f"api/sessions/{scan.id}/outline?revision={outlines.revision}"
             url += f"&made={secrets.token_urlsafe(6)}"  # nothing may be taken from a cache
         return answer({**outlines.as_json(), "outline": url})
+
+
+def _revision(given: object) -> int:
+    if isinstance(given, str) and given.isascii() and given.isdigit() and len(given) < 20:
+        given = int(given)
+    if type(given) is not int or not 0 <= given < _HIGHEST:
+        raise RequestError("the revision is no whole number from 0")
+    return given
 
 
 def _case(entry: WorklistEntry) -> dict[str, Any]:

@@ -41,16 +41,20 @@ class Served:
         """Say where the annotation of an image goes."""
         return self.target.of(entry).kind
 
-    def save(self, scan: OpenScan) -> Saved:
-        """Write the annotation of an open image; raises RequestError where nothing is outlined."""
-        finished = scan.finish()
+    def save(self, scan: OpenScan, revision: int | None = None, over: str | None = None) -> Saved:
+        """Write the annotation of an open image.
+
+        revision: as for :meth:`OpenScan.finish`, which says what is raised.  over: mark of what
+        was saved before, as far as the client knows of it.
+        """
+        finished = scan.finish(revision)
         provenance = self.provenance(scan, finished)
         return save_annotation(
-            scan.entry, finished.result, finished.prompts, provenance, self.target
+            scan.entry, finished.result, finished.prompts, provenance, self.target, over
         )
 
-    def packed(self, scan: OpenScan) -> bytes:
-        """Return the annotation as a zip; raises RequestError where nothing is outlined."""
-        finished = scan.finish()
+    def packed(self, scan: OpenScan, revision: int | None = None) -> bytes:
+        """Return the annotation as a zip; revision, and what is raised: as for :meth:`save`."""
+        finished = scan.finish(revision)
         provenance = self.provenance(scan, finished)
         return packed(scan.entry, finished.result, finished.prompts, provenance)

@@ -6,6 +6,7 @@ import threading
 import time
 import zipfile
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -13,7 +14,7 @@ from interactivenet.imaging.io import read_image, read_label
 from interactivenet.inference.predictor import Predictor
 from interactivenet.pipeline.infer import infer
 from interactivenet.prompts.io import read_prompts
-from tests.viewer.serving import BALLS, GRID, at, ball, nifti, nifti_of, points_of
+from tests.viewer.serving import BALLS, GRID, at, ball, nifti, nifti_of, points_of, write_image
 
 
 def dice(one, other):
@@ -119,6 +120,60 @@ def test_nothing_is_saved_where_nothing_is_outlined(client, tmp_path):
         assert answer.status_code == 400 and "nothing is outlined" in answer.json()["error"]
     assert client.ask("GET", f"api/sessions/{session}/outline").status_code == 400
     assert not (tmp_path / "saved").exists()
+
+
+def test_an_older_state_is_not_saved_for_what_is_shown(client, tmp_path):
+    session = client.open()["session"]
+    client.outlined(session, [ball()])
+    saving, shown = f"api/sessions/{session}/save", client.revision + 1  # it never came
+    assert client.ask("POST", saving, json={"revision": shown}).status_code == 409
+    packing = f"api/sessions/{session}/download?revision={shown}"
+    assert client.ask("GET", packing).status_code == 409
+    assert not (tmp_path / "saved").exists()
+    assert client.ask("POST", saving, json={"revision": client.revision}).status_code == 200
+    for wrong in (-1, "x", 1.5, True, 2**60):
+        assert client.ask("POST", saving, json={"revision": wrong}).status_code == 400
+
+
+def test_of_two_who_save_one_case_neither_loses_anything(client, tmp_path):
+    first, second = client.open(), client.open()
+    assert first["over"] == second["over"] == ""
+    for opened, number in ((first, 0), (second, 1)):
+        client.outlined(opened["session"], [ball(number=number)])
+    over = {}
+    for opened in (first, second):
+        saving = f"api/sessions/{opened['session']}/save"
+        over = client.ask("POST", saving, json={"over": opened["over"]}).json()
+    notes = " ".join(over["notes"])
+    assert "one.nii.gz, which another has saved meanwhile, is kept as one.1.nii.gz" in notes
+    saved = tmp_path / "saved"
+    assert dice(read_label(saved / "one.nii.gz").array[0] == 1, true_ball(1)) > 0.8
+    assert dice(read_label(saved / "one.1.nii.gz").array[0] == 1, true_ball(0)) > 0.8
+    (theirs,) = read_prompts(saved / "points" / "one.1.json")
+    np.testing.assert_allclose(theirs.points, points_of(0), atol=1e-9)
+    again = client.ask("POST", saving, json={"over": over["over"]}).json()
+    assert not again["notes"] and not (saved / "one.2.nii.gz").exists()
+    assert client.open(1)["over"] == again["over"]
+
+
+def test_an_image_that_has_changed_is_not_saved_for_the_one_that_is_open(client, tmp_path):
+    opened = client.open()
+    client.outlined(opened["session"], [ball()])
+    write_image(tmp_path / "images" / "one.nii.gz", balls=())
+    answer = client.ask("POST", f"api/sessions/{opened['session']}/save", json={})
+    assert answer.status_code == 400 and "changed since it was opened" in answer.json()["error"]
+    assert not (tmp_path / "saved").exists()
+    assert client.open()["scan"] != opened["scan"]
+
+
+def test_an_image_that_may_lie_in_two_places_is_refused_before_any_point(client, tmp_path):
+    path = tmp_path / "images" / "one.nii.gz"
+    image = nibabel.load(path)
+    moved = GRID.affine + np.eye(4)[3] * [[20.0], [0], [0], [0]]
+    image.set_qform(moved, 1)
+    nibabel.Nifti1Image(np.asarray(image.dataobj), None, image.header).to_filename(path)
+    answer = client.ask("POST", "api/sessions", json={"case": client.case()["id"]})
+    assert answer.status_code == 400 and "two places" in answer.json()["error"]
 
 
 def test_a_brush_is_the_outline_until_the_points_change(client):

@@ -53,15 +53,18 @@ class AnnotationFiles(Output):
         """Return the files that were written with the case's record."""
         return self._written(case, self.read_record(case))
 
-    def make_way(self, case: str, brushed: int) -> list[str]:
+    def make_way(self, case: str, brushed: int, *, unseen: bool = False) -> list[str]:
         """Set files aside that would be replaced and are not ours; return a sentence on each.
 
         brushed: how many objects of the new outlines are drawn by hand. Where there were more,
         the old ones are set aside, too: nobody could make them again. What a program has
-        simulated is removed.
+        simulated is removed. unseen: whether somebody has saved the case meanwhile, without the
+        knowledge of whoever saves it now: all of that is set aside.
         """
         record = self.read_record(case)
         strangers = [*self.strangers(case), *self.rivals(case)]
+        if unseen:
+            strangers += [self.label_map(case), self.object_map(case), self.points(case)]
         drawn = [o for o in record.get("objects", ()) if o.get(MADE_BY) in ("brush", "person")]
         if len(drawn) > brushed:
             strangers += [self.label_map(case), self.object_map(case)]
@@ -79,9 +82,11 @@ class AnnotationFiles(Output):
                 path.rename(aside)
             except OSError as error:
                 raise DataError(f"{path}: cannot be moved: {error.strerror or error}") from error
-            whose = "an outline drawn by hand" if path in self.earlier(case).paths else (
-                "which was not saved here"
-            )  # fmt: skip
+            whose = "which was not saved here"
+            if path in self.earlier(case).paths:
+                whose = "which another has saved meanwhile" if unseen else (
+                    "an outline drawn by hand"
+                )  # fmt: skip
             notes.append(f"{path.name}, {whose}, is kept as {aside.relative_to(self.folder)}")
         return notes
 

@@ -22,6 +22,7 @@ from interactivenet.system.cache_key import MADE_FROM, CacheKey
 from interactivenet.system.files import remove, sha256, write_json
 from interactivenet.system.written import FILES, noted_files
 from interactivenet.viewer.annotations.annotation_files import MADE_BY, AnnotationFiles
+from interactivenet.viewer.annotations.records import mark_of
 
 if TYPE_CHECKING:
     from interactivenet.inference.predictor import Predictor
@@ -81,10 +82,14 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Saved:
-    """What was written, and what a user should know of it: a sentence each."""
+    """What was written, and what a user should know of it: a sentence each.
+
+    mark: of the record, as :func:`mark_of` gives it.
+    """
 
     files: tuple[Path, ...]
     notes: tuple[str, ...] = ()
+    mark: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +98,8 @@ class Annotation:
 
     case: what its files are called.  scan: what a person reads of it.  sources, inputs: as of a
     record; inputs of the images alone.  labels: names of the labels, where they are known.
+    over: mark of the record, as :func:`mark_of` gives it, that whoever saves this knows of: what
+    another has saved since is set aside. None where nobody can tell.
     """
 
     case: str
@@ -103,6 +110,7 @@ class Annotation:
     sources: Mapping[str, Any]
     inputs: Mapping[str, str]
     labels: LabelNames | None = None
+    over: str | None = None
 
 
 def with_free_name(made: Annotation, files: AnnotationFiles) -> Annotation:
@@ -120,7 +128,10 @@ def renamed(before: Annotation, named: Annotation) -> list[str]:
 def write_annotation(files: AnnotationFiles, made: Annotation) -> Saved:
     """Write the files of a case, its record last; what is not ours is set aside before."""
     case, result, provenance = made.case, made.result, made.provenance
-    notes = files.make_way(case, sum(by in ("brush", "person") for by in provenance.made_by))
+    brushed = sum(by in ("brush", "person") for by in provenance.made_by)
+    before = mark_of(files.read_record(case))
+    unseen = made.over is not None and before not in ("", made.over)
+    notes = files.make_way(case, brushed, unseen=unseen)
     earlier = files.earlier(case)
     whose: dict[str, Any] = {"case": case, SOURCES: dict(made.sources)}
     # while files change, none is marked done, and all are known to be ours
@@ -163,4 +174,4 @@ def write_annotation(files: AnnotationFiles, made: Annotation) -> Saved:
         FILES: noted_files(files.folder, written),
     }
     write_json(files.record(case), record)
-    return Saved((*written, files.record(case)), tuple(notes))
+    return Saved((*written, files.record(case)), tuple(notes), mark_of(files.read_record(case)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -97,6 +99,14 @@ def record_of(
 def same_path(one: Path, other: Path) -> bool:
     """Whether two paths are the same, however they are spelled; links are not followed."""
     return os.path.abspath(one) == os.path.abspath(other)  # noqa: PTH100
+
+
+def mark_of(record: Mapping[str, Any] | None) -> str:
+    """Return what tells a record of what was saved from every other; '' where nothing was."""
+    if not record or MADE_FROM not in record:
+        return ""
+    text = json.dumps(record, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _finished(record: Mapping[str, Any]) -> Mapping[str, Any] | None:

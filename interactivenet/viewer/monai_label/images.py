@@ -158,6 +158,8 @@ class SlicerImages:
             except UnknownSession:
                 scan = self._open(image, model)
                 image.model, image.scan = model, scan.id
+            if image.over is None:
+                image.over = self._worklist.mark_of(image.entry)
             yield scan
 
     def _count(self, file: Path) -> None:

@@ -174,7 +174,8 @@ class MonaiLabelApi:
             predictor = scan.model.full
             digest = ",".join(predictor.model.digests)
             made = Provenance(scan.model.name, digest, found.made_by, predictor)
-            saved = save_annotation(entry, found.result, found.prompts, made, target)
+            saved = save_annotation(entry, found.result, found.prompts, made, target, image.over)
+            image.over = saved.mark
         notes = list(saved.notes)
         if len(models) > 1:
             used = ", ".join(models)

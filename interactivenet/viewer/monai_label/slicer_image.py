@@ -46,7 +46,8 @@ class SlicerImage:
 
     id: random.  client: whose it is.  entry: its files.  content: digest of its voxels and their
     grid; '' where it is the worklist's.  file: that the client has sent, in a folder of its own.
-    outlined: by label.  model, scan: that it is open with, and the open scan's id.
+    outlined: by label.  model, scan: that it is open with, and the open scan's id.  over: mark of
+    what was saved of it when the client first opened it, or has saved itself; None before.
     """
 
     id: str
@@ -57,5 +58,6 @@ class SlicerImage:
     outlined: dict[str, Outlined] = field(default_factory=dict)
     model: str = ""
     scan: str = ""
+    over: str | None = None
     used: float = field(default_factory=time.monotonic)
     lock: Lock = field(default_factory=Lock)

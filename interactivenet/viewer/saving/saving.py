@@ -65,6 +65,7 @@ def save_annotation(
     prompts: Sequence[Prompt],
     provenance: Provenance,
     target: Target,
+    over: str | None = None,
 ) -> Saved:
     """Write the label map, the points with their corrections, and the record of a case.
 
@@ -80,6 +81,8 @@ def save_annotation(
         provenance: Who or what made it.
         target: Where it is saved; a case of a raw task, where it says nothing, into that. Into a
             raw task, the images of other scans are copied, too.
+        over: Mark of what was saved before, as far as whoever saves this knows of it, see
+            :class:`Annotation`.
 
     Returns:
         The files, and what there is to say of them.
@@ -88,7 +91,7 @@ def save_annotation(
         RequestError: Nothing is outlined, or the folder is one that must not be written to.
         DataError: A file cannot be written, or the scan does not fit the task.
     """
-    made = _annotation(entry, result, prompts, provenance)
+    made = replace(_annotation(entry, result, prompts, provenance), over=over)
     target = target.of(entry)
     with _SAVING:
         if target.task is not None:

@@ -77,7 +77,7 @@ def save_into_task(folder: Path, entry: WorklistEntry, made: Annotation) -> Save
         )
         written.append(listed_with(task, folder, subset, case, modalities, labels).save())
     written += [] if images == entry.images else image_files(images)
-    return Saved(tuple(written), (*notes, *saved.notes))
+    return Saved(tuple(written), (*notes, *saved.notes), saved.mark)
 
 
 def _check_modality(

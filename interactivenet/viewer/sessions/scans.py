@@ -21,6 +21,7 @@ from interactivenet.prompts.prompt import LabelNames, Prompt
 from interactivenet.viewer.refusals import Outdated
 from interactivenet.viewer.sessions.annotation import ObjectState, prompts_of
 from interactivenet.viewer.sessions.brush import Painted, paint, painted_over
+from interactivenet.viewer.sessions.image_state import check_certain, state_of_files
 from interactivenet.viewer.sessions.outlines import MadeBy, Outlines, Quality, describe_outlines
 from interactivenet.viewer.sessions.served_models import LoadedModel
 from interactivenet.viewer.sessions.volumes import looks_like_ct, window_of
@@ -62,6 +63,7 @@ class OpenScan:
 
     Attributes:
         id: Random, not to be guessed.
+        files: In what state its files were when it was read.
         image: The image.
         labels: That objects may have.
         outlines: Of the last state of the objects.
@@ -72,6 +74,7 @@ class OpenScan:
     ) -> None:
         self.id = secrets.token_urlsafe(18)
         self.entry, self.model = entry, model
+        self.files = state_of_files(entry.images)
         full = model.full.open(
             list(entry.images), series=entry.reading.series or entry.series,
             use_form=entry.reading.use_form or None,
@@ -80,6 +83,7 @@ class OpenScan:
         same = model.quick is model.full
         self._sessions["quick"] = full if same else Session(model.quick, full.scan)
         self.image = full.scan.image
+        check_certain(self.image.source, entry.name)
         self.labels = model.labels
         if model.labels.open and labels is not None:
             self.labels = LabelNames(labels.names, open=True)
@@ -161,12 +165,21 @@ class OpenScan:
             self._painted[object_id] = paint(here[0].marks, mask)
             return self._outlined(begun, revision, [])
 
-    def finish(self) -> Finished:
+    def finish(self, revision: int | None = None) -> Finished:
         """Outline the last state with all networks, if that is not done, to save it.
 
-        Raises RequestError where nothing is outlined.
+        revision: of the state that is meant, where its client knows it.
+        Raises RequestError where nothing is outlined, Outdated where the last state is another than
+        the one that is meant, DataError where the image's files have changed since it was opened.
         """
         with self._lock:
+            if revision not in (None, self.outlines.revision):
+                raise Outdated(self.outlines.revision)
+            if self.files != state_of_files(self.entry.images):
+                raise DataError(
+                    f"{self.entry.name}: its files have changed since it was opened",
+                    remedy="open it again",
+                )
             if self._last.quality != "full" and self._last.result is not None:
                 self.update(self._last.states, quality="full", revision=self.outlines.revision)
             return Finished(self.result, self.prompts, self.made_by)

@@ -21,6 +21,15 @@ export class Outlining {
     this.revision = 0;
     this.brushed = new Map(); // what the server has of our brush: id -> {key, marks}
     this.map = null;
+    this.had = null; // the objects that the server has: what it would save
+  }
+
+  /** Another session of the same scan: it knows nothing yet. */
+  goOnIn(session) {
+    this.session = session;
+    this.had = null;
+    this.brushed.clear();
+    this.request();
   }
 
   close() {
@@ -36,14 +45,27 @@ export class Outlining {
     return this.running;
   }
 
-  /** Do something with what the server has, once that is what is shown; again if it changes. */
+  /**
+   * Do something with what the server has, once that is what is shown; again if it changes.
+   * action: is given the session and the revision. Where the server cannot be given what is shown,
+   * its reason is thrown: what it has of before must not pass for it.
+   */
   async settled(action) {
     for (let left = TRIES; ; left--) {
-      await this.#refined();
+      clearTimeout(this.waiting); // what is refined meanwhile would be a later state
+      while (this.running) await this.running;
+      if (this.had !== this.state()) await this.request();
+      if (this.had === this.state()) await this.#refined();
+      if (this.had !== this.state() && (this.failure || !left)) {
+        throw this.failure ?? new Error("The outline has changed meanwhile.");
+      }
+      if (this.had !== this.state()) continue;
       try {
-        return await action();
+        return await action(this.session, this.revision);
       } catch (error) {
-        if (error.status !== 409 || !left) throw error;
+        if (!left || (error.status !== 409 && error.status !== 404)) throw error;
+        this.had = null; // that is sent again
+        if (error.status === 404) await this.told({ error });
       } finally {
         if (this.map && this.quality === "quick") this.#later();
       }
@@ -53,7 +75,6 @@ export class Outlining {
   // what is shown is then what a file will hold, and no later state comes meanwhile
   async #refined() {
     clearTimeout(this.waiting);
-    while (this.running) await this.running;
     if (!this.map || this.quality !== "quick" || this.closed) return;
     this.wanted = "full";
     this.running = this.#run();
@@ -66,10 +87,12 @@ export class Outlining {
       const quality = this.wanted;
       this.wanted = null;
       const objects = this.state();
+      this.failure = null;
       this.told({ busy: objects.some(complete) ? quality : "points" });
       try {
         const answer = await this.#asked(objects, quality);
         if (this.closed) return;
+        this.had = objects;
         if (this.wanted) continue; // already something newer
         this.map = answer.outline ? await this.#read(answer.outline) : null;
         if (this.closed) return;
@@ -78,8 +101,12 @@ export class Outlining {
         if (quality === "quick" && answer.outline && !this.wanted) this.#later();
       } catch (error) {
         if (this.closed) return;
+        this.had = null;
         if (error.status === 409) this.wanted ??= "quick"; // another page of this session
-        else this.told({ error });
+        else {
+          this.failure = error;
+          await this.told({ error }); // which may open the scan again
+        }
         if (error.status === 503) this.#later((error.retryAfter || 5) * 1000, "quick");
       }
     }

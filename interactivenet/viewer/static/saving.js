@@ -9,12 +9,13 @@ export async function save(work, to) {
   if (!work.isOpen) return false;
   if (to === "download") return download(work);
   if (!outlined(work)) return false;
-  const { annotation, entry, session } = work;
+  const { annotation, entry } = work;
   messages.wait("Saving …");
   try {
-    const { files, notes } = await work.outlining.settled(async () => {
+    const { files, notes } = await work.outlining.settled(async (session, revision) => {
       const { state } = annotation;
-      const saved = await session.save(to);
+      const saved = await session.save({ to, revision, over: work.over });
+      if (work.annotation === annotation) work.over = saved.over;
       annotation.saved = state;
       return saved;
     });
@@ -41,12 +42,12 @@ function folderOf(files) {
 
 export async function download(work) {
   if (!work.isOpen || !outlined(work)) return false;
-  const { annotation, entry, session } = work;
+  const { annotation, entry } = work;
   messages.wait("Packing …");
   try {
-    const { blob, name } = await work.outlining.settled(async () => {
+    const { blob, name } = await work.outlining.settled(async (session, revision) => {
       const { state } = annotation;
-      const packed = await session.download();
+      const packed = await session.download(revision);
       annotation.saved = state;
       return packed;
     });

@@ -70,12 +70,13 @@ export class Session {
     return json(path, { method: "PUT", body: file });
   }
 
-  save(to) {
-    return json(`${this.path}/save`, { method: "POST", json: { to } });
+  /** told: {to, revision: of what is shown, over: what was saved before, as far as is known}. */
+  save(told) {
+    return json(`${this.path}/save`, { method: "POST", json: told });
   }
 
-  async download() {
-    const answer = await ask(`${this.path}/download`);
+  async download(revision) {
+    const answer = await ask(`${this.path}/download?revision=${revision}`);
     const told = answer.headers.get("Content-Disposition") ?? "";
     const coded = /filename\*=UTF-8''([^;]+)/i.exec(told)?.[1];
     const name = coded ? decodeURIComponent(coded) : /filename="?([^";]+)"?/.exec(told)?.[1];

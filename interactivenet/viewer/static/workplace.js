@@ -73,6 +73,7 @@ export class Workplace {
 
   begin() {
     this.annotation = new Annotation(this.opened.objects, this.firstLabel);
+    this.over = this.opened.over; // what is saved of the case, of which these objects are
     this.tool = complete(this.annotation.active) ? "look" : "points";
     this.outlining = new Outlining(this.session, {
       state: () => this.annotation.objects,
@@ -111,9 +112,10 @@ export class Workplace {
   async reopen(model) {
     try {
       const opened = await server.open(this.entry.id, model);
-      this.session.close();
-      this.model = model;
+      const { session } = this;
       this.#continue(opened);
+      session.close();
+      this.model = model;
       return true;
     } catch (error) {
       messages.complain(error);
@@ -122,10 +124,15 @@ export class Workplace {
   }
 
   #continue(opened) {
-    this.session = this.outlining.session = new server.Session(opened.session);
+    const session = new server.Session(opened.session);
+    if (opened.scan !== this.opened.scan) {
+      session.close();
+      throw new Error("The scan is no longer the one that is shown: its files have changed. "
+        + "Nothing can be outlined or saved here any more: open it again.");
+    }
+    this.session = session;
     this.opened = opened;
-    this.outlining.brushed.clear();
-    this.outlining.request();
+    this.outlining.goOnIn(session);
   }
 
   async showImage(number) {
@@ -153,8 +160,9 @@ export class Workplace {
       this.answer = answer;
       this.map = map;
     }
-    if (error) this.#failed(error);
+    const done = error ? this.#failed(error) : null;
     this.changed();
+    return done;
   }
 
   async #failed(error) {
@@ -168,7 +176,8 @@ export class Workplace {
       this.#continue(await server.reopen(this.entry, this.model));
       await this.refresh?.();
     } catch (again) {
-      messages.complain(again);
+      this.outlining.failure = again;
+      messages.complain(again, { name: "Try again", run: () => this.outlining?.request() });
     }
   }
 

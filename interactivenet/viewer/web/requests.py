@@ -64,9 +64,14 @@ def limited(request: Request, most: int) -> Request:
     return Request(request.scope, receive)
 
 
-async def read_object(request: Request, most: int) -> dict[str, Any]:
-    """Read a JSON object from a body; raises RequestError for anything else."""
+async def read_object(request: Request, most: int, *, empty: bool = False) -> dict[str, Any]:
+    """Read a JSON object from a body; raises RequestError for anything else.
+
+    empty: whether a body without a byte is an object without fields.
+    """
     data = await read_body(request, most)
+    if empty and not data:
+        return {}
     try:
         content = json.loads(data, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:

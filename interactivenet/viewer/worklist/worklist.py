@@ -25,6 +25,7 @@ from interactivenet.viewer.annotations.records import (
     drawn_notes,
     expected_dice,
     is_simulated,
+    mark_of,
     record_of,
     saved_points,
 )
@@ -220,6 +221,10 @@ class Worklist:
         return tuple(
             read_prompts(path, names, image=(entry.images[0], grid), options=entry.reading)
         )
+
+    def mark_of(self, entry: WorklistEntry) -> str:
+        """Return what tells what is saved of a case now from what is later; '' for nothing."""
+        return mark_of(record_of(entry, self.task_folder, self._output))
 
     def notes_of(self, entry: WorklistEntry) -> tuple[str, ...]:
         """Return what a person should know who opens a case that was saved before."""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from interactivenet.prompts.io import read_prompts
 from tests.viewer.browser.conftest import ARGUMENTS, launch
 
 NARROW = {"width": 768, "height": 1024}
@@ -144,3 +145,66 @@ def test_without_webgl2_the_page_says_so(server, switch, browser):
     page.wait_for_selector("#welcome:has-text('WebGL 2')")
     assert "hardware acceleration" in page.inner_text("#welcome")
     other.close()
+
+
+def test_nothing_passes_for_saved_that_the_server_does_not_have(driven, server):
+    case = driven.fresh("straight")
+    points = server.points(case)
+    driven.place(points)
+    driven.settle("full")
+    driven.page.route("**/objects", lambda route: route.abort())
+    driven.press("n")
+    driven.click(np.mean(points, axis=0).tolist())
+    driven.until("document.getElementById('messages').textContent.includes('does not answer')")
+    driven.press("Control+s")  # the server would save what it has: without the correction
+    driven.page.wait_for_timeout(1500)
+    assert driven.value("work.annotation.unsaved")
+    assert "does not answer" in driven.says
+    assert not (server.output / f"{case}.nii.gz").exists()
+    driven.page.unroute("**/objects")
+    driven.press("Control+s")
+    driven.until("!work.annotation.unsaved")
+    (prompt,) = read_prompts(server.output / "points" / f"{case}.json")
+    assert len(prompt.corrections) == 1
+
+
+def test_what_is_open_no_longer_is_opened_again_to_be_saved(driven, server):
+    case = driven.fresh("straight")
+    driven.place(server.points(case))
+    driven.settle("full")
+    driven.page.evaluate("() => window.interactivenet.work.session.close()")
+    driven.press("Control+s")
+    driven.until("!work.annotation.unsaved")
+    assert (server.output / f"{case}.nii.gz").exists()
+
+
+def test_the_scan_that_is_shown_is_the_one_that_is_outlined(driven, server):
+    case = driven.fresh("straight")
+    driven.place(server.points(case))
+    driven.settle("full")
+    image = server.images / f"{case}.nii.gz"
+    image.write_bytes(image.read_bytes())  # perhaps another scan of this name
+    driven.page.evaluate("() => window.interactivenet.work.session.close()")
+    driven.press("Control+s")
+    driven.until("document.getElementById('messages').textContent.includes('have changed')")
+    assert driven.value("work.annotation.unsaved")
+    assert not (server.output / f"{case}.nii.gz").exists()
+
+
+def test_a_drag_that_is_broken_off_takes_nothing_back(driven, server):
+    case = driven.fresh("straight")
+    points = server.points(case)
+    for point in points[:2]:
+        driven.click(point)
+    for number in (0, 1):
+        x, y = driven.pixel(driven.points[number])
+        driven.page.mouse.move(x, y)
+        driven.page.mouse.down()
+        driven.page.mouse.move(x + 20, y + 10, steps=3)
+        driven.page.evaluate(
+            "() => document.getElementById('layers').dispatchEvent(new PointerEvent("
+            "'pointercancel', {pointerId: 1}))"
+        )
+        driven.page.mouse.up()
+    moved = np.abs(np.subtract(driven.points, points[:2])).max(axis=1)
+    assert (moved > 1).all()

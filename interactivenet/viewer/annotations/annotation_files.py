@@ -53,13 +53,13 @@ class AnnotationFiles(Output):
         """Return the files that were written with the case's record."""
         return self._written(case, self.read_record(case))
 
-    def make_way(self, case: str, brushed: int, *, unseen: bool = False) -> list[str]:
+    def make_way(self, case: str, brushed: int, *, unseen: str = "") -> list[str]:
         """Set files aside that would be replaced and are not ours; return a sentence on each.
 
         brushed: how many objects of the new outlines are drawn by hand. Where there were more,
         the old ones are set aside, too: nobody could make them again. What a program has
-        simulated is removed. unseen: whether somebody has saved the case meanwhile, without the
-        knowledge of whoever saves it now: all of that is set aside.
+        simulated is removed. unseen: what the files there are, where whoever saves the case now
+        does not know of them: all of them are set aside.
         """
         record = self.read_record(case)
         strangers = [*self.strangers(case), *self.rivals(case)]
@@ -84,9 +84,7 @@ class AnnotationFiles(Output):
                 raise DataError(f"{path}: cannot be moved: {error.strerror or error}") from error
             whose = "which was not saved here"
             if path in self.earlier(case).paths:
-                whose = "which another has saved meanwhile" if unseen else (
-                    "an outline drawn by hand"
-                )  # fmt: skip
+                whose = unseen or "an outline drawn by hand"
             notes.append(f"{path.name}, {whose}, is kept as {aside.relative_to(self.folder)}")
         return notes
 

@@ -125,12 +125,21 @@ def renamed(before: Annotation, named: Annotation) -> list[str]:
     return [f"{before.case} is the name of another scan: saved as {named.case}"]
 
 
+def _unseen(record: Mapping[str, Any], over: str) -> str:
+    """Say what files of a record are that whoever knows of ``over`` has not seen; '' for none.
+
+    Of a save that was broken off, nobody knows which files are of before, and whose.
+    """
+    if record.get("unfinished"):
+        return "of a save that was broken off"
+    return "which another has saved meanwhile" if mark_of(record) not in ("", over) else ""
+
+
 def write_annotation(files: AnnotationFiles, made: Annotation) -> Saved:
     """Write the files of a case, its record last; what is not ours is set aside before."""
     case, result, provenance = made.case, made.result, made.provenance
     brushed = sum(by in ("brush", "person") for by in provenance.made_by)
-    before = mark_of(files.read_record(case))
-    unseen = made.over is not None and before not in ("", made.over)
+    unseen = "" if made.over is None else _unseen(files.read_record(case), made.over)
     notes = files.make_way(case, brushed, unseen=unseen)
     earlier = files.earlier(case)
     whose: dict[str, Any] = {"case": case, SOURCES: dict(made.sources)}

@@ -12,6 +12,7 @@ from interactivenet.imaging.io import read_image, read_label, write_label_array,
 from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.files import sha256
+from interactivenet.viewer.annotations import annotation_record
 from interactivenet.viewer.saving.saving import Target, packed, save_annotation
 from tests.raw_task import GRID, image_array, read
 from tests.viewer.annotated import entry_of, outlined, positive, prompts_of, provenance
@@ -25,10 +26,10 @@ def image(tmp_path):
     return path
 
 
-def save(path, target, *made_by, objects=((1, "tumour"),), **what):
+def save(path, target, *made_by, objects=((1, "tumour"),), over=None, **what):
     result = outlined(*objects)
     made = provenance(*(made_by or ("model",) * len(result.objects)))
-    return save_annotation(entry_of(path, **what), result, prompts_of(result), made, target)
+    return save_annotation(entry_of(path, **what), result, prompts_of(result), made, target, over)
 
 
 def folder_of(path):
@@ -100,6 +101,34 @@ def test_files_without_a_record_are_a_persons(image):
     assert len(notes) == 2
     assert (folder / "scan.1.nii.gz").read_text() == "mine"
     assert (folder / "scan.1.json").read_text() == '{"mine": 1}'
+
+
+def test_what_another_has_saved_meanwhile_is_kept_beside(image):
+    folder = folder_of(image).folder
+    first = save(image, folder_of(image), over="")
+    theirs = [path.read_bytes() for path in first.files[:2]]
+    assert first.mark and not first.notes
+    second = save(image, folder_of(image), objects=((1, "a"), (2, "b")), over="")
+    assert len(second.notes) == 2 and "another has saved meanwhile" in second.notes[0]
+    assert (folder / "points" / "scan.1.json").read_bytes() == theirs[0]
+    assert (folder / "scan.1.nii.gz").read_bytes() == theirs[1]
+    assert not save(image, folder_of(image), over=second.mark).notes
+    assert not save(image, folder_of(image)).notes  # nobody can tell
+
+
+def test_what_a_save_that_was_broken_off_has_left_is_kept_beside(image, monkeypatch):
+    def refuse(*_):
+        raise DataError("the disk is full")
+
+    folder = folder_of(image).folder
+    saved = save(image, folder_of(image), over="")
+    outlines = saved.files[1].read_bytes()
+    with monkeypatch.context() as patched, pytest.raises(DataError, match="disk"):
+        patched.setattr(annotation_record, "write_label_array", refuse)
+        save(image, folder_of(image), objects=((1, "a"), (2, "b")), over=saved.mark)
+    notes = save(image, folder_of(image), objects=((1, "a"), (2, "b")), over="").notes
+    assert "of a save that was broken off, is kept as scan.1.nii.gz" in " ".join(notes)
+    assert (folder / "scan.1.nii.gz").read_bytes() == outlines
 
 
 def test_what_was_drawn_by_hand_is_kept_beside(image):

@@ -51,7 +51,7 @@ class PageApi:
         self._work = Work()
         # those that wait for the networks keep nobody else waiting
         self._segmenting = Work(2 * served.settings.sessions)
-        self._uploads = Uploads(served.uploads, served.worklist, served.settings)
+        self._uploads = Uploads(served.uploads, served.worklist, served.settings, served.room)
 
     def routes(self) -> list[Route]:
         """Return the addresses below the token's."""
@@ -211,7 +211,9 @@ class PageApi:
             raise
         served.worklist.note_problem(case, "")
         prompts: tuple[Prompt, ...] = ()
-        notes = [*scan.image.notes, *served.worklist.notes_of(entry)]
+        notes = [
+            *served.notes_on_saving(scan), *scan.image.notes, *served.worklist.notes_of(entry)
+        ]  # fmt: skip
         try:
             prompts = served.worklist.prompts_of(entry, scan.labels, scan.image.source)
         except DataError as error:  # the image can be marked anew

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from interactivenet.errors import DataError, one_line
 from interactivenet.viewer.saving.saving import Provenance, Saved, Target, packed, save_annotation
+from interactivenet.viewer.saving.task_saving import check_fits
 from interactivenet.viewer.sessions.scans import Finished, OpenScan
 from interactivenet.viewer.sessions.served_models import ServedModels
 from interactivenet.viewer.sessions.session_store import SessionStore
 from interactivenet.viewer.settings import ViewerSettings
+from interactivenet.viewer.upload_room import UploadRoom
 from interactivenet.viewer.worklist.worklist import Worklist, WorklistEntry
 
 
@@ -19,7 +22,7 @@ class Served:
     """All that the faces of a server share.
 
     uploads: folder of what is sent.  target: of what is saved.  task: name of the task that is
-    annotated, or ''.
+    annotated, or ''.  room: of all that is sent, however.
     """
 
     models: ServedModels
@@ -29,6 +32,21 @@ class Served:
     target: Target
     uploads: Path
     task: str = ""
+    room: UploadRoom = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "room", UploadRoom(self.settings.uploads_gb))
+
+    def notes_on_saving(self, scan: OpenScan) -> tuple[str, ...]:
+        """Say why what is outlined in an image could not be saved, before anything is."""
+        task = self.target.of(scan.entry).task
+        if task is None:
+            return ()
+        try:
+            check_fits(task, scan.entry, scan.image.tags)
+        except DataError as error:
+            return (f"it cannot be saved to {task.name}: {one_line(error)}",)
+        return ()
 
     def provenance(self, scan: OpenScan, finished: Finished) -> Provenance:
         """Say what made the outlines of an open image."""

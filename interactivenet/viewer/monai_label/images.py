@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
@@ -57,7 +57,7 @@ class SlicerImages:
         self._settings, self._clock = served.settings, clock
         self._images: dict[str, SlicerImage] = {}
         self._names: dict[tuple[str, str], str] = {}
-        self._uploaded = 0
+        self._room = served.room
         self._lock = Lock()
 
     def receive(self, client: str, name: str, data: BinaryIO) -> SlicerImage:
@@ -89,16 +89,15 @@ class SlicerImages:
         entry = image.entry if image is not None else None
         try:
             if entry is None or entry.source == SOURCE:
-                self._count(file)
                 entry = self._worklist.add_upload(name, file)
         finally:
             if entry is None or file not in entry.images:
-                shutil.rmtree(file.parent, ignore_errors=True)
+                self._discard(file)
         if image is None:
             image = self._add(SlicerImage(secrets.token_urlsafe(16), client, entry, content))
         else:
             image.entry = entry
-            _remove(image)
+            self._forget_file(image)
         with self._lock:
             self._names[client, name] = image.entry.id
         return image
@@ -140,7 +139,7 @@ class SlicerImages:
         with self._lock:
             image = self._images.pop(identity, None)
         if image is not None:
-            _remove(image)
+            self._forget_file(image)
             self._close(image)
 
     @contextmanager
@@ -162,12 +161,31 @@ class SlicerImages:
                 image.over = self._worklist.mark_of(image.entry)
             yield scan
 
-    def _count(self, file: Path) -> None:
-        most, size = self._settings.uploads_gb * 1e9, file.stat().st_size
+    def _take_room(self, file: Path) -> None:
+        """Take room for a file; images of sessions not used for longest make way for it."""
+        size = file.stat().st_size
+        while True:
+            try:
+                self._room.take(size)
+                return
+            except TooLarge:
+                with self._lock:
+                    kept = [each for each in self._images.values() if each.file is not None]
+                if not kept:
+                    raise
+                self.remove(min(kept, key=lambda each: each.used).id)
+
+    def _discard(self, file: Path) -> None:
+        """Remove a file that room was taken for, with its folder."""
+        with suppress(OSError):
+            self._room.give_back(file.stat().st_size)
+        shutil.rmtree(file.parent, ignore_errors=True)
+
+    def _forget_file(self, image: SlicerImage) -> None:
         with self._lock:
-            if self._uploaded + size > most:
-                raise TooLarge(f"the uploads have {most / 1e9:g} GB together, at most")
-            self._uploaded += size
+            file, image.file = image.file, None
+        if file is not None:
+            self._discard(file)
 
     def _open(self, image: SlicerImage, model: str) -> OpenScan:
         """Open an image; what its client has left, and no longer looks at, is closed."""
@@ -202,10 +220,15 @@ class SlicerImages:
             )
         folder = Path(tempfile.mkdtemp(dir=self._folder))
         file = folder / f"image{suffix}"
+        taken = False
         try:
             keep(data, file)
+            self._take_room(file)
+            taken = True
             return file, read_image(file)
         except BaseException as error:
+            if taken:
+                self._discard(file)
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, DataError):  # where it was is nobody's business
                 raise DataError(str(error).replace(str(file), "the image")) from error
@@ -216,12 +239,7 @@ class SlicerImages:
         self._expire()
         with self._lock:
             kept = sorted(self._images.values(), key=lambda each: each.used)
-            total = sum(_size(each) for each in (*kept, image))
-            left, going = len(kept) + 1, []
-            most, most_bytes = self._settings.sessions, self._settings.uploads_gb * 1e9
-            while kept and (left > most or total > most_bytes):
-                going.append(kept.pop(0))
-                left, total = left - 1, total - _size(going[-1])
+            going = kept[: max(0, len(kept) + 1 - self._settings.sessions)]
             self._images[image.id] = image
         for each in going:
             self.remove(each.id)
@@ -258,16 +276,3 @@ def _digest(volume: Volume) -> str:
     digest.update(repr((volume.array.shape, volume.array.dtype.str)).encode())
     digest.update(np.ascontiguousarray(volume.array).data)
     return digest.hexdigest()
-
-
-def _size(image: SlicerImage) -> int:
-    try:
-        return image.file.stat().st_size if image.file else 0
-    except OSError:
-        return 0
-
-
-def _remove(image: SlicerImage) -> None:
-    if image.file is not None:
-        shutil.rmtree(image.file.parent, ignore_errors=True)
-        image.file = None

@@ -11,7 +11,7 @@ import numpy as np
 from interactivenet.datasets.growing_task import image_files, listed_with, place_images, read_list
 from interactivenet.datasets.image_checks import check_tags
 from interactivenet.datasets.modality_names import modality_names
-from interactivenet.datasets.task import Case
+from interactivenet.datasets.task import Case, Task
 from interactivenet.errors import DataError, InteractiveNetError
 from interactivenet.imaging.io import read_channels, short_names, suffix_of
 from interactivenet.postprocessing.merging import Segmentation
@@ -45,19 +45,15 @@ def save_into_task(folder: Path, entry: WorklistEntry, made: Annotation) -> Save
         task = read_list(folder)
     except InteractiveNetError as error:
         problem = f"{error}: the case is saved, but not listed there"
-    if task is not None and len(task.modalities) != len(entry.images):
-        raise DataError(
-            f"{entry.name}: has {len(entry.images)} images, but the cases of {folder.name} have"
-            f" {len(task.modalities)}: {', '.join(task.modalities)}"
-        )
+    if task is not None:
+        _check_count(task, entry)
     labels = _with_names(task.labels if task else LabelNames({}), made.prompts)
     result, prompts = _relabelled(made.result, made.prompts, labels)
     made = replace(made, result=result, prompts=prompts, labels=labels)
     notes = [*([problem] if problem else []), *renamed(first, made)]
     images, names = entry.images, short_names(entry.images)
     modalities = task.modalities if task else made.provenance.modalities
-    is_dicom = any(not suffix_of(path) for path in entry.images)
-    if is_dicom or not modalities:
+    if _is_dicom(entry) or not modalities:
         image = read_channels(entry.images, entry.reading)
         if modalities:  # what is copied no longer says what it is
             _check_modality(image.tags, names, modalities, folder.name)
@@ -78,6 +74,33 @@ def save_into_task(folder: Path, entry: WorklistEntry, made: Annotation) -> Save
         written.append(listed_with(task, folder, subset, case, modalities, labels).save())
     written += [] if images == entry.images else image_files(images)
     return Saved(tuple(written), (*notes, *saved.notes), saved.mark)
+
+
+def check_fits(folder: Path, entry: WorklistEntry, tags: Sequence[Mapping[str, str]]) -> None:
+    """Raise DataError where :func:`save_into_task` would refuse a scan, before it is outlined.
+
+    tags: of its channels, as in a Volume.
+    """
+    try:
+        task = read_list(folder)
+    except InteractiveNetError:
+        return  # it is saved, but not listed
+    if task is not None:
+        _check_count(task, entry)
+        if _is_dicom(entry):
+            _check_modality(tags, short_names(entry.images), task.modalities, folder.name)
+
+
+def _is_dicom(entry: WorklistEntry) -> bool:
+    return any(not suffix_of(path) for path in entry.images)
+
+
+def _check_count(task: Task, entry: WorklistEntry) -> None:
+    if len(task.modalities) != len(entry.images):
+        raise DataError(
+            f"{entry.name}: has {len(entry.images)} images, but the cases of {task.folder.name}"
+            f" have {len(task.modalities)}: {', '.join(task.modalities)}"
+        )
 
 
 def _check_modality(

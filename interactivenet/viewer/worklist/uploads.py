@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -15,6 +14,7 @@ from interactivenet.system.files import remove
 from interactivenet.system.names import printable
 from interactivenet.viewer.refusals import TooLarge
 from interactivenet.viewer.settings import ViewerSettings
+from interactivenet.viewer.upload_room import UploadRoom
 from interactivenet.viewer.worklist.scan_files import header_problem
 from interactivenet.viewer.worklist.worklist import Worklist, WorklistEntry
 
@@ -27,19 +27,18 @@ _PART = 2**20
 class Uploads:
     """Keeps what is sent in a folder, and adds it to a worklist."""
 
-    def __init__(self, folder: Path, worklist: Worklist, settings: ViewerSettings) -> None:
+    def __init__(
+        self, folder: Path, worklist: Worklist, settings: ViewerSettings, room: UploadRoom
+    ) -> None:
         self._folder, self._worklist, self._settings = folder, worklist, settings
-        self._lock = threading.Lock()
-        self._bytes = 0
+        self._room = room
 
     def check(self) -> None:
         """Raise RequestError where nothing may be sent, TooLarge where there is no more room."""
         if not self._settings.uploads:
             raise RequestError("this server takes no uploads")
-        if self._bytes >= self._settings.uploads_gb * 1e9:
-            raise TooLarge(
-                f"the uploads have {self._bytes / 1e9:.1f} GB together, as many as are kept"
-            )
+        self._room.take(1)
+        self._room.give_back(1)
 
     def keep(self, sent: Sequence[tuple[str, BinaryIO]]) -> list[WorklistEntry]:
         """Keep files, and return their entries: files of no other kind are one DICOM folder.
@@ -95,30 +94,25 @@ class Uploads:
     def _drop(self, path: Path) -> None:
         """Remove what was kept, and give its room back."""
         for file in list(path.iterdir()) if path.is_dir() else [path]:
-            with self._lock:
-                self._bytes -= file.stat().st_size
+            self._room.give_back(file.stat().st_size)
             remove(file)
         if path.is_dir():
             path.rmdir()
 
     def _write(self, path: Path, content: BinaryIO) -> None:
-        most = self._settings.uploads_gb * 1e9
+        taken = 0
         try:
             with path.open("xb") as writing:
                 while part := content.read(_PART):
-                    with self._lock:
-                        self._bytes += len(part)
-                    if self._bytes > most:
-                        raise TooLarge(f"the uploads have {most / 1e9:g} GB together, at most")
+                    self._room.take(len(part))
+                    taken += len(part)
                     writing.write(part)
-        except OSError as error:
+        except (OSError, TooLarge) as error:
+            self._room.give_back(taken)
             remove(path)
+            if isinstance(error, TooLarge):
+                raise
             raise DataError(f"what was sent cannot be kept: {error.strerror or error}") from error
-        except TooLarge:
-            with self._lock:
-                self._bytes -= path.stat().st_size
-            remove(path)
-            raise
 
 
 def _last(name: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from interactivenet.viewer.refusals import TooLarge
 from interactivenet.viewer.settings import ViewerSettings
 from tests.viewer.monai_label.conftest import KNOWING, LABELS, TOKEN, make_picture
 
@@ -265,6 +266,14 @@ def test_what_is_too_large_is_refused(asking, straight):
     ]  # fmt: skip
     assert [answer.status_code for answer in answers] == [200, 413]
     assert len(list(client.server.served.uploads.rglob("*.nii.gz"))) == 1
+    with pytest.raises(TooLarge):  # the page's count to the same limit
+        client.server.served.room.take(len(content))
+    client = asking(settings=ViewerSettings(uploads_gb=1.5 * size))
+    for _ in range(3):  # a session's makes way, and gives back what it took
+        answer = client.put("/session/", files={"files": ("a.nii.gz", content)})
+        assert answer.status_code == 200
+    client.delete(f"/session/{answer.json()['session_id']}")
+    client.server.served.room.take(len(content))
 
 
 def test_too_many_images_are_a_503(asking, tmp_path):

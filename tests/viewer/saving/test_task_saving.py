@@ -15,6 +15,7 @@ from interactivenet.pipeline.simulate import simulate
 from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.viewer.saving.saving import Target, save_annotation
+from interactivenet.viewer.saving.task_saving import check_fits
 from interactivenet.viewer.worklist.worklist import Worklist
 from tests.imaging.written_dicom import write_series
 from tests.raw_task import GRID, image_array, read, write_case
@@ -186,6 +187,12 @@ def test_a_dicom_series_becomes_an_image_of_the_task(task, tmp_path):
     with pytest.raises(DataError, match="DICOM tag Modality is MR: expected CT"):
         save_annotation(other, result, prompts_of(small), made, Target(task=task))
     assert len(Task.load(task).training) == 1
+    tags = read_image(other.images[0], other.reading).tags
+    with pytest.raises(DataError, match="DICOM tag Modality is MR: expected CT"):
+        check_fits(task, other, tags)  # said when it is opened
+    check_fits(task, entry, volume.tags)
+    with pytest.raises(DataError, match="has 2 images, but the cases of"):
+        check_fits(task, replace(entry, images=entry.images * 2), volume.tags * 2)
 
 
 def test_test_cases_are_saved_as_such(task):

@@ -30,7 +30,11 @@ def make_application(served: Served, token: str, hosts: Collection[str]) -> ASGI
         Mount(f"/{token}", routes=page),
         Mount(f"/monai/{token}", routes=MonaiLabelApi(served).routes()),
     ]
-    handlers = {Exception: _failed, HTTPException: _failed_as_http}
+
+    async def failed(_: Request, error: Exception) -> Response:
+        return refusal(error, served.places)
+
+    handlers = {Exception: failed, HTTPException: _failed_as_http}
     application = Starlette(routes=routes, exception_handlers=handlers)
     application.router.redirect_slashes = False
     return Guard(application, token, hosts, ("", "/monai"))
@@ -39,10 +43,6 @@ def make_application(served: Served, token: str, hosts: Collection[str]) -> ASGI
 async def _to_page(request: Request) -> Response:
     # relative: a proxy may have more in front of it
     return RedirectResponse(f"{request.url.path.rpartition('/')[2]}/")
-
-
-async def _failed(_: Request, error: Exception) -> Response:
-    return refusal(error)
 
 
 async def _failed_as_http(_: Request, error: Exception) -> Response:

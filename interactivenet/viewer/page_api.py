@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -70,7 +70,10 @@ class PageApi:
             ("POST", f"{session}/alive", self.alive),
             ("DELETE", session, self.close),
         )
-        return [Route(path, refusing(handler), methods=[method]) for method, path, handler in table]
+        return [
+            Route(path, refusing(handler, self._served.places), methods=[method])
+            for method, path, handler in table
+        ]
 
     async def state(self, _: Request) -> Response:
         """Say what this server can do."""
@@ -88,7 +91,7 @@ class PageApi:
     async def cases(self, _: Request) -> Response:
         """List what can be opened."""
         entries = await self._work(self._served.worklist.entries)
-        return answer({"cases": [_case(entry) for entry in entries]})
+        return self._listed(entries)
 
     async def upload(self, request: Request) -> Response:
         """Take images that are sent."""
@@ -98,7 +101,7 @@ class PageApi:
             files = [(each.filename or "", each.file) for each in form.getlist("files")
                      if isinstance(each, UploadFile)]  # fmt: skip
             entries = await self._work(self._uploads.keep, files)
-        return answer({"cases": [_case(entry) for entry in entries]})
+        return self._listed(entries)
 
     async def open(self, request: Request) -> Response:
         """Open an image of the worklist."""
@@ -134,7 +137,8 @@ class PageApi:
     async def brush(self, request: Request) -> Response:
         """Take a painted mask for the outline of an object."""
         scan, asked = self._scan(request), request.query_params
-        revision = _revision(asked.get("revision", str(scan.outlines.revision)))
+        given = asked.get("revision")
+        revision = scan.outlines.revision if given is None else _revision(_number(given))
         most = _HEADER_BYTES + 8 * math.prod(scan.image.shape)
         data = await read_body(request, min(most, self._served.settings.upload_bytes))
         scan.announce(revision)
@@ -168,18 +172,15 @@ class PageApi:
         if not isinstance(over, str | None):
             raise RequestError("'over' is no text", expected="as the server has given it")
         saved = await self._segmenting(self._served.save, scan, revision, over)
-        return answer(
-            {
-                "files": [str(path) for path in saved.files],
-                "notes": list(saved.notes),
-                "over": saved.mark,
-            }
+        said = self._served.places.shortened(
+            {"files": list(map(str, saved.files)), "notes": list(saved.notes)}
         )
+        return answer({**said, "over": saved.mark})
 
     async def download(self, request: Request) -> Response:
         """Send the annotation as a zip."""
         scan, asked = self._scan(request), request.query_params
-        revision = _revision(asked["revision"]) if "revision" in asked else None
+        revision = _revision(_number(asked["revision"])) if "revision" in asked else None
         data = await self._segmenting(self._served.packed, scan, revision)
         name = quote(f"{scan.entry.case}.zip")
         headers = {"content-disposition": f"attachment; filename*=UTF-8''{name}"}
@@ -243,8 +244,11 @@ class PageApi:
             "any_label": scan.labels.open,
             "objects": [_object(prompt, number) for number, prompt in enumerate(prompts, 1)],
             "saves_to": served.saves_to(entry),
-            "notes": notes,
+            "notes": served.places.shortened(notes),
         }
+
+    def _listed(self, entries: Sequence[WorklistEntry]) -> Response:
+        return answer({"cases": self._served.places.shortened([_case(each) for each in entries])})
 
     async def _outlines(self, scan: OpenScan, make: Callable[[], Outlines]) -> Response:
         """Make outlines, and answer with what is known of them."""
@@ -260,9 +264,11 @@ class PageApi:
         return answer({**outlines.as_json(), "outline": url})
 
 
+def _number(given: str) -> int | None:
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 20 else None
+
+
 def _revision(given: object) -> int:
-    if isinstance(given, str) and given.isascii() and given.isdigit() and len(given) < 20:
-        given = int(given)
     if type(given) is not int or not 0 <= given < _HIGHEST:
         raise RequestError("the revision is no whole number from 0")
     return given

@@ -14,6 +14,7 @@ from interactivenet.viewer.sessions.served_models import ServedModels
 from interactivenet.viewer.sessions.session_store import SessionStore
 from interactivenet.viewer.settings import ViewerSettings
 from interactivenet.viewer.upload_room import UploadRoom
+from interactivenet.viewer.web.places import Places
 from interactivenet.viewer.worklist.worklist import Worklist, WorklistEntry
 
 
@@ -22,7 +23,8 @@ class Served:
     """All that the faces of a server share.
 
     uploads: folder of what is sent.  target: of what is saved.  task: name of the task that is
-    annotated, or ''.  room: of all that is sent, however.
+    annotated, or ''.  room: of all that is sent, however.  places: the folders of
+    all of it, of which users are told the names alone.
     """
 
     models: ServedModels
@@ -33,8 +35,13 @@ class Served:
     uploads: Path
     task: str = ""
     room: UploadRoom = field(init=False)
+    places: Places = field(init=False)
 
     def __post_init__(self) -> None:
+        saved = (self.target.folder, self.target.task)
+        folders = [self.uploads, *self.worklist.folders, *(path for path in saved if path)]
+        folders += [model.folder for model in self.models.offered]
+        object.__setattr__(self, "places", Places(folders))
         object.__setattr__(self, "room", UploadRoom(self.settings.uploads_gb))
 
     def notes_on_saving(self, scan: OpenScan) -> tuple[str, ...]:

@@ -58,7 +58,10 @@ class MonaiLabelApi:
             ("GET", "/datastore/label", self.no_label),
             ("PUT", "/datastore/label", self.submit),
         )
-        return [Route(path, refusing(handler), methods=[method]) for method, path, handler in table]
+        return [
+            Route(path, refusing(handler, self._served.places), methods=[method])
+            for method, path, handler in table
+        ]
 
     async def auth(self, request: Request) -> Response:
         """Say that nobody logs in here: the address has a token."""
@@ -183,8 +186,7 @@ class MonaiLabelApi:
         called = (prompt.name for prompt in found.prompts)
         return {
             "image": entry.id,
-            "files": [str(path) for path in saved.files],
-            "notes": notes,
+            **self._served.places.shortened({"files": list(map(str, saved.files)), "notes": notes}),
             "segments": dict(zip(called, found.made_by, strict=True)),
         }
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from interactivenet.errors import DataError, RequestError
+from interactivenet.imaging.io import MAX_LABEL
 from interactivenet.prompts.corrections import Correction
 from interactivenet.prompts.prompt import MARGIN_POINTS, OBJECT, LabelNames, Prompt, is_number
 from interactivenet.system.names import printable
@@ -87,6 +88,8 @@ def values_of(called: Sequence[str], labels: LabelNames) -> list[tuple[int, str]
             raise RequestError(f"'{printable(text)}' is no label", expected=f"one of {labels}")
         if value is None and is_number(text):
             value = int(text)
+            if value > MAX_LABEL:
+                raise RequestError(f"{text[:20]} is no label", expected=f"1 to {MAX_LABEL}")
             names[value] = labels.name_of(value)
         elif value is None:
             value = next(number for number in range(1, len(names) + 2) if number not in names)

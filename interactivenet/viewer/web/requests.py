@@ -14,6 +14,7 @@ from starlette.types import Message
 
 from interactivenet.errors import InteractiveNetError, RequestError, describe_failure, one_line
 from interactivenet.viewer.refusals import Ending, Outdated, StoreFull, TooLarge, UnknownSession
+from interactivenet.viewer.web.places import Places
 
 Result = TypeVar("Result")
 Handler = Callable[[Request], Awaitable[Response]]
@@ -81,13 +82,22 @@ async def read_object(request: Request, most: int, *, empty: bool = False) -> di
     return content
 
 
+class _Json(JSONResponse):
+    """JSON, of names that are not UTF-8, too."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the content's bytes."""
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
+
+
 def answer(content: Any, status: int = 200) -> Response:
     """Answer with JSON."""
-    return JSONResponse(content, status)
+    return _Json(content, status)
 
 
-def refusal(error: Exception) -> Response:
-    """Answer with what is wrong, in a sentence."""
+def refusal(error: Exception, places: Places) -> Response:
+    """Answer with what is wrong, in a sentence; of the server's folders it has no path."""
     status, headers, more = 500, {}, {}
     if isinstance(error, StoreFull):
         status, headers = 503, {"retry-after": str(math.ceil(error.retry_after))}
@@ -101,10 +111,11 @@ def refusal(error: Exception) -> Response:
         status = 413
     elif isinstance(error, InteractiveNetError):
         status = 400
-    return JSONResponse({"error": describe_failure(error), **more}, status, headers)
+    sentence = places.shortened(describe_failure(error))
+    return _Json({"error": sentence, **more}, status, headers)
 
 
-def refusing(handler: Handler) -> Handler:
+def refusing(handler: Handler, places: Places) -> Handler:
     """Answer the errors of a handler as :func:`refusal` says."""
 
     async def handled(request: Request) -> Response:
@@ -113,7 +124,7 @@ def refusing(handler: Handler) -> Handler:
         except ClientDisconnect:  # nobody is there to be told
             return Response(status_code=499)
         except InteractiveNetError as error:
-            return refusal(error)
+            return refusal(error, places)
 
     return handled
 

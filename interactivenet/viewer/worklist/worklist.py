@@ -80,6 +80,7 @@ class Worklist:
             task's cases.
 
     Attributes:
+        folders: All that it lists scans of.
         notes: What was left out of the list, and why: a sentence each.
 
     Raises:
@@ -96,6 +97,7 @@ class Worklist:
         predictions: Sequence[Path] = (),
     ) -> None:
         self.task_folder = task.folder if isinstance(task, Task) else task
+        self.folders = (*folders, *([self.task_folder] if self.task_folder else []))
         self._output, self._predictions = output, tuple(predictions)
         self._modalities = tuple(modalities)
         self._lock = threading.Lock()

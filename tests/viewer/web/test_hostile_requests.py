@@ -280,3 +280,35 @@ def test_what_is_no_request_is_refused(client):
         answer = client.raw(data)
         assert answer == b"" or b" 4" in answer[:16]
     assert client.get("api/state")
+
+
+def test_users_are_not_told_where_folders_lie(client, tmp_path):
+    (tmp_path / "images" / "one.nii.gz").write_bytes(b"broken meanwhile")
+    answers = [
+        client.ask("POST", "api/sessions", json={"case": case["id"]})
+        for case in client.get("api/cases")["cases"]
+    ]
+    assert [answer.status_code for answer in answers] == [400, 200]
+    assert answers[0].json()["error"].startswith("images/one.nii.gz: ")
+    session = answers[1].json()["session"]
+    client.outlined(session, [ball()])
+    answers.append(client.ask("POST", f"api/sessions/{session}/save", json={}))
+    assert "saved/two.nii.gz" in answers[-1].json()["files"]
+    files = [("files", ("a.nii.gz", b"no image"))]
+    answers += [client.ask("POST", "api/cases", files=files), client.ask("GET", "api/cases")]
+    for answer in answers:
+        assert str(tmp_path) not in answer.text and "/tmp" not in answer.text
+
+
+@pytest.mark.parametrize("value", [2**32, 10**11, 10**90])
+def test_a_value_that_no_label_map_can_hold_is_refused(client, value):
+    session = client.open()["session"]
+    answer = client.put(session, [ball(label=str(value))])
+    assert answer.status_code == 400 and "1 to 4294967295" in answer.json()["error"]
+
+
+def test_half_a_character_is_answered(client):
+    session = client.open()["session"]
+    odd = '{"objects": [{"id": "\\ud800", "label": "x", "points": []}]}'
+    answer = client.ask("PUT", f"api/sessions/{session}/objects", content=odd)
+    assert answer.status_code == 200 and answer.json()["objects"][0]["id"] == "?"

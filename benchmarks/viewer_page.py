@@ -76,7 +76,8 @@ def main() -> None:
 
 def measure(page: Any, folder: Path) -> dict[str, dict[str, float]]:
     """Outline and correct ten cases by clicks; returns the seconds of each kind."""
-    outlines, corrections = [], []
+    outlines: list[float] = []
+    corrections: list[float] = []
     for name, label, value in cases_of(folder, REPEATS):
         page.click(f".case:has-text('{name}')")
         if outlines:

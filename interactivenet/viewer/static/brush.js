@@ -46,14 +46,15 @@ export class Brush {
     this.work.changed("layers");
   }
 
-  paint(plane, places, erase) {
+  /** stroke: {plane, slice: the one that was shown, places}, mm. */
+  paint({ plane, slice, places }, erase) {
     const { work } = this;
     this.stroke(null);
     if (!places.length || !work.map) return;
     const { active, objects } = work.annotation;
     const value = objects.indexOf(active) + 1;
     const painted = work.map.painted(value, places.map((mm) => work.view.voxelOf(mm)), {
-      axes: AXES[plane], radius: this.radius, spacing: work.view.spacing, erase,
+      axes: AXES[plane], slice, radius: this.radius, spacing: work.view.spacing, erase,
     });
     if (erase && !painted.boxes.has(value)) {
       work.say("Nothing would be left of the object. Delete the object instead.");

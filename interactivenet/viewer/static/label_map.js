@@ -42,11 +42,10 @@ export class LabelMap {
     return Uint8Array.from(this.data, (each) => Number(each === value));
   }
 
-  /** A copy in which the places within a radius (mm) of a stroke are an object's, or no longer. */
-  painted(value, stroke, { axes, radius, spacing, erase }) {
+  /** A copy in which places of a slice near a stroke (radius: mm) are an object's, or no longer. */
+  painted(value, stroke, { axes, slice, radius, spacing, erase }) {
     const data = this.data.slice();
     const [u, v, across] = axes;
-    const slice = Math.round(stroke[0][across]);
     const reach = [u, v].map((axis) => radius / spacing[axis]);
     for (const place of denser(stroke, Math.min(...reach) / 2)) {
       const low = [u, v].map((axis, n) => Math.max(0, Math.ceil(place[axis] - reach[n])));

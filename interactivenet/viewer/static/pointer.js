@@ -47,6 +47,7 @@ export function listen(svg, view, work) {
       const mm = view.mmAt(x, y);
       drag.kind = "stroke";
       drag.places = mm ? [mm] : [];
+      drag.slice = view.slice(plane).index;
       work.brush.stroke({ plane, places: drag.places, erase: work.brush.erases(event.altKey) });
     }
   });
@@ -99,7 +100,9 @@ export function listen(svg, view, work) {
       letGo(done);
       return;
     }
-    if (done.kind === "stroke") work.brush.paint(done.plane, done.places, work.brush.erases(event.altKey));
+    if (done.kind === "stroke") {
+      work.brush.paint(done, work.brush.erases(event.altKey));
+    }
     else if (done.kind === "mark") work.selection.drop();
     else if (done.kind === "click" && done.button !== 1) click(done);
   };

@@ -33,19 +33,6 @@ export const cases = async () => (await json("api/cases")).cases;
 export const open = (id, model) =>
   json("api/sessions", { method: "POST", json: { case: id, model } });
 
-/** Open a case again; a server that was started anew has another id for it, which entry then has. */
-export async function reopen(entry, model) {
-  try {
-    return await open(entry.id, model);
-  } catch (error) {
-    const same = (await cases()).find(({ name, source }) =>
-      name === entry.name && source === entry.source);
-    if (!same || same.id === entry.id) throw error;
-    entry.id = same.id;
-    return open(entry.id, model);
-  }
-}
-
 export const image = (url) => bytes(url);
 export const outline = (url) => bytes(url);
 

@@ -4,6 +4,7 @@ import { Annotation, complete, NEEDED } from "./annotation.js";
 import { Brush } from "./brush.js";
 import * as messages from "./messages.js";
 import { Outlining } from "./outlining.js";
+import { openAgain } from "./same_scan.js";
 import * as server from "./server.js";
 import { save } from "./saving.js";
 import { AXES } from "./scan_view.js";
@@ -111,11 +112,9 @@ export class Workplace {
   /** The same annotation with another model. */
   async reopen(model) {
     try {
-      const opened = await server.open(this.entry.id, model);
       const { session } = this;
-      this.#continue(opened);
+      await this.#openAgain(model);
       session.close();
-      this.model = model;
       return true;
     } catch (error) {
       messages.complain(error);
@@ -123,16 +122,15 @@ export class Workplace {
     }
   }
 
-  #continue(opened) {
-    const session = new server.Session(opened.session);
-    if (opened.scan !== this.opened.scan) {
-      session.close();
-      throw new Error("The scan is no longer the one that is shown: its files have changed. "
-        + "Nothing can be outlined or saved here any more: open it again.");
+  async #openAgain(model) {
+    const { outlining } = this;
+    const again = await openAgain(this.entry, model, this.opened);
+    if (this.outlining !== outlining) {
+      again.session.close(); // another case is open now
+      return;
     }
-    this.session = session;
-    this.opened = opened;
-    this.outlining.goOnIn(session);
+    Object.assign(this, again, { model });
+    outlining.goOnIn(this.session);
   }
 
   async showImage(number) {
@@ -173,10 +171,10 @@ export class Workplace {
     }
     // the server has closed what was left alone, or was started anew: nothing is lost, all is here
     try {
-      this.#continue(await server.reopen(this.entry, this.model));
+      await this.#openAgain(this.model);
       await this.refresh?.();
     } catch (again) {
-      this.outlining.failure = again;
+      if (this.outlining) this.outlining.failure = again;
       messages.complain(again, { name: "Try again", run: () => this.outlining?.request() });
     }
   }

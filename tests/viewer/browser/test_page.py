@@ -178,6 +178,19 @@ def test_what_is_open_no_longer_is_opened_again_to_be_saved(driven, server):
     assert (server.output / f"{case}.nii.gz").exists()
 
 
+def test_a_server_that_was_started_anew_is_gone_on_with(driven, server):
+    case = driven.fresh("straight")
+    driven.place(server.points(case))
+    driven.settle("full")
+    driven.page.evaluate(
+        "() => { const { work } = window.interactivenet;"
+        " work.session.close(); work.entry = { ...work.entry, id: 'of before' }; }"
+    )
+    driven.press("Control+s")
+    driven.until("!work.annotation.unsaved")
+    assert (server.output / f"{case}.nii.gz").exists()
+
+
 def test_the_scan_that_is_shown_is_the_one_that_is_outlined(driven, server):
     case = driven.fresh("straight")
     driven.place(server.points(case))
@@ -208,3 +221,23 @@ def test_a_drag_that_is_broken_off_takes_nothing_back(driven, server):
         driven.page.mouse.up()
     moved = np.abs(np.subtract(driven.points, points[:2])).max(axis=1)
     assert (moved > 1).all()
+
+
+def test_a_brush_paints_in_the_slice_that_is_shown(driven, server):
+    case = driven.fresh("tilted")
+    points = server.points(case)
+    driven.place(points)
+    driven.settle("full")
+    driven.page.route("**/brush*", lambda route: route.abort())
+    driven.press("b")
+    # on the border of two slices, where a thousandth of a millimetre would decide
+    across = driven.value("view.shape[2]")
+    x, y = driven.pixel(np.mean(points, axis=0).tolist())
+    index = driven.value("view.slice(0).index")
+    driven.page.evaluate(
+        "() => { const { view } = window.interactivenet;"
+        " view.nv.scene.crosshairPos[2] = 1; view.draw(); }"
+    )
+    assert driven.value("view.slice(0).index") == across - 1 != index
+    driven.page.mouse.click(x, y)
+    driven.until(f"work.map.boxes.get(1)[2][1] === {across - 1}")

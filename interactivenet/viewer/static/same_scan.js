@@ -5,8 +5,20 @@ import * as server from "./server.js";
 const CHANGED = "The scan is no longer the one that is shown: its files have changed. "
   + "Nothing can be outlined or saved here any more: open another case, and then this one again.";
 
+/** Go on in a new session of the scan that is shown, and with its annotation. */
+export async function goOn(work, model) {
+  const { outlining } = work;
+  const again = await openAgain(work.entry, model, work.opened);
+  if (work.outlining !== outlining) {
+    again.session.close(); // another case is open now
+    return;
+  }
+  Object.assign(work, again, { model });
+  outlining.goOnIn(work.session);
+}
+
 /** shown: what was opened before, which must be the same scan. Gives {opened, session, entry}. */
-export async function openAgain(entry, model, shown) {
+async function openAgain(entry, model, shown) {
   const [opened, found] = await opening(entry, model);
   const session = new server.Session(opened.session);
   if (opened.scan !== shown.scan) {

@@ -4,7 +4,7 @@ import { Annotation, complete, NEEDED } from "./annotation.js";
 import { Brush } from "./brush.js";
 import * as messages from "./messages.js";
 import { Outlining } from "./outlining.js";
-import { openAgain } from "./same_scan.js";
+import { goOn } from "./same_scan.js";
 import * as server from "./server.js";
 import { save } from "./saving.js";
 import { AXES } from "./scan_view.js";
@@ -113,24 +113,13 @@ export class Workplace {
   async reopen(model) {
     try {
       const { session } = this;
-      await this.#openAgain(model);
+      await goOn(this, model);
       session.close();
       return true;
     } catch (error) {
       messages.complain(error);
       return false;
     }
-  }
-
-  async #openAgain(model) {
-    const { outlining } = this;
-    const again = await openAgain(this.entry, model, this.opened);
-    if (this.outlining !== outlining) {
-      again.session.close(); // another case is open now
-      return;
-    }
-    Object.assign(this, again, { model });
-    outlining.goOnIn(this.session);
   }
 
   async showImage(number) {
@@ -171,7 +160,7 @@ export class Workplace {
     }
     // the server has closed what was left alone, or was started anew: nothing is lost, all is here
     try {
-      await this.#openAgain(this.model);
+      await goOn(this, this.model);
       await this.refresh?.();
     } catch (again) {
       if (this.outlining) this.outlining.failure = again;

@@ -53,7 +53,7 @@ def test_what_is_saved_in_a_hurry_is_what_is_shown_then(driven, server):
     assert driven.value("work.answer.quality") == "full"
     saved = np.asarray(nibabel.load(server.output / f"{case}.nii.gz").dataobj)
     assert np.count_nonzero(saved) == driven.voxels()
-    assert driven.says.startswith(f"Saved to {server.output}.")
+    assert driven.says.startswith(f"Saved to {server.output.name}.")
     header = "document.getElementById('case-name').innerText"
     driven.until(f"/saved/.test({header}) && !/not saved/.test({header})")
 

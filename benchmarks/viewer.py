@@ -125,9 +125,9 @@ def serving(images: Path) -> Iterator[Server]:
         with log.open("wb") as out:
             running = subprocess.Popen(command, stdout=out, stderr=out, env=dict(os.environ))
         try:
-            while not (match := _PAGE.search(log.read_text())):
+            while not (match := _PAGE.search(log.read_text(encoding="utf-8"))):
                 if running.poll() is not None:
-                    raise SystemExit(log.read_text())
+                    raise SystemExit(log.read_text(encoding="utf-8"))
                 time.sleep(0.1)
             process = psutil.Process(running.pid)
             wait_until_idle(process)

@@ -98,7 +98,7 @@ def test_what_is_saved_is_what_infer_makes_of_the_saved_points(client, tmp_path)
     infer(None, image, points, tmp_path / "again", model="starter")
     again = read_label(tmp_path / "again" / "one.nii.gz")
     np.testing.assert_array_equal(label.array, again.array)
-    record = json.loads((tmp_path / "saved" / "one.json").read_text())
+    record = json.loads((tmp_path / "saved" / "one.json").read_text(encoding="utf-8"))
     assert [each["made_by"] for each in record["objects"]] == ["corrections", "model"]
 
 

@@ -48,8 +48,10 @@ def command(folder, *words, **variables):
 def page_of(process, log):
     """Wait for the address of the page; returns it, its port and its token."""
     deadline = time.monotonic() + 120
-    while not (match := PAGE.search(log.read_text())):
-        assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+    while not (match := PAGE.search(log.read_text(encoding="utf-8"))):
+        assert process.poll() is None and time.monotonic() < deadline, log.read_text(
+            encoding="utf-8"
+        )
         time.sleep(0.1)
     return match.groups()
 
@@ -58,7 +60,7 @@ def page_of(process, log):
 def test_it_serves_until_a_signal_and_ends_in_seconds_with_a_network_at_work(images, number):
     with command(images, "--port", "0") as (process, log):
         page, port, token = page_of(process, log)
-        assert f"http://127.0.0.1:{port}/monai/{token}\n" in log.read_text()
+        assert f"http://127.0.0.1:{port}/monai/{token}\n" in log.read_text(encoding="utf-8")
         with httpx.Client(base_url=page, timeout=60) as client:
             case = client.get("api/cases").json()["cases"][0]["id"]
             session = client.post("api/sessions", json={"case": case}).json()["session"]
@@ -71,8 +73,8 @@ def test_it_serves_until_a_signal_and_ends_in_seconds_with_a_network_at_work(ima
             process.send_signal(number)
             assert process.wait(30) == 0
             assert time.monotonic() - begun < 8
-    lines = log.read_text().splitlines()
-    assert lines[-1] == "ended" and "Traceback" not in log.read_text()
+    lines = log.read_text(encoding="utf-8").splitlines()
+    assert lines[-1] == "ended" and "Traceback" not in log.read_text(encoding="utf-8")
     addresses = [line for line in lines if token in line]
     assert len(addresses) == 2  # no request is told with it
 
@@ -83,9 +85,9 @@ def test_it_ends_well_while_it_loads_its_first_model(images, seconds):
         page_of(process, log)
         time.sleep(seconds)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, log.read_text()
-    assert log.read_text().splitlines()[-1] == "ended"
-    assert "the server ends" not in log.read_text()
+        assert process.wait(30) == 0, log.read_text(encoding="utf-8")
+    assert log.read_text(encoding="utf-8").splitlines()[-1] == "ended"
+    assert "the server ends" not in log.read_text(encoding="utf-8")
 
 
 def test_another_start_has_another_token_unless_it_is_given(images):
@@ -97,7 +99,9 @@ def test_another_start_has_another_token_unless_it_is_given(images):
     assert min(map(len, tokens[:2])) >= 32
     with command(images, "--port", "0", **{TOKEN_VARIABLE: "short"}) as (process, log):
         assert process.wait(60) == 2
-    assert log.read_text().count("\n") == 1 and "16 to 128 letters" in log.read_text()
+    assert log.read_text(encoding="utf-8").count(
+        "\n"
+    ) == 1 and "16 to 128 letters" in log.read_text(encoding="utf-8")
 
 
 def test_a_port_in_use_is_one_line(images):
@@ -105,7 +109,7 @@ def test_a_port_in_use_is_one_line(images):
         port = str(taken.getsockname()[1])
         with command(images, "--port", port) as (process, log):
             assert process.wait(60) == 2
-    (line,) = log.read_text().splitlines()
+    (line,) = log.read_text(encoding="utf-8").splitlines()
     assert f"--port {port}: " in line and "in use" in line and "0 for any that is free" in line
 
 
@@ -120,4 +124,6 @@ def test_a_port_in_use_is_one_line(images):
 def test_what_cannot_be_served_is_one_line(images, words, said):
     with command(images, "--port", "0", *words) as (process, log):
         assert process.wait(60) == 2
-    assert len(log.read_text().splitlines()) == 1 and said in log.read_text()
+    assert len(log.read_text(encoding="utf-8").splitlines()) == 1 and said in log.read_text(
+        encoding="utf-8"
+    )

@@ -89,7 +89,7 @@ def test_a_persons_files_are_kept_beside(image):
     assert len(notes) == 1 and "is kept as scan.1.nii.gz" in notes[0]
     (folder / "points" / "scan.json").write_text("{}")
     assert "points/scan.1.json" in save(image, folder_of(image)).notes[0]
-    assert (folder / "points" / "scan.1.json").read_text() == "{}"
+    assert (folder / "points" / "scan.1.json").read_text(encoding="utf-8") == "{}"
 
 
 def test_files_without_a_record_are_a_persons(image):
@@ -99,8 +99,8 @@ def test_files_without_a_record_are_a_persons(image):
     (folder / "scan.json").write_text('{"mine": 1}')
     notes = save(image, folder_of(image)).notes
     assert len(notes) == 2
-    assert (folder / "scan.1.nii.gz").read_text() == "mine"
-    assert (folder / "scan.1.json").read_text() == '{"mine": 1}'
+    assert (folder / "scan.1.nii.gz").read_text(encoding="utf-8") == "mine"
+    assert (folder / "scan.1.json").read_text(encoding="utf-8") == '{"mine": 1}'
 
 
 def test_what_another_has_saved_meanwhile_is_kept_beside(image):

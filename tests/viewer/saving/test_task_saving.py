@@ -207,7 +207,7 @@ def test_test_cases_are_saved_as_such(task):
 def test_what_the_list_says_besides_stays(task, roots):
     save(task, entries(task)["case_0"])
     path = task / "dataset.json"
-    path.write_text(path.read_text().replace('"name"', '"licence": "CC0",\n"name"'))
+    path.write_text(path.read_text(encoding="utf-8").replace('"name"', '"licence": "CC0",\n"name"'))
     save(task, entries(task)["case_1"])
     assert read(path)["licence"] == "CC0" and read(path)["numTraining"] == 2
 
@@ -230,5 +230,5 @@ def test_a_list_of_another_program_is_left_alone(task):
     (task / "dataset.json").write_text(text)
     saved = save(task, entries(task)["case_0"])
     assert "written by another program" in saved.notes[0]
-    assert (task / "dataset.json").read_text() == text
+    assert (task / "dataset.json").read_text(encoding="utf-8") == text
     assert (task / "labelsTr" / "case_0.nii.gz").exists()

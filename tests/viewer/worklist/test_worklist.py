@@ -184,7 +184,7 @@ def test_what_is_saved_shows(tmp_path):
     assert note.startswith("tumour: drawn by hand") and not worklist.notes_of(worklist.next())
     assert worklist.next().name == "b"
     again = Worklist([tmp_path / "in"], output=out)  # started anew
-    record = (out / "a.json").read_text()
+    record = (out / "a.json").read_text(encoding="utf-8")
     (out / "a.json").write_text(record.replace('"made_from"', '"unfinished": true, "x"'))
     assert {entry.status for entry in again.entries()} == {"new"}  # a save that was killed
     (out / "a.json").write_text(record)

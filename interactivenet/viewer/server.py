@@ -115,17 +115,19 @@ def serve(
         names = {host, *hosts, *(own_names() if not _is_loopback(host) else ())}
         application = make_application(served, token, names)
         addresses = _addresses(host, listening.getsockname()[1], token)
-        for line in describe(addresses, host):
-            reporter.say(line)
-        with _beside(served, reporter):
+        config = uvicorn.Config(
+            RequestLog(application, token, reporter), log_config=None, access_log=False,
+            lifespan="off", ws="none", timeout_graceful_shutdown=_GRACE, server_header=False,
+            proxy_headers=False, limit_concurrency=_CONNECTIONS,
+        )  # fmt: skip
+        server = _Server(config, served.models.thread)
+        # who has read an address may end the server: signals are its own from here on
+        with server.ended_by_signals(), _beside(served, reporter):
+            for line in describe(addresses, host):
+                reporter.say(line)
             if browser and _has_screen():
                 threading.Timer(1, webbrowser.open, [addresses.page]).start()
-            config = uvicorn.Config(
-                RequestLog(application, token, reporter), log_config=None, access_log=False,
-                lifespan="off", ws="none", timeout_graceful_shutdown=_GRACE, server_header=False,
-                proxy_headers=False, limit_concurrency=_CONNECTIONS,
-            )  # fmt: skip
-            _Server(config, served.models.thread).run(sockets=[listening])
+            server.run(sockets=[listening])
         reporter.say("ended")
 
 
@@ -138,6 +140,11 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """Leave signals as they are: :meth:`ended_by_signals` began before."""
+        yield
+
+    @contextmanager
+    def ended_by_signals(self) -> Iterator[None]:
         """Handle signals inside; that one came is no failure, and is not raised again."""
         if threading.current_thread() is not threading.main_thread():
             yield

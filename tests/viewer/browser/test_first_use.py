@@ -69,8 +69,8 @@ def test_a_case_keeps_its_place_in_the_list(driven, server):
     driven.page.set_viewport_size({"width": 1280, "height": 400})
     driven.press("x")
     driven.until(f"work.annotation && work.entry.name !== '{case}'")
-    box = driven.page.locator(".case[aria-current]").bounding_box()
-    assert box and 0 < box["y"] < 400 - box["height"]
+    box = "document.querySelector('.case[aria-current]')?.getBoundingClientRect()"
+    driven.until(f"(({{top, bottom}}) => 0 < top && bottom < 400)({box} ?? {{}})")
 
 
 def test_points_that_were_given_up_are_not_in_the_list(driven, server):

@@ -8,7 +8,7 @@ with four.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterator, Sequence, Sized
+from collections.abc import Generator, Hashable, Iterator, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import local
 from typing import Any, Protocol
@@ -52,8 +52,8 @@ class ThreadedDraws:
         """Count the batches of an epoch."""
         return len(self._batches)
 
-    def __iter__(self) -> Iterator[Drawn]:
-        """Yield the batches of the epoch that are left."""
+    def __iter__(self) -> Generator[Drawn, None, None]:
+        """Yield the batches of the epoch that are left; to be closed where it is left early."""
         if self._device.type == "cuda":
             # loads the library, which threads must not do at once
             torch.linalg.inv(torch.eye(3, device=self._device))

@@ -13,8 +13,8 @@ from interactivenet.viewer.sessions.scans import Finished, OpenScan
 from interactivenet.viewer.sessions.served_models import ServedModels
 from interactivenet.viewer.sessions.session_store import SessionStore
 from interactivenet.viewer.settings import ViewerSettings
-from interactivenet.viewer.upload_room import UploadRoom
 from interactivenet.viewer.web.places import Places
+from interactivenet.viewer.worklist.upload_room import UploadRoom
 from interactivenet.viewer.worklist.worklist import Worklist, WorklistEntry
 
 

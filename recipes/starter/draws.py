@@ -1,16 +1,11 @@
-"""New samples, without an end: by processes on a CPU, by threads on a graphics card.
-
-On a graphics card a sample is thousands of small kernels: one thread that starts them keeps it
-waiting, some of them, each with a stream of its own, do not.
-"""
+"""New samples, without an end: by processes on a CPU, by threads on a graphics card."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from itertools import count
-from queue import Full, Queue
 
 import numpy as np
 import torch
@@ -22,6 +17,7 @@ from interactivenet.training.dataset import settle_worker
 from interactivenet.training.made_up import LabelledImage, make_up, recoloured
 from interactivenet.training.object_samples import ANYTHING, draw_sample
 from interactivenet.training.random_fields import RandomSource
+from interactivenet.training.threaded_draws import ThreadedDraws
 from recipes.starter.data import KINDS
 
 #: images (B, C, N, N, N) and labels (B, 1, N, N, N)
@@ -42,21 +38,13 @@ def batches(
     if draws.device.type != "cuda":
         yield DataLoader(draws, size, num_workers=workers, worker_init_fn=settle_worker)
         return
-    torch.linalg.inv(torch.eye(3, device=draws.device))  # loaded once, by no two threads at a time
-    queue: Queue[Batch | BaseException] = Queue(4 * max(workers, 1))
-    ended = threading.Event()
-    threads = [
-        threading.Thread(target=_draw, args=(draws, worker, queue, ended), daemon=True)
-        for worker in range(max(workers, 1))
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield _taken(queue, size)
-    finally:
-        ended.set()
-        for thread in threads:
-            thread.join()
+    with closing(threaded(draws, size, max(workers, 1))) as drawn:
+        yield drawn
+
+
+def threaded(draws: Draws, size: int, threads: int) -> Generator[Batch, None, None]:
+    """Yield batches drawn by threads: those of one process, in order."""
+    return iter(ThreadedDraws(draws, _Endless(size), threads, draws.device))
 
 
 class Draws(IterableDataset[Batch]):
@@ -77,11 +65,11 @@ class Draws(IterableDataset[Batch]):
         info = torch.utils.data.get_worker_info()
         worker = info.id if info else 0
         for number in count():
-            yield self.draw(worker, number)
+            yield self[worker, number]
 
-    def draw(self, worker: int, number: int) -> Batch:
-        """Draw one sample (C, N, N, N) and its label (1, N, N, N)."""
-        random = RandomSource([*self._seed, worker, number], self.device)
+    def __getitem__(self, key: tuple[int, int]) -> Batch:
+        """Draw the sample (C, N, N, N) and its label (1, N, N, N) of a worker and a number."""
+        random = RandomSource([*self._seed, *key], self.device)
         if random.chance(ANYTHING.made_up):
             thing = make_up(1, random)
         else:
@@ -93,39 +81,15 @@ class Draws(IterableDataset[Batch]):
         return sample, label[None].to(torch.uint8)
 
 
-def _draw(
-    draws: Draws, worker: int, queue: Queue[Batch | BaseException], ended: threading.Event
-) -> None:
-    """Put samples into a queue until the end; what goes wrong goes there, too."""
-    stream = torch.cuda.Stream(draws.device)  # type: ignore[no-untyped-call]
-    for number in count():
-        item: Batch | BaseException
-        try:
-            with torch.cuda.stream(stream):
-                item = draws.draw(worker, number)
-            stream.synchronize()
-        except BaseException as error:
-            item = error
-        while not ended.is_set():
-            try:
-                queue.put(item, timeout=1)
-                break
-            except Full:
-                continue
-        if ended.is_set() or isinstance(item, BaseException):
-            return
+class _Endless:
+    """The keys of batches of some size, without an end: those of one worker."""
 
+    def __init__(self, size: int) -> None:
+        self._size = size
 
-def _taken(queue: Queue[Batch | BaseException], size: int) -> Iterator[Batch]:
-    while True:
-        images: list[Tensor] = []
-        labels: list[Tensor] = []
-        for _ in range(size):
-            item = queue.get()
-            if isinstance(item, BaseException):
-                raise item
-            for kept, tensor in zip((images, labels), item, strict=True):
-                # another stream's memory: not to be used again before this one is done with it
-                tensor.record_stream(torch.cuda.current_stream(tensor.device))
-                kept.append(tensor)
-        yield torch.stack(images), torch.stack(labels)
+    def __len__(self) -> int:
+        return sys.maxsize
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for start in count(0, self._size):
+            yield [(0, start + number) for number in range(self._size)]

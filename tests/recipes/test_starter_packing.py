@@ -1,10 +1,12 @@
 """Objects in one file: what is read back is what was packed, but for noise of a step."""
 
+from contextlib import closing
+
 import torch
 
 from interactivenet.training.made_up import make_up
 from interactivenet.training.random_fields import RandomSource
-from recipes.starter.draws import batches
+from recipes.starter.draws import Draws, batches, threaded
 from recipes.starter.packing import pack, read_packed
 from recipes.starter.train import starter_plan
 
@@ -45,3 +47,13 @@ def test_samples_follow_from_the_seed_and_differ_from_one_another():
     assert image.shape == (2, plan.channels, 16, 16, 16) and label.shape == (2, 1, 16, 16, 16)
     assert torch.equal(image, again[0]) and torch.equal(label, again[1])
     assert not torch.equal(image[0], image[1]) and not torch.equal(image, other[0])
+
+
+def test_threads_draw_what_one_process_does_in_order():
+    packed, plan = objects(), starter_plan(16)
+    with (
+        batches(packed, plan, 2, [5, 0], 0) as alone,
+        closing(threaded(Draws(packed, plan, [5, 0]), 2, 3)) as together,
+    ):
+        for _, first, second in zip(range(3), alone, together, strict=False):
+            assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])

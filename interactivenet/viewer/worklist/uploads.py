@@ -14,8 +14,8 @@ from interactivenet.system.files import remove
 from interactivenet.system.names import printable
 from interactivenet.viewer.refusals import TooLarge
 from interactivenet.viewer.settings import ViewerSettings
-from interactivenet.viewer.upload_room import UploadRoom
 from interactivenet.viewer.worklist.scan_files import header_problem
+from interactivenet.viewer.worklist.upload_room import UploadRoom
 from interactivenet.viewer.worklist.worklist import Worklist, WorklistEntry
 
 #: formats of a single file; others have their voxels in a second one, or are DICOM

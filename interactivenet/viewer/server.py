@@ -41,8 +41,8 @@ TOKEN_VARIABLE = "interactivenet_token"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
 #: s; requests that still run then are left alone
 _GRACE = 3
-#: s that the end waits for what is being loaded: torch does not bear an interpreter that goes
-_LOADING = 5
+#: s that the end waits for what is being loaded before it says so
+_LOADING = 3
 #: s between looks for images that nobody has open any more
 _LOOK = 30.0
 #: hosts to listen on that are no address
@@ -198,17 +198,21 @@ def _beside(served: Served, reporter: Reporter) -> Iterator[None]:
         while not ended.wait(_LOOK):
             served.store.close_expired()
 
-    threads = [threading.Thread(target=work, name=f"viewer: {work.__name__}", daemon=True)
-               for work in (prepare, look)]  # fmt: skip
-    for thread in threads:
-        thread.start()
+    preparing, looking = (
+        threading.Thread(target=work, name=f"viewer: {work.__name__}", daemon=True)
+        for work in (prepare, look)
+    )
+    preparing.start()
+    looking.start()
     try:
         yield
     finally:
         ended.set()
         served.models.thread.end()
-        for thread in threads:
-            thread.join(_LOADING)
+        preparing.join(_LOADING)
+        if preparing.is_alive():  # torch does not bear an interpreter that goes meanwhile
+            reporter.say("ends as soon as its first model is loaded")
+            preparing.join()
 
 
 def _token() -> str:

@@ -111,7 +111,7 @@ def test_while_each_command_is_parsed(words, number, status, capsys):
         name = "signalled"
 
         def convert(self, *_):
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
             time.sleep(5)
 
     handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
@@ -141,7 +141,7 @@ def test_while_a_question_is_asked(number, status, monkeypatch):
     """Click takes Ctrl-C there for an answer, and ends with status 1."""
 
     def ask():
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         time.sleep(5)
 
     monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: ask())
@@ -178,7 +178,7 @@ def test_who_has_chosen_otherwise_keeps_that():
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
             with ending_by_signals() as inner, pytest.raises(Ended):
                 assert inner is ending
-                os.kill(os.getpid(), signal.SIGTERM)
+                signal.raise_signal(signal.SIGTERM)
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     finally:
         signal.signal(signal.SIGINT, before)

@@ -1,6 +1,5 @@
 """The stage ``plan``, called from Python."""
 
-import os
 import signal
 from dataclasses import replace
 
@@ -181,7 +180,7 @@ def test_a_signal_ends_it_between_two_cases(roots, monkeypatch):
     def signalled(scan, subtype):
         measured.append(scan.name)
         if len(measured) == 2:
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
         return measure(scan, subtype)
 
     monkeypatch.setattr(planning_steps, "measure_case", signalled)

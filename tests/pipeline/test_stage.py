@@ -1,6 +1,5 @@
 """What all stages share: their record, and how they end."""
 
-import os
 import signal
 from dataclasses import dataclass
 
@@ -60,7 +59,7 @@ def test_a_signal_counts_even_where_a_stage_never_asks(tmp_path):
         pytest.raises(Interrupted),
         running_stage("deploy", tmp_path, {}),
     ):
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
     assert read(tmp_path / "run.json")["ended"] == "ended by SIGTERM"
 
 

@@ -1,6 +1,5 @@
 """The stage ``train``, called from Python; its run in MLflow, interrupted and continued."""
 
-import os
 import signal
 from dataclasses import replace
 
@@ -175,7 +174,7 @@ def test_an_interrupted_training_is_saved_and_continues_its_run(roots, monkeypat
 
     class Signalling(RecordingReporter):
         def epoch(self, row):
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr(tracking, "start", start)
     reporter, options = Signalling(), replace(QUICK, epochs=3)

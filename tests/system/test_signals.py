@@ -1,6 +1,5 @@
 """Signals: noted, obeyed in time, and not twice within a moment."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -17,8 +16,8 @@ def test_noted_once_however_often_it_comes(number):
     before = signal.getsignal(number)
     with Signals().noted() as noted:
         noted.check()
-        os.kill(os.getpid(), number)
-        os.kill(os.getpid(), number)  # a launcher passes it on
+        signal.raise_signal(number)
+        signal.raise_signal(number)  # a launcher passes it on
         assert noted.received == number
         with pytest.raises(Interrupted) as ended:
             noted.check()
@@ -30,7 +29,7 @@ def test_handlers_are_taken_back():
     with Signals().noted() as noted:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         noted.take()
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         assert noted.received == signal.SIGTERM
 
 
@@ -55,15 +54,15 @@ def test_a_later_one_does_what_it_would_have_done_before(monkeypatch):
     outer, inner = Signals(), Signals()
     try:
         with outer.noted(), inner.noted(), inner.noted():
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
             assert inner.received == signal.SIGTERM and came == []
             time.sleep(0.001)
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
             assert came == [signal.SIGTERM] and outer.received == 0
         with outer.noted(), inner.noted():
             inner.received = signal.SIGINT
             with pytest.raises(KeyboardInterrupt):
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
         assert signal.getsignal(signal.SIGTERM)(0, None) is None and came[-1] == 0
     finally:
@@ -74,10 +73,10 @@ def test_a_later_one_does_what_it_would_have_done_before(monkeypatch):
 def test_held_until_what_is_begun_is_done():
     done = []
     with pytest.raises(Ended), signals.ending_by_signals(), held():
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         done.append(1)
     with pytest.raises(Ended), signals.ending_by_signals(), held():  # whatever it makes fail
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         raise OSError
     assert done and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
@@ -85,7 +84,7 @@ def test_held_until_what_is_begun_is_done():
 def test_a_stage_that_notes_it_is_not_ended_by_what_is_held():
     with Signals().noted() as stage:
         with held():
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
             assert not stage.received
         assert stage.received == signal.SIGTERM
 
@@ -94,7 +93,7 @@ def test_what_is_ignored_is_still_ignored_where_it_is_held():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with held():
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)

@@ -1,7 +1,6 @@
 """Trainings that are interrupted, killed, continued, or refused."""
 
 import json
-import os
 import shutil
 import signal
 from dataclasses import replace
@@ -28,7 +27,7 @@ class Stop:
     def step(self, epoch, batch, batches):
         self.left -= 1
         if not self.left:
-            os.kill(os.getpid(), self.number)
+            signal.raise_signal(self.number)
 
     def epoch(self, row):
         pass
@@ -116,7 +115,7 @@ def test_a_signal_in_validation_and_in_the_last_epoch(planned_task, tmp_path, mo
 
         def signalled(self, batch, index, epoch=epoch):
             if self.current_epoch == epoch - 1 and index == 1:
-                os.kill(os.getpid(), signal.SIGTERM)
+                signal.raise_signal(signal.SIGTERM)
             return step(self, batch, index)
 
         monkeypatch.setattr(Segmenter, "validation_step", signalled)

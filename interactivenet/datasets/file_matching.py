@@ -23,6 +23,12 @@ SUFFIXED = re.compile(r"(.+)_(\d{4})")
 _NO_SUFFIX, _UNCLEAR = -1, -2
 
 
+def is_of_case(stem: str, case: str) -> bool:
+    """Whether an image's name, without its suffix, is a case's: CASE, or CASE_0000 and so on."""
+    match = SUFFIXED.fullmatch(stem)
+    return stem == case or (match is not None and match[1] == case)
+
+
 @dataclass
 class Subset:
     """The cases of imagesTr or imagesTs, and what is wrong with their files."""

@@ -47,12 +47,10 @@ def is_clipped(channel: Array, modality: str, tags: Mapping[str, str]) -> bool:
     metal = bool(channel.max() > high)
     if not metal and channel.min() >= low:
         return False
-    step = max(1, math.ceil((channel.size / _ENOUGH) ** (1 / 3)))
-    values = channel[::step, ::step, ::step].ravel()
-    padding = _padding(values)
-    if padding is None and not metal:
+    values = some_values(channel)
+    if _padding(values) is None and not metal:
         return False
-    return tag == "CT" or looks_like_ct(values if padding is None else values[values != padding])
+    return tag == "CT" or looks_like_ct(channel)
 
 
 def clipped_channels(image: Volume, modalities: Sequence[str]) -> tuple[bool, ...]:
@@ -66,11 +64,21 @@ def clipped_channels(image: Volume, modalities: Sequence[str]) -> tuple[bool, ..
     )
 
 
-def looks_like_ct(values: Array) -> bool:
-    """Whether values (N,) without padding are Hounsfield units of a body and of air around it.
+def some_values(channel: Array) -> Array:
+    """Return values (N,) of an image (X, Y, Z): all, or of a large one every second, third ..."""
+    step = max(1, math.ceil((channel.size / _ENOUGH) ** (1 / 3)))
+    return channel[::step, ::step, ::step].ravel()
 
-    Air shows as a peak of its own: signed images of MR (phase, subtractions) have none there.
+
+def looks_like_ct(channel: Array) -> bool:
+    """Whether an image (X, Y, Z) has Hounsfield units of a body and of air around it.
+
+    What is padding is not looked at. Air shows as a peak of its own: signed images of MR (phase,
+    subtractions) have none there.
     """
+    values = some_values(channel)
+    if (padding := _padding(values)) is not None:
+        values = values[values != padding]
     air, between, soft = (_share(values, *part) for part in (_AIR, _BETWEEN, _SOFT))
     below = _share(values, -math.inf, HOUNSFIELD[0] - 1e-3)
     return air >= _LEAST_AIR and air > between and soft >= _LEAST_SOFT and below <= _MOST_BELOW

@@ -12,8 +12,6 @@ from interactivenet.system.names import word_fault
 
 #: of an image of which nothing is known: it is normalised by itself
 UNKNOWN = "image"
-#: every so many voxels are looked at along each axis of a large image
-_LARGE, _STEP = 4_000_000, 2
 
 
 def modality_names(image: Volume, names: Sequence[str]) -> tuple[str, ...]:
@@ -37,6 +35,4 @@ def _name(array: Array, tags: Mapping[str, str], name: str) -> str:
         return said
     if meant := dicom_modality(name.split(".")[0]):
         return meant
-    step = _STEP if array.size > _LARGE else 1
-    values = array[::step, ::step, ::step].ravel()
-    return "CT" if looks_like_ct(values) else UNKNOWN
+    return "CT" if looks_like_ct(array) else UNKNOWN

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from interactivenet.inference.networks import NetworkOutput
 from interactivenet.postprocessing.merging import PromptProbability
 from interactivenet.preprocessing.sample import Sample
 from interactivenet.prompts.prompt import Prompt
+
+if TYPE_CHECKING:
+    from interactivenet.inference.networks import NetworkOutput
 
 #: bytes of what is kept beside the last answers: the states that a user may go back to
 _KEPT = 128e6

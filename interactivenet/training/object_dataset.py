@@ -49,7 +49,7 @@ class ObjectDataset(Dataset[tuple[Tensor, Tensor]]):
         self._plans = {False: patches.plan, True: coarser(patches.plan)}
         self._kept: dict[str, LabelledImage] = {}
         self._values = 0
-        self._reading = Lock()  # threads may draw at once
+        self._keeping = Lock()  # threads may draw at once
 
     def __getitem__(self, key: ObjectKey) -> tuple[Tensor, Tensor]:
         """Make one draw."""
@@ -67,18 +67,18 @@ class ObjectDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def _thing(self, name: str) -> LabelledImage:
         """Read a region, or take it from memory: as many as fit are kept."""
-        with self._reading:
-            return self._kept[name] if name in self._kept else self._read(name)
+        kept = self._kept.get(name)
+        return self._read(name) if kept is None else kept
 
     def _read(self, name: str) -> LabelledImage:
         region = labelled_region(self._patches.folder, name, self._patches.plan)
         thing = labelled_image(region, self._patches.plan, self._device)
         worker = get_worker_info()
-        if self._values + thing.image.numel() <= _MOST_VALUES // (
-            worker.num_workers if worker else 1
-        ):
-            self._values += thing.image.numel()
-            self._kept[name] = thing
+        most = _MOST_VALUES // (worker.num_workers if worker else 1)
+        with self._keeping:
+            if name not in self._kept and self._values + thing.image.numel() <= most:
+                self._values += thing.image.numel()
+                self._kept[name] = thing
         return thing
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Hashable, Iterator, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import local
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 import torch
@@ -46,7 +46,10 @@ class ThreadedDraws:
     ) -> None:
         self._draws, self._batches, self._threads = draws, batches, threads
         self._device = torch.device(device)
-        self._own = local()
+        # made once: each has memory of its own
+        self._streams: SimpleQueue[torch.cuda.Stream] = SimpleQueue()
+        for _ in range(threads if self._device.type == "cuda" else 0):
+            self._streams.put(torch.cuda.Stream(self._device))  # type: ignore[no-untyped-call]
 
     def __len__(self) -> int:
         """Count the batches of an epoch."""
@@ -72,11 +75,13 @@ class ThreadedDraws:
     def _draw(self, key: Hashable) -> Drawn:
         if self._device.type != "cuda":
             return self._draws[key]
-        if not hasattr(self._own, "stream"):
-            self._own.stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-        with torch.cuda.stream(self._own.stream):
-            drawn = self._draws[key]
-        self._own.stream.synchronize()
+        stream = self._streams.get()
+        try:
+            with torch.cuda.stream(stream):
+                drawn = self._draws[key]
+            stream.synchronize()
+        finally:
+            self._streams.put(stream)
         return drawn
 
     def _batch(self, futures: Sequence[Future[Drawn]]) -> Drawn:

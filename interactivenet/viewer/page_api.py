@@ -24,12 +24,11 @@ from interactivenet.viewer.sessions.outlines import Outlines
 from interactivenet.viewer.sessions.scans import OpenScan
 from interactivenet.viewer.sessions.volumes import nifti_bytes
 from interactivenet.viewer.web.requests import (
-    Work,
     answer,
+    guarded_routes,
     limited,
     read_body,
     read_object,
-    refusing,
 )
 from interactivenet.viewer.worklist.uploads import Uploads
 from interactivenet.viewer.worklist.worklist import WorklistEntry
@@ -48,9 +47,7 @@ class PageApi:
 
     def __init__(self, served: Served) -> None:
         self._served = served
-        self._work = Work()
-        # those that wait for the networks keep nobody else waiting
-        self._segmenting = Work(2 * served.settings.sessions)
+        self._work, self._segmenting = served.work, served.segmenting
         self._uploads = Uploads(served.uploads, served.worklist, served.settings, served.room)
 
     def routes(self) -> list[Route]:
@@ -70,10 +67,7 @@ class PageApi:
             ("POST", f"{session}/alive", self.alive),
             ("DELETE", session, self.close),
         )
-        return [
-            Route(path, refusing(handler, self._served.places), methods=[method])
-            for method, path, handler in table
-        ]
+        return guarded_routes(table, self._served.places)
 
     async def state(self, _: Request) -> Response:
         """Say what this server can do."""
@@ -211,6 +205,7 @@ class PageApi:
                 served.worklist.note_problem(case, one_line(error))
             raise
         served.worklist.note_problem(case, "")
+        over = served.worklist.mark_of(entry)  # before the points: what is saved later is unseen
         prompts: tuple[Prompt, ...] = ()
         notes = [
             *served.notes_on_saving(scan), *scan.image.notes, *served.worklist.notes_of(entry)
@@ -228,7 +223,7 @@ class PageApi:
             "session": scan.id,
             "name": entry.name,
             "scan": scan.files,
-            "over": served.worklist.mark_of(entry),
+            "over": over,
             "images": [
                 {
                     "name": name,

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Literal
 
 from interactivenet.errors import DataError, one_line
+from interactivenet.viewer.annotations.annotation_record import MadeBy
 from interactivenet.viewer.saving.saving import Provenance, Saved, Target, packed, save_annotation
 from interactivenet.viewer.saving.task_saving import check_fits
-from interactivenet.viewer.sessions.scans import Finished, OpenScan
+from interactivenet.viewer.sessions.scans import OpenScan
 from interactivenet.viewer.sessions.served_models import ServedModels
 from interactivenet.viewer.sessions.session_store import SessionStore
 from interactivenet.viewer.settings import ViewerSettings
 from interactivenet.viewer.web.places import Places
+from interactivenet.viewer.web.requests import Work
 from interactivenet.viewer.worklist.upload_room import UploadRoom
 from interactivenet.viewer.worklist.worklist import Worklist, WorklistEntry
 
@@ -23,8 +25,9 @@ class Served:
     """All that the faces of a server share.
 
     uploads: folder of what is sent.  target: of what is saved.  task: name of the task that is
-    annotated, or ''.  room: of all that is sent, however.  places: the folders of
-    all of it, of which users are told the names alone.
+    annotated, or ''.  room: of all that is sent, however.  work: runs what takes time;
+    segmenting: what waits for the networks, which keeps nobody else waiting.  places: the folders
+    of all of it, of which users are told the names alone.
     """
 
     models: ServedModels
@@ -35,6 +38,8 @@ class Served:
     uploads: Path
     task: str = ""
     room: UploadRoom = field(init=False)
+    work: Work = field(init=False)
+    segmenting: Work = field(init=False)
     places: Places = field(init=False)
 
     def __post_init__(self) -> None:
@@ -43,6 +48,8 @@ class Served:
         folders += [model.folder for model in self.models.offered]
         object.__setattr__(self, "places", Places(folders))
         object.__setattr__(self, "room", UploadRoom(self.settings.uploads_gb))
+        object.__setattr__(self, "work", Work())
+        object.__setattr__(self, "segmenting", Work(2 * self.settings.sessions))
 
     def notes_on_saving(self, scan: OpenScan) -> tuple[str, ...]:
         """Say why what is outlined in an image could not be saved, before anything is."""
@@ -55,12 +62,10 @@ class Served:
             return (f"it cannot be saved to {task.name}: {one_line(error)}",)
         return ()
 
-    def provenance(self, scan: OpenScan, finished: Finished) -> Provenance:
-        """Say what made the outlines of an open image."""
+    def provenance(self, scan: OpenScan, made_by: tuple[MadeBy, ...]) -> Provenance:
+        """Say what made the outlines of an open image; made_by: of each, in their order."""
         predictor = scan.model.full
-        return Provenance(
-            scan.model.name, ",".join(predictor.model.digests), finished.made_by, predictor
-        )
+        return Provenance(scan.model.name, ",".join(predictor.model.digests), made_by, predictor)
 
     def saves_to(self, entry: WorklistEntry) -> Literal["task", "folder", "download"]:
         """Say where the annotation of an image goes."""
@@ -73,7 +78,7 @@ class Served:
         was saved before, as far as the client knows of it.
         """
         finished = scan.finish(revision)
-        provenance = self.provenance(scan, finished)
+        provenance = self.provenance(scan, finished.made_by)
         return save_annotation(
             scan.entry, finished.result, finished.prompts, provenance, self.target, over
         )
@@ -81,5 +86,5 @@ class Served:
     def packed(self, scan: OpenScan, revision: int | None = None) -> bytes:
         """Return the annotation as a zip; revision, and what is raised: as for :meth:`save`."""
         finished = scan.finish(revision)
-        provenance = self.provenance(scan, finished)
+        provenance = self.provenance(scan, finished.made_by)
         return packed(scan.entry, finished.result, finished.prompts, provenance)

@@ -34,7 +34,7 @@ from interactivenet.viewer.settings import ViewerSettings
 from interactivenet.viewer.web.request_log import RequestLog
 from interactivenet.viewer.web.security import own_names
 from interactivenet.viewer.worklist.found_scans import is_raw_task
-from interactivenet.viewer.worklist.worklist import Worklist, task_to_annotate
+from interactivenet.viewer.worklist.worklist import Worklist, WorklistEntry, task_to_annotate
 
 #: gives the token, where addresses must stay the same from one start to the next
 TOKEN_VARIABLE = "interactivenet_token"
@@ -110,8 +110,8 @@ def serve(
         served = _served(paths, task, model, saved, device, settings, roots, Path(uploads))
         for note in (*served.models.notes, *served.worklist.notes):
             reporter.say(note)
-        if count := len(served.worklist.entries()):
-            reporter.say(counted(count, "scan"))
+        if entries := served.worklist.entries():
+            reporter.say(describe_scans(entries))
         names = {host, *hosts, *(own_names() if not _is_loopback(host) else ())}
         application = make_application(served, token, names)
         addresses = _addresses(host, listening.getsockname()[1], token)
@@ -231,6 +231,16 @@ def _has_screen() -> bool:
         return False
     graphical = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     return sys.platform in ("win32", "darwin") or bool(graphical)
+
+
+def describe_scans(entries: Sequence[WorklistEntry]) -> str:
+    """Say how many scans there are, and of those that cannot be opened the first, with why."""
+    said = counted(len(entries), "scan")
+    if unusable := [entry for entry in entries if entry.problem]:
+        first = unusable[0]
+        said += f", {len(unusable)} of which cannot be opened: {first.name}: {first.problem}"
+        said += " (and others)" if len(unusable) > 1 else ""
+    return said
 
 
 def describe(addresses: Addresses, host: str) -> list[str]:

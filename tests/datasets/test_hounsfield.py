@@ -45,7 +45,7 @@ def test_so_is_metal():
 
 @pytest.mark.parametrize("tags", [CT, NONE])
 def test_a_ct_without_them_stays_as_it_is(tags):
-    assert looks_like_ct(ct().ravel())
+    assert looks_like_ct(ct())
     assert not is_clipped(ct(), "any", tags) and not is_clipped(padded(ct(), -1024), "any", tags)
     noisy = ct().astype(np.int16)
     noisy[:8, 0, 0] = -1025 - np.arange(8)  # of 57,600 voxels
@@ -85,6 +85,18 @@ def signed(array):
 )
 def test_what_is_no_ct_stays_as_it_is(array):
     assert not is_clipped(array, "any", NONE)
+    assert not looks_like_ct(array)
+
+
+@pytest.mark.parametrize("kind", ["int16", "int32", "float32", "float64"])
+@pytest.mark.parametrize("value", [-1000, -1024, -2000, -8192])
+def test_a_ct_is_known_by_its_values_whatever_it_is_padded_with(value, kind):
+    assert looks_like_ct(padded(ct(), value, kind))
+
+
+@pytest.mark.parametrize("array", [mr(1200.0), mr(4095.0).astype("uint16"), signed(mr(1000.0))])
+def test_an_mr_within_the_range_of_a_ct_is_none(array):
+    assert not looks_like_ct(array)
 
 
 def test_what_a_file_says_it_is_counts():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet.datasets.annotations import ANNOTATIONS, free_path, place_aside
-from interactivenet.datasets.file_matching import stems
+from interactivenet.datasets.file_matching import is_of_case, stems
 from interactivenet.datasets.simulated import simulation_settings
 from interactivenet.errors import DataError
 from interactivenet.imaging.io import READABLE
@@ -21,6 +21,8 @@ from interactivenet.system.written import WrittenFiles
 
 #: in a record, by what an object's outline was made last
 MADE_BY = "made_by"
+#: of that, what no network can make again
+DRAWN = ("brush", "person")
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class AnnotationFiles(Output):
         strangers = [*self.strangers(case), *self.rivals(case)]
         if unseen:
             strangers += [self.label_map(case), self.object_map(case), self.points(case)]
-        drawn = [o for o in record.get("objects", ()) if o.get(MADE_BY) in ("brush", "person")]
+        drawn = [o for o in record.get("objects", ()) if o.get(MADE_BY) in DRAWN]
         if len(drawn) > brushed:
             strangers += [self.label_map(case), self.object_map(case)]
         notes = []
@@ -166,5 +168,4 @@ class TaskAnnotationFiles(AnnotationFiles):
         if self.read_record(case):
             return super().is_of_another(case, sources, inputs)
         every = (stems(self.folder / f"images{subset}", READABLE) for subset in ("Tr", "Ts"))
-        taken = {stem for listed in every for stem in listed}
-        return case in taken or any(stem.startswith(f"{case}_0") for stem in taken)
+        return any(is_of_case(stem, case) for listed in every for stem in listed)

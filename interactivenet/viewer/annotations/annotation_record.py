@@ -21,7 +21,7 @@ from interactivenet.prompts.prompt import MARGIN_POINTS, LabelNames, Prompt
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
 from interactivenet.system.files import remove, sha256, write_json
 from interactivenet.system.written import FILES, noted_files
-from interactivenet.viewer.annotations.annotation_files import MADE_BY, AnnotationFiles
+from interactivenet.viewer.annotations.annotation_files import DRAWN, MADE_BY, AnnotationFiles
 from interactivenet.viewer.annotations.records import mark_of
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Provenance:
                 "mirrored": used.mirrored, "restore": used.restore, "precision": used.precision,
             }  # fmt: skip
             content = dict(case_key(inputs, model, model.folds, options).content)
-        if others := [by for by in self.made_by if by in ("brush", "person")]:
+        if others := [by for by in self.made_by if by in DRAWN]:
             content["drawn"] = len(others)  # nothing else can make it again
         return CacheKey(content)
 
@@ -138,7 +138,7 @@ def _unseen(record: Mapping[str, Any], over: str) -> str:
 def write_annotation(files: AnnotationFiles, made: Annotation) -> Saved:
     """Write the files of a case, its record last; what is not ours is set aside before."""
     case, result, provenance = made.case, made.result, made.provenance
-    brushed = sum(by in ("brush", "person") for by in provenance.made_by)
+    brushed = sum(by in DRAWN for by in provenance.made_by)
     unseen = "" if made.over is None else _unseen(files.read_record(case), made.over)
     notes = files.make_way(case, brushed, unseen=unseen)
     earlier = files.earlier(case)

@@ -19,6 +19,7 @@ from interactivenet.system.cache_key import MADE_FROM
 from interactivenet.system.files import read_object
 from interactivenet.system.written import FILES
 from interactivenet.viewer.annotations.annotation_files import (
+    DRAWN,
     MADE_BY,
     AnnotationFiles,
     TaskAnnotationFiles,
@@ -118,7 +119,7 @@ def drawn_notes(record: Mapping[str, Any] | None) -> tuple[str, ...]:
     """Say which outlines of a record were drawn by hand: no points can bring them back."""
     objects = (record or {}).get("objects") or ()
     drawn = [str(each.get("name") or each.get("label")) for each in objects
-             if each.get(MADE_BY) in ("brush", "person")]  # fmt: skip
+             if each.get(MADE_BY) in DRAWN]  # fmt: skip
     if not drawn:
         return ()
     return (

@@ -23,8 +23,9 @@ import numpy as np
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.io import read_image, suffix_of
 from interactivenet.viewer.monai_label.forms import keep
-from interactivenet.viewer.monai_label.slicer_image import SENDABLE, SlicerImage
+from interactivenet.viewer.monai_label.slicer_image import SlicerImage
 from interactivenet.viewer.refusals import StoreFull, TooLarge, UnknownSession
+from interactivenet.viewer.worklist.uploads import SENDABLE
 
 if TYPE_CHECKING:
     from interactivenet.imaging.volume import Volume
@@ -157,9 +158,15 @@ class SlicerImages:
             except UnknownSession:
                 scan = self._open(image, model)
                 image.model, image.scan = model, scan.id
-            if image.over is None:
-                image.over = self._worklist.mark_of(image.entry)
-            yield scan
+            try:
+                if image.over is None:
+                    image.over = self._worklist.mark_of(image.entry)
+                yield scan
+            finally:
+                with self._lock:
+                    is_gone = image.id not in self._images
+                if is_gone:  # it was removed while it was opened
+                    self._close(image)
 
     def _take_room(self, file: Path) -> None:
         """Take room for a file; images of sessions not used for longest make way for it."""
@@ -220,16 +227,16 @@ class SlicerImages:
             )
         folder = Path(tempfile.mkdtemp(dir=self._folder))
         file = folder / f"image{suffix}"
-        taken = False
         try:
             keep(data, file)
             self._take_room(file)
-            taken = True
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        try:
             return file, read_image(file)
         except BaseException as error:
-            if taken:
-                self._discard(file)
-            shutil.rmtree(folder, ignore_errors=True)
+            self._discard(file)
             if isinstance(error, DataError):  # where it was is nobody's business
                 raise DataError(str(error).replace(str(file), "the image")) from error
             raise

@@ -18,8 +18,9 @@ from interactivenet.imaging.io import read_label, suffix_of
 from interactivenet.postprocessing.merging import PromptProbability, Segmentation, merge
 from interactivenet.prompts.prompt import LabelNames, Prompt
 from interactivenet.viewer.monai_label.forms import keep
-from interactivenet.viewer.monai_label.slicer_image import SENDABLE, Outlined, SlicerImage
+from interactivenet.viewer.monai_label.slicer_image import Outlined, SlicerImage
 from interactivenet.viewer.sessions.annotation import values_of
+from interactivenet.viewer.worklist.uploads import SENDABLE
 
 if TYPE_CHECKING:
     from interactivenet.viewer.annotations.annotation_record import MadeBy

@@ -24,9 +24,9 @@ from interactivenet.viewer.monai_label.labels import describe_segments, read_seg
 from interactivenet.viewer.monai_label.samples import Samples, describe_images
 from interactivenet.viewer.monai_label.segmenting import segment
 from interactivenet.viewer.monai_label.slicer_image import SlicerImage
-from interactivenet.viewer.saving.saving import Provenance, save_annotation
+from interactivenet.viewer.saving.saving import save_annotation
 from interactivenet.viewer.served import Served
-from interactivenet.viewer.web.requests import Work, answer, read_object, refusing
+from interactivenet.viewer.web.requests import answer, guarded_routes, read_object
 from interactivenet.viewer.worklist.strategies import STRATEGIES
 
 
@@ -37,9 +37,7 @@ class MonaiLabelApi:
         self._served = served
         self._models = address_names(served.models.offered)
         self._images, self._samples = SlicerImages(served), Samples(served.worklist)
-        self._work = Work()
-        # those that wait for the networks keep nobody else waiting
-        self._segmenting = Work(2 * served.settings.sessions)
+        self._work, self._segmenting = served.work, served.segmenting
 
     def routes(self) -> list[Route]:
         """Return the addresses below the one that 3D Slicer is given."""
@@ -58,10 +56,7 @@ class MonaiLabelApi:
             ("GET", "/datastore/label", self.no_label),
             ("PUT", "/datastore/label", self.submit),
         )
-        return [
-            Route(path, refusing(handler, self._served.places), methods=[method])
-            for method, path, handler in table
-        ]
+        return guarded_routes(table, self._served.places)
 
     async def auth(self, request: Request) -> Response:
         """Say that nobody logs in here: the address has a token."""
@@ -160,8 +155,8 @@ class MonaiLabelApi:
         return map_answer(mask, grid, said)
 
     def _save(self, image: SlicerImage, name: str, file: BinaryIO, info: Any) -> dict[str, Any]:
-        entry, target = image.entry, self._served.target
-        if target.kind == "download":
+        entry = image.entry
+        if self._served.saves_to(entry) == "download":
             raise RequestError(
                 "this server has no folder to save to",
                 remedy="save the segmentation in 3D Slicer, or start the server with one",
@@ -174,9 +169,7 @@ class MonaiLabelApi:
             labels = LabelNames(names or scan.labels.names, open=True)
             segments = read_segments(name, file, info, grid)
             found = describe_segments(segments, image, labels, grid)
-            predictor = scan.model.full
-            digest = ",".join(predictor.model.digests)
-            made = Provenance(scan.model.name, digest, found.made_by, predictor)
+            made, target = self._served.provenance(scan, found.made_by), self._served.target
             saved = save_annotation(entry, found.result, found.prompts, made, target, image.over)
             image.over = saved.mark
         notes = list(saved.notes)
@@ -192,7 +185,7 @@ class MonaiLabelApi:
 
     def _described(self) -> dict[str, Any]:
         served = self._served
-        first = "lowest_expected_dice" if served.worklist.task_folder else "first"
+        first = served.worklist.default_strategy
         strategies = sorted(STRATEGIES.values(), key=lambda strategy: strategy.name != first)
         labels = list(served.worklist.labels().names.values())
         return describe_server(self._models, labels, strategies, served.worklist.entries())

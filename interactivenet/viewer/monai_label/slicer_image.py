@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from interactivenet.prompts.corrections import Correction
     from interactivenet.viewer.worklist.worklist import WorklistEntry
 
-#: formats of one file that Slicer writes, and that are read here
-SENDABLE = (".nii.gz", ".nii", ".mha", ".nrrd")
-
 
 @dataclass(frozen=True, eq=False)
 class Outlined:

@@ -13,6 +13,7 @@ from interactivenet.datasets.image_checks import check_tags
 from interactivenet.datasets.modality_names import modality_names
 from interactivenet.datasets.task import Case, Task
 from interactivenet.errors import DataError, InteractiveNetError
+from interactivenet.imaging.dicom import find_series
 from interactivenet.imaging.io import read_channels, short_names, suffix_of
 from interactivenet.postprocessing.merging import Segmentation
 from interactivenet.prompts.prompt import OBJECT, LabelNames, Prompt
@@ -53,15 +54,13 @@ def save_into_task(folder: Path, entry: WorklistEntry, made: Annotation) -> Save
     notes = [*([problem] if problem else []), *renamed(first, made)]
     images, names = entry.images, short_names(entry.images)
     modalities = task.modalities if task else made.provenance.modalities
-    if _is_dicom(entry) or not modalities:
-        image = read_channels(entry.images, entry.reading)
-        if modalities:  # what is copied no longer says what it is
-            _check_modality(image.tags, names, modalities, folder.name)
-        else:
-            modalities = modality_names(image, names)
-            notes.append(
-                f"dataset.json says that its images are {', '.join(modalities)}: correct it if not"
-            )
+    if not modalities:
+        modalities = modality_names(read_channels(entry.images, entry.reading), names)
+        notes.append(
+            f"dataset.json says that its images are {', '.join(modalities)}: correct it if not"
+        )
+    elif _is_dicom(entry) and not is_own:  # what is copied no longer says what it is
+        _check_modality(_header_tags(entry), names, modalities, folder.name)
     if not is_own:
         images = place_images(folder, subset, made.case, entry.images, entry.reading)
     saved = write_annotation(files, made)
@@ -93,6 +92,14 @@ def check_fits(folder: Path, entry: WorklistEntry, tags: Sequence[Mapping[str, s
 
 def _is_dicom(entry: WorklistEntry) -> bool:
     return any(not suffix_of(path) for path in entry.images)
+
+
+def _header_tags(entry: WorklistEntry) -> list[Mapping[str, str]]:
+    """Return what the header of each image says of it, where it is DICOM."""
+    return [
+        {} if suffix_of(path) else find_series(path, entry.reading.series).file.tags
+        for path in entry.images
+    ]
 
 
 def _check_count(task: Task, entry: WorklistEntry) -> None:

@@ -14,11 +14,11 @@ from interactivenet.imaging.components import bounding_box
 from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.postprocessing.merging import Segmentation, SegmentedObject
 from interactivenet.prompts.prompt import MARGIN_POINTS
+from interactivenet.viewer.annotations.annotation_record import MadeBy
 from interactivenet.viewer.sessions.annotation import ObjectState
 from interactivenet.viewer.sessions.guidance import next_step
 
 Quality = Literal["quick", "full"]
-MadeBy = Literal["model", "corrections", "brush"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from threading import RLock
 import numpy as np
 from numpy.typing import NDArray
 
+from interactivenet.datasets.hounsfield import looks_like_ct
 from interactivenet.datasets.modalities import is_ct
 from interactivenet.errors import DataError, RequestError, naming, one_line
 from interactivenet.inference.session import Session
@@ -18,13 +19,14 @@ from interactivenet.postprocessing.merging import Segmentation
 from interactivenet.preprocessing.object_region import check_box
 from interactivenet.prompts.arrangement import check_inside
 from interactivenet.prompts.prompt import LabelNames, Prompt
+from interactivenet.viewer.annotations.annotation_record import MadeBy
 from interactivenet.viewer.refusals import Outdated
 from interactivenet.viewer.sessions.annotation import ObjectState, prompts_of
 from interactivenet.viewer.sessions.brush import Painted, paint, painted_over
 from interactivenet.viewer.sessions.image_state import check_certain, state_of_files
-from interactivenet.viewer.sessions.outlines import MadeBy, Outlines, Quality, describe_outlines
+from interactivenet.viewer.sessions.outlines import Outlines, Quality, describe_outlines
 from interactivenet.viewer.sessions.served_models import LoadedModel
-from interactivenet.viewer.sessions.volumes import looks_like_ct, window_of
+from interactivenet.viewer.sessions.volumes import window_of
 from interactivenet.viewer.worklist.worklist import WorklistEntry
 
 

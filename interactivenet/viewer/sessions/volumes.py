@@ -6,6 +6,7 @@ import nibabel
 import numpy as np
 from isal import igzip
 
+from interactivenet.datasets.hounsfield import some_values
 from interactivenet.imaging.geometry import Array, Geometry
 
 #: isal's level for what does not leave the machine, most often
@@ -38,17 +39,9 @@ def window_of(array: Array, is_ct: bool) -> tuple[float, float]:
     """
     if is_ct:
         return -160.0, 240.0
-    step = max(1, round((array.size / 1e6) ** (1 / 3)))
-    some = array[::step, ::step, ::step]
+    some = some_values(array)
     some = some[some != 0]
     if not some.size:
         return 0.0, 1.0
     low, high = np.percentile(some, (1, 99)).tolist()
     return (low, high) if high > low else (low, low + 1)
-
-
-def looks_like_ct(array: Array) -> bool:
-    """Whether values (X, Y, Z) are those of a CT: Hounsfield units, with air around the body."""
-    if array.dtype.kind == "u":
-        return False
-    return bool(-4096 <= array.min() <= -900 and 200 <= array.max() <= 32767)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from interactivenet.datasets.case import Scan
 from interactivenet.errors import InteractiveNetError
 from interactivenet.imaging.volume import Volume
-from interactivenet.inference.predictor import Predictor
 from interactivenet.prompts.corrections import Correction
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.viewer.refusals import Ending
 from interactivenet.viewer.sessions.served_models import ServedModels
+
+if TYPE_CHECKING:
+    from interactivenet.inference.predictor import Predictor
 
 _SIDE = 40
 

@@ -65,9 +65,6 @@ async function start() {
   const state = await server.state();
   options(model, state.models.map(({ name }) => [name, name]), state.models[0]?.name);
   model.title = state.models.map(({ name, title }) => (title ? `${name}: ${title}` : name)).join("\n");
-  work.savesTo = state.saves_to;
-  byId("save").textContent = SAVES[state.saves_to] ?? "Save";
-  byId("download").hidden = state.saves_to === "download"; // "Save" is the same
 
   parts.push(
     () => (work.annotation && view.isOpen ? drawLayers() : byId("layers").replaceChildren()),
@@ -82,6 +79,9 @@ async function start() {
     document.querySelector("#case-name .name").textContent = work.entry?.name ?? "";
     document.querySelector("#case-name .unsaved").hidden = !annotation?.unsaved;
     document.querySelector("#case-name .saved").hidden = !annotation?.isSaved;
+    const savesTo = (annotation ? work.opened : state).saves_to; // a task's case: into that
+    byId("save").textContent = SAVES[savesTo] ?? "Save";
+    byId("download").hidden = savesTo === "download"; // "Save" is the same
     byId("undo").disabled = !annotation?.before.length;
     byId("redo").disabled = !annotation?.after.length;
     for (const id of ["save", "download", "new-object"]) byId(id).disabled = !annotation;
@@ -114,7 +114,7 @@ async function start() {
   Object.assign(work, {
     refresh,
     async save() {
-      const done = await save(work, state.saves_to);
+      const done = await save(work);
       await refresh().catch(messages.complain);
       return done;
     },

@@ -4,17 +4,17 @@ import { complete } from "./annotation.js";
 import { sentence } from "./dom.js";
 import * as messages from "./messages.js";
 
-/** Save to the task or the folder, or as a download; true if it worked. */
-export async function save(work, to) {
+/** Save to the case's task, the folder, or as a download; true if it worked. */
+export async function save(work) {
   if (!work.isOpen) return false;
-  if (to === "download") return download(work);
+  if (work.opened.saves_to === "download") return download(work);
   if (!outlined(work)) return false;
   const { annotation, entry } = work;
   messages.wait("Saving …");
   try {
     const { files, notes } = await work.outlining.settled(async (session, revision) => {
       const { state } = annotation;
-      const saved = await session.save({ to, revision, over: work.over });
+      const saved = await session.save({ revision, over: work.over });
       if (work.annotation === annotation) work.over = saved.over;
       annotation.saved = state;
       return saved;
@@ -24,7 +24,7 @@ export async function save(work, to) {
     messages.say(sentences.join(" "), notes.length ? "warning" : "note", null, files.join("\n"));
     return true;
   } catch (error) {
-    messages.complain(error, { name: "Try again", run: () => save(work, to) });
+    messages.complain(error, { name: "Try again", run: () => save(work) });
     return false;
   } finally {
     messages.wait("");

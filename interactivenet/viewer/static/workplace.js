@@ -106,7 +106,7 @@ export class Workplace {
       `What you have done with ${this.entry.name} is not saved.`,
       [["save", "Save and leave", "main"], ["leave", "Leave without saving"], ["stay", "Stay"]],
     );
-    return answer === "leave" || (answer === "save" && (await save(this, this.savesTo)));
+    return answer === "leave" || (answer === "save" && (await save(this)));
   }
 
   /** The same annotation with another model. */

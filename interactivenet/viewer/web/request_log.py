@@ -11,8 +11,6 @@ from interactivenet.pipeline.reporting import Reporter
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-#: ends of addresses that are asked all the time, or belong to the page itself
-_QUIET = ("/alive", "/")
 #: characters of a session's id that are told: it opens an image to whoever has the token, too
 _TOLD = 6
 _LONGEST = 200
@@ -49,7 +47,9 @@ class RequestLog:
                 )
 
     def _is_quiet(self, path: str) -> bool:
-        return path.startswith("/static/") or path.endswith(_QUIET)
+        """Whether an address is asked all the time, or belongs to the page itself."""
+        is_page = path == "/" or path.startswith("/static/")
+        return is_page or path.endswith("/alive") or path == "/monai/info/"
 
 
 def shown_path(path: str, token: str) -> str:

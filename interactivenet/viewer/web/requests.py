@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from starlette.types import Message
 
 from interactivenet.errors import InteractiveNetError, RequestError, describe_failure, one_line
@@ -113,6 +114,13 @@ def refusal(error: Exception, places: Places) -> Response:
         status = 400
     sentence = places.shortened(describe_failure(error))
     return _Json({"error": sentence, **more}, status, headers)
+
+
+def guarded_routes(table: Iterable[tuple[str, str, Handler]], places: Places) -> list[Route]:
+    """Return the routes of a table of method, path, handler; each handler is :func:`refusing`."""
+    return [
+        Route(path, refusing(handler, places), methods=[method]) for method, path, handler in table
+    ]
 
 
 def refusing(handler: Handler, places: Places) -> Handler:

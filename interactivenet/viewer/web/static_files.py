@@ -7,11 +7,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from interactivenet.system.files import read_bytes
-from interactivenet.viewer.web.requests import Work, answer
+from interactivenet.viewer.web.requests import answer
 
 FOLDER = Path(str(files("interactivenet"))) / "viewer" / "static"
 #: what the machine's own table of types may not know, or know otherwise
@@ -22,7 +21,6 @@ class StaticFiles:
     """Sends the files that were there when the server began: no path is made of a request."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        self._work = Work()
         self._files = {
             path.relative_to(folder).as_posix(): path for path in folder.rglob("*")
             if path.is_file()
@@ -48,5 +46,4 @@ class StaticFiles:
         if path is None:
             return answer({"error": "there is no such file"}, 404)
         kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
-        data = await self._work(read_bytes, path)
-        return Response(data, media_type=kind or "application/octet-stream")
+        return FileResponse(path, media_type=kind or "application/octet-stream")

@@ -19,6 +19,7 @@ from interactivenet.viewer.worklist.scan_files import (
     FoundScans,
     expected_modalities,
     header_problem,
+    images_of_case,
 )
 from interactivenet.viewer.worklist.task_scans import find_task_scans
 
@@ -122,8 +123,7 @@ class _Walk:
         names = {printable(stem) for stem in files} | bases
         for finding in matched.findings:
             if finding.level == "error" and finding.case in names:
-                paths = tuple(path for stem, listed in files.items() for path in listed
-                              if printable(stem).startswith(finding.case))  # fmt: skip
+                paths = images_of_case(files, finding.case)
                 self._add(FoundScan("", paths or (folder,), place, problem=finding.message))
         for name, reason in unread_files(folder, READABLE, files).items():
             is_points = any((folder / f"{name}{suffix}").exists() for suffix in TEXT_SUFFIXES)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from interactivenet.datasets.file_matching import SUFFIXED, stems
+from interactivenet.datasets.file_matching import SUFFIXED, is_of_case, stems
 from interactivenet.datasets.modalities import ANY
 from interactivenet.errors import DataError, describe_failure, naming
 from interactivenet.imaging.io import READABLE, suffix_of
+from interactivenet.system.names import printable
 
 #: files of a segmentation of 3D Slicer
 _SEGMENTATION = ".seg.nrrd"
@@ -24,7 +25,7 @@ class FoundScan:
     place: its folder, relative to the one that was given; '' for that itself.
     images: one per modality.  series: which of a DICOM folder.  points: a file beside it.
     problem: why it cannot be opened, one sentence.
-    subset: of a raw task; '' elsewhere.  label: the outlines that the task has of it.
+    subset: of a raw task; '' elsewhere.
     """
 
     case: str
@@ -34,7 +35,6 @@ class FoundScan:
     points: Path | None = None
     problem: str = ""
     subset: Literal["", "Tr", "Ts"] = ""
-    label: Path | None = None
     task: Path | None = None
 
 
@@ -47,6 +47,13 @@ class FoundScans:
 
     scans: list[FoundScan] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+
+def images_of_case(files: Mapping[str, Sequence[Path]], case: str) -> tuple[Path, ...]:
+    """Return the images of a case, as it is shown; files: by their names without suffix."""
+    return tuple(
+        path for stem, paths in files.items() for path in paths if is_of_case(printable(stem), case)
+    )
 
 
 def header_problem(path: Path) -> str:

@@ -17,6 +17,7 @@ from interactivenet.viewer.worklist.scan_files import (
     FoundScans,
     expected_modalities,
     header_problem,
+    images_of_case,
 )
 
 _SUBSETS: tuple[Literal["Tr", "Ts"], ...] = ("Tr", "Ts")
@@ -55,13 +56,12 @@ def _add_subset(
         found.scans.append(
             FoundScan(
                 case.name, case.images, points=case.interaction, problem=problem, subset=subset,
-                label=case.label, task=folder,
+                task=folder,
             )
         )  # fmt: skip
     for finding in matched.findings:
         if finding.level == "error":
-            paths = tuple(path for stem, listed in stems(images, READABLE).items()
-                          for path in listed if stem.startswith(finding.case))  # fmt: skip
+            paths = images_of_case(stems(images, READABLE), finding.case)
             found.scans.append(
                 FoundScan("", paths or (images / finding.case,), problem=finding.message,
                           subset=subset, task=folder)

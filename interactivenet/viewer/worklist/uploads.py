@@ -19,7 +19,7 @@ from interactivenet.viewer.worklist.upload_room import UploadRoom
 from interactivenet.viewer.worklist.worklist import Worklist, WorklistEntry
 
 #: formats of a single file; others have their voxels in a second one, or are DICOM
-_SINGLE = (".nii.gz", ".nii", ".mha", ".nrrd")
+SENDABLE = (".nii.gz", ".nii", ".mha", ".nrrd")
 _DOUBLE = (".mhd", ".nhdr", ".hdr", ".img", ".raw", ".zraw")
 _PART = 2**20
 
@@ -53,13 +53,13 @@ class Uploads:
         for name, _ in sent:
             if PurePosixPath(name.lower()).suffix in _DOUBLE:
                 raise RequestError(
-                    "a file of this kind has its voxels in another", expected=", ".join(_SINGLE)
+                    "a file of this kind has its voxels in another", expected=", ".join(SENDABLE)
                 )
         kept: list[tuple[str, Path]] = []
-        others = [(name, content) for name, content in sent if not suffix_of(Path(name), _SINGLE)]
+        others = [(name, content) for name, content in sent if not suffix_of(Path(name), SENDABLE)]
         try:
             for name, content in sent:
-                if suffix := suffix_of(Path(name), _SINGLE):
+                if suffix := suffix_of(Path(name), SENDABLE):
                     path = self._folder / f"{secrets.token_hex(8)}{suffix}"
                     self._write(path, content)
                     kept.append((_last(name)[: -len(suffix)], path))
@@ -84,7 +84,7 @@ class Uploads:
                 others = f", nor are the {len(sent) - 1} others" if len(sent) > 1 else ""
                 raise DataError(
                     f"{_shown(sent[0][0])} is no image{others}",
-                    expected=f"{', '.join(_SINGLE)} or DICOM",
+                    expected=f"{', '.join(SENDABLE)} or DICOM",
                 )
         except (DataError, TooLarge):
             self._drop(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -120,13 +120,18 @@ class Worklist:
             listed += [(str(folder), scan) for scan in found.scans]
         self._add(listed_once(listed))
 
+    @property
+    def default_strategy(self) -> str:
+        """The lowest expected Dice first for a task, and else the order of the list."""
+        return "lowest_expected_dice" if self.task_folder else "first"
+
     def entries(self, strategy: str = "") -> list[WorklistEntry]:
         """Return all entries, with what is known of them now, in the order they are offered.
 
-        strategy: name of one of ``strategies.STRATEGIES``; by default the lowest expected Dice
-        first for a task, and else the order of the list. Raises RequestError for another name.
+        strategy: name of one of ``strategies.STRATEGIES``, by default :attr:`default_strategy`.
+        Raises RequestError for another name.
         """
-        name = strategy or ("lowest_expected_dice" if self.task_folder else "first")
+        name = strategy or self.default_strategy
         if name not in STRATEGIES:
             raise RequestError(
                 f"there is no strategy '{printable(name)[:60]}'",
@@ -238,14 +243,16 @@ class Worklist:
         added = []
         with self._lock:
             names = {entry.name for entry in self._entries.values()}
-            cases = {(entry.task, entry.subset, entry.case) for entry in self._entries.values()}
+            cases: dict[tuple[Path | None, str], set[str]] = defaultdict(set)
+            for entry in self._entries.values():
+                cases[entry.task, entry.subset].add(entry.case)
             for source, scan in listed:
                 case = scan.case
                 if case and counts[case] > 1 and not scan.task and scan.place:
                     case = re.sub(r"[^\w.-]+", "_", f"{scan.place}_{case}").strip("._")[-120:]
-                case = case and free_name(case, {c for t, s, c in cases if (t, s) == (scan.task,
-                                                                       scan.subset)})  # fmt: skip
-                cases.add((scan.task, scan.subset, case))
+                if case:
+                    case = free_name(case, cases[scan.task, scan.subset])
+                    cases[scan.task, scan.subset].add(case)
                 shown = name or scan.case or printable(scan.images[0].name)
                 shown = f"{scan.place}/{shown}" if scan.place else shown
                 if shown in names and not name:

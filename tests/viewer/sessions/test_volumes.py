@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from interactivenet.viewer.sessions.volumes import looks_like_ct, nifti_bytes, window_of
+from interactivenet.viewer.sessions.volumes import nifti_bytes, window_of
 from tests.viewer.serving import GRID, nifti
 
 
@@ -35,12 +35,3 @@ def test_the_window_leaves_out_what_is_rare():
 def test_an_image_of_one_value_has_a_window_too(value):
     low, high = window_of(np.full((4, 4, 4), value), is_ct=False)
     assert low < high
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "kind", "is_ct"),
-    [(-1024, 3071, "int16", True), (-1000, 1500, "float32", True), (0, 1200, "int16", False),
-     (0, 4095, "uint16", False), (-3, 3, "float32", False), (-30000, 30000, "int16", False)],
-)  # fmt: skip
-def test_a_ct_is_known_by_its_values(low, high, kind, is_ct):
-    assert looks_like_ct(np.linspace(low, high, 27).reshape(3, 3, 3).astype(kind)) == is_ct

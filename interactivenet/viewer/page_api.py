@@ -230,10 +230,10 @@ class PageApi:
                     "url": f"api/sessions/{scan.id}/images/{number}",
                     "shape": list(source.shape),
                     "spacing": list(source.spacing),
+                    "modality": scan.modalities[number],
                 }
                 for number, name in enumerate(names)
             ],
-            "modality": scan.modality,
             "window": list(scan.window),
             "labels": [{"value": v, "name": name} for v, name in scan.labels.names.items()],
             "any_label": scan.labels.open,

@@ -1,7 +1,6 @@
 """A container that serves: as another user, read-only, without a network but its own."""
 
 import json
-import time
 
 from tests.container.conftest import HARDENED, HERE, USER, given_away
 
@@ -25,9 +24,7 @@ def test_a_container_serves(engine, image, tmp_path):
         log = engine("logs", started)
         assert done.returncode == 0, done.stderr + log.stdout + log.stderr
         found = json.loads(done.stdout)
-        begun = time.monotonic()
-        engine("stop", "--time", "10", started)
-        assert time.monotonic() - begun < 8
+        engine("stop", "--time", "10", started)  # then it would be killed, with another status
         status = engine("inspect", "-f", "{{.State.ExitCode}}", started).stdout
     finally:
         engine("rm", "--force", started)

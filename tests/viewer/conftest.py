@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.viewer.serving import make_served, serving, starter, write_image
+from tests.viewer.serving import Clock, make_served, serving, starter, write_image
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +28,11 @@ def serve(models, tmp_path):
     yield start
     for each in running:
         each.__exit__(None, None, None)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
 
 
 @pytest.fixture

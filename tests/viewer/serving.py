@@ -169,6 +169,13 @@ def serving(served):
     """Serve inside; gives a client."""
     log = Lines()
     application = RequestLog(make_application(served, TOKEN, {"127.0.0.1"}), TOKEN, log)
+    with running(application) as port:
+        yield Client(served, port, log)
+
+
+@contextmanager
+def running(application):
+    """Run an application on a free port of this machine; gives the port."""
     config = uvicorn.Config(
         application, log_config=None, access_log=False, lifespan="off", ws="none"
     )
@@ -177,9 +184,19 @@ def serving(served):
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         while not server.started:
+            assert thread.is_alive()
             time.sleep(0.01)
         try:
-            yield Client(served, listening.getsockname()[1], log)
+            yield listening.getsockname()[1]
         finally:
             server.should_exit = True
             thread.join(20)
+
+
+class Clock:
+    """A clock that goes when it is told to.  now: s."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now

@@ -3,7 +3,6 @@
 import io
 import json
 import threading
-import time
 import zipfile
 
 import nibabel
@@ -251,30 +250,37 @@ def test_an_older_state_is_refused(client):
 
 def test_a_new_state_does_not_wait_for_the_one_in_work(client, monkeypatch):
     session = client.open()["session"]
-    client.outlined(session, [ball()])
     scan = client.served.store.get(session)
-    networks = scan.model.full._networks
-    begun, foreground = threading.Event(), networks._foreground
+    networks, passes = scan.model.full._networks, []
+    begun, newer = threading.Event(), threading.Event()
+    foreground, announce = networks._foreground, scan.announce
 
-    def slowly(*arguments):
+    def held(*arguments):
+        passes.append(threading.current_thread())
         begun.set()
-        time.sleep(1)
+        assert newer.wait(60)
         return foreground(*arguments)
 
-    monkeypatch.setattr(networks, "_foreground", slowly)
+    def announced(revision):
+        announce(revision)
+        if revision == 21:
+            newer.set()
+
+    monkeypatch.setattr(networks, "_foreground", held)
+    monkeypatch.setattr(scan, "announce", announced)
     answers = []
     thread = threading.Thread(
         target=lambda: answers.append(client.put(session, [ball()], "full", revision=20))
     )
     thread.start()
-    assert begun.wait(20)
-    begin = time.monotonic()
-    moved = ball("a", 1)
-    assert client.put(session, [moved], revision=21).status_code == 200
-    waited = time.monotonic() - begin
-    thread.join(20)
-    assert answers[0].status_code == 409 and waited < 6  # four slow passes were to come
-    assert scan.outlines.revision == 21
+    assert begun.wait(60) and len(passes) == 1
+    assert client.put(session, [ball("a", 1)], "full", revision=21).status_code == 200
+    thread.join(60)
+    of_both = len(passes)
+    assert answers[0].status_code == 409 and scan.outlines.revision == 21
+    assert client.put(session, [ball("b")], "full", revision=22).status_code == 200
+    of_one = len(passes) - of_both
+    assert of_one > 1 and of_both == 1 + of_one  # of the state in work, none after the newer came
 
 
 def test_two_tabs_on_one_image_see_one_state(client):

@@ -49,5 +49,4 @@ def test_the_documentation_has_every_key():
     rows = (Path(__file__).parents[2] / "docs" / "viewer.md").read_text(encoding="utf-8")
     assert len(keys) > 25
     for shown, does in keys:
-        assert does.partition(";")[0] in rows, (shown, does)
-        assert shown.partition(",")[0] in rows
+        assert f"| {shown} | {does}" in rows, (shown, does)

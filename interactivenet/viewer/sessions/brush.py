@@ -47,7 +47,7 @@ def paint(marks: tuple[Any, ...], mask: NDArray[np.bool_]) -> Painted:
 def painted_over(result: Segmentation, painted: Mapping[int, Painted]) -> Segmentation:
     """Put masks in place of objects' outlines; what they cover of others is theirs.
 
-    painted: by the number of the object in the result, from 0.
+    painted: by the number of the object in the result, from 0, in the order they were painted in.
     """
     if not painted:
         return result

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet.datasets.hounsfield import looks_like_ct
-from interactivenet.datasets.modalities import is_ct
+from interactivenet.datasets.modalities import is_ct, modalities_of
 from interactivenet.errors import DataError, RequestError, naming, one_line
 from interactivenet.inference.session import Session
 from interactivenet.postprocessing.merging import Segmentation
@@ -89,8 +89,8 @@ class OpenScan:
         self.labels = model.labels
         if model.labels.open and labels is not None:
             self.labels = LabelNames(labels.names, open=True)
-        self.modality = self._modality()
-        self.window = window_of(self.image.array[0], self.modality == "CT")
+        self.modalities = tuple(map(self._modality, range(len(self.image.array))))
+        self.window = window_of(self.image.array[0], self.modalities[0] == "CT")
         self._lock = RLock()
         self._newest = -1
         self._last = _Segmented()
@@ -164,7 +164,9 @@ class OpenScan:
                 raise RequestError(
                     "this object has no outline to paint on", expected="an object with six points"
                 )
-            self._painted[object_id] = paint(here[0].marks, mask)
+            painted = paint(here[0].marks, mask)
+            self._painted.pop(object_id, None)  # what is painted later covers what was there
+            self._painted[object_id] = painted
             return self._outlined(begun, revision, [])
 
     def finish(self, revision: int | None = None) -> Finished:
@@ -217,9 +219,8 @@ class OpenScan:
         last, result = self._last, self._last.result
         if result is not None:
             ids = [last.states[place].id for place in last.places]
-            result = painted_over(result, {number: self._painted[each]
-                                           for number, each in enumerate(ids)
-                                           if each in self._painted})  # fmt: skip
+            painted = {ids.index(each): mask for each, mask in self._painted.items() if each in ids}
+            result = painted_over(result, painted)
         self._result = result
         described = describe_outlines(
             last.states, last.places, dict(last.problems), result, set(self._painted)
@@ -260,9 +261,10 @@ class OpenScan:
             return one_line(error)
         return ""
 
-    def _modality(self) -> str:
-        """Return 'CT', 'MR', or '' where nothing tells."""
-        told = self.image.tags[0].get("Modality", "") or self.model.full.plan.modalities[0]
-        if is_ct(told) or looks_like_ct(self.image.array[0]):
+    def _modality(self, number: int) -> str:
+        """Return 'CT', 'MR', or '' where nothing tells, of one of the images."""
+        expected = modalities_of(self.model.full.plan.modalities, len(self.image.array))
+        told = self.image.tags[number].get("Modality", "") or expected[number]
+        if is_ct(told) or looks_like_ct(self.image.array[number]):
             return "CT"
         return "MR" if told.upper().startswith(("MR", "T1", "T2", "FLAIR")) else ""

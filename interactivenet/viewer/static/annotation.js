@@ -3,11 +3,15 @@
 const KEPT = 200;
 export const NEEDED = 6;
 /** told apart by the colour-blind, too, and on grey */
-export const COLOURS = [
+const COLOURS = [
   "#2fb4ff", "#ffb000", "#ff5fa2", "#3ddc97", "#b79cff", "#ff7a3d", "#e8e34a", "#5ce1e6",
 ];
 
 export const complete = (object) => object.points.length >= NEEDED;
+
+/** The mean of some places, mm. */
+export const middle = (places) =>
+  [0, 1, 2].map((axis) => places.reduce((sum, each) => sum + each[axis], 0) / places.length);
 
 export class Annotation {
   /** objects: [{id, label, points, corrections}], as the server gives those of earlier. */

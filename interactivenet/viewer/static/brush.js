@@ -9,6 +9,7 @@ export class Brush {
   constructor(work) {
     this.work = work;
     this.radius = 4; // mm
+    this.strokes = 0;
     this.end();
   }
 
@@ -61,7 +62,7 @@ export class Brush {
       return;
     }
     work.map = work.outlining.map = painted;
-    const key = `${Date.now()} ${Math.random()}`;
+    const key = ++this.strokes;
     work.annotation.paint(active.id, { key, runs: runs(painted.maskOf(value)) });
     work.edited();
   }

@@ -26,3 +26,9 @@ export function drawn(name, attributes = {}, ...children) {
 /** With a capital and a full stop. */
 export const sentence = (text) =>
   text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+
+export function hasWebGL2() {
+  const context = document.createElement("canvas").getContext("webgl2");
+  context?.getExtension("WEBGL_lose_context")?.loseContext();
+  return Boolean(context);
+}

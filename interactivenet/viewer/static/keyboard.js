@@ -13,7 +13,7 @@ function screen({ view }, which) {
 }
 
 /** [section, keys as the browser names them, shown, what they do, action] */
-export const KEYS = [
+const KEYS = [
   ["Clicks", ["m"], "M", "A click places an interior margin point", (work) => work.setTool("points")],
   ["Clicks", ["p"], "P", "A click adds what the outline has missed", (work) => work.setTool("add")],
   ["Clicks", ["n"], "N", "A click removes what is not the object", (work) => work.setTool("remove")],
@@ -64,7 +64,6 @@ const MOUSE = [
   ["Ctrl+wheel, two fingers", "Zoom"],
 ];
 
-const ANYWHERE = new Set(["ctrl+s", "ctrl+z", "ctrl+y", "ctrl+shift+z"]);
 const WITHOUT_CASE = new Set(["?", "c", "x", "Escape"]);
 
 export function listen(work) {
@@ -72,11 +71,13 @@ export function listen(work) {
   document.addEventListener("keydown", (event) => {
     if (document.querySelector("dialog[open]")) return;
     const { target } = event;
-    const typing = target.matches("input:not([type=range], [type=file]), select, textarea");
     const key = named(event);
     const action = actions.get(key);
-    if (!action || (typing && !ANYWHERE.has(key))) return;
-    if (typing && !key.includes("+s")) return; // its own undo
+    // a field has letters and an undo of its own
+    const typing = target.matches(
+      "input:not([type=range], [type=file], [type=checkbox]), select, textarea");
+    if (!action || (typing && key !== "ctrl+s")) return;
+    if (event.altKey && /^[a-z]$/.test(key)) return; // the browser's
     // a button's Enter, a slider's and the list's arrows are their own
     if (key === "Enter" && target.closest("button, a, label, [role=radio]")) return;
     if (key.startsWith("Arrow") && target.closest("input, #cases, #tools")) return;

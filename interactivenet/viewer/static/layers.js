@@ -82,7 +82,6 @@ export class Layers {
   }
 
   #marks(plane, object, { annotation, selected }) {
-    if (!object) return [];
     const colour = annotation.colour(object);
     const marks = [];
     const add = (kind, index, position, make) => {

@@ -1,7 +1,7 @@
 // Puts the page together.
 
 import { DisplayPanel, makePlanes, makeTools, options } from "./panels.js";
-import { byId, element } from "./dom.js";
+import { byId, element, hasWebGL2 } from "./dom.js";
 import { showGuide } from "./guide.js";
 import * as keyboard from "./keyboard.js";
 import { Layers } from "./layers.js";
@@ -9,7 +9,7 @@ import * as messages from "./messages.js";
 import { showNotes, showObjects } from "./objects_panel.js";
 import * as pointer from "./pointer.js";
 import { download, save } from "./saving.js";
-import { hasWebGL2, PLANES, ScanView } from "./scan_view.js";
+import { PLANES, ScanView } from "./scan_view.js";
 import * as server from "./server.js";
 import { Workplace } from "./workplace.js";
 import { CaseList } from "./worklist.js";
@@ -113,6 +113,7 @@ async function start() {
 
   Object.assign(work, {
     refresh,
+    openCase,
     async save() {
       const done = await save(work);
       await refresh().catch(messages.complain);
@@ -162,9 +163,11 @@ async function start() {
       const { cases: added } = await server.upload(input.files);
       await refresh();
       const usable = added.filter(({ problem }) => !problem);
-      if (added.length > 1) messages.say(`Added: ${added.map(({ name }) => name).join(", ")}.`);
       messages.wait("");
       if (usable.length) await openCase(usable[0]);
+      if (added.length > 1 && (work.isOpen || !usable.length)) {
+        messages.say(`Added: ${added.map(({ name }) => name).join(", ")}.`);
+      }
     } catch (error) {
       messages.complain(error);
     }

@@ -41,8 +41,7 @@ export class Outlining {
   request() {
     clearTimeout(this.waiting);
     this.wanted = "quick";
-    if (!this.running) this.running = this.#run();
-    return this.running;
+    return this.#start();
   }
 
   /**
@@ -56,6 +55,7 @@ export class Outlining {
       while (this.running) await this.running;
       if (this.had !== this.state()) await this.request();
       if (this.had === this.state()) await this.#refined();
+      if (this.closed) throw new Error("The case was left before that.");
       if (this.had !== this.state() && (this.failure || !left)) {
         throw this.failure ?? new Error("The outline has changed meanwhile.");
       }
@@ -77,12 +77,22 @@ export class Outlining {
     clearTimeout(this.waiting);
     if (!this.map || this.quality !== "quick" || this.closed) return;
     this.wanted = "full";
-    this.running = this.#run();
+    this.#start();
     while (this.running) await this.running;
     clearTimeout(this.waiting);
   }
 
+  /** Ask for what is wanted, one question at a time, until nothing is. */
+  #start() {
+    this.running ??= this.#run().finally(() => {
+      this.running = null;
+      if (this.wanted && !this.closed) this.#start();
+    });
+    return this.running;
+  }
+
   async #run() {
+    await null; // `running` is known before anybody is told
     while (this.wanted && !this.closed) {
       const quality = this.wanted;
       this.wanted = null;
@@ -110,15 +120,14 @@ export class Outlining {
         if (error.status === 503) this.#later((error.retryAfter || 5) * 1000, "quick");
       }
     }
-    this.running = null;
-    this.told({ busy: "" });
+    if (!this.closed) this.told({ busy: "" });
   }
 
   #later(ms = QUIET, quality = "full") {
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => {
       this.wanted = quality;
-      if (!this.running) this.running = this.#run();
+      this.#start();
     }, ms);
   }
 
@@ -143,10 +152,15 @@ export class Outlining {
       const object = objects.find((each) => each.id === id);
       if (!object?.brush || there.marks !== marks(object)) this.brushed.delete(id);
     }
-    for (const object of objects.filter((each) => each.brush)) {
-      if (this.brushed.get(object.id)?.key === object.brush.key) continue;
-      const mask = maskOfRuns(object.brush.runs, this.map.data.length);
-      answer = await this.session.brush(object.id, this.map.file(mask), ++this.revision);
+    // in the order in which they were painted: what is later covers what was there
+    const painted = objects.filter((each) => each.brush);
+    painted.sort((one, other) => one.brush.key - other.brush.key);
+    const first = painted.findIndex(({ id, brush }) => this.brushed.get(id)?.key !== brush.key);
+    if (first < 0) return answer;
+    const map = this.map ?? (await this.#read(answer.outline));
+    for (const object of painted.slice(first)) {
+      const file = map.file(maskOfRuns(object.brush.runs, map.data.length));
+      answer = await this.session.brush(object.id, file, ++this.revision);
       this.brushed.set(object.id, { key: object.brush.key, marks: marks(object) });
     }
     return answer;

@@ -7,7 +7,7 @@ export class DisplayPanel {
   constructor(place, work) {
     this.work = work;
     const { display } = work;
-    this.image = element("select", { onchange: () => work.showImage(Number(this.image.value)) });
+    this.image = element("select", { onchange: () => work.switchImage(Number(this.image.value)) });
     this.preset = element("select", { onchange: () => display.choose(this.preset.value) });
     const number = (title) => element("input", {
       type: "number", step: "any", title,

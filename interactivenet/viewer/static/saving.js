@@ -8,7 +8,8 @@ import * as messages from "./messages.js";
 export async function save(work) {
   if (!work.isOpen) return false;
   if (work.opened.saves_to === "download") return download(work);
-  if (!outlined(work)) return false;
+  const partial = unfinished(work);
+  if (!partial) return false;
   const { annotation, entry } = work;
   messages.wait("Saving …");
   try {
@@ -20,11 +21,13 @@ export async function save(work) {
       return saved;
     });
     entry.status = "outlined";
-    const sentences = [`Saved to ${folderOf(files)}.`, ...notes.map(sentence)];
-    messages.say(sentences.join(" "), notes.length ? "warning" : "note", null, files.join("\n"));
+    const told = [...partial, ...notes.map(sentence)];
+    const sentences = [`Saved to ${folderOf(files)}.`, ...told];
+    messages.say(sentences.join(" "), told.length ? "warning" : "note", null, files.join("\n"));
     return true;
   } catch (error) {
-    messages.complain(error, { name: "Try again", run: () => save(work) });
+    const again = { name: "Try again", run: () => save(work) };
+    messages.complain(error, work.annotation === annotation ? again : null);
     return false;
   } finally {
     messages.wait("");
@@ -41,7 +44,8 @@ function folderOf(files) {
 }
 
 export async function download(work) {
-  if (!work.isOpen || !outlined(work)) return false;
+  const partial = work.isOpen ? unfinished(work) : null;
+  if (!partial) return false;
   const { annotation, entry } = work;
   messages.wait("Packing …");
   try {
@@ -57,7 +61,7 @@ export async function download(work) {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
     work.downloaded.add(entry.id);
-    messages.say(`Downloaded: ${name}.`);
+    messages.say([`Downloaded: ${name}.`, ...partial].join(" "), partial.length ? "warning" : "note");
     return true;
   } catch (error) {
     messages.complain(error);
@@ -68,15 +72,12 @@ export async function download(work) {
   }
 }
 
-function outlined(work) {
-  const { objects } = work.annotation;
+/** What is to be said of objects that will not be saved, in sentences; null where none will be. */
+function unfinished({ annotation: { objects } }) {
   if (!objects.some(complete)) {
     messages.say("There is nothing to save yet: no object has its six points.", "warning");
-    return false;
+    return null;
   }
-  const partial = objects.filter((each) => each.points.length && !complete(each));
-  if (partial.length) {
-    messages.say("An object without six points has no outline, and will not be in it.", "warning");
-  }
-  return true;
+  const partial = objects.some((each) => each.points.length && !complete(each));
+  return partial ? ["An object without six points has no outline, and is not in it."] : [];
 }

@@ -12,12 +12,6 @@ export const AXES = [[0, 1, 2], [0, 2, 1], [1, 2, 0]];
 export const SIDES = [["R", "L", "P", "A"], ["R", "L", "I", "S"], ["A", "P", "I", "S"]];
 const GAP = 4;
 
-export function hasWebGL2() {
-  const context = document.createElement("canvas").getContext("webgl2");
-  context?.getExtension("WEBGL_lose_context")?.loseContext();
-  return Boolean(context);
-}
-
 export class ScanView {
   /** onDraw: called whenever what is shown has changed. */
   constructor(canvas, onDraw) {
@@ -51,10 +45,15 @@ export class ScanView {
     return this.nv.volumes.length > 0;
   }
 
-  /** Show a NIfTI file's bytes; where the crosshair and the zoom stay, if it is the same grid. */
+  /**
+   * Show a NIfTI file's bytes; where the crosshair and the zoom stay, if it is the same grid.
+   * Gives whether it is shown: not where it was closed meanwhile, or another is to be shown.
+   */
   async show(buffer, window) {
     const { NVImage } = niivue;
+    const showing = (this.showing = {});
     const image = await NVImage.loadFromUrl({ url: buffer, name: "scan.nii.gz" });
+    if (this.showing !== showing) return false;
     const same = this.isOpen && String(this.shape) === String(image.dimsRAS.slice(1, 4));
     this.close();
     if (window) [image.cal_min, image.cal_max] = window;
@@ -65,10 +64,12 @@ export class ScanView {
       this.resetZoom();
     }
     this.draw();
+    return true;
   }
 
   /** Free the scan: its voxels, and its texture. */
   close() {
+    this.showing = null;
     for (const volume of [...this.nv.volumes]) {
       this.nv.removeVolume(volume);
       volume.img = null;

@@ -1,6 +1,6 @@
 // What the page asks the server for. All errors are sentences that a person can read.
 
-export class ServerError extends Error {
+class ServerError extends Error {
   constructor(sentence, status = 0, retryAfter = 0) {
     super(sentence);
     Object.assign(this, { status, retryAfter });
@@ -9,14 +9,13 @@ export class ServerError extends Error {
 
 const GONE = "The server does not answer. Is `interactivenet serve` still running?";
 
-export async function ask(path, { method = "GET", json, body, signal, keepalive } = {}) {
+async function ask(path, { method = "GET", json, body, keepalive } = {}) {
   const headers = json === undefined ? {} : { "Content-Type": "application/json" };
   const content = json === undefined ? body : JSON.stringify(json);
   let answer;
   try {
-    answer = await fetch(path, { method, headers, body: content, signal, keepalive });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
+    answer = await fetch(path, { method, headers, body: content, keepalive });
+  } catch {
     throw new ServerError(GONE);
   }
   if (answer.ok) return answer;
@@ -57,7 +56,7 @@ export class Session {
     return json(path, { method: "PUT", body: file });
   }
 
-  /** told: {to, revision: of what is shown, over: what was saved before, as far as is known}. */
+  /** told: {revision: of what is shown, over: what was saved before, as far as is known}. */
   save(told) {
     return json(`${this.path}/save`, { method: "POST", json: told });
   }

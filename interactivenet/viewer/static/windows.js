@@ -18,8 +18,7 @@ export class Display {
   /** A scan is shown: what there is to choose from, and what an image had before. */
   begin(number) {
     const { view } = this.work;
-    const [low, high] = view.range;
-    const isCT = -4096 <= low && low <= -900 && high >= 200;
+    const isCT = this.work.opened.images[number].modality === "CT";
     this.presets = new Map(isCT ? [] : [[WHOLE, view.window]]);
     for (const [name, [level, width]] of isCT ? Object.entries(CT) : []) {
       this.presets.set(name, [level - width / 2, level + width / 2]);

@@ -1,6 +1,6 @@
 // One person at work: the open case, and everything that can be done with it.
 
-import { Annotation, complete, NEEDED } from "./annotation.js";
+import { Annotation, complete, middle, NEEDED } from "./annotation.js";
 import { Brush } from "./brush.js";
 import * as messages from "./messages.js";
 import { Outlining } from "./outlining.js";
@@ -12,7 +12,6 @@ import { Selection } from "./selection.js";
 import { Display } from "./windows.js";
 
 const ALIVE = 30000;
-export const TOOLS = ["points", "add", "remove", "look", "brush", "erase"];
 
 export class Workplace {
   /** changed: called whenever something has changed, with "layers" where nothing else has. */
@@ -48,36 +47,35 @@ export class Workplace {
     messages.say("");
     messages.welcome("");
     messages.wait(`Opening ${entry.name} …`);
-    const opening = (this.opening = {});
+    const opening = (this.opening = {}); // until another case is chosen
     try {
       const opened = await server.open(entry.id, model);
       const session = new server.Session(opened.session);
-      if (this.opening !== opening) return session.close();
-      this.session = session;
-      this.entry = entry;
-      this.model = model;
-      this.opened = opened;
+      if (this.opening !== opening) {
+        session.close();
+        return false;
+      }
+      Object.assign(this, { session, entry, model, opened });
       await this.showImage(0);
       if (this.opening !== opening) return false;
       this.begin();
-      return true;
     } catch (error) {
+      if (this.opening !== opening) return false;
       this.close();
       messages.welcome("This case cannot be opened", error.message);
-      messages.complain(error, { name: "Try again", run: () => this.open(entry, model) });
-      return false;
-    } finally {
-      messages.wait("");
-      this.changed();
+      messages.complain(error, { name: "Try again", run: () => this.openCase(entry) });
     }
+    messages.wait("");
+    this.changed();
+    return this.isOpen;
   }
 
   begin() {
-    this.annotation = new Annotation(this.opened.objects, this.firstLabel);
+    const annotation = this.annotation = new Annotation(this.opened.objects, this.firstLabel);
     this.over = this.opened.over; // what is saved of the case, of which these objects are
     this.tool = complete(this.annotation.active) ? "look" : "points";
     this.outlining = new Outlining(this.session, {
-      state: () => this.annotation.objects,
+      state: () => annotation.objects,
       grid: () => ({ strides: this.view.strides, shape: this.view.shape }),
       told: (news) => this.told(news),
     });
@@ -90,12 +88,12 @@ export class Workplace {
     this.outlining?.close();
     this.session?.close();
     this.opening = this.session = this.annotation = this.outlining = this.entry = null;
-    this.map = this.answer = null;
+    this.opened = this.map = this.answer = null;
     this.selection.end();
     this.brush.end();
     this.display.forget();
     this.outlineBusy = "";
-    this.images.clear();
+    this.images = new Map(); // another one: what still comes goes into that of before
     this.view.close();
     this.changed();
   }
@@ -123,19 +121,30 @@ export class Workplace {
   }
 
   async showImage(number) {
+    const { images, opened } = this;
+    if (!images.has(number)) images.set(number, await server.image(opened.images[number].url));
+    if (this.images !== images) return; // of a case that was left meanwhile
     if (this.view.isOpen) this.display.keep(this.image);
-    const { url } = this.opened.images[number];
-    if (!this.images.has(number)) this.images.set(number, await server.image(url));
-    const window = number ? null : this.opened.window; // others: NiiVue's own percentiles
-    await this.view.show(this.images.get(number).slice(0), window);
+    const window = number ? null : opened.window; // others: NiiVue's own percentiles
+    if (!(await this.view.show(images.get(number).slice(0), window))) return;
     this.image = number;
     this.display.begin(number);
     this.changed();
   }
 
+  /** Show another image of the case; where it cannot be had, that is said. */
+  async switchImage(number) {
+    try {
+      await this.showImage(number);
+    } catch (error) {
+      messages.complain(error, { name: "Try again", run: () => this.switchImage(number) });
+      this.changed();
+    }
+  }
+
   nextImage() {
     const count = this.opened.images.length;
-    if (count > 1) return this.showImage((this.image + 1) % count);
+    if (count > 1) return this.switchImage((this.image + 1) % count);
     return this.say("This case has one image.");
   }
 
@@ -180,7 +189,6 @@ export class Workplace {
   // what a person does
 
   edited() {
-    if (!this.annotation.active) this.annotation.activate(this.annotation.objects[0].id);
     this.changed();
     this.outlining.request();
   }
@@ -288,8 +296,4 @@ export class Workplace {
     this.view.enlarge(plane);
     this.changed();
   }
-}
-
-function middle(points) {
-  return [0, 1, 2].map((axis) => points.reduce((sum, each) => sum + each[axis], 0) / points.length);
 }

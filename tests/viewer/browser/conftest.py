@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,21 +49,21 @@ class Server:
         return case
 
 
-def launch(arguments: list[str]):
-    """Start a browser; a context manager of Playwright and the browser."""
-    api = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
+def chromium():
+    """The path of a browser; skips where there is none."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
         pytest.skip("needs Chromium")
-    return api.sync_playwright(), {"executable_path": path, "args": arguments}
+    return path
 
 
 @pytest.fixture(scope="session")
 def browser():
-    playwright, how = launch(ARGUMENTS)
-    with playwright as started:
-        browser = started.chromium.launch(**how)
+    api = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
+    path = chromium()
+    with api.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
 
@@ -71,23 +72,18 @@ def browser():
 def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("viewer")
     images, objects = folder / "images", {}
-    for kind, settings, count in (("tilted", TILTED, 6), ("straight", STRAIGHT, 36)):
+    for kind, settings, count in (("tilted", TILTED, 8), ("straight", STRAIGHT, 36)):
         for number in range(count):
             _write(images, f"{kind}_{number:02d}", settings, objects)
     (images / "broken.nii.gz").write_bytes(b"no image")
     command = ["serve", str(images), "-o", str(folder / "out"), "--port", "0", "--no-browser"]
-    running = subprocess.Popen(
-        [sys.executable, "-m", "interactivenet", *command], stdout=subprocess.PIPE, text=True
-    )
-    assert running.stdout is not None
-    told = ""
-    for line in running.stdout:
-        told += line
-        if found := re.search(r"browser: (http\S+)", told):
-            yield Server(found[1], images, folder / "out", objects, sorted(objects))
-            break
-    else:
-        pytest.fail(f"the server did not start: {told}")
+    log = folder / "log"
+    with log.open("w") as told:  # and no pipe, which nobody would empty
+        running = subprocess.Popen([sys.executable, "-m", "interactivenet", *command], stdout=told)
+    while not (found := re.search(r"browser: (http\S+)", log.read_text(encoding="utf-8"))):
+        assert running.poll() is None, log.read_text(encoding="utf-8")
+        time.sleep(0.1)
+    yield Server(found[1], images, folder / "out", objects, sorted(objects))
     running.terminate()
     running.wait(20)
 

@@ -68,6 +68,14 @@ class Driven:
         self.open(case)
         return case
 
+    def outlined(self, kind, quality="quick"):
+        """Open a case that no test has touched, and outline its object; its name and points."""
+        case = self.fresh(kind)
+        points = self.server.points(case)
+        self.place(points)
+        self.settle(quality)
+        return case, points
+
     def pixel(self, mm, plane=0):
         """Where a place is on the screen, once its slice is shown."""
         self.page.evaluate("(mm) => window.interactivenet.view.goTo(mm)", mm)

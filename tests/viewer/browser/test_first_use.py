@@ -103,7 +103,7 @@ def test_a_scan_that_was_added_is_opened(driven, server, tmp_path):
 def test_no_letter_of_a_plane_is_below_its_buttons(driven):
     driven.page.set_viewport_size(WIDE)
     driven.fresh("straight")
-    driven.page.wait_for_timeout(300)
+    driven.until("document.querySelectorAll('.letter').length === 12")
     boxes = "(what) => [...document.querySelectorAll(what)].map((each) => {"
     boxes += " const { left, right, top, bottom } = each.getBoundingClientRect();"
     boxes += " return [left, right, top, bottom]; })"
@@ -117,11 +117,10 @@ def test_no_letter_of_a_plane_is_below_its_buttons(driven):
 
 def test_without_a_folder_saving_is_a_download_once(driven, server):
     def without_folder(route):
-        state = route.fetch().json()
-        route.fulfill(body=json.dumps({**state, "saves_to": "download"}))
+        answer = route.fetch().json()
+        route.fulfill(body=json.dumps({**answer, "saves_to": "download"}))
 
-    driven.page.route("**/api/state", without_folder)
-    driven.start()
+    driven.page.route("**/api/sessions", without_folder)
     case = driven.fresh("straight")
     assert not driven.page.is_visible("#download")
     driven.place(server.points(case))

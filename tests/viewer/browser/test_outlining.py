@@ -12,18 +12,19 @@ def test_what_is_saved_is_what_the_predictor_makes_of_the_saved_points(driven, s
     points = server.points(case)
     driven.place(points)
     assert np.abs(np.array(driven.points) - points).max() < 2e-3
+    driven.settle("full")
     first = driven.voxels()
     assert first
 
     driven.press("n")
     driven.click(np.mean(points, axis=0).tolist())
-    driven.settle()
+    driven.settle("full")
     assert driven.objects[0]["corrections"][0]["positive"] is False
     corrected = driven.voxels()
     assert corrected != first
 
     driven.press("Control+z")
-    driven.settle()
+    driven.settle("full")
     assert driven.voxels() == first
     driven.press("Control+y")
     driven.settle("full")
@@ -66,20 +67,19 @@ def test_two_objects_and_a_point_deleted(driven, server):
     assert len(driven.objects) == 2
     assert driven.voxels(1) and driven.voxels(2)
     driven.page.wait_for_selector("path.outline")
+    driven.settle("full")
     both = driven.voxels(1)
 
     driven.press(".")
     driven.page.click("#delete-point")
-    driven.settle()
+    driven.settle("full")
     assert driven.voxels(2) == 0
     assert driven.voxels(1) == both
     driven.until("document.getElementById('guide').textContent.includes('5 of 6')")
 
 
 def test_a_point_is_moved_by_dragging_it(driven, server):
-    case = driven.fresh("straight")
-    points = server.points(case)
-    driven.place(points)
+    _, points = driven.outlined("straight", "full")
     before = driven.voxels()
     # in the coronal plane: what a move there does to this outline is plain
     right, _, up = np.mean(points, axis=0).tolist()
@@ -88,43 +88,76 @@ def test_a_point_is_moved_by_dragging_it(driven, server):
     x, y = driven.pixel([right, points[0][1], up], plane=1)
     driven.page.mouse.move(x, y, steps=4)
     driven.page.mouse.up()
-    driven.settle()
+    driven.settle("full")
     moved = driven.points
     assert moved[0] != pytest.approx(points[0], abs=0.5)
     np.testing.assert_allclose(moved[1:], points[1:], atol=2e-3)
     assert driven.voxels() != before
     driven.press("Control+z")
-    driven.settle()
+    driven.settle("full")
     assert driven.voxels() == before
 
 
 def test_the_brush_is_saved_and_can_be_undone(driven, server):
-    case = driven.fresh("straight")
-    points = server.points(case)
-    driven.place(points)
+    case, points = driven.outlined("straight", "full")
     before = driven.voxels()
-    centre = np.mean(points, axis=0)
-    driven.press("b")
-    x, y = driven.pixel(centre.tolist())
-    driven.page.mouse.move(x, y)
-    driven.page.mouse.down()
-    driven.page.mouse.move(x + 60, y + 30, steps=5)
-    driven.page.mouse.up()
-    driven.settle()
+    _stroke(driven, np.mean(points, axis=0).tolist(), 60, 30)
+    driven.settle("full")
     painted = driven.voxels()
     assert painted > before
     driven.until("work.answer.objects[0].made_by === 'brush'")
 
     driven.press("Control+z")
-    driven.settle()
+    driven.settle("full")
     assert driven.voxels() == before
     driven.press("Control+y")
+    driven.settle("full")
+    assert driven.voxels() == painted
+    driven.press("l", ".", "Delete")  # an object without an outline
     driven.settle()
+    assert driven.voxels() == 0
+    driven.press("Control+z")
+    driven.settle("full")
     assert driven.voxels() == painted
     driven.press("Control+s")
     driven.until("!work.annotation.unsaved")
     saved = nibabel.load(server.output / f"{case}.nii.gz")
     assert np.count_nonzero(np.asarray(saved.dataobj)) == painted
+
+
+def test_what_is_painted_later_covers_what_was_painted(driven, server):
+    case = driven.fresh("tilted")
+    for number in (0, 1):
+        driven.page.click("#new-object") if number else None
+        driven.place(server.points(case, number))
+    driven.settle("full")
+    place = np.mean(server.points(case, 1), axis=0).tolist()
+    for key, right, down in (("j", 30, 0), ("k", 0, 30), ("j", 25, 25)):  # the first one last, too
+        driven.press(key)
+        _stroke(driven, place, right, down)
+        shown = driven.voxels(1), driven.voxels(2)
+        driven.settle("full")
+        assert (driven.voxels(1), driven.voxels(2)) == shown
+    driven.press("Control+z", "Control+z", "Control+y", "Control+y")
+    driven.settle("full")
+    assert (driven.voxels(1), driven.voxels(2)) == shown
+    driven.press("Control+s")
+    driven.until("!work.annotation.unsaved")
+    saved = np.asarray(nibabel.load(server.output / f"{case}.nii.gz").dataobj)
+    objects = server.output / "objects" / f"{case}.nii.gz"
+    if objects.exists():
+        saved = np.asarray(nibabel.load(objects).dataobj)
+    assert (np.count_nonzero(saved == 1), np.count_nonzero(saved == 2)) == shown
+
+
+def _stroke(driven, mm, right, down):
+    """Paint in the axial plane, from a place on."""
+    driven.press("b")
+    x, y = driven.pixel(mm)
+    driven.page.mouse.move(x, y)
+    driven.page.mouse.down()
+    driven.page.mouse.move(x + right, y + down, steps=5)
+    driven.page.mouse.up()
 
 
 def test_keys_alone(driven, server):
@@ -138,14 +171,14 @@ def test_keys_alone(driven, server):
     for point in server.points(case):
         _walk(driven, point)
         driven.press("Enter")
-    driven.settle()
+    driven.settle("full")
     np.testing.assert_allclose(driven.points, server.points(case), atol=2e-3)
     before = driven.voxels()
     assert before
     driven.press("n")
     _walk(driven, np.mean(server.points(case), axis=0))
     driven.press("Enter")
-    driven.settle()
+    driven.settle("full")
     assert driven.voxels() != before
     driven.press("?")
     assert "Keys and mouse" in page.inner_text("#help")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from interactivenet.prompts.io import read_prompts
-from tests.viewer.browser.conftest import ARGUMENTS, launch
+from tests.viewer.browser.conftest import ARGUMENTS, chromium
 
 NARROW = {"width": 768, "height": 1024}
 
@@ -135,11 +135,9 @@ def test_everything_that_can_be_pressed_has_a_name(driven):
     assert driven.page.evaluate(named) == []
 
 
-@pytest.mark.parametrize("switch", ["--disable-3d-apis"])
-def test_without_webgl2_the_page_says_so(server, switch, browser):
-    playwright, how = launch([*ARGUMENTS[:1], ARGUMENTS[-1], "--disable-gpu", switch])
-    del playwright  # one is running already
-    other = browser.browser_type.launch(**how)
+def test_without_webgl2_the_page_says_so(server, browser):
+    arguments = [ARGUMENTS[0], ARGUMENTS[-1], "--disable-gpu", "--disable-3d-apis"]
+    other = browser.browser_type.launch(executable_path=chromium(), args=arguments)
     page = other.new_page()
     page.goto(server.address)
     page.wait_for_selector("#welcome:has-text('WebGL 2')")
@@ -148,18 +146,16 @@ def test_without_webgl2_the_page_says_so(server, switch, browser):
 
 
 def test_nothing_passes_for_saved_that_the_server_does_not_have(driven, server):
-    case = driven.fresh("straight")
-    points = server.points(case)
-    driven.place(points)
-    driven.settle("full")
+    case, points = driven.outlined("straight", "full")
     driven.page.route("**/objects", lambda route: route.abort())
     driven.press("n")
     driven.click(np.mean(points, axis=0).tolist())
     driven.until("document.getElementById('messages').textContent.includes('does not answer')")
+    driven.page.click("#messages button:has-text('Close')")
+    assert "does not answer" not in driven.says
     driven.press("Control+s")  # the server would save what it has: without the correction
-    driven.page.wait_for_timeout(1500)
+    driven.until("document.getElementById('messages').textContent.includes('does not answer')")
     assert driven.value("work.annotation.unsaved")
-    assert "does not answer" in driven.says
     assert not (server.output / f"{case}.nii.gz").exists()
     driven.page.unroute("**/objects")
     driven.press("Control+s")
@@ -168,23 +164,12 @@ def test_nothing_passes_for_saved_that_the_server_does_not_have(driven, server):
     assert len(prompt.corrections) == 1
 
 
-def test_what_is_open_no_longer_is_opened_again_to_be_saved(driven, server):
-    case = driven.fresh("straight")
-    driven.place(server.points(case))
-    driven.settle("full")
-    driven.page.evaluate("() => window.interactivenet.work.session.close()")
-    driven.press("Control+s")
-    driven.until("!work.annotation.unsaved")
-    assert (server.output / f"{case}.nii.gz").exists()
-
-
-def test_a_server_that_was_started_anew_is_gone_on_with(driven, server):
-    case = driven.fresh("straight")
-    driven.place(server.points(case))
-    driven.settle("full")
+@pytest.mark.parametrize("known_as", ["work.entry.id", "'of a server before'"])
+def test_what_is_open_no_longer_is_opened_again_to_be_saved(driven, server, known_as):
+    case, _ = driven.outlined("straight", "full")
     driven.page.evaluate(
         "() => { const { work } = window.interactivenet;"
-        " work.session.close(); work.entry = { ...work.entry, id: 'of before' }; }"
+        f" work.entry = {{ ...work.entry, id: {known_as} }}; return work.session.close(); }}"
     )
     driven.press("Control+s")
     driven.until("!work.annotation.unsaved")
@@ -192,9 +177,7 @@ def test_a_server_that_was_started_anew_is_gone_on_with(driven, server):
 
 
 def test_the_scan_that_is_shown_is_the_one_that_is_outlined(driven, server):
-    case = driven.fresh("straight")
-    driven.place(server.points(case))
-    driven.settle("full")
+    case, _ = driven.outlined("straight", "full")
     image = server.images / f"{case}.nii.gz"
     image.write_bytes(image.read_bytes())  # perhaps another scan of this name
     driven.page.evaluate("() => window.interactivenet.work.session.close()")
@@ -224,10 +207,7 @@ def test_a_drag_that_is_broken_off_takes_nothing_back(driven, server):
 
 
 def test_a_brush_paints_in_the_slice_that_is_shown(driven, server):
-    case = driven.fresh("tilted")
-    points = server.points(case)
-    driven.place(points)
-    driven.settle("full")
+    _, points = driven.outlined("tilted", "full")
     driven.page.route("**/brush*", lambda route: route.abort())
     driven.press("b")
     # on the border of two slices, where a thousandth of a millimetre would decide
@@ -241,3 +221,111 @@ def test_a_brush_paints_in_the_slice_that_is_shown(driven, server):
     assert driven.value("view.slice(0).index") == across - 1 != index
     driven.page.mouse.click(x, y)
     driven.until(f"work.map.boxes.get(1)[2][1] === {across - 1}")
+
+
+def test_the_scan_that_is_shown_is_the_one_that_was_chosen_last(driven, server):
+    first, second = server.take("tilted"), server.take("straight")
+    held = {}
+
+    def image(route):
+        if held:
+            route.continue_()
+        else:
+            held.update(image=route, answer=route.fetch())
+
+    def session(route):
+        held["session"] = route
+
+    driven.page.route("**/images/0", image)
+    driven.page.click(f".case:has-text('{first}')")
+    _wait_for(driven, held, "image")
+    driven.page.route("**/api/sessions", session, times=1)
+    driven.page.click(f".case:has-text('{second}')")
+    _wait_for(driven, held, "session")
+    held["image"].fulfill(response=held["answer"])  # of the case that was left
+    held["session"].continue_()
+    driven.until(f"work.annotation && work.entry.name === '{second}'")
+    assert driven.value("view.shape.join() === work.opened.images[0].shape.join()")
+    assert driven.value("work.images.size === 1 && view.nv.volumes.length === 1")
+
+
+def test_a_case_that_failed_takes_nothing_from_the_one_that_was_chosen_later(driven, server):
+    first, second = server.take("straight"), server.take("straight")
+    held = {}
+    driven.page.route("**/images/0", lambda route: held.setdefault("image", route), times=1)
+    driven.page.click(f".case:has-text('{first}')")
+    _wait_for(driven, held, "image")
+    driven.page.route("**/api/sessions", lambda route: held.update(session=route), times=1)
+    driven.page.click(f".case:has-text('{second}')")
+    _wait_for(driven, held, "session")
+    held["image"].abort()
+    held["session"].continue_()
+    driven.until(f"work.annotation && work.entry.name === '{second}'")
+
+
+def test_a_case_can_be_left_while_it_is_saved(driven, server):
+    case, _ = driven.outlined("straight")
+    other = server.take("straight")
+    held = {}
+
+    def later(route):
+        if '"full"' in route.request.post_data:
+            held["full"] = route
+        else:
+            route.continue_()
+
+    driven.page.route("**/objects", later)
+    driven.press("n")
+    driven.click(np.mean(server.points(case), axis=0).tolist())
+    driven.press("Control+s")
+    _wait_for(driven, held, "full")
+    driven.page.click(f".case:has-text('{other}')")
+    driven.page.click("#answers button:has-text('without')")
+    driven.until(f"work.annotation && work.entry.name === '{other}'")
+    held["full"].continue_()
+    driven.until("document.getElementById('messages').textContent.includes('was left')")
+    assert not (server.output / f"{case}.nii.gz").exists()
+    driven.page.unroute("**/objects")
+    driven.place(server.points(other))
+    assert driven.voxels()
+
+
+def test_an_image_that_cannot_be_had_is_said(driven):
+    driven.fresh("straight")
+    driven.page.evaluate("""() => {
+      const { images } = window.interactivenet.work.opened;
+      images.push({ ...images[0], name: "another", url: images[0].url.replace(/0$/, "1") });
+    }""")
+    driven.press("i")
+    driven.until("document.getElementById('messages').textContent.includes('no image 1')")
+    assert driven.value("work.image") == 0
+
+
+def test_an_object_that_is_not_saved_is_named_when_the_others_are(driven, server):
+    case, points = driven.outlined("straight", "full")
+    driven.press("o")
+    driven.click([float(each) for each in np.mean(points, axis=0)])
+    driven.press("Control+s")
+    driven.until("document.getElementById('messages').textContent.startsWith('Saved to')")
+    assert "An object without six points has no outline, and is not in it." in driven.says
+    assert (server.output / f"{case}.nii.gz").exists()
+
+
+def test_letters_belong_to_fields_and_alt_to_the_browser(driven, server):
+    case = driven.fresh("straight")
+    driven.click(server.points(case)[0])
+    driven.press("Control+z")
+    driven.page.click("#objects input")
+    driven.press("Control+Shift+z", "m")
+    driven.page.click("#display label:has-text('Fill') input")
+    assert len(driven.points) == 0 and "m" in driven.objects[0]["label"]
+    assert driven.value("work.display.fill")
+    driven.press("Alt+f")
+    assert driven.value("work.display.fill")
+    driven.press("f")  # a box that has the focus takes no letters
+    assert not driven.value("work.display.fill")
+
+
+def _wait_for(driven, held, name):
+    while name not in held:
+        driven.page.wait_for_timeout(20)

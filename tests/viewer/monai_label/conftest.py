@@ -1,15 +1,12 @@
 """A server, and images whose voxels run along the patient's axes in every way."""
 
-import socket
-import threading
-import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
-import uvicorn
 
 from interactivenet import Predictor
 from interactivenet.datasets.roots import Roots
@@ -25,6 +22,7 @@ from tests.inference.predictors import Threshold
 from tests.random_model import make_model
 from tests.sample_cases import make_plan
 from tests.viewer.monai_label.slicer_module import Module
+from tests.viewer.serving import running
 
 TOKEN = "a-token-for-tests"
 SHAPE = (36, 30, 24)
@@ -166,23 +164,12 @@ def make_server(tmp_path_factory, roots):
 @pytest.fixture
 def serve(make_server):
     """Start a server on a free port of this machine."""
-    running = []
+    with ExitStack() as servers:
 
-    def start(*arguments, **more):
-        server = make_server(*arguments, **more)
-        listening = socket.socket()
-        listening.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(server.application, log_config=None, lifespan="off")
-        program = uvicorn.Server(config)
-        thread = threading.Thread(target=program.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        while not program.started:
-            time.sleep(0.01)
-        running.append((program, thread))
-        server.address = f"http://127.0.0.1:{listening.getsockname()[1]}/monai/{TOKEN}"
-        return server
+        def start(*arguments, **more):
+            server = make_server(*arguments, **more)
+            port = servers.enter_context(running(server.application))
+            server.address = f"http://127.0.0.1:{port}/monai/{TOKEN}"
+            return server
 
-    yield start
-    for program, thread in running:
-        program.should_exit = True
-        thread.join(timeout=10)
+        yield start

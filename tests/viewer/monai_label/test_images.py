@@ -10,18 +10,6 @@ from interactivenet.viewer.settings import ViewerSettings
 from tests.viewer.monai_label.conftest import KNOWING, make_picture
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def make_images(make_server, clock):
     def make(**settings):
@@ -136,3 +124,12 @@ def test_a_scan_left_long_ago_makes_room_for_another(make_images, clock, straigh
     clock.now = 3600.0
     with images.opened(other, KNOWING) as new:
         assert new is not scan
+
+
+def test_an_image_that_is_removed_while_it_is_opened_is_not_left_open(make_images, straight):
+    images = make_images()
+    image = images.receive("one", "a.nii.gz", content(straight))
+    with images.opened(image, KNOWING):
+        images.remove(image.id)  # by another request
+        assert image.file is None
+    assert len(images.served.store) == 0

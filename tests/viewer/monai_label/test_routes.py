@@ -300,13 +300,15 @@ def test_each_segment_is_segmented_by_itself(asking, straight):
     assert one["volume_ml"] == other["volume_ml"] > 0
 
 
-def test_a_raw_task_is_saved_into(asking, tmp_path):
+@pytest.mark.parametrize("is_only_listed", [False, True])
+def test_a_raw_task_is_saved_into(asking, tmp_path, is_only_listed):
     """A new one, of images alone: what Slicer submits is a label, with the points."""
     task = tmp_path / "raw" / "Task101_NEW"
     (task / "imagesTr").mkdir(parents=True)
     picture = make_picture(task / "imagesTr" / "one_0000.nii.gz", "permuted")
-    client = asking(task=task)
-    assert next(iter(client.get("/info/").json()["strategies"])) == "lowest_expected_dice"
+    client = asking([task], target=False) if is_only_listed else asking(task=task)
+    first = "first" if is_only_listed else "lowest_expected_dice"
+    assert next(iter(client.get("/info/").json()["strategies"])) == first
     (image,) = client.get("/datastore/").json()["objects"]
     params, _ = said(infer(client, "", picture.margin, image=image))
     assert params["complete"]

@@ -199,8 +199,6 @@ def test_a_zip_has_the_same_files(image):
 
 
 def test_a_save_that_fails_leaves_what_was_there(image, monkeypatch):
-    from interactivenet.viewer.annotations import annotation_record
-
     before = {path: path.read_bytes() for path in save(image, folder_of(image)).files}
 
     def full(*_):

@@ -74,6 +74,15 @@ def test_without_the_viewer_a_case_without_a_label_stays_an_error(task, roots):
     )
 
 
+def test_a_name_that_begins_as_anothers_is_free(task, tmp_path):
+    write_case(task, "scan_01", label=False)
+    path = tmp_path / "scan.nii.gz"
+    write_volume(path, image_array(), GRID)
+    saved = save(task, entry_of(path))
+    assert (task / "labelsTr" / "scan.nii.gz") in saved.files
+    assert not any("another scan" in note for note in saved.notes)
+
+
 def test_labels_have_the_tasks_values(task):
     """Of a model that segments anything, each image counts its labels from 1."""
     save(task, entries(task)["case_0"], (1, "tumour"), (2, "oedema"))

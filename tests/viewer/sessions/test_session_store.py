@@ -13,18 +13,6 @@ from interactivenet.viewer.settings import ViewerSettings
 SETTINGS = ViewerSettings(sessions=2, idle_minutes=10, alive_minutes=1)
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def store(monkeypatch, clock):
     numbers = iter(range(1000))

@@ -5,8 +5,10 @@ import shutil
 import numpy as np
 import pytest
 
+from interactivenet.datasets.task import Task
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import write_volume
+from interactivenet.prompts.prompt import LabelNames
 from interactivenet.viewer.saving.saving import Target, save_annotation
 from interactivenet.viewer.worklist.strategies import STRATEGIES, First, LowestExpectedDice
 from interactivenet.viewer.worklist.worklist import Worklist, WorklistEntry
@@ -61,6 +63,22 @@ def test_a_model_says_how_many_images_there_are(tmp_path):
     worklist = Worklist([tmp_path], modalities=("MR", "CT"))
     assert listed(worklist) == {"a": ["a_0000.nii.gz", "a_0001.nii.gz"]}
     assert list(problems(worklist).values()) == ["lacks the image of modality 0001 (CT)"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "task"])
+def test_a_problem_is_its_own_cases_alone(tmp_path, kind):
+    folder = tmp_path / ("Task001_A/imagesTr" if kind == "task" else "images")
+    write(*(folder / f"{name}.nii.gz" for name in ("case_1_0000", "case_10_0000", "case_10_0001")))
+    given = tmp_path / folder.relative_to(tmp_path).parts[0]
+    if kind == "task":
+        Task("Task001_A", given, ("A", "B"), LabelNames({1: "x"}), (), ()).save()
+    worklist = Worklist([given], modalities=("A", "B"))
+    found = {tuple(path.name for path in entry.images): entry.problem
+             for entry in worklist.entries()}  # fmt: skip
+    assert found == {
+        ("case_10_0000.nii.gz", "case_10_0001.nii.gz"): "",
+        ("case_1_0000.nii.gz",): "lacks the image of modality 0001 (B)",
+    }
 
 
 def test_what_cannot_be_opened_is_listed_with_its_problem(tmp_path):

@@ -243,6 +243,7 @@ def test_the_scan_that_is_shown_is_the_one_that_was_chosen_last(driven, server):
     driven.page.click(f".case:has-text('{second}')")
     _wait_for(driven, held, "session")
     held["image"].fulfill(response=held["answer"])  # of the case that was left
+    driven.page.wait_for_timeout(500)  # it has come
     held["session"].continue_()
     driven.until(f"work.annotation && work.entry.name === '{second}'")
     assert driven.value("view.shape.join() === work.opened.images[0].shape.join()")

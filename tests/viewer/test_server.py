@@ -17,7 +17,7 @@ from interactivenet.viewer.server import TOKEN_VARIABLE
 from tests.viewer.serving import ball, write_image
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PAGE = re.compile(r"open in a browser: (http://127\.0\.0\.1:(\d+)/([\w-]+)/)")
+PAGE = re.compile(r"open in a browser: (http://127\.0\.0\.1:(\d+)/([\w-]+)/)\n.*3D Slicer: http.*\n")
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def command(folder, *words, **variables):
 
 
 def page_of(process, log):
-    """Wait for the address of the page; returns it, its port and its token."""
+    """Wait for both addresses; returns that of the page, its port and its token."""
     deadline = time.monotonic() + 120
     while not (match := PAGE.search(log.read_text(encoding="utf-8"))):
         assert process.poll() is None and time.monotonic() < deadline, log.read_text(

@@ -72,7 +72,7 @@ def browser():
 def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("viewer")
     images, objects = folder / "images", {}
-    for kind, settings, count in (("tilted", TILTED, 8), ("straight", STRAIGHT, 36)):
+    for kind, settings, count in (("tilted", TILTED, 12), ("straight", STRAIGHT, 60)):
         for number in range(count):
             _write(images, f"{kind}_{number:02d}", settings, objects)
     (images / "broken.nii.gz").write_bytes(b"no image")

@@ -17,7 +17,7 @@ from interactivenet.viewer.server import TOKEN_VARIABLE
 from tests.viewer.serving import ball, write_image
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PAGE = re.compile(r"open in a browser: (http://127\.0\.0\.1:(\d+)/([\w-]+)/)\n.*3D Slicer: http.*\n")
+PAGE = re.compile(r"open in a browser: (http://127\.0\.0\.1:(\d+)/([\w-]+)/)\n.*Slicer: http.*\n")
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def server(tmp_path_factory):
     log = folder / "log"
     with log.open("w") as told:  # and no pipe, which nobody would empty
         running = subprocess.Popen([sys.executable, "-m", "interactivenet", *command], stdout=told)
-    while not (found := re.search(r"browser: (http\S+)", log.read_text(encoding="utf-8"))):
+    while not (found := re.search(r"browser: (http\S+)\n", log.read_text(encoding="utf-8"))):
         assert running.poll() is None, log.read_text(encoding="utf-8")
         time.sleep(0.1)
     yield Server(found[1], images, folder / "out", objects, sorted(objects))

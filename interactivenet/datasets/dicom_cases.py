@@ -34,8 +34,8 @@ def is_study(folder: Path, interactions: Path) -> bool:
     It is one where it has DICOM files (or DICOMDIR) beside its folders; where the points are one
     file; and where there are points of its own name, but none of the names of the folders in it.
     """
-    from interactivenet.imaging.dicom import holds_dicom
-    from interactivenet.imaging.dicom_files import begins_like_dicom
+    from interactivenet.imaging.dicom.files import begins_like_dicom
+    from interactivenet.imaging.dicom.reading import holds_dicom
 
     entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     folders = [entry for entry in entries if entry.is_dir()]
@@ -61,7 +61,7 @@ def dicom_name(path: Path, series: str, name_by: NameBy) -> str:
 
     Raises DataError, naming the path, where it is not DICOM or its header lacks an element.
     """
-    from interactivenet.imaging.dicom import find_series
+    from interactivenet.imaging.dicom.reading import find_series
 
     if suffix_of(path, READABLE):
         raise DataError(f"{path}: is not DICOM, but cases are named by `name_by={name_by!r}`")

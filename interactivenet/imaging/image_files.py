@@ -15,7 +15,7 @@ def files_of(path: Path) -> dict[str, Path]:
     change of the image.
     """
     if path.is_dir():
-        from interactivenet.imaging.dicom_files import regular_files
+        from interactivenet.imaging.dicom.files import regular_files
 
         inside = [file for file in regular_files(path) if file.is_file()]
         return {file.relative_to(path).as_posix(): file for file in inside}

@@ -285,7 +285,7 @@ def _read_stored(
 ) -> tuple[Array, Geometry, tuple[str, ...], Mapping[str, str]]:
     try:
         if path.is_dir():
-            from interactivenet.imaging.dicom import read_dicom
+            from interactivenet.imaging.dicom.reading import read_dicom
 
             check_regular_members(path)
             with silent_libraries():
@@ -310,7 +310,7 @@ def _read_stored(
         if path.suffix.lower() == ".img":
             raise DataError("holds the voxels of a .hdr file: expected the .hdr file")
         if path.suffix.lower() == ".dcm" or _is_dicom(path):
-            from interactivenet.imaging.dicom import read_dicom
+            from interactivenet.imaging.dicom.reading import read_dicom
 
             with silent_libraries():
                 return read_dicom(path, options.series)

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 
 from interactivenet.errors import DataError
-from interactivenet.imaging.dicom_series import Contents, choose, contents_of
-from interactivenet.imaging.dicom_volumes import Series, some_of
+from interactivenet.imaging.dicom.series import Contents, choose, contents_of
+from interactivenet.imaging.dicom.volumes import Series, some_of
 from interactivenet.system.names import printable
 from interactivenet.viewer.worklist.scan_files import FoundScan
 

@@ -152,7 +152,7 @@ def points_beside(folder: Path, case: str) -> Path | None:
 
 
 def _has_dicom(folder: Path) -> bool:
-    from interactivenet.imaging.dicom_files import begins_like_dicom
+    from interactivenet.imaging.dicom.files import begins_like_dicom
 
     return any(begins_like_dicom(path) for path in folder.iterdir() if path.is_file())
 
@@ -160,7 +160,7 @@ def _has_dicom(folder: Path) -> bool:
 def _of_file(path: Path) -> list[FoundScan]:
     suffix = suffix_of(path)
     if not suffix:
-        from interactivenet.imaging.dicom_files import begins_like_dicom
+        from interactivenet.imaging.dicom.files import begins_like_dicom
         from interactivenet.viewer.worklist.dicom_scans import find_dicom_scans
 
         if begins_like_dicom(path):
@@ -181,7 +181,7 @@ def _add_dicom(root: Path, found: FoundScans, claimed: Collection[Path]) -> None
 
     claimed: folders of DICOM that are; those of raw tasks are, too.
     """
-    from interactivenet.imaging.dicom import holds_dicom
+    from interactivenet.imaging.dicom.reading import holds_dicom
     from interactivenet.viewer.worklist.dicom_scans import find_dicom_scans
 
     listed = {*claimed, *(scan.task for scan in found.scans if scan.task)}

@@ -63,7 +63,7 @@ def header_problem(path: Path) -> str:
         if path.is_symlink() and not path.exists():
             return f"{path.name} is a link to {path.readlink()}, which leads nowhere"
         if path.is_dir():
-            from interactivenet.imaging.dicom import find_series
+            from interactivenet.imaging.dicom.reading import find_series
 
             with naming(path.name):
                 find_series(path)

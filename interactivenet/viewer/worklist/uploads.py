@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from interactivenet.errors import DataError, RequestError
-from interactivenet.imaging.dicom_files import begins_like_dicom
+from interactivenet.imaging.dicom.files import begins_like_dicom
 from interactivenet.imaging.io import suffix_of
 from interactivenet.system.files import remove
 from interactivenet.system.names import printable

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pydicom
 
-from interactivenet.imaging.dicom_header import Header
+from interactivenet.imaging.dicom.header import Header
 
 
 def absent_files(listing: Path, present: Iterable[Path]) -> tuple[Path, ...]:

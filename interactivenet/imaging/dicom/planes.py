@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet.errors import DataError
-from interactivenet.imaging.dicom_header import Header, required_floats
+from interactivenet.imaging.dicom.header import Header, required_floats
 
 #: what may tell several images of one place apart, the most telling first
 TRAITS = (

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from interactivenet.errors import DataError
-from interactivenet.imaging.dicom_files import begins_like_dicom, regular_files
-from interactivenet.imaging.dicom_pixels import read_values
-from interactivenet.imaging.dicom_series import choose, contents_of
-from interactivenet.imaging.dicom_stack import stack_affine
-from interactivenet.imaging.dicom_volumes import Series
+from interactivenet.imaging.dicom.files import begins_like_dicom, regular_files
+from interactivenet.imaging.dicom.pixels import read_values
+from interactivenet.imaging.dicom.series import choose, contents_of
+from interactivenet.imaging.dicom.stack import stack_affine
+from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.imaging.size_limits import check_size
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interactivenet.errors import DataError
-from interactivenet.imaging.dicom_files import DicomFile
-from interactivenet.imaging.dicom_planes import Plane
+from interactivenet.imaging.dicom.files import DicomFile
+from interactivenet.imaging.dicom.planes import Plane
 
 #: how far a slice may lie from its place in an even stack, as a fraction of the slice distance
 _UNEVEN = 0.1

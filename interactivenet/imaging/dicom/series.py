@@ -9,15 +9,15 @@ from itertools import chain
 from pathlib import Path
 
 from interactivenet.errors import DataError
-from interactivenet.imaging.dicom_directory import absent_files
-from interactivenet.imaging.dicom_files import (
+from interactivenet.imaging.dicom.directory import absent_files
+from interactivenet.imaging.dicom.files import (
     DicomFile,
     looks_lost,
     read_file,
     regular_files,
     shape_of_name,
 )
-from interactivenet.imaging.dicom_volumes import Series, some_of, volumes_of
+from interactivenet.imaging.dicom.volumes import Series, some_of, volumes_of
 
 #: so many series to choose from are named
 _LISTED = 12

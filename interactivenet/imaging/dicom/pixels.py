@@ -21,8 +21,8 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import CTImageStorage, generate_uid
 
 from interactivenet.errors import DataError, one_line
-from interactivenet.imaging.dicom_files import DicomFile
-from interactivenet.imaging.dicom_stack import Slice
+from interactivenet.imaging.dicom.files import DicomFile
+from interactivenet.imaging.dicom.stack import Slice
 from interactivenet.imaging.geometry import Array
 from interactivenet.imaging.itk import _array, _last_sentence
 

@@ -20,7 +20,7 @@ from pydicom.uid import (
     SegmentationStorage,
 )
 
-from interactivenet.imaging.dicom import find_series
+from interactivenet.imaging.dicom.reading import find_series
 from interactivenet.imaging.io import ReadOptions, read_channels, read_image
 from tests.imaging.spoiled_files import refusal, voxels, write
 from tests.imaging.written_dicom import (
@@ -560,7 +560,7 @@ def test_several_frames_of_reference_are_noted(tmp_path):
 
 def test_finding_a_series_reads_no_pixels(tmp_path, monkeypatch):
     write_series(tmp_path, SeriesDescription="ax")
-    import interactivenet.imaging.dicom as module
+    import interactivenet.imaging.dicom.reading as module
 
     monkeypatch.setattr(module, "read_values", None)
     series = find_series(tmp_path)

@@ -20,8 +20,8 @@ from pydicom import config
 from pydicom.uid import UID
 
 from interactivenet.errors import DataError, one_line, sanitize_text
-from interactivenet.imaging.dicom_header import Header
-from interactivenet.imaging.dicom_planes import Plane, planes_of
+from interactivenet.imaging.dicom.header import Header
+from interactivenet.imaging.dicom.planes import Plane, planes_of
 from interactivenet.system.files import check_regular, open_regular
 
 # what matters is checked and reported here

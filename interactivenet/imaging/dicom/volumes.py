@@ -16,9 +16,9 @@ import numpy as np
 import pydicom
 
 from interactivenet.errors import DataError
-from interactivenet.imaging.dicom_files import DicomFile
-from interactivenet.imaging.dicom_planes import TRAITS
-from interactivenet.imaging.dicom_stack import (
+from interactivenet.imaging.dicom.files import DicomFile
+from interactivenet.imaging.dicom.planes import TRAITS
+from interactivenet.imaging.dicom.stack import (
     SAME_PLACE_MM,
     Slice,
     check_alike,

@@ -1,0 +1,1 @@
+"""DICOM series as volumes: their files, headers, planes and pixels."""

@@ -4,9 +4,9 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.uid import ExplicitVRBigEndian, RLELossless, UltrasoundMultiFrameImageStorage
-from tests.imaging.test_dicom_facts import compress
 
 from interactivenet.imaging.io import ReadOptions, read_image
+from tests.imaging.dicom.test_facts import compress
 from tests.imaging.spoiled_files import refusal
 from tests.imaging.written_dicom import (
     header,

@@ -191,6 +191,7 @@ OPENED = {
     "imaging/metaimage.py": ("SetFileName", "open_regular(path)"),
     "imaging/nrrd.py": ("SetFileName", "read_header", "open_regular(path)"),
     "imaging/slicer_segmentation.py": ("read_header", "open_regular(path)"),
+    "imaging/structures/source_headers.py": ("dcmread", "check_regular(path)"),
     "inference/predictor.py": ("open", "self.open(image"),
     "models/download.py": ("open", 'self.part.open("ab")'),
     "models/network.py": ("safe_open", "load_file", "check_regular(path)"),

@@ -27,7 +27,8 @@ def contours_of(mask: Array) -> list[NDArray[np.float64]]:
     piece with its holes, each of which a bridge of no width joins to the outside (the keyhole of
     PS3.3 C.8.8.6.3).
     """
-    outer, holes = [], []
+    outer: list[list[Vertex]] = []
+    holes: list[list[Vertex]] = []
     for loop in _loops(mask):
         (outer if _area(loop) > 0 else holes).append(loop)
     owner = {vertex: number for number, loop in enumerate(outer) for vertex in loop}

@@ -15,32 +15,28 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
+from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
 from interactivenet import __version__
-from interactivenet.errors import DataError, one_line
 from interactivenet.imaging.dicom.stack import Slice
 from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.geometry import Array
 from interactivenet.imaging.structures.codes import Code
 from interactivenet.imaging.structures.contours import contours_of
 from interactivenet.imaging.structures.on_series import PlacedStructures, on_series
-from interactivenet.imaging.structures.source_headers import SourceHeaders, read_source_headers
+from interactivenet.imaging.structures.source_headers import (
+    REPEATED,
+    SourceHeaders,
+    dicom_text,
+    failure,
+    read_source_headers,
+)
 from interactivenet.imaging.structures.structure import Structure, StructureSet, Written
 from interactivenet.system.files import replacing
 
 _NAME = "InteractiveNet"
-#: characters of LO and SH elements
-_LONG, _SHORT = 64, 16
 #: Detached Study Management, retired: what structure sets say that a study is, in all systems
 _STUDY = "1.2.840.10008.3.1.2.3.1"
-#: of the patient and study modules, what is repeated where it is there
-_REPEATED = (
-    "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex",
-    "OtherPatientIDs", "EthnicGroup", "PatientIdentityRemoved", "DeidentificationMethod",
-    "StudyInstanceUID", "StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID",
-    "AccessionNumber", "StudyDescription", "PatientAge", "PatientSize", "PatientWeight",
-)  # fmt: skip
 
 
 def write_rtstruct(path: Path, structures: StructureSet, series: Series) -> Written:
@@ -59,19 +55,15 @@ def write_rtstruct(path: Path, structures: StructureSet, series: Series) -> Writ
         dataset = _dataset(structures, placed, headers, series)
         with replacing(path) as temporary:
             dataset.save_as(temporary, enforce_file_format=True)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:  # of a stranger's header
-        raise DataError(
-            f"{series.file.path.parent}: no RTSTRUCT can be made of its headers:"
-            f" {type(error).__name__}: {one_line(error)}"
-        ) from error
-    return Written(True, placed.notes)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:  # of a stranger's header
+        raise failure("RTSTRUCT", series, headers, error) from error
+    return Written(True, (*placed.notes, *headers.notes))
 
 
 def _dataset(
     structures: StructureSet, placed: PlacedStructures, headers: SourceHeaders, series: Series
 ) -> Dataset:
     first, now = headers.first, datetime.now()
-    number = series.file.tags.get("SeriesNumber", "")
     dataset = Dataset()
     dataset.file_meta = _meta()
     dataset.SpecificCharacterSet = "ISO_IR 192"
@@ -79,22 +71,22 @@ def _dataset(
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID
     dataset.InstanceCreationDate = dataset.StructureSetDate = f"{now:%Y%m%d}"
     dataset.InstanceCreationTime = dataset.StructureSetTime = f"{now:%H%M%S}"
-    for keyword in _REPEATED:
+    for keyword in REPEATED:
         if keyword in first:
             dataset[keyword] = copy.deepcopy(first[keyword])
     dataset.Modality = "RTSTRUCT"
     dataset.SeriesInstanceUID = generate_uid()
-    dataset.SeriesNumber = str(2000 + (int(number) % 1000 if number.isdigit() else 0))
-    dataset.SeriesDescription = (structures.description or _NAME)[:_LONG]
+    dataset.SeriesNumber = str(2000 + headers.series_number)
+    dataset.SeriesDescription = dicom_text(structures.description) or _NAME
     dataset.OperatorsName = ""
     dataset.Manufacturer = _NAME
-    dataset.ManufacturerModelName = (structures.model or _NAME)[:_LONG]
+    dataset.ManufacturerModelName = dicom_text(structures.model) or _NAME
     dataset.SoftwareVersions = __version__
     dataset.FrameOfReferenceUID = first.FrameOfReferenceUID
     dataset.PositionReferenceIndicator = first.get("PositionReferenceIndicator", "")
     dataset.InstanceNumber = "1"
-    dataset.StructureSetLabel = _NAME[:_SHORT]
-    dataset.StructureSetName = (structures.description or _NAME)[:_LONG]
+    dataset.StructureSetLabel = _NAME
+    dataset.StructureSetName = dicom_text(structures.description) or _NAME
     if structures.model_digest:
         dataset.StructureSetDescription = (
             f"Weights of the model (SHA-256): {structures.model_digest}"
@@ -120,7 +112,8 @@ def _meta() -> FileMetaDataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = RTStructureSetStorage
     meta.MediaStorageSOPInstanceUID = generate_uid()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    # the one that all systems know; the explicit ones end a contour after 64 KiB
+    meta.TransferSyntaxUID = ImplicitVRLittleEndian
     return meta
 
 
@@ -153,7 +146,7 @@ def _roi(place: int, structure: Structure, first: Any) -> Dataset:
     roi = _item(
         ROINumber=str(place),
         ReferencedFrameOfReferenceUID=first.FrameOfReferenceUID,
-        ROIName=structure.name[:_LONG],
+        ROIName=dicom_text(structure.name),
         ROIGenerationAlgorithm="MANUAL" if structure.is_manual else "SEMIAUTOMATIC",
     )
     if structure.expected_dice is not None:
@@ -164,7 +157,7 @@ def _roi(place: int, structure: Structure, first: Any) -> Dataset:
 def _contours(
     place: int, structure: Structure, mask: Array, headers: SourceHeaders, series: Series
 ) -> Dataset:
-    contours = []
+    contours: list[Dataset] = []
     for number in np.flatnonzero(mask.any(axis=(0, 1))).tolist():
         one, header = series.slices[number], headers.of_slices[number]
         for polygon in contours_of(mask[:, :, number]):
@@ -194,7 +187,7 @@ def _observation(place: int, structure: Structure) -> Dataset:
     return _item(
         ObservationNumber=str(place),
         ReferencedROINumber=str(place),
-        ROIObservationLabel=structure.name[:_SHORT],
+        ROIObservationLabel=dicom_text(structure.name, 16),
         RTROIInterpretedType=structure.codes.roi_type,
         ROIInterpreter="",
         RTROIIdentificationCodeSequence=Items([_concept(structure.codes.type)]),
@@ -207,7 +200,7 @@ def _concept(code: Code) -> Dataset:
 
 def _decimals(numbers: Sequence[float]) -> list[str]:
     """Write mm to a millionth: at most 16 characters, as DS has them, of any place in a patient."""
-    return [f"{number:.6f}".rstrip("0").rstrip(".").replace("-0", "-0") for number in numbers]
+    return [f"{number:.6f}".rstrip("0").rstrip(".") for number in numbers]
 
 
 def _item(**elements: Any) -> Dataset:

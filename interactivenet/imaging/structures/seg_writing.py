@@ -2,29 +2,38 @@
 
 One object: BINARY, a segment per structure, all frames, on the series' own grid, in its study and
 frame of reference. The array is given with its affine, as a plain one whose source images
-stand in another order would be written onto wrong planes.
+stand in another order would be written onto wrong planes; and what came of it is compared, frame
+by frame, with what was outlined.
 """
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from interactivenet import __version__
-from interactivenet.errors import DataError, one_line
+from interactivenet.errors import DataError
 from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.structures.codes import Code
 from interactivenet.imaging.structures.on_series import PlacedStructures, on_series
-from interactivenet.imaging.structures.source_headers import SourceHeaders, read_source_headers
+from interactivenet.imaging.structures.seg_checking import check_frames
+from interactivenet.imaging.structures.source_headers import (
+    SourceHeaders,
+    dicom_text,
+    failure,
+    read_source_headers,
+)
 from interactivenet.imaging.structures.structure import Structure, StructureSet, Written
 from interactivenet.system.files import replacing
 
-#: characters of a DICOM LO element
-_LONG = 64
 _NAME = "InteractiveNet"
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+# a patient's name of one word is as the archive has it
+warnings.filterwarnings("ignore", "The string .* is unlikely to represent", module=r"highdicom\.")
 
 
 def write_seg(path: Path, structures: StructureSet, series: Series) -> Written:
@@ -38,21 +47,23 @@ def write_seg(path: Path, structures: StructureSet, series: Series) -> Written:
     if not placed.structures:
         return Written(False, placed.notes)
     headers = read_source_headers(series)
+    folder = series.file.path.parent
+    if len(headers.of_files) > 1 and any(one.file.frames > 1 for one in series.slices):
+        raise DataError(
+            f"{folder}: has its slices in {len(headers.of_files)} multi-frame files: a DICOM SEG"
+            " can be made of one such file, or of one file per slice"
+        )
     try:
-        dataset = _dataset(structures, placed, headers, series)
+        dataset = _dataset(structures, placed, headers)
+        check_frames(dataset, placed, series)
         with replacing(path) as temporary:
             dataset.save_as(temporary, enforce_file_format=True)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:  # of a stranger's header
-        raise DataError(
-            f"{series.file.path.parent}: no DICOM SEG can be made of its headers:"
-            f" {type(error).__name__}: {one_line(error)}"
-        ) from error
-    return Written(True, placed.notes)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:  # of a stranger's header
+        raise failure("DICOM SEG", series, headers, error) from error
+    return Written(True, (*placed.notes, *headers.notes))
 
 
-def _dataset(
-    structures: StructureSet, placed: PlacedStructures, headers: SourceHeaders, series: Series
-) -> Any:
+def _dataset(structures: StructureSet, placed: PlacedStructures, headers: SourceHeaders) -> Any:
     import highdicom
     from pydicom.uid import ExplicitVRLittleEndian
 
@@ -61,8 +72,7 @@ def _dataset(
         np.ascontiguousarray(placed.map.transpose(2, 1, 0)), affine, coordinate_system="PATIENT"
     )
     for header in headers.of_files:
-        _correct_measures(header, placed)
-    number = series.file.tags.get("SeriesNumber", "")
+        _correct_geometry(header, placed)
     return highdicom.seg.Segmentation(
         source_images=headers.of_files,
         pixel_array=volume,
@@ -71,34 +81,46 @@ def _dataset(
             _segment(place, one, structures) for place, one in enumerate(placed.structures, 1)
         ],
         series_instance_uid=highdicom.UID(),
-        series_number=1000 + (int(number) % 1000 if number.isdigit() else 0),
+        series_number=1000 + headers.series_number,
         sop_instance_uid=highdicom.UID(),
         instance_number=1,
         manufacturer=_NAME,
-        manufacturer_model_name=(structures.model or _NAME)[:_LONG],
+        manufacturer_model_name=dicom_text(structures.model) or _NAME,
         software_versions=__version__,
-        device_serial_number=(structures.model_digest or __version__)[:_LONG],
+        device_serial_number=dicom_text(structures.model_digest) or __version__,
         content_label=_NAME.upper(),
-        content_description=structures.description[:_LONG] or None,
-        content_creator_name=_NAME,
-        series_description=(structures.description or _NAME)[:_LONG],
+        content_description=dicom_text(structures.description) or None,
+        content_creator_name=f"{_NAME}^",
+        series_description=dicom_text(structures.description) or _NAME,
         specific_character_set="ISO_IR 192",
         transfer_syntax_uid=ExplicitVRLittleEndian,
         omit_empty_frames=False,  # OHIF would show the others on wrong slices
     )
 
 
-def _correct_measures(header: Any, placed: PlacedStructures) -> None:
-    """Have the distance of slices in a header as their positions have it.
+def _correct_geometry(header: Any, placed: PlacedStructures) -> None:
+    """Have the geometry that all slices share in a header as their positions have it.
 
-    highdicom repeats it, and what scanners write there is a gap, a thickness, or missing.
+    highdicom repeats it, and what scanners write as distance of slices is a gap, a thickness, or
+    missing; orientations that differ by rounding it refuses.
     """
+    from pydicom.dataset import Dataset
+    from pydicom.sequence import Sequence
+
+    across, down, along = placed.grid.spacing
+    axes = (_LPS @ placed.grid.affine)[:3, :2] / np.array([across, down])
+    shared = header
+    measures, orientation = header, header
     if "SharedFunctionalGroupsSequence" in header:
-        return
-    distance = placed.grid.spacing[2]
-    header.SpacingBetweenSlices = f"{distance:.10g}"
-    if not header.get("SliceThickness"):
-        header.SliceThickness = f"{distance:.10g}"
+        shared = header.SharedFunctionalGroupsSequence[0]
+        measures, orientation = Dataset(), Dataset()
+        shared.PixelMeasuresSequence = Sequence([measures])
+        shared.PlaneOrientationSequence = Sequence([orientation])
+    thickness = header.get("SliceThickness")
+    measures.PixelSpacing = [f"{down:.10g}", f"{across:.10g}"]
+    measures.SpacingBetweenSlices = f"{along:.10g}"
+    measures.SliceThickness = thickness or f"{along:.10g}"
+    orientation.ImageOrientationPatient = [f"{value:.10g}" for value in axes.T.ravel() + 0.0]
 
 
 def _segment(place: int, structure: Structure, structures: StructureSet) -> Any:
@@ -108,37 +130,32 @@ def _segment(place: int, structure: Structure, structures: StructureSet) -> Any:
     codes = structure.codes
     algorithm = None
     if not structure.is_manual:
-        parameters = {"points": "of a person"}
-        if structures.model:
-            parameters["model"] = structures.model
-        if structures.model_digest:
-            parameters["weights SHA-256"] = structures.model_digest
+        known = {"Model": structures.model, "SHA-256 of its weights": structures.model_digest}
+        parameters = {name: text for name, text in known.items() if text}
         if structure.expected_dice is not None:
-            parameters["expected Dice"] = f"{structure.expected_dice:.2f}"
+            parameters["Expected Dice"] = f"{structure.expected_dice:.2f}"
         algorithm = highdicom.AlgorithmIdentificationSequence(
-            name=f"{_NAME} {structures.model}".strip()[:_LONG],
+            name=dicom_text(f"{_NAME} {structures.model}"),
             family=terms.cid7162.ArtificialIntelligence,
             version=__version__,
             source=_NAME,
-            parameters=parameters,
+            parameters=parameters or None,
         )
     segment = highdicom.seg.SegmentDescription(
         segment_number=place,
-        segment_label=structure.name[:_LONG],
+        segment_label=dicom_text(structure.name),
         segmented_property_category=_concept(codes.category),
         segmented_property_type=_concept(codes.type),
         algorithm_type="MANUAL" if structure.is_manual else "SEMIAUTOMATIC",
         algorithm_identification=algorithm,
         tracking_uid=structure.tracking_uid,
-        tracking_id=structure.name[:_LONG],
+        tracking_id=dicom_text(structure.name),
         anatomic_regions=[_concept(codes.region)] if codes.region else None,
         display_color=highdicom.color.CIELabColor.from_rgb(*codes.colour),
     )
     if codes.type_modifier:
-        modifier = [_concept(codes.type_modifier)]
-        segment.SegmentedPropertyTypeCodeSequence[
-            0
-        ].SegmentedPropertyTypeModifierCodeSequence = modifier
+        kind = segment.SegmentedPropertyTypeCodeSequence[0]
+        kind.SegmentedPropertyTypeModifierCodeSequence = [_concept(codes.type_modifier)]
     return segment
 
 

@@ -39,8 +39,8 @@ def write_slicer_segmentation(path: Path, structures: StructureSet) -> Written:
     if not kept:
         return Written(False, notes)
     array = array.astype(np.min_scalar_type(max(one.number for one in kept)))
-    lines = [f"Segmentation_{name}:={_SOURCE}" for name in
-             ("ContainedRepresentationNames", "MasterRepresentation", "SourceRepresentation")]  # fmt: skip
+    kinds = ("ContainedRepresentationNames", "MasterRepresentation", "SourceRepresentation")
+    lines = [f"Segmentation_{name}:={_SOURCE}" for name in kinds]
     lines.append("Segmentation_ReferenceImageExtentOffset:=0 0 0")
     for place, one in enumerate(kept):
         lines += [f"Segment{place}_{name}:={value}" for name, value in _fields(place, one, array)]

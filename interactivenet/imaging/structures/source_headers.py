@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pydicom
+from pydicom.config import RAISE
 from pydicom.dataset import Dataset
+from pydicom.valuerep import validate_value
 
-from interactivenet.errors import DataError, one_line
+from interactivenet.errors import DataError, one_line, sanitize_text
 from interactivenet.imaging.dicom.stack import Slice
 from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.system.files import check_regular
@@ -17,11 +19,21 @@ _REQUIRED = (
     "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID",
     "FrameOfReferenceUID",
 )  # fmt: skip
-#: type 2 of the patient and study modules: there, though perhaps empty
-_EMPTY = (
+#: of the patient and study modules: type 2, which are there though perhaps empty
+_MANDATORY = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime",
     "StudyID", "AccessionNumber", "ReferringPhysicianName",
 )  # fmt: skip
+#: and what is repeated where it is there
+_OPTIONAL = (
+    "IssuerOfPatientID", "OtherPatientIDs", "EthnicGroup", "PatientIdentityRemoved",
+    "DeidentificationMethod", "StudyDescription", "PatientAge", "PatientSize", "PatientWeight",
+)  # fmt: skip
+#: patient and study, as objects made from a series repeat them
+REPEATED = (*_MANDATORY, *_OPTIONAL, "StudyInstanceUID")
+#: what archives file by: kept, whatever it is
+_FILED_BY = ("PatientName", "PatientID", "IssuerOfPatientID", "AccessionNumber")
+_LENGTHS = {"SH": 16, "LO": 64}
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +43,11 @@ class SourceHeaders:
     Attributes:
         of_slices: Header of each slice's file, in the order of the slices; frames of one file
             share one.
+        notes: What of the patient and study modules is not repeated as it is, a sentence each.
     """
 
     of_slices: tuple[Dataset, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def first(self) -> Dataset:
@@ -45,12 +59,19 @@ class SourceHeaders:
         """The header of each file once."""
         return tuple({id(header): header for header in self.of_slices}.values())
 
+    @property
+    def series_number(self) -> int:
+        """The number of the series, 0 to 999; 0 where it has none."""
+        number = str(self.first.get("SeriesNumber") or "")
+        return int(number) % 1000 if number.isdigit() else 0
+
 
 def read_source_headers(series: Series) -> SourceHeaders:
     """Read the headers of a series' files.
 
-    Raises DataError, naming the file, where one cannot be read, is another than it was, or lacks
-    what an object needs to refer to it.
+    Values of the patient and study modules that DICOM does not allow are cut or left empty, but
+    not what archives file by. Raises DataError, naming the file, where one cannot be read, is
+    another than it was, or lacks what an object needs to refer to it.
     """
     headers: dict[str, Dataset] = {}
     for one in series.slices:
@@ -61,10 +82,12 @@ def read_source_headers(series: Series) -> SourceHeaders:
         found = sorted({str(header.get(keyword)) for header in of_slices})
         if len(found) > 1:
             raise DataError(
-                f"{series.file.path.parent}: has slices of {len(found)} {keyword}s,"
-                f" {found[0]} and {found[1]}: outlines of them have no one place"
+                f"{series.file.path.parent}: has slices of {len(found)} {keyword}s, {found[0]} and"
+                f" {found[1]}: they are not of one place",
+                expected="one",
             )
-    return SourceHeaders(of_slices)
+    notes = tuple(note for keyword in REPEATED if (note := _mended(of_slices[0], keyword)))
+    return SourceHeaders(of_slices, notes)
 
 
 def _read(one: Slice) -> Dataset:
@@ -79,7 +102,7 @@ def _read(one: Slice) -> Dataset:
                 )
         if str(header.SOPInstanceUID) != one.file.uid:
             raise DataError(f"{path}: is another file than it was when the series was read")
-        for keyword in _EMPTY:
+        for keyword in _MANDATORY:
             if keyword not in header or header[keyword].value is None:
                 setattr(header, keyword, "")
     except OSError as error:
@@ -89,3 +112,38 @@ def _read(one: Slice) -> Dataset:
     except Exception as error:  # of a library, on a stranger's bytes
         raise DataError(f"{path}: cannot be read as DICOM: {one_line(error)}") from error
     return header
+
+
+def _mended(header: Dataset, keyword: str) -> str:
+    """Have a value of a header as DICOM allows it; return what was done, '' for nothing."""
+    if keyword not in header:
+        return ""
+    element = header[keyword]
+    try:
+        for value in element.value if element.VM > 1 else [element.value]:
+            validate_value(element.VR, "" if value is None else str(value), RAISE)
+    except (ValueError, TypeError):  # whose texts repeat what may be a name
+        said = f"The {keyword} of the series is none that DICOM allows"
+        if keyword in _FILED_BY:
+            return f"{said}: it is written as it is, as archives file by it."
+        most = _LENGTHS.get(element.VR, 0)
+        if isinstance(element.value, str) and len(element.value) > most > 0:
+            element.value = element.value[:most].strip()
+            return f"{said}: it is cut to its first {most} characters in the file."
+        element.value = ""
+        return f"{said}: it is empty in the file."
+    return ""
+
+
+def failure(kind: str, series: Series, headers: SourceHeaders, error: Exception) -> DataError:
+    """Make the error that says that a library refuses a series' headers; no person's name in it."""
+    reason = one_line(error).replace(str(headers.first.get("PatientName") or "\0"), "PatientName")
+    return DataError(
+        f"{series.file.path.parent}: no {kind} can be made of its headers: {type(error).__name__}:"
+        f" {reason}"
+    )
+
+
+def dicom_text(text: str, most: int = 64) -> str:
+    """Return a text as an element of type LO (64 characters) or SH (16) may have it."""
+    return sanitize_text(text.replace("\\", "/")).strip()[:most].strip()

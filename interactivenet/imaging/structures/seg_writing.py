@@ -1,9 +1,9 @@
 """Outlines as a DICOM Segmentation (SEG), by highdicom: what archives and viewers keep.
 
 One object: BINARY, a segment per structure, all frames, on the series' own grid, in its study and
-frame of reference. The array is given with its affine, as a plain one whose source images
-stand in another order would be written onto wrong planes; and what came of it is compared, frame
-by frame, with what was outlined.
+frame of reference. The planes of the array are given with their positions, as they would be taken
+from source images in whatever order those stand; and what came of it is compared, frame by
+frame, with what was outlined.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def write_seg(path: Path, structures: StructureSet, series: Series) -> Written:
             " can be made of one such file, or of one file per slice"
         )
     try:
-        dataset = _dataset(structures, placed, headers)
+        dataset = _dataset(structures, placed, headers, series)
         check_frames(dataset, placed, series)
         with replacing(path) as temporary:
             dataset.save_as(temporary, enforce_file_format=True)
@@ -63,19 +63,20 @@ def write_seg(path: Path, structures: StructureSet, series: Series) -> Written:
     return Written(True, (*placed.notes, *headers.notes))
 
 
-def _dataset(structures: StructureSet, placed: PlacedStructures, headers: SourceHeaders) -> Any:
+def _dataset(
+    structures: StructureSet, placed: PlacedStructures, headers: SourceHeaders, series: Series
+) -> Any:
     import highdicom
     from pydicom.uid import ExplicitVRLittleEndian
 
-    affine = (_LPS @ placed.grid.affine)[:, [2, 1, 0, 3]]  # of slice, row, column
-    volume = highdicom.Volume(
-        np.ascontiguousarray(placed.map.transpose(2, 1, 0)), affine, coordinate_system="PATIENT"
-    )
     for header in headers.of_files:
         _correct_geometry(header, placed)
     return highdicom.seg.Segmentation(
         source_images=headers.of_files,
-        pixel_array=volume,
+        pixel_array=np.ascontiguousarray(placed.map.transpose(2, 1, 0)),
+        plane_positions=[
+            highdicom.PlanePositionSequence("PATIENT", one.plane.position) for one in series.slices
+        ],
         segmentation_type="BINARY",
         segment_descriptions=[
             _segment(place, one, structures) for place, one in enumerate(placed.structures, 1)

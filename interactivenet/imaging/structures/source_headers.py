@@ -32,7 +32,9 @@ _OPTIONAL = (
 #: patient and study, as objects made from a series repeat them
 REPEATED = (*_MANDATORY, *_OPTIONAL, "StudyInstanceUID")
 #: what archives file by: kept, whatever it is
-_FILED_BY = ("PatientName", "PatientID", "IssuerOfPatientID", "AccessionNumber")
+_FILED_BY = (
+    "PatientName", "PatientID", "IssuerOfPatientID", "AccessionNumber", "StudyInstanceUID",
+)  # fmt: skip
 _LENGTHS = {"SH": 16, "LO": 64}
 
 

@@ -62,14 +62,21 @@ def read_seg(path):
 
 
 def inside(polygon, columns, rows):
-    """Which pixels' centres (columns, rows) lie in a closed polygon (N, 2), by the even-odd rule."""
-    across, down = np.meshgrid(np.arange(columns), np.arange(rows), indexing="ij")
+    """Which centres of pixels (columns, rows) a closed polygon (N, 2) holds, by even-odd."""
     odd = np.zeros((columns, rows), bool)
+    (left, top), (right, bottom) = polygon.min(axis=0), polygon.max(axis=0)
+    # no centre beyond the polygon's extent lies in it
+    box = tuple(
+        slice(max(0, int(np.floor(low))), int(np.ceil(high)) + 1)
+        for low, high in ((left, right), (top, bottom))
+    )
+    across = np.arange(columns)[box[0]][:, None]
+    down = np.arange(rows)[box[1]][None]
+    part = odd[box]
     for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
-        if y0 == y1:
-            continue
-        crossed = (y0 > down) != (y1 > down)
-        odd ^= crossed & (across < x0 + (down - y0) / (y1 - y0) * (x1 - x0))
+        if y0 != y1:
+            crossed = (y0 > down) != (y1 > down)
+            part ^= crossed & (across < x0 + (down - y0) / (y1 - y0) * (x1 - x0))
     return odd
 
 

@@ -80,10 +80,11 @@ def _frames(folder, voxels, modality, settings):
     return replace(find_series(path))
 
 
+#: real series, and the name of the mask of a tumour in each
 REAL = {
-    "sarcoma_STS_008/CT/image": "GTV_Mass_CT",
-    "sarcoma_STS_008/MR_T1/image": "GTV_Mass_MR_T1",
-    "sarcoma_STS_008/PET/image": "GTV_Mass_PET",
+    "sarcoma_STS_008/CT/image": "CT",
+    "sarcoma_STS_008/MR_T1/image": "MR_T1",
+    "sarcoma_STS_008/PET/image": "PET",
     "brain_mr_oblique/T1post": "",
     "dicom_seg/ct": "",
 }

@@ -200,7 +200,7 @@ def test_pixels_on_a_wrong_slice_are_never_written(tmp_path, monkeypatch):
         return right(**{**settings, "pixel_array": settings["pixel_array"][::-1]})
 
     monkeypatch.setattr(highdicom.seg, "Segmentation", mirrored)
-    with pytest.raises(DataError, match="another outline on 00[0-9].dcm than was given"):
+    with pytest.raises(DataError, match=r"another outline on 00[0-9]\.dcm than was given"):
         write_seg(tmp_path / "a.dcm", structures, series)
     assert not (tmp_path / "a.dcm").exists()
 

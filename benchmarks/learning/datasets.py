@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from interactivenet.datasets.case import Scan
 from interactivenet.datasets.splits import Split, make_splits
-from interactivenet.imaging.io import read_channels, read_label
+from interactivenet.imaging.channels import read_channels
+from interactivenet.imaging.io import read_label
 from interactivenet.imaging.volume import Volume
 from interactivenet.prompts.margin_points import usual_depths
 from interactivenet.prompts.prompt import MARGIN_POINTS, Prompt, spans_no_box

@@ -13,8 +13,9 @@ import numpy as np
 from interactivenet.datasets.simulated import simulation_settings
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError, naming
+from interactivenet.imaging.channels import channel_names, read_channels
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.imaging.io import read_channels, read_label, short_names
+from interactivenet.imaging.io import read_label
 from interactivenet.imaging.volume import Volume
 from interactivenet.prompts.arrangement import check_inside
 from interactivenet.prompts.depth import simulated_depth
@@ -77,11 +78,12 @@ def read_scan(case: Case, modalities: int, labels: LabelNames | None = None) -> 
     if len(case.images) != modalities:
         raise DataError(f"{case.name}: has {len(case.images)} images, expected {modalities}")
     image = read_channels(case.images, case.reading)
-    grid = (case.images[0], image.source)
+    grid = (case.images[case.reading.resample_to or 0], image.source)
+    names = channel_names(case.images, case.reading)
     label: Volume | None = None
     if case.label:
-        names = labels.only_names if labels else None
-        label = read_label(case.label, case.reading, names=names, image=grid)
+        values = labels.only_names if labels else None
+        label = read_label(case.label, case.reading, names=values, image=grid)
     prompts: tuple[Prompt, ...] = ()
     if case.interaction:
         files = case.all_interactions
@@ -95,7 +97,7 @@ def read_scan(case: Case, modalities: int, labels: LabelNames | None = None) -> 
             for prompt in prompts:
                 check_inside(prompt, image.source)
         prompts = _with_depths(prompts, case, image.grid)
-    return Scan(case.name, image, label, prompts, short_names(case.images))
+    return Scan(case.name, image, label, prompts, names)
 
 
 def _with_depths(prompts: Sequence[Prompt], case: Case, grid: Geometry) -> tuple[Prompt, ...]:

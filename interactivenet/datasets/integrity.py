@@ -17,9 +17,10 @@ from interactivenet.datasets.stray_files import check_folder_names
 from interactivenet.datasets.task import Case, Task
 from interactivenet.datasets.task_files import find_cases
 from interactivenet.errors import DataError, RequestError, describe_failure
+from interactivenet.imaging.channels import short_names
 from interactivenet.imaging.components import label_counts
 from interactivenet.imaging.geometry import Array, Geometry
-from interactivenet.imaging.io import AS_IT_IS, ReadOptions, read_image, read_label, short_names
+from interactivenet.imaging.io import AS_IT_IS, ReadOptions, read_image, read_label
 from interactivenet.imaging.lattice import check_same_lattice
 from interactivenet.prompts.checks import Add, check_prompt
 from interactivenet.prompts.io import read_prompts

@@ -21,7 +21,7 @@ from interactivenet.evaluation.earlier import (
 from interactivenet.evaluation.matching import Pair
 from interactivenet.evaluation.measures import Row, measure_with_notes, read_maps, worst_first
 from interactivenet.evaluation.statistics import summarise
-from interactivenet.imaging.io import read_channels
+from interactivenet.imaging.channels import read_channels
 from interactivenet.imaging.lattice import check_same_lattice
 from interactivenet.metric_names import METRIC, TOLERANCE_MM
 from interactivenet.prompts.prompt import LabelNames

@@ -7,13 +7,18 @@ from pathlib import Path
 from interactivenet.imaging.io import suffix_of
 
 
-def files_of(path: Path) -> dict[str, Path]:
+def files_of(path: Path, series: str = "") -> dict[str, Path]:
     """Return all files that an image, or label map, or anything else is made of, by their names.
 
+    series: number, UID or description of one, of whose files alone a DICOM image is.
     Of a folder, its files and those of folders in it, by their paths in it. Otherwise the file
     itself as '', and what holds the voxels that a header names beside it: a change of theirs is a
     change of the image.
     """
+    if series:
+        from interactivenet.imaging.dicom.reading import series_files
+
+        return series_files(path, series)
     if path.is_dir():
         from interactivenet.imaging.dicom.files import regular_files
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from interactivenet.errors import DataError, RequestError, naming
 from interactivenet.imaging.geometry import Array, Geometry
-from interactivenet.imaging.lattice import check_same_lattice, on_image
+from interactivenet.imaging.lattice import on_image
 from interactivenet.imaging.size_limits import check_data_files, size_limit
 from interactivenet.imaging.volume import Volume
 from interactivenet.system.files import check_regular_members, open_regular
@@ -31,22 +31,38 @@ class ReadOptions:
 
     use_form: which of a NIfTI header's two positions counts where they differ; '' for the sform,
     where nothing depends on it: points in mm are then refused.  series: which series of a DICOM
-    folder, by number, UID or description; '' for its only one.  max_gb: GB of voxels that it may
-    have; None for a third of the available memory, or what the variable interactivenet_max_gb says.
+    folder, by number, UID or description; '' for its only one.  channel_series: the same for each
+    image of a case by itself, in place of ``series``.  resample_to: number of the image of a case
+    whose grid the others are resampled onto; None where all must lie on one.  max_gb: GB of voxels
+    that it may have; None for a third of the available memory, or what the variable
+    interactivenet_max_gb says.
     """
 
     use_form: Literal["", "sform", "qform"] = ""
     series: str = ""
     max_gb: float | None = None
+    channel_series: tuple[str, ...] = ()
+    resample_to: int | None = None
 
     def __post_init__(self) -> None:
         if self.use_form not in ("", "sform", "qform"):
             raise RequestError(field="use_form", value=self.use_form, expected="'sform' or 'qform'")
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, Any]:
         """Return what was chosen as JSON data; nothing where nothing was."""
-        chosen = {"use_form": self.use_form, "series": self.series}
-        return {name: value for name, value in chosen.items() if value}
+        chosen: dict[str, Any] = {
+            "use_form": self.use_form, "series": self.series,
+            "channel_series": list(self.channel_series),
+        }  # fmt: skip
+        chosen = {name: value for name, value in chosen.items() if value}
+        if self.resample_to is not None:
+            chosen["resample_to"] = self.resample_to
+        return chosen
+
+    def of_channel(self, number: int) -> ReadOptions:
+        """Return how one image of a case is read, by itself."""
+        series = self.channel_series[number] if self.channel_series else self.series
+        return replace(self, series=series, channel_series=(), resample_to=None)
 
 
 AS_IT_IS = ReadOptions()
@@ -81,44 +97,6 @@ def read_image(path: Path | str, options: ReadOptions = AS_IT_IS) -> Volume:
         array, geometry, notes, tags = _read_stored(path, options)
         check_finite(array)
         return Volume.from_stored(array, geometry, notes=notes, tags=[tags])
-
-
-def read_channels(paths: Sequence[Path], options: ReadOptions = AS_IT_IS) -> Volume:
-    """Read the modalities of a case into one Volume (C, X, Y, Z).
-
-    Raises DataError with both geometries where they do not share one grid.
-    """
-    return join_channels([read_image(path, options) for path in paths], paths)
-
-
-def join_channels(volumes: Sequence[Volume], paths: Sequence[Path]) -> Volume:
-    """Join the channels of volumes into one Volume, on the grid of the first.
-
-    paths: where the volumes come from, for messages.
-    Raises DataError with both geometries where they do not share one grid.
-    """
-    for path, volume in zip(paths[1:], volumes[1:], strict=True):
-        check_same_lattice(path, volume.source, paths[0], volumes[0].source)
-    source = volumes[0].source
-    array = np.concatenate([volume.array for volume in volumes])
-    names = short_names(paths)
-    several = len(volumes) > 1  # of one alone, whoever tells its notes knows the name
-    notes = tuple(
-        f"{name}: {note}" if several else note
-        for name, volume in zip(names, volumes, strict=True)
-        for note in volume.notes
-    )
-    patients = {tags.get("PatientID", "") for volume in volumes for tags in volume.tags} - {""}
-    if len(patients) > 1:
-        notes += (f"its channels are of several patients: {', '.join(sorted(patients))}",)
-    tags = [tags for volume in volumes for tags in volume.tags]
-    return Volume.from_stored(source.from_ras(array), source, notes=notes, tags=tags)
-
-
-def short_names(paths: Sequence[Path]) -> tuple[str, ...]:
-    """Return the names of files, for messages; whole paths where two have the same name."""
-    names = tuple(path.name for path in paths)
-    return names if len(set(names)) == len(names) else tuple(str(path) for path in paths)
 
 
 def read_label(

@@ -14,6 +14,7 @@ from interactivenet.datasets.case import Scan
 from interactivenet.datasets.modalities import modalities_of
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError, naming
+from interactivenet.imaging.channels import join_channels, short_names
 from interactivenet.imaging.components import label_counts
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.in_memory import as_volume
@@ -21,10 +22,8 @@ from interactivenet.imaging.io import (
     AS_IT_IS,
     ReadOptions,
     as_label,
-    join_channels,
     read_image,
     read_label,
-    short_names,
     suffix_of,
 )
 from interactivenet.inference.reading import read_case

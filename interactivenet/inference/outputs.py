@@ -252,8 +252,13 @@ def input_hashes(case: Case, *, label: bool = False) -> dict[str, str]:
         parts["points" if number == 1 else f"points {number}"] = points
     if label and case.label:
         parts["label"] = case.label
+    series = case.reading.channel_series
+    files = {
+        part: files_of(path, series[number] if number < len(series) else "")
+        for number, (part, path) in enumerate(parts.items())
+    }
     return {
         f"{part}/{name}" if name else part: sha256(file)
-        for part, path in parts.items()
-        for name, file in files_of(path).items()
+        for part, named in files.items()
+        for name, file in named.items()
     }

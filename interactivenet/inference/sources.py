@@ -16,13 +16,16 @@ SOURCES = "sources"
 def sources_of(case: Case, tags: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Return where a case comes from, as JSON data: absolute paths, and the series of DICOM.
 
-    tags: of its channels, as in a Volume.
+    tags: of its channels, as in a Volume. Where others are resampled onto one of its images,
+    'reference' is the number of that one, if it is not the first.
     """
     series = [str(channel.get("SeriesInstanceUID", "")) for channel in tags]
+    reference = case.reading.resample_to or 0
     return {
         "images": [os.path.abspath(path) for path in case.images],  # noqa: PTH100
         "points": os.path.abspath(case.interaction) if case.interaction else None,  # noqa: PTH100
         "series": series if all(series) else [],
+        **({"reference": reference} if reference else {}),
     }
 
 

@@ -14,7 +14,8 @@ from scipy import ndimage
 
 from interactivenet.datasets.phantom import PhantomSettings, make_phantom, write_phantom_task
 from interactivenet.errors import RequestError
-from interactivenet.imaging.io import read_channels, read_image, read_label
+from interactivenet.imaging.channels import read_channels
+from interactivenet.imaging.io import read_image, read_label
 
 NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 SMALL = PhantomSettings(cases=2, test_cases=1, shape=(32, 36, 20), spacing=(2.0, 2.0, 4.0))

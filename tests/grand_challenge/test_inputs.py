@@ -11,7 +11,8 @@ from interactivenet.errors import DataError, RequestError
 from interactivenet.grand_challenge.algorithm import run_algorithm
 from interactivenet.grand_challenge.inputs import find_inputs
 from interactivenet.grand_challenge.settings import AlgorithmSettings
-from interactivenet.imaging.io import read_channels, read_image, read_label, write_volume
+from interactivenet.imaging.channels import read_channels
+from interactivenet.imaging.io import read_image, read_label, write_volume
 from interactivenet.prompts.io import read_prompts, write_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt
 from tests.random_model import make_bundle

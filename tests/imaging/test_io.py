@@ -7,12 +7,9 @@ import pytest
 import SimpleITK as sitk
 
 from interactivenet.errors import DataError
+from interactivenet.imaging.channels import read_channels
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.imaging.io import (
-    read_channels,
-    read_image,
-    write_volume,
-)
+from interactivenet.imaging.io import read_image, write_volume
 from tests.imaging.grids import (
     AFFINES,
     LPS,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from interactivenet.datasets.case import Scan
 from interactivenet.errors import DataError
+from interactivenet.imaging.channels import read_channels
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.imaging.io import read_channels
 from interactivenet.imaging.volume import Volume
 from interactivenet.inference.rules import make_sample
 from interactivenet.legacy.sample import make_legacy_sample, resample_whole, stored_spacing

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from interactivenet.datasets.case import Scan
+from interactivenet.imaging.channels import read_channels
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.imaging.io import read_channels, read_label
+from interactivenet.imaging.io import read_label
 from interactivenet.imaging.volume import Volume
 from interactivenet.models.model import parse_training_set
 from interactivenet.planning.appearance import Appearance

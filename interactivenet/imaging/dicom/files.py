@@ -52,6 +52,7 @@ class DicomFile:
     stored.  frames: 1 for a slice by itself.
     values: all that decides how ITK turns stored into real values, as it is written.
     tags: as those of a Volume.  reference: UID of the frame of reference that positions are in.
+    date: of the study, and its time, as DICOM writes them ('20010902101500').
     has_table: whether a table, which is not applied, turns stored into real values.
     planes: where its images lie; without any, it is no part of a volume, and ``reason`` says why.
     broken: why an image that should be one cannot be used.
@@ -73,6 +74,7 @@ class DicomFile:
     values: tuple[str, ...]
     tags: Mapping[str, str]
     reference: str = ""
+    date: str = ""
     has_table: bool = False
     planes: tuple[Plane, ...] = ()
     reason: str = ""
@@ -239,7 +241,8 @@ def _described(path: Path, name: str, header: Header, sop_class: str, file: Bina
             for keyword in ("RescaleIntercept", "RescaleSlope", "BitsStored", "PixelRepresentation")
         ),
         {keyword: value for keyword, value in tags.items() if value},
-        header.text("FrameOfReferenceUID"), header.has("ModalityLUTSequence"),
+        header.text("FrameOfReferenceUID"), header.text("StudyDate") + header.text("StudyTime"),
+        header.has("ModalityLUTSequence"),
         planes, reason, broken,
     )  # fmt: skip
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
-from interactivenet.errors import DataError
+from interactivenet.errors import DataError, naming
 from interactivenet.imaging.dicom.files import begins_like_dicom, regular_files
 from interactivenet.imaging.dicom.pixels import read_values
-from interactivenet.imaging.dicom.series import choose, contents_of
+from interactivenet.imaging.dicom.series import Contents, choose, contents_of
 from interactivenet.imaging.dicom.stack import stack_affine
 from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.geometry import Array, Geometry
@@ -26,17 +28,22 @@ def read_dicom(
     slices that are uneven, missing or cut short, and for files that cannot be read.
     """
     found = find_series(path, series)
-    affine, _ = stack_affine(found.slices)
-    rows, columns = found.file.size
-    geometry = Geometry((columns, rows, len(found.slices)), affine)
+    geometry = grid_of(found)
     check_size(geometry.shape, max(found.file.bits[0] // 8, 1))
     return read_values(found.slices), geometry, found.notes, found.file.tags
+
+
+def grid_of(series: Series) -> Geometry:
+    """Return the stored grid that a series' slices make; raises DataError where they make none."""
+    affine, _ = stack_affine(series.slices)
+    rows, columns = series.file.size
+    return Geometry((columns, rows, len(series.slices)), affine)
 
 
 def find_series(path: Path, series: str = "") -> Series:
     """Find the series that :func:`read_dicom` reads, from the headers alone; raises as it does."""
     if path.is_dir():
-        return choose(contents_of(path), series)
+        return choose(_unchanged_contents(path) if series else contents_of(path), series)
     if not begins_like_dicom(path):
         raise DataError("is no DICOM file")
     contents = contents_of(path)
@@ -44,6 +51,49 @@ def find_series(path: Path, series: str = "") -> Series:
         what = contents.foreign[0].reason if contents.foreign else "one slice"
         raise DataError(f"is a single DICOM file ({what}): expected the folder of its series")
     return choose(contents, series)
+
+
+def series_files(path: Path, series: str = "") -> dict[str, Path]:
+    """Return the files of the series that :func:`read_dicom` reads, by their paths in the folder.
+
+    Raises DataError as that does, naming the path.
+    """
+    with naming(path):
+        files = {one.file.path for one in find_series(path, series).slices}
+    root = path if path.is_dir() else path.parent
+    return {file.relative_to(root).as_posix(): file for file in sorted(files)}
+
+
+def folder_of(series: Series) -> Path:
+    """Return what :func:`find_series` finds a series in: the folder of all of its files.
+
+    Of a series that is one multi-frame file, that file.
+    """
+    files = {one.file.path for one in series.slices}
+    if len(files) == 1:
+        return files.pop()
+    return Path(os.path.commonpath([file.parent for file in files]))
+
+
+def _unchanged_contents(folder: Path) -> Contents:
+    """Return what is in a folder, read again only where a file has changed since the last time.
+
+    A folder that many series share is asked once for each.
+    """
+    return _contents(folder, tuple((file, *_state(file)) for file in regular_files(folder)))
+
+
+def _state(file: Path) -> tuple[int, int, int]:
+    try:
+        status = file.stat()
+    except OSError:  # a link that leads nowhere
+        return 0, 0, 0
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+@lru_cache(maxsize=2)
+def _contents(folder: Path, _: tuple[tuple[Path, int, int, int], ...]) -> Contents:
+    return contents_of(folder)
 
 
 def holds_dicom(folder: Path) -> bool:

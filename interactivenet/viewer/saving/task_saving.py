@@ -13,8 +13,9 @@ from interactivenet.datasets.image_checks import check_tags
 from interactivenet.datasets.modality_names import modality_names
 from interactivenet.datasets.task import Case, Task
 from interactivenet.errors import DataError, InteractiveNetError
+from interactivenet.imaging.channels import read_channels, short_names
 from interactivenet.imaging.dicom.reading import find_series
-from interactivenet.imaging.io import read_channels, short_names, suffix_of
+from interactivenet.imaging.io import suffix_of
 from interactivenet.postprocessing.merging import Segmentation
 from interactivenet.prompts.prompt import OBJECT, LabelNames, Prompt
 from interactivenet.viewer.annotations.annotation_files import TaskAnnotationFiles

@@ -20,8 +20,9 @@ from pydicom.uid import (
     SegmentationStorage,
 )
 
+from interactivenet.imaging.channels import read_channels
 from interactivenet.imaging.dicom.reading import find_series
-from interactivenet.imaging.io import ReadOptions, read_channels, read_image
+from interactivenet.imaging.io import ReadOptions, read_image
 from tests.imaging.spoiled_files import refusal, voxels, write
 from tests.imaging.written_dicom import (
     UID,

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from interactivenet.errors import DataError
-from interactivenet.imaging.io import read_channels, write_volume
+from interactivenet.imaging.channels import read_channels
+from interactivenet.imaging.io import write_volume
 from interactivenet.imaging.nifti import check_nifti
 from interactivenet.viewer.worklist.found_scans import find_scans
 from tests.imaging.written_dicom import stored, write_series

@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from interactivenet.errors import DataError, RequestError, describe_failure, nam
 from interactivenet.imaging.image_files import files_of
 from interactivenet.imaging.io import (
     READABLE,
+    ReadOptions,
     read_image,
     read_label,
     suffix_of,
@@ -27,6 +30,8 @@ from interactivenet.system.files import open_regular, read_object, write_json
 
 #: what an imported task was made from, in its folder
 RECORD = "import.json"
+#: what it says of single cases, while they are placed
+_CASES = ".cases"
 #: failures to write that are not one case's fault
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -39,45 +44,69 @@ def _mark(source: Source, *settings: object) -> str:
     """
     digest = hashlib.sha256(repr((source.folder.resolve(), source.modalities, *settings)).encode())
     for case in source.cases:
-        for path in (*case.images.values(), case.label):
-            if path:
-                status = path.stat()
-                identity = (case.subset, str(path), status.st_size, status.st_mtime_ns)
-                digest.update(repr(identity).encode())
+        for path in case.files:
+            status = path.stat()
+            identity = (case.subset, str(path), status.st_size, status.st_mtime_ns)
+            digest.update(repr(identity).encode())
     return digest.hexdigest()[:8]
 
 
+@dataclass(frozen=True)
+class ImportOptions:
+    """How the cases of a source are placed.
+
+    Attributes:
+        copy: Copy files, where they could be hard-linked.
+        merge_labels: Make every foreground value 1, in new files.
+        rois: Which regions of structure sets are which label, 'GTV*=tumour'.
+        write: Places a case otherwise than files are placed: takes it and the folders of images
+            and labels, and returns what the record is to say of it; raises DataError.
+        settings: All else that decides what ``write`` does.
+    """
+
+    copy: bool = False
+    merge_labels: bool = False
+    rois: tuple[str, ...] = ()
+    write: Callable[[SourceCase, Path, Path], Mapping[str, Any]] | None = None
+    settings: tuple[object, ...] = ()
+
+
 def import_cases(
-    source: Source, target: Path, *, copy: bool = False, merge_labels: bool = False
+    source: Source, target: Path, options: ImportOptions = ImportOptions()
 ) -> Iterator[str]:
     """Write the source's cases into the raw task folder ``target``, yielding their names.
 
     Files are hard-linked, or copied where that is impossible, where they are read-only (a link
     would share that) or ``copy`` is set; copies can be written to. 4D images become one file per
-    modality, and with ``merge_labels`` every foreground value becomes 1 in new files. The folder
-    appears under its name only when it is complete, with ``import.json``, which names the source
-    and the cases left out. An import that was stopped is continued; one that was done before is
-    left as it is, and yields nothing. Raises RequestError where the folder exists and is something
-    else, or the disk is full.
+    modality, structure sets label maps on the grid of their image, and with ``merge_labels`` every
+    foreground value becomes 1 in new files. The folder appears under its name only when it is
+    complete, with ``import.json``, which names the source and the cases left out. An import that
+    was stopped is continued; one that was done before is left as it is, and yields nothing. Raises
+    RequestError where the folder exists and is something else, or the disk is full.
     """
-    mark = _mark(source, merge_labels, copy)
+    more = (*((options.rois,) if options.rois else ()), *options.settings)
+    mark = _mark(source, options.merge_labels, options.copy, *more)
     partial = target.with_name(f".{target.name}.importing-{mark}")
     if target.exists():
         if read_object(target / RECORD).get("mark") == mark:
             return  # done before
         raise RequestError(f"{target} exists: choose another task name, or remove it first")
-    left_out = dict(source.left_out)
+    left_out, told = dict(source.left_out), partial / _CASES
     try:
+        if read_object(partial / RECORD).get("mark") == mark:  # killed in the last moment
+            _finish(partial, target)
+            yield from (case.name for case in source.cases)
+            return
         for begun in target.parent.glob(f".{target.name}.importing-*"):
             if begun != partial:  # from files or with settings that have changed
                 remove_tree(begun)
         for case in source.cases:
             images, labels = partial / f"images{case.subset}", partial / f"labels{case.subset}"
             images.mkdir(parents=True, exist_ok=True)
+            record = told / f"{case.name}.json"
             try:
-                if case.label:
-                    _import_label(case, case.label, labels, copy, merge_labels)
-                _import_images(case, images, len(source.modalities), copy)
+                if not record.exists() and (said := _place(source, case, images, labels, options)):
+                    write_json(record, dict(said))
             except DataError as error:
                 cause = error.__cause__
                 if isinstance(cause, OSError) and cause.errno in _OF_THE_DISK:  # of all cases
@@ -85,15 +114,41 @@ def import_cases(
                 left_out[case.name] = describe_failure(error)
                 _remove_case(case.name, images, labels)
             yield case.name
-        record = {"kind": source.kind, "source": str(source.folder.resolve()), "mark": mark}
+        content: dict[str, Any] = {
+            "kind": source.kind, "source": str(source.folder.resolve()), "mark": mark,
+            "left_out": left_out,
+        }  # fmt: skip
+        records = [(case.name, told / f"{case.name}.json") for case in source.cases]
+        if cases := {name: read_object(path) for name, path in records if path.exists()}:
+            content["cases"] = cases
         for leftover in partial.glob("*/.*"):  # of an import that was killed while copying
             remove_tree(leftover) if leftover.is_dir() else leftover.unlink()
-        write_json(partial / RECORD, {**record, "left_out": left_out})
-        partial.rename(target)
+        write_json(partial / RECORD, content)
+        _finish(partial, target)
     except OSError as error:
         raise RequestError(
             f"{error.filename or target}: cannot be written: {error.strerror or error}"
         ) from error
+
+
+def _finish(partial: Path, target: Path) -> None:
+    """Give a complete folder its name."""
+    if (partial / _CASES).exists():
+        remove_tree(partial / _CASES)
+    partial.rename(target)
+
+
+def _place(
+    source: Source, case: SourceCase, images: Path, labels: Path, options: ImportOptions
+) -> Mapping[str, Any]:
+    """Place a case; returns what the record says of it, where there is anything to say."""
+    if options.write:
+        return options.write(case, images, labels)
+    said: Mapping[str, Any] = {}
+    if case.label:
+        said = _import_label(source, case, case.label, labels, options)
+    _import_images(case, images, len(source.modalities), options.copy)
+    return said
 
 
 def _remove_case(name: str, images: Path, labels: Path) -> None:
@@ -118,15 +173,38 @@ def _import_images(case: SourceCase, folder: Path, modalities: int, copy: bool) 
             place(path, folder / f"{stem}{suffix_of(path)}", copy)
 
 
-def _import_label(case: SourceCase, label: Path, folder: Path, copy: bool, merge: bool) -> None:
+def _import_label(
+    source: Source, case: SourceCase, label: Path, folder: Path, options: ImportOptions
+) -> Mapping[str, Any]:
+    path, merge = folder / f"{case.name}.nii.gz", options.merge_labels
+    from interactivenet.imaging.structures.structure_files import structure_kind
+
+    if label.is_file() and structure_kind(label):
+        return _import_structures(source, case, label, path, options)
     if not merge and not _has_parts(label):
-        place(label, folder / f"{case.name}{suffix_of(label)}", copy)
-        return
-    path = folder / f"{case.name}.nii.gz"
+        place(label, folder / f"{case.name}{suffix_of(label)}", options.copy)
+        return {}
     if not path.exists():
         volume = read_label(label)
         array = (volume.array[0] > 0).astype(np.uint8) if merge else volume.array[0]
         write_label_array(path, array, volume.source)
+    return {}
+
+
+def _import_structures(
+    source: Source, case: SourceCase, label: Path, path: Path, options: ImportOptions
+) -> Mapping[str, Any]:
+    """Write the outlines of a structure set, or of a DICOM SEG, as a label map on its image."""
+    image = case.images[min(case.images)]
+    names = None if options.merge_labels else source.labels.names
+    reading = ReadOptions(rois=options.rois)
+    volume = read_label(label, reading, names=names, image=(image, read_image(image).source))
+    array = volume.array[0]
+    if not array.any():
+        raise DataError(f"{label}: outlines no voxel of {image}")
+    write_label_array(path, (array > 0).astype(np.uint8) if options.merge_labels else array,
+                      volume.source)  # fmt: skip
+    return {"label": label.name, "rois": list(options.rois), "notes": list(volume.notes)}
 
 
 def _has_parts(path: Path) -> bool:

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from interactivenet.datasets.file_matching import SUFFIXED, stems
 from interactivenet.datasets.task import Case
-from interactivenet.errors import DataError
+from interactivenet.errors import DataError, naming
 from interactivenet.imaging.io import READABLE, suffix_of
 from interactivenet.prompts.io import PROMPT_SUFFIXES
 
@@ -69,14 +69,28 @@ def dicom_name(path: Path, series: str, name_by: NameBy) -> str:
         tags = find_series(path, series).file.tags
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+    with naming(path):
+        return name_of(tags, name_by)
+
+
+def name_of(tags: Mapping[str, str], name_by: NameBy) -> str:
+    """Return the name that a header gives a case; raises DataError where it lacks an element."""
     parts = []
     for keyword in _ELEMENTS[name_by]:
-        # a name is of letters, digits, '_', '-' and '.', and no hidden file's
-        part = re.sub(r"[^\w.-]+", "_", tags.get(keyword, "")).strip("._")
+        part = safe_part(tags.get(keyword, ""))
         if not part:
-            raise DataError(f"{path}: has no {keyword} to name the case by")
+            raise DataError(f"has no {keyword} to name the case by")
         parts.append(part)
     return "_".join(parts).encode()[:_LONGEST].decode(errors="ignore")
+
+
+def safe_part(text: str) -> str:
+    """Return a text as part of a name: of letters, digits, '_', '-' and '.', and no hidden file's.
+
+    '' where nothing of it is left.
+    """
+    part = re.sub(r"[^\w.-]+", "_", text).strip("._")
+    return part.encode()[:_LONGEST].decode(errors="ignore")
 
 
 def dicom_names(

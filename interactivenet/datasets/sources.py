@@ -28,6 +28,11 @@ class SourceCase:
     label: Path | None = None
     stacked: bool = False
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that it is made of; a DICOM series is its folder."""
+        return (*self.images.values(), *((self.label,) if self.label else ()))
+
 
 @dataclass(frozen=True)
 class Source:

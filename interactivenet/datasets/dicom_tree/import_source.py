@@ -1,0 +1,179 @@
+"""A DICOM tree as the source of a raw task: all that is decided before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from interactivenet.datasets.dicom_tree.choosing import (
+    ChosenCase,
+    check_one_frame,
+    choose_cases,
+    unused_series,
+)
+from interactivenet.datasets.dicom_tree.contents import Patient, Tree, TreeStructures, read_tree
+from interactivenet.datasets.dicom_tree.outlines import (
+    Labelling,
+    Outlines,
+    choose_outlines,
+    named_by_structures,
+)
+from interactivenet.datasets.dicom_tree.patterns import ModalityPattern, index_of, parse_patterns
+from interactivenet.datasets.sources import (
+    Source,
+    SourceCase,
+    with_safe_names,
+    without_repeated_names,
+)
+from interactivenet.errors import DataError, RequestError
+from interactivenet.imaging.dicom.reading import folder_of
+from interactivenet.imaging.dicom.volumes import Series
+from interactivenet.imaging.geometry import Geometry
+from interactivenet.prompts.prompt import LabelNames
+
+
+@dataclass(frozen=True)
+class TreeRequest:
+    """What is made of a tree.
+
+    Attributes:
+        patterns: Of the modalities, in their order.
+        labelling: How outlines become labels.
+        resample_to: Number of the modality whose grid the others are resampled onto; None where
+            all must lie on one.
+        across_frames: Whether series of several frames of reference are taken for one.
+    """
+
+    patterns: tuple[ModalityPattern, ...]
+    labelling: Labelling
+    resample_to: int | None = None
+    across_frames: bool = False
+
+    @staticmethod
+    def parse(
+        modalities: Sequence[str],
+        labels: LabelNames,
+        rois: Sequence[str] = (),
+        structures: str = "",
+        resample_to: str | None = None,
+        across_frames: bool = False,
+    ) -> TreeRequest:
+        """Check what is asked for; raises RequestError where it cannot be."""
+        if not modalities:
+            raise RequestError(
+                "a DICOM tree needs a pattern for each modality", field="modalities",
+                expected="NAME=PATTERN, such as 'CT=' or 'MR=T1*'",
+            )  # fmt: skip
+        patterns = parse_patterns(modalities)
+        reference = None if resample_to is None else index_of(resample_to, patterns)
+        labelling = Labelling(labels.names, tuple(rois), structures)
+        return TreeRequest(patterns, labelling, reference, across_frames)
+
+    @property
+    def reference(self) -> int:
+        """Number of the modality whose grid counts."""
+        return self.resample_to or 0
+
+
+@dataclass(frozen=True)
+class TreeCase(SourceCase):
+    """A case of a tree.
+
+    chosen: its series.  grids: of these.  outlines: its structure set.  notes: of all of it.
+    """
+
+    chosen: ChosenCase | None = None
+    grids: tuple[Geometry, ...] = ()
+    outlines: Outlines | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The slices of its series, and the structure set."""
+        series = self.chosen.series if self.chosen else ()
+        slices = dict.fromkeys(one.file.path for each in series for one in each.slices)
+        return (*slices, *((self.label,) if self.label else ()))
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """One for each modality."""
+        assert self.chosen is not None
+        return self.chosen.series
+
+
+@dataclass(frozen=True)
+class TreeSource(Source):
+    """A tree, and what is made of it.
+
+    unused: series that are in no case.  unused_structures: structure sets that no case has.
+    """
+
+    tree: Tree | None = None
+    unused: tuple[tuple[Patient, Series], ...] = ()
+    unused_structures: tuple[tuple[Patient, TreeStructures], ...] = ()
+
+
+def find_tree_source(folder: Path, request: TreeRequest, labels: LabelNames) -> TreeSource:
+    """Read the headers of a tree and decide what becomes of it.
+
+    Raises RequestError where it holds no case that can be imported.
+    """
+    tree = read_tree(folder)
+    patterns, labelling = request.patterns, request.labelling
+    named = named_by_structures(tree, labelling.pattern)
+    choice = choose_cases(tree, patterns, named)
+    cases, left_out = [], dict(choice.left_out)
+    for chosen in choice.cases:
+        try:
+            cases.append(_case(chosen, request))
+        except DataError as error:
+            left_out[chosen.name] = str(error)
+    taken = {id(case.outlines.structures) for case in cases if case.outlines}
+    source = TreeSource(
+        "DICOM", folder, tuple(pattern.name for pattern in patterns), labels, tuple(cases),
+        left_out, (*choice.notes, *_notes(tree)), tree,
+        tuple(unused_series(tree, [case.chosen for case in cases if case.chosen])),
+        tuple((patient, one) for patient in tree.patients for one in patient.structures
+              if id(one) not in taken),
+    )  # fmt: skip
+    checked = without_repeated_names(with_safe_names(source))
+    assert isinstance(checked, TreeSource)
+    if not checked.cases:
+        reasons = [f"{name} {reason}" for name, reason in checked.left_out.items()]
+        more = f", and {len(reasons) - 3} more" if len(reasons) > 3 else ""
+        raise RequestError(
+            f"{folder}: no case of this DICOM tree can be used: {'; '.join(reasons[:3])}{more}"
+        )
+    return checked
+
+
+def _case(chosen: ChosenCase, request: TreeRequest) -> TreeCase:
+    patterns, reference = request.patterns, request.reference
+    grids, notes = check_one_frame(
+        chosen, patterns, reference, resample=request.resample_to is not None,
+        across_frames=request.across_frames,
+    )  # fmt: skip
+    outlines = choose_outlines(
+        chosen, patterns, grids, reference, request.labelling, across_frames=request.across_frames
+    )
+    images = {number: folder_of(series) for number, series in enumerate(chosen.series)}
+    return TreeCase(
+        "Tr", chosen.name, images, outlines.structures.file.path, False, chosen, tuple(grids),
+        outlines, (*chosen.notes, *notes, *outlines.notes),
+    )  # fmt: skip
+
+
+def _notes(tree: Tree) -> list[str]:
+    """Say what of a tree is not looked at."""
+    notes = [f"{text}: not used" for _, text in tree.lost]
+    if tree.others:
+        notes.append(f"series that are no volumes are not used: {', '.join(map(str, tree.others))}")
+    if tree.foreign:
+        kinds: dict[str, int] = {}
+        for file in tree.foreign:
+            kinds[file.reason] = kinds.get(file.reason, 0) + 1
+        counted = ", ".join(f"{number} of {kind}" for kind, number in sorted(kinds.items()))
+        notes.append(f"files that are neither slices nor outlines are not used: {counted}")
+    return notes
+

@@ -31,16 +31,18 @@ class ReadOptions:
 
     use_form: which of a NIfTI header's two positions counts where they differ; '' for the sform,
     where nothing depends on it: points in mm are then refused.  series: which series of a DICOM
-    folder, by number, UID or description; '' for its only one.  channel_series: the same for each
-    image of a case by itself, in place of ``series``.  resample_to: number of the image of a case
-    whose grid the others are resampled onto; None where all must lie on one.  max_gb: GB of voxels
-    that it may have; None for a third of the available memory, or what the variable
-    interactivenet_max_gb says.
+    folder, by number, UID or description; '' for its only one.  max_gb: GB of voxels that it may
+    have; None for a third of the available memory, or what the variable interactivenet_max_gb says.
+    rois: which ROIs of an RTSTRUCT, or segments of a DICOM SEG, are which label, such as
+    'GTV_Mass*=tumour'.  channel_series: ``series`` for each image of a case by itself.
+    resample_to: number of the image of a case whose grid the others are resampled onto; None where
+    all must lie on one.
     """
 
     use_form: Literal["", "sform", "qform"] = ""
     series: str = ""
     max_gb: float | None = None
+    rois: tuple[str, ...] = ()
     channel_series: tuple[str, ...] = ()
     resample_to: int | None = None
 
@@ -51,7 +53,7 @@ class ReadOptions:
     def as_json(self) -> dict[str, Any]:
         """Return what was chosen as JSON data; nothing where nothing was."""
         chosen: dict[str, Any] = {
-            "use_form": self.use_form, "series": self.series,
+            "use_form": self.use_form, "series": self.series, "rois": list(self.rois),
             "channel_series": list(self.channel_series),
         }  # fmt: skip
         chosen = {name: value for name, value in chosen.items() if value}
@@ -110,12 +112,14 @@ def read_label(
 
     Args:
         path: a file of any format that :func:`read_image` reads, or a segmentation that 3D Slicer
-            has saved (.seg.nrrd), of one or several layers.
-        options: which of several ways to read it.
-        names: label values and their names, which the names of Slicer's segments are matched with;
-            a segment that has none of them keeps its value.
+            has saved (.seg.nrrd), of one or several layers; an RTSTRUCT or DICOM SEG, or the
+            folder of one.
+        options: which of several ways to read it; of outlines, which ROIs are which label.
+        names: label values and their names, which the names of segments and ROIs are matched with;
+            a segment of Slicer's that has none of them keeps its value.
         image: path and stored grid of the image that it belongs to. A label map of another extent
-            on the same lattice, as Slicer cuts them, is brought onto it.
+            on the same lattice, as Slicer cuts them, is brought onto it. An RTSTRUCT cannot be read
+            without it.
 
     Returns:
         The label map with its voxels as (1, X, Y, Z) along RAS+, in the smallest unsigned type
@@ -128,7 +132,7 @@ def read_label(
             the lattice of ``image``, or not within it.
     """
     path = Path(path)
-    volume = _read_segmentation(path, names) or read_image(path, options)
+    volume = _read_outlines(path, options, names, image) or read_image(path, options)
     return as_label(path, volume, image)
 
 
@@ -241,21 +245,19 @@ def _rounded(array: Array) -> tuple[Array, str]:
     return whole, f"labels are stored as {array.dtype}{by}, read as whole numbers"
 
 
-def _read_segmentation(path: Path, names: Mapping[int, str] | None) -> Volume | None:
-    """Read a segmentation of 3D Slicer's as a label map; None where it is another file."""
-    if suffix_of(path) not in (".nrrd", ".seg.nrrd", ".nhdr") or not path.is_file():
+def _read_outlines(
+    path: Path,
+    options: ReadOptions,
+    names: Mapping[int, str] | None,
+    image: tuple[Path, Geometry] | None,
+) -> Volume | None:
+    """Read outlines of another program as a label map; None where a file is an image."""
+    if not path.exists() or suffix_of(path) not in ("", ".nrrd", ".seg.nrrd", ".nhdr"):
         return None
-    from interactivenet.imaging.slicer_segmentation import read_segmentation, read_segments
+    from interactivenet.imaging.structures.outlines import read_outlines
 
-    with naming(path):
-        try:
-            segments = read_segments(path)
-            if not segments:
-                return None
-            array, geometry, notes = read_segmentation(path, segments, names)
-        except OSError as error:
-            raise DataError(f"cannot be read: {error.strerror or error}") from error
-    return Volume.from_stored(array, geometry, notes=notes)
+    with size_limit(options.max_gb):
+        return read_outlines(path, names=names, rois=options.rois, image=image)
 
 
 def _read_stored(

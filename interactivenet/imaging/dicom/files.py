@@ -10,7 +10,6 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from io import BufferedReader, FileIO
 from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO, Literal
@@ -21,8 +20,9 @@ from pydicom.uid import UID
 
 from interactivenet.errors import DataError, one_line, sanitize_text
 from interactivenet.imaging.dicom.header import Header
+from interactivenet.imaging.dicom.opening import open_bounded
 from interactivenet.imaging.dicom.planes import Plane, planes_of
-from interactivenet.system.files import check_regular, open_regular
+from interactivenet.system.files import open_regular
 
 # what matters is checked and reported here
 warnings.filterwarnings("ignore", module=r"pydicom\.")
@@ -91,14 +91,6 @@ class DicomFile:
         return bool({"LOCALIZER", "LOCALISER", "SCOUT"} & set(self.image_type))
 
 
-class _Bounded(BufferedReader):
-    """A file that is asked for no more than it has: a damaged header may say any length."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        left = os.fstat(self.fileno()).st_size - self.tell()
-        return super().read(left if size is None or size < 0 else max(0, min(size, left)))
-
-
 def regular_files(folder: Path) -> Iterator[Path]:
     """Yield the regular files of a folder and of those in it, in the order of their names.
 
@@ -125,8 +117,7 @@ def read_file(path: Path, root: Path) -> DicomFile | None:
     root: of the folders that are read.
     Raises DataError, with the reason alone, where it begins like DICOM but cannot be read.
     """
-    check_regular(path)
-    with _Bounded(FileIO(path)) as file:
+    with open_bounded(path) as file:
         start = file.read(132)
         if not _begins_like_dicom(start):
             return None

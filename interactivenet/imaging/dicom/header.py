@@ -43,7 +43,7 @@ class Header:
 
     def decoded(self, keyword: str) -> str:
         """Return an element in the header's own character set; '' where it is not there."""
-        if keyword != "SeriesDescription":
+        if keyword not in _OF_PEOPLE:
             return self.text(keyword)
         try:
             return sanitize_text(str(self.dataset.get(keyword, "") or "").strip())
@@ -99,6 +99,8 @@ def required_floats(
     raise DataError(f"has no {keyword}: {example} is unknown")
 
 
+#: elements that people write, in any language
+_OF_PEOPLE = ("SeriesDescription", "StructureSetLabel", "ROIName", "SegmentLabel", "ContentLabel")
 #: kinds of elements that are written in characters
 _CHARACTERS = frozenset(
     ("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UI", "UT")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from interactivenet.errors import DataError, naming
 from interactivenet.imaging.dicom.files import begins_like_dicom, regular_files
+from interactivenet.imaging.dicom.identity import identity_of
 from interactivenet.imaging.dicom.pixels import read_values
 from interactivenet.imaging.dicom.series import Contents, choose, contents_of
 from interactivenet.imaging.dicom.stack import stack_affine
@@ -37,7 +38,8 @@ def grid_of(series: Series) -> Geometry:
     """Return the stored grid that a series' slices make; raises DataError where they make none."""
     affine, _ = stack_affine(series.slices)
     rows, columns = series.file.size
-    return Geometry((columns, rows, len(series.slices)), affine)
+    shape = columns, rows, len(series.slices)
+    return Geometry(shape, affine, native=identity_of(series.file))
 
 
 def find_series(path: Path, series: str = "") -> Series:

@@ -1,0 +1,174 @@
+"""RTSTRUCT and DICOM SEG as label maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from interactivenet.errors import DataError, naming
+from interactivenet.imaging.components import Mask
+from interactivenet.imaging.dicom.header import Header
+from interactivenet.imaging.dicom.identity import SeriesIdentity
+from interactivenet.imaging.dicom.opening import read_dataset
+from interactivenet.imaging.geometry import Array, Geometry
+from interactivenet.imaging.size_limits import check_size
+from interactivenet.imaging.structures.contour_reading import contours_of
+from interactivenet.imaging.structures.rasterising import rasterise
+from interactivenet.imaging.structures.roi_names import RoiNames
+from interactivenet.imaging.structures.seg_reading import read_segments
+from interactivenet.imaging.structures.structure_files import (
+    StructureFile,
+    describe,
+    structure_kind,
+)
+from interactivenet.imaging.volume import Volume
+
+NO_ROIS = RoiNames()
+
+
+def read_structures(
+    path: Path,
+    *,
+    names: Mapping[int, str] | None = None,
+    rois: RoiNames = NO_ROIS,
+    image: tuple[Path, Geometry] | None = None,
+) -> Volume:
+    """Read an RTSTRUCT or DICOM SEG as a label map (1, X, Y, Z) along RAS+.
+
+    Args:
+        path: The file.
+        names: Value of a label -> its name; None where unknown.
+        rois: Which ROIs, or segments, are which label; see :meth:`RoiNames.match`. Without any,
+            and without names, segments of a SEG have their own numbers.
+        image: Path and stored grid of the image, which contours need to become voxels; a SEG
+            comes on its own grid without it.
+
+    Returns:
+        The label map, on the image's grid where there is one. Where labels overlap, the one that
+        ``rois`` names last lies above; without these, the one of the highest value. ``notes`` say
+        so, with counts, and what else was noticed.
+
+    Raises:
+        DataError: The file, which is named, cannot be read; holds no ROI of a label; or lies
+            elsewhere than the image, or in other planes.
+        RequestError: ``rois`` contradict each other, or say a label that is none of ``names``.
+    """
+    with naming(path):
+        kind = structure_kind(path)
+        if kind == "RTSTRUCT" and image is None:
+            raise DataError(
+                "is an RTSTRUCT, whose contours say nothing of voxels: it is read on the grid of"
+                " the image that it was drawn on, which is not given"
+            )
+        header = Header(read_dataset(path, pixels=kind == "SEG"))
+        file = describe(path, header)
+        if kind == "SEG" and not rois.patterns and names is None:
+            of_roi, notes = _numbers(file)
+        else:
+            values, said = rois.match([roi.name for roi in file.rois], names)
+            of_roi = {roi.number: values[roi.name] for roi in file.rois if roi.name in values}
+            notes = list(said)
+        called = {roi.number: roi.name for roi in file.rois}
+        notes += _strangers(file, image)
+        if kind == "RTSTRUCT":
+            assert image is not None
+            grid = image[1]
+            check_size(grid.shape, 2)
+            masks: dict[int, Mask] = {}
+            for number, contours in contours_of(header, of_roi).items():
+                with _naming_roi(called[number]):
+                    masks[number], said = rasterise(contours, grid)
+                notes += [f"ROI '{called[number]}': {note}" for note in said]
+        else:
+            segments = read_segments(path, header, of_roi, image)
+            grid, masks = segments.grid, segments.masks
+            notes += segments.notes
+        order = [rois.values(names)[label.casefold()] for label in rois.labels]
+        label, more = _merged(masks, of_roi, order or sorted(set(of_roi.values())), grid, names)
+    return Volume.from_stored(label, grid, notes=(*notes, *more))
+
+
+def _numbers(file: StructureFile) -> tuple[dict[int, int], list[str]]:
+    """Take the segments' own numbers for labels."""
+    if not file.rois:
+        raise DataError("holds no segments")
+    listed = ", ".join(f"{roi.number}='{roi.name}'" for roi in file.rois)
+    return {roi.number: roi.number for roi in file.rois}, [
+        f"its segments are read by their numbers: {listed}"
+    ]
+
+
+def _strangers(file: StructureFile, image: tuple[Path, Geometry] | None) -> list[str]:
+    """Say where a file is not of the patient, or not of the place, that the image is of."""
+    of_image = image[1].native if image else None
+    if not isinstance(of_image, SeriesIdentity):
+        return []
+    notes = []
+    if file.patient_id and of_image.patient and file.patient_id != of_image.patient:
+        notes.append(f"it is of patient {file.patient_id}, the image of {of_image.patient}")
+    frames = file.frame_of_reference, of_image.frame_of_reference
+    if all(frames) and frames[0] != frames[1]:
+        notes.append(
+            "its frame of reference is another one than the image's: nothing says that positions"
+            " in both mean the same place"
+        )
+    elif file.series and of_image.series and of_image.series not in file.series:
+        notes.append("it was drawn on another series of the same frame of reference")
+    return notes
+
+
+@contextmanager
+def _naming_roi(name: str) -> Iterator[None]:
+    """Say of which ROI an error speaks."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"its ROI '{name}' {error}") from error
+
+
+def _merged(
+    masks: Mapping[int, Mask],
+    of_roi: Mapping[int, int],
+    order: Sequence[int],
+    grid: Geometry,
+    names: Mapping[int, str] | None,
+) -> tuple[Array, list[str]]:
+    """Put masks into one map (X, Y, Z) as stored, in the order of their values; and notes.
+
+    Raises DataError where nothing is left of a label that had voxels.
+    """
+    label = np.zeros(grid.shape, np.min_scalar_type(max(order)))
+    notes, filled = [], []
+    for value in order:
+        own = [mask for number, mask in masks.items() if of_roi[number] == value]
+        if not own:
+            continue
+        mask = np.logical_or.reduce(own)
+        below = label[mask]
+        for other in np.unique(below[below > 0]).tolist():
+            count = np.count_nonzero(below == other)
+            notes.append(
+                f"{count} voxels of {_called(other, names)} are in {_called(value, names)}, too:"
+                " they are read as the latter"
+            )
+        if mask.any():
+            filled.append(value)
+        else:
+            notes.append(f"nothing in it is {_called(value, names)}")
+        label[mask] = value
+    left = set(np.unique(label).tolist())
+    for value in filled:
+        if value not in left:
+            raise DataError(
+                f"has nothing left of {_called(value, names)}, which lies under others: a label map"
+                " has one label per voxel"
+            )
+    return label, notes
+
+
+def _called(value: int, names: Mapping[int, str] | None) -> str:
+    name = names.get(value, "") if names else ""
+    return f"label {value}={name}" if name else f"label {value}"

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from interactivenet.inference.predictor import Predictor
     from interactivenet.inference.session import Session
     from interactivenet.models.bundle import load_model
-    from interactivenet.pipeline.dataset import check_dataset, convert_dataset
+    from interactivenet.pipeline.convert import convert_dataset
+    from interactivenet.pipeline.dataset import check_dataset
     from interactivenet.pipeline.demo import demo
     from interactivenet.pipeline.deploy import deploy
     from interactivenet.pipeline.ensemble import ensemble
@@ -71,7 +72,8 @@ _NAMES_OF = {
     "inference.predictor": ("Predictor",),
     "inference.session": ("Session",),
     "models.bundle": ("load_model",),
-    "pipeline.dataset": ("check_dataset", "convert_dataset"),
+    "pipeline.convert": ("convert_dataset",),
+    "pipeline.dataset": ("check_dataset",),
     "pipeline.demo": ("demo",),
     "pipeline.deploy": ("deploy",),
     "pipeline.ensemble": ("ensemble",),

@@ -81,9 +81,23 @@ def dataset(
 @task_option
 @click.option(
     "-m", "--modality", "modalities", multiple=True, metavar="NAME",
-    help="Name of a modality, if SOURCE does not name them. Repeat the option for several.",
+    help="Name of a modality, if SOURCE does not name them. Of a DICOM tree, NAME=PATTERN: number,"
+    " UID, or glob or part of the description of its series; NAME alone (MR, CT, PET) for all of"
+    " that scanner. Repeat the option for several.",
 )  # fmt: skip
 @click.option("-l", "--label", "labels", multiple=True, metavar="NAME", help=_LABEL_HELP)
+@click.option("--roi", "rois", multiple=True, metavar="PATTERN=LABEL",
+              help="ROIs of RTSTRUCT, or segments of DICOM SEG, that are a label, such as"
+              " 'GTV*=tumour'. Repeat the option for several.")  # fmt: skip
+@click.option("--structures", default="", metavar="PATTERN",
+              help="Structure set to take, where a case of a DICOM tree has several: glob or part"
+              " of its label, description or file name, or its UID.")  # fmt: skip
+@click.option("--resample-to", metavar="NAME",
+              help="Modality of a DICOM tree whose grid counts: resample the others onto"
+              " it.")  # fmt: skip
+@click.option("--across-frames", is_flag=True,
+              help="Take series of several frames of reference for one, as they are"
+              " registered.")  # fmt: skip
 @click.option("--merge-labels", metavar="NAME", help="Merge all labels into one with this name.")
 @click.option("--copy", is_flag=True, help="Copy files instead of hard-linking them.")
 @click.option("--cases", type=click.IntRange(min=1),
@@ -92,6 +106,7 @@ def dataset(
 @click.option("--test-cases", default=0, type=click.IntRange(min=0),
               help="Number of further labelled cases to take as test cases.")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, help="Seed of the random draw of cases.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be imported.")
 @raw_option.with_access("writes")
 @jobs_option
 @max_gb_option
@@ -108,12 +123,13 @@ def convert(
     """Import SOURCE as a raw task, then check it. SOURCE is never altered.
 
     SOURCE is a Medical Segmentation Decathlon folder (4D images become one file per modality),
-    an nnU-Net dataset (v1 or v2), or a plain folder with images/ and labels/. Files are
-    hard-linked where the disk allows it, and copied otherwise; read-only files are copied.
+    an nnU-Net dataset (v1 or v2), a plain folder with images/ and labels/, or a tree of DICOM
+    studies with structure sets (RTSTRUCT, SEG). Files are hard-linked where the disk allows it,
+    and copied otherwise; read-only files are copied.
     """
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.roots import Roots
-    from interactivenet.pipeline.dataset import convert_dataset
+    from interactivenet.pipeline.convert import convert_dataset
     from interactivenet.prompts.prompt import LabelNames
 
     checked = convert_dataset(

@@ -50,6 +50,17 @@ def is_study(folder: Path, interactions: Path) -> bool:
     return holds_dicom(folder)
 
 
+def is_dicom_tree(folder: Path) -> bool:
+    """Whether a folder is a tree of DICOM studies, and no dataset of another layout."""
+    from interactivenet.imaging.dicom.reading import holds_dicom
+
+    if not folder.is_dir() or (folder / "dataset.json").exists():
+        return False
+    if (folder / "images").is_dir() and (folder / "labels").is_dir():
+        return False
+    return not any(suffix_of(entry) for entry in folder.iterdir()) and holds_dicom(folder)
+
+
 def case_of(name: str) -> str:
     """Return a folder's name without the number of its modality."""
     match = SUFFIXED.fullmatch(name)

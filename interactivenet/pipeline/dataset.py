@@ -8,20 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from interactivenet.datasets.conversion import RECORD, import_cases
 from interactivenet.datasets.findings import Finding
-from interactivenet.datasets.formats import find_source, some_of
 from interactivenet.datasets.integrity import TaskCheck
 from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
-from interactivenet.datasets.roots import Roots, check_task_name
-from interactivenet.datasets.sources import Source
+from interactivenet.datasets.roots import Roots
 from interactivenet.datasets.task import Task, read_use_form, record_failures, set_aside
-from interactivenet.errors import RequestError, naming
+from interactivenet.errors import RequestError
 from interactivenet.imaging.io import ReadOptions
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.prompts.prompt import LabelNames
-from interactivenet.system.fields import field_of_kind
-from interactivenet.system.files import read_object
 from interactivenet.system.names import word_fault
 from interactivenet.system.parallel import available_cores
 
@@ -99,86 +94,9 @@ def check_dataset(
     form = use_form or read_use_form(folder)
     if form:
         reporter.say(f"where a NIfTI header has two positions, or none, its {form} counts")
-    return _check(
+    return check_task(
         folder, modalities, names, jobs, reporter, subtypes=subtypes, reading=ReadOptions(form)
     )
-
-
-def convert_dataset(
-    source: Path | str,
-    task: str,
-    *,
-    modalities: Sequence[str] = (),
-    labels: LabelNames | None = None,
-    merge_labels: str | None = None,
-    copy: bool = False,
-    cases: int | None = None,
-    test_cases: int = 0,
-    seed: int = 0,
-    roots: Roots | None = None,
-    jobs: int | None = None,
-    reporter: Reporter = SILENT,
-) -> CheckedTask:
-    """Import a dataset as a raw task, then check it; the dataset is never altered.
-
-    An import that was interrupted is continued; one that was done before is only checked again.
-
-    Args:
-        source: Folder of a Medical Segmentation Decathlon dataset (4D images become one file per
-            modality), of an nnU-Net dataset (v1 or v2), or one with ``images/`` and ``labels/``.
-        task: Name of the task to make, such as 'Task101_LIVER'.
-        modalities: Their names, where the source does not name them.
-        labels: Names of the label values, instead of the source's own.
-        merge_labels: Merge all labels into one with this name.
-        copy: Copy files instead of hard-linking them where the disk allows it.
-        cases: Number of labelled cases to take; by default all cases.
-        test_cases: Number of further labelled cases to take as test cases.
-        seed: Of the random draw of these cases.
-        roots: Folders of the tasks; by default those of the environment variables.
-        jobs: Threads; by default one for each available core.
-        reporter: Receives the progress and the findings.
-
-    Returns:
-        The task, what was noticed, and which cases are left out.
-
-    Raises:
-        RequestError: The source is no dataset, it does not name its modalities or labels, it has
-            too few cases, or the task exists and was made from something else.
-    """
-    check_task_name(task)
-    folder = (roots or Roots.choose()).raw / task
-    if merge_labels is not None and labels is not None:
-        raise RequestError(
-            "cannot be combined with `labels`: merged labels have one name", field="merge_labels"
-        )
-    dataset = some_of(find_source(Path(source), labels), cases, test_cases, seed)
-    names = LabelNames({1: merge_labels}) if merge_labels is not None else dataset.labels
-    modalities = modalities or tuple(name for name in dataset.modalities if name)
-    check_modalities(dataset, modalities)
-    if not names.names:
-        raise RequestError(
-            f"{dataset.folder} does not name its labels",
-            field="labels",
-            expected="a name for each",
-        )
-    reporter.say(f"{dataset.kind} dataset, {counted(len(dataset.cases), 'case')} -> {folder}")
-    imported = import_cases(dataset, folder, copy=copy, merge_labels=merge_labels is not None)
-    if not sum(1 for _ in reporter.track(imported, len(dataset.cases), "imported")):
-        reporter.say(f"{folder} is already imported: it is only checked again")
-    with naming(folder / RECORD):
-        left_out: dict[str, str] = field_of_kind(
-            read_object(folder / RECORD).get("left_out", {}), dict, "left_out"
-        )
-        for case, reason in left_out.items():
-            field_of_kind(reason, str, f"left_out.{case}")
-    reporter.findings(
-        [
-            *(Finding("error", case, reason) for case, reason in left_out.items()),
-            *(Finding("warning", "", note) for note in dataset.notes),
-        ]
-    )
-    record_failures(folder, "convert", recorded_reasons(left_out, reporter))
-    return _check(folder, modalities, names, jobs, reporter, left_out=left_out)
 
 
 def make_phantoms(
@@ -209,7 +127,7 @@ def make_phantoms(
     write_phantom_task(folder, settings)
     count = counted(settings.cases + settings.test_cases, "phantom case")
     reporter.say(f"{count} -> {folder}")
-    return _check(folder, settings.modalities, names, jobs, reporter)
+    return check_task(folder, settings.modalities, names, jobs, reporter)
 
 
 def _check_modality_names(modalities: Sequence[str]) -> None:
@@ -220,30 +138,7 @@ def _check_modality_names(modalities: Sequence[str]) -> None:
             )
 
 
-def check_modalities(source: Source, modalities: Sequence[str]) -> None:
-    """Raise RequestError unless the names given, or the source's own, name each modality once."""
-    if not modalities:
-        raise RequestError(
-            f"{source.folder} does not name its modalities",
-            field="modalities",
-            expected="a name for each",
-        )
-    if len(modalities) != len(source.modalities):
-        count = counted(len(source.modalities), "modality", "modalities")
-        raise RequestError(
-            f"{source.folder} has {count}, {counted(len(modalities), 'name')} were given:"
-            f" {', '.join(modalities)}",
-            field="modalities",
-        )
-    if twice := [name for name, count in Counter(modalities).items() if count > 1]:
-        raise RequestError(
-            f"{source.folder} has several modalities named '{twice[0]}'",
-            field="modalities",
-            expected="another name for each",
-        )
-
-
-def _check(
+def check_task(
     folder: Path,
     modalities: Sequence[str],
     names: LabelNames,
@@ -254,7 +149,7 @@ def _check(
     reading: ReadOptions = ReadOptions(),
     left_out: Mapping[str, str] | None = None,
 ) -> CheckedTask:
-    """Check a task, and write ``dataset.json`` and ``failures.json``.
+    """Check a raw task, and write ``dataset.json`` and ``failures.json``.
 
     left_out: cases that an import has left out already, and why.
     """

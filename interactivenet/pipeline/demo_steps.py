@@ -286,7 +286,7 @@ def _starter_step(task: str, subset: str, *, compared: bool) -> Step:
 
 def _import_step(options: DemoOptions) -> Step:
     """Import own scans, with names for labels that the data does not name."""
-    from interactivenet.pipeline.dataset import check_modalities
+    from interactivenet.pipeline.convert import check_modalities
 
     folder = Path(options.data).resolve()
     source = find_source(folder, LabelNames.parse(options.labels) if options.labels else None)
@@ -313,7 +313,7 @@ def _import_step(options: DemoOptions) -> Step:
         shown["merge_labels"] = options.merge_labels
 
     def run(roots: Roots, reporter: Reporter) -> Failures:
-        from interactivenet.pipeline.dataset import convert_dataset
+        from interactivenet.pipeline.convert import convert_dataset
 
         return convert_dataset(
             folder, TASK, modalities=modalities,

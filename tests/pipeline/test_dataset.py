@@ -9,7 +9,8 @@ from interactivenet.datasets.task import Task
 from interactivenet.errors import RequestError
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_label_array, write_volume
-from interactivenet.pipeline.dataset import check_dataset, convert_dataset, make_phantoms
+from interactivenet.pipeline.convert import convert_dataset
+from interactivenet.pipeline.dataset import check_dataset, make_phantoms
 from interactivenet.prompts.prompt import LabelNames
 from tests.pipeline.recording_reporter import RecordingReporter, told
 from tests.raw_task import GRID, SHAPE, image_array, label_array, read, write_case

@@ -214,19 +214,17 @@ def _one_of_each(
     chosen = [series[0] for series in candidates]
     for one, count in Counter(map(id, chosen)).items():
         if count > 1:
-            series = next(each for each in chosen if id(each) == one)
-            names = [p.name for p, each in zip(patterns, chosen, strict=True) if each is series]
-            raise DataError(f"has one series, {series}, that matches {' and '.join(names)}")
-    for pattern, series in zip(patterns, chosen, strict=True):
-        if problem := series.problem or tree.lost_beside(series):
-            raise DataError(f"{pattern.name}, {series.file.path.parent}: {problem}")
+            same = next(each for each in chosen if id(each) == one)
+            names = [p.name for p, each in zip(patterns, chosen, strict=True) if each is same]
+            raise DataError(f"has one series, {same}, that matches {' and '.join(names)}")
+    for pattern, each in zip(patterns, chosen, strict=True):
+        if problem := each.problem or tree.lost_beside(each):
+            raise DataError(f"{pattern.name}, {each.file.path.parent}: {problem}")
     return tuple(chosen), tuple(reasons)
 
 
 def _lacking(found: Sequence[Sequence[Series]], patterns: Sequence[ModalityPattern]) -> str:
-    missing = [
-        str(pattern) for pattern, series in zip(patterns, found, strict=True) if not series
-    ]
+    missing = [str(pattern) for pattern, series in zip(patterns, found, strict=True) if not series]
     return f"has no series that matches {' and '.join(missing)}"
 
 

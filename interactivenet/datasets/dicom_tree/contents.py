@@ -102,7 +102,8 @@ def read_tree(root: Path) -> Tree:
         raise RequestError(f"{root}: {error}") from error
     if not any(series.is_volume for series in contents.series):
         raise RequestError(f"{root}: holds no DICOM series that is a volume: {_held(contents)}")
-    foreign, outlines = [], []
+    foreign: list[DicomFile] = []
+    outlines: list[DicomFile] = []
     for file in contents.foreign:
         (outlines if file.kind in _STRUCTURES else foreign).append(file)
     volumes = [series for series in contents.series if series.is_volume]

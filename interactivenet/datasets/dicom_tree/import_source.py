@@ -176,4 +176,3 @@ def _notes(tree: Tree) -> list[str]:
         counted = ", ".join(f"{number} of {kind}" for kind, number in sorted(kinds.items()))
         notes.append(f"files that are neither slices nor outlines are not used: {counted}")
     return notes
-

@@ -123,17 +123,18 @@ def choose_outlines(
             chosen = _only(found, case.series[number], patterns[number])
             several = [n for n in order if _refers_to(chosen.structures, case.series[n])]
             if len(several) > 1:  # a fusion: outlined on one of them, seen on the others
-                on = (n for n in several
-                      if _lies_on(chosen.structures, case.series[n], grids[n], labelling))  # fmt: skip
-                number = next(on, number)
+                lies = [n for n in several if _lies_on(chosen, case.series[n], grids[n], labelling)]
+                number = lies[0] if lies else number
             _check_frame(chosen.structures, case.series[number], across_frames)
             why = f"refers to the {patterns[number].name}"
             return _of(chosen, number, why, faults)
     found = []
-    for one in usable:
+    for outlines in usable:
         for number in order:
-            if _is_in_frame(one.structures, case.series[number]) and _lies_on(one.structures, case.series[number], grids[number], labelling):
-                found.append(_of(one, number, "", faults))
+            series = case.series[number]
+            is_in_frame = _frame(outlines.structures) == series.file.reference != ""
+            if is_in_frame and _lies_on(outlines, series, grids[number], labelling):
+                found.append(_of(outlines, number, "", faults))
                 break
     if found:
         number = found[0].drawn_on
@@ -166,10 +167,8 @@ def _refers_to(structures: TreeStructures, series: Series) -> bool:
     return structures.header is not None and series.file.series in structures.header.series
 
 
-def _is_in_frame(structures: TreeStructures, series: Series) -> bool:
-    header = structures.header
-    frame = header.frame_of_reference if header else ""
-    return bool(frame) and frame == series.file.reference
+def _frame(structures: TreeStructures) -> str:
+    return structures.header.frame_of_reference if structures.header else ""
 
 
 def _check_frame(structures: TreeStructures, series: Series, across_frames: bool) -> None:
@@ -177,26 +176,20 @@ def _check_frame(structures: TreeStructures, series: Series, across_frames: bool
 
     That they refer to the series says which image was outlined, not that the coordinates fit.
     """
-    header, own = structures.header, series.file.reference
-    if header is None or across_frames or not (header.frame_of_reference and own):
-        return
-    if header.frame_of_reference != own:
+    frame, own = _frame(structures), series.file.reference
+    if frame and own and frame != own and not across_frames:
         raise DataError(
             f"{structures.file.name} refers to {series}, but is in another frame of reference,"
-            f" {header.frame_of_reference}, expected {own}",
+            f" {frame}, expected {own}",
             remedy="where these are one, `across_frames=True` takes it",
         )
 
 
-def _lies_on(
-    structures: TreeStructures, series: Series, grid: Geometry, labelling: Labelling
-) -> bool:
+def _lies_on(outlines: Outlines, series: Series, grid: Geometry, labelling: Labelling) -> bool:
     """Whether outlines lie on the slices of a series."""
-    image = (folder_of(series), grid)
+    path, image = outlines.structures.file.path, (folder_of(series), grid)
     try:
-        label = read_label(
-            structures.file.path, labelling.reading, names=labelling.names, image=image
-        )
+        label = read_label(path, labelling.reading, names=labelling.names, image=image)
     except DataError:
         return False
     return bool(label.array.any())

@@ -40,7 +40,7 @@ class ModalityPattern:
         """Read ``NAME=PATTERN``, ``NAME=`` or ``NAME``.
 
         The pattern is the number of a series, its UID, or a glob ('T1*') or a part of its
-        description, in any case; after a ':', a part of a series with several, such as 'EchoTime=4.6'.
+        description, in any case; after a ':', a part of a series with several ('EchoTime=4.6').
         A name that says which kind of scanner it is of ('MR', 'T1', 'CT', 'PET') matches no series
         of another kind. Raises RequestError where there is no pattern and the name is no kind.
         """

@@ -1,0 +1,123 @@
+"""A DICOM tree as the source of a task: read, and told before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from interactivenet.datasets.conversion import ImportOptions
+from interactivenet.datasets.dicom_tree.import_source import (
+    TreeCase,
+    TreeRequest,
+    TreeSource,
+    find_tree_source,
+)
+from interactivenet.datasets.dicom_tree.writing import write_tree_case
+from interactivenet.datasets.sources import SourceCase
+from interactivenet.errors import RequestError
+from interactivenet.pipeline.reporting import Reporter, Table, counted
+from interactivenet.prompts.prompt import LabelNames
+
+#: so many series that are not used are listed
+_LISTED = 100
+#: what the writing of a case depends on, besides files and settings: of another, a new import
+_VERSION = 1
+
+
+def read_source(
+    folder: Path,
+    options: ImportOptions,
+    *,
+    modalities: Sequence[str],
+    labels: LabelNames | None,
+    structures: str,
+    resample_to: str | None,
+    across_frames: bool,
+    reporter: Reporter,
+) -> tuple[TreeSource, ImportOptions, tuple[str, ...]]:
+    """Decide what becomes of a tree, and say it.
+
+    Returns the source, how its cases are written, and the names of its modalities. Raises
+    RequestError where it cannot be, or where no case is left.
+    """
+    if options.merge_labels:
+        raise RequestError(
+            "is not for DICOM trees", field="merge_labels",
+            expected="`rois`, several of which may name one label",
+        )  # fmt: skip
+    if labels is None:
+        raise RequestError(
+            f"{folder} does not say which ROIs are which label", field="rois",
+            expected="patterns and labels, such as 'GTV*=tumour'",
+        )  # fmt: skip
+    request = TreeRequest.parse(
+        modalities, labels, options.rois, structures, resample_to, across_frames
+    )
+    reporter.say(f"reading the headers of {folder}")
+    source = find_tree_source(folder, request, labels)
+    show_tree(source, request, reporter)
+
+    def write(case: SourceCase, images: Path, labels: Path) -> dict[str, object]:
+        assert isinstance(case, TreeCase)
+        return write_tree_case(case, images, labels, request, options.copy)
+
+    names = tuple(pattern.name for pattern in request.patterns)
+    settings = (_VERSION, *map(str, request.patterns), sorted(labels.names.items()), structures,
+                request.resample_to, across_frames)  # fmt: skip
+    return source, replace(options, write=write, settings=settings), names
+
+
+def show_tree(source: TreeSource, request: TreeRequest, reporter: Reporter) -> None:
+    """Say which series and structure sets are whose, and why, and which are not used."""
+    assert source.tree is not None
+    patients = counted(len(source.tree.patients), "patient")
+    reporter.say(f"{source.folder}: {patients}, {counted(len(source.cases), 'case')}")
+    cases = [case for case in source.cases if isinstance(case, TreeCase)]
+    reporter.table(
+        Table(
+            ("case", "modality", "series", "grid", "why"),
+            tuple(row for case in cases for row in _series_rows(case, request)),
+            left=5,
+        )
+    )
+    reporter.table(
+        Table(
+            ("case", "structure set", "ROIs -> labels", "why"),
+            tuple(_outline_row(case, request) for case in cases),
+            left=4,
+        )
+    )
+    unused = [
+        *((str(patient), str(series)) for patient, series in source.unused),
+        *((str(patient), str(one)) for patient, one in source.unused_structures),
+    ]
+    if unused:
+        rows = tuple(unused[:_LISTED])
+        if len(unused) > _LISTED:
+            rows += (("...", f"and {len(unused) - _LISTED} more"),)
+        reporter.table(Table(("patient", "not used"), rows, left=2))
+
+
+def _series_rows(case: TreeCase, request: TreeRequest) -> list[tuple[str, ...]]:
+    assert case.chosen is not None
+    target = case.grids[request.reference]
+    rows: list[tuple[str, ...]] = []
+    for number, (pattern, series, grid, reason) in enumerate(
+        zip(request.patterns, case.series, case.grids, case.chosen.reasons, strict=True)
+    ):
+        size = "x".join(map(str, grid.shape))
+        spacing = "x".join(f"{mm:.4g}" for mm in grid.spacing)
+        text = f"{size} of {spacing} mm"
+        if not grid.is_same_lattice(target):
+            text += f", resampled to {request.patterns[request.reference].name}"
+        rows.append((case.name if number == 0 else "", pattern.name, str(series), text, reason))
+    return rows
+
+
+def _outline_row(case: TreeCase, request: TreeRequest) -> tuple[str, ...]:
+    outlines = case.outlines
+    assert outlines is not None
+    names = request.labelling.names
+    rois = ", ".join(f"{roi} -> {names.get(v, v)}" for roi, v in outlines.values.items())
+    return case.name, outlines.structures.file.name, rois, outlines.reason

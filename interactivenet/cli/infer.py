@@ -49,6 +49,16 @@ if TYPE_CHECKING:
 @click.option("--name-by", type=click.Choice(["folder", "patient", "study", "series"]),
               default="folder", show_default=True,
               help="Name DICOM cases by their folder, or by the IDs in their headers.")  # fmt: skip
+@click.option("--modality", "modalities", multiple=True, metavar="NAME=PATTERN",
+              help="Take -i for a DICOM tree of many patients. NAME is a modality of the model;"
+              " PATTERN is number, UID, or glob or part of the description of its series. Repeat"
+              " the option for each.")  # fmt: skip
+@click.option("--resample-to", metavar="NAME",
+              help="Modality of a DICOM tree whose grid counts: resample the others onto"
+              " it.")  # fmt: skip
+@click.option("--across-frames", is_flag=True,
+              help="Take series of several frames of reference for one, as they are"
+              " registered.")  # fmt: skip
 @use_form_option
 @network_options
 @click.option("--overwrite", is_flag=True, help="Redo finished work.")
@@ -71,6 +81,9 @@ def infer(
     any_points: bool,
     series: str,
     name_by: Literal["folder", "patient", "study", "series"],
+    modalities: tuple[str, ...],
+    resample_to: str | None,
+    across_frames: bool,
     use_form: Literal["sform", "qform"] | None,
     overwrite: bool,
     processed: Path | None,
@@ -106,6 +119,9 @@ def infer(
         any_points=any_points,
         series=series,
         name_by=name_by,
+        modalities=modalities,
+        resample_to=resample_to,
+        across_frames=across_frames,
         use_form=use_form,
         options=options,
         overwrite=overwrite,

@@ -71,8 +71,13 @@ def onto_grid(volume: Volume, target: Geometry) -> Volume:
     A note says that it was resampled, and how much of the grid it does not cover.
     Raises DataError where it covers nothing of it.
     """
+    return resampled_onto(volume, target)[0]
+
+
+def resampled_onto(volume: Volume, target: Geometry) -> tuple[Volume, Resampled | None]:
+    """Do as :func:`onto_grid`, and return what was resampled, too; None for nothing."""
     if volume.source.is_same_lattice(target):
-        return volume
+        return volume, None
     for grid in (volume.source, target):
         if grid.doubt:
             raise DataError(
@@ -80,7 +85,7 @@ def onto_grid(volume: Volume, target: Geometry) -> Volume:
             )
     resampled = resample_linearly(volume.stored[0], volume.source, target)
     notes = (*volume.notes, describe_resampling(resampled, volume.source, target))
-    return Volume.from_stored(resampled.array, target, notes=notes, tags=volume.tags)
+    return Volume.from_stored(resampled.array, target, notes=notes, tags=volume.tags), resampled
 
 
 def describe_resampling(resampled: Resampled, source: Geometry, target: Geometry) -> str:

@@ -11,6 +11,7 @@ from typing import Literal
 from interactivenet.datasets.dicom_cases import NameBy
 from interactivenet.datasets.inference_cases import check_output, check_scan, find_new_cases
 from interactivenet.datasets.roots import EVALUATION, Roots
+from interactivenet.errors import RequestError
 from interactivenet.evaluation.earlier import earlier_evaluation
 from interactivenet.evaluation.evaluate import Evaluation
 from interactivenet.imaging.io import ReadOptions
@@ -56,6 +57,9 @@ def infer(
     any_points: bool = False,
     series: str = "",
     name_by: NameBy = "folder",
+    modalities: Sequence[str] = (),
+    resample_to: str | None = None,
+    across_frames: bool = False,
     use_form: Literal["sform", "qform"] | None = None,
     options: InferenceOptions | None = None,
     overwrite: bool = False,
@@ -85,6 +89,12 @@ def infer(
             several.
         name_by: Where the names of DICOM cases come from: 'folder', 'patient' (PatientID), 'study'
             or 'series' (PatientID and UID). Points and labels may have these names, too.
+        modalities: What the series of each modality of the model are known by, where ``images`` is
+            a DICOM tree of one or many patients: 'CT=2' (number), 'MR=T1*' (glob or part of the
+            description), a UID, or 'PET' (all of that scanner). Results are named by PatientID and
+            series; points and labels so, by PatientID, or by the UID of the series.
+        resample_to: Of a tree, the modality whose grid counts: the others are resampled onto it.
+        across_frames: Take series of several frames of reference for one: they are registered.
         use_form: Which position of a NIfTI header counts, where it has two that differ, or none:
             'sform' (as nibabel reads it) or 'qform' (as ITK and 3D Slicer do). Without it, a case
             with such an image and points in mm fails.
@@ -108,10 +118,20 @@ def infer(
         check_model(trained, options.chosen_device)
         name = task or trained.plan.task
         settings = options.as_json()
-        new = find_new_cases(
-            scans, points, labels, trained.plan.modalities,
-            reading=ReadOptions(use_form=use_form or "", series=series), name_by=name_by,
-        )  # fmt: skip
+        reading = ReadOptions(use_form=use_form or "", series=series)
+        if modalities:
+            from interactivenet.datasets.dicom_tree.inference import TreeQuery, find_tree_cases
+
+            new = find_tree_cases(
+                scans, points, labels, trained.plan.modalities,
+                TreeQuery(tuple(modalities), resample_to, across_frames),
+                reading=reading, name_by=name_by,
+            )  # fmt: skip
+        else:
+            _check_no_tree(resample_to, across_frames)
+            new = find_new_cases(
+                scans, points, labels, trained.plan.modalities, reading=reading, name_by=name_by
+            )
         cases = new.cases
         target = Output(output, trained.folds, True, probabilities, f".{format}")
         check_outputs([target], cases)
@@ -125,7 +145,8 @@ def infer(
             "task": task, "images": scans, "interactions": points, "output": output,
             "labels": labels, "mlflow": mlflow, "model": model, "format": format,
             "probabilities": probabilities, "any_points": any_points, "series": series,
-            "name_by": name_by, "use_form": use_form, "overwrite": overwrite,
+            "name_by": name_by, "modalities": list(modalities), "resample_to": resample_to,
+            "across_frames": across_frames, "use_form": use_form, "overwrite": overwrite,
             "options": options, "processed": roots.processed, "results": roots.results,
         }  # fmt: skip
         parameters = {"model": trained.name, "folds": list(trained.folds), **settings}
@@ -170,6 +191,16 @@ def infer(
                 )
         reporter.say(f"{output}: {counted(segmented_cases, 'case')}")
         return Inference(output, total, evaluation, failures)
+
+
+def _check_no_tree(resample_to: str | None, across_frames: bool) -> None:
+    """Raise RequestError where something is asked for that only a DICOM tree has."""
+    for field, value in (("resample_to", resample_to), ("across_frames", across_frames)):
+        if value:
+            raise RequestError(
+                "is for a DICOM tree alone", field=field, value=value,
+                expected="`modalities`, which choose its series",
+            )  # fmt: skip
 
 
 def _paths(given: Path | str | Sequence[Path | str]) -> list[Path]:

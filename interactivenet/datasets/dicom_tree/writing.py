@@ -18,7 +18,7 @@ from interactivenet.datasets.placing import place
 from interactivenet.errors import DataError, naming
 from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.geometry import Array, Geometry
-from interactivenet.imaging.grid_resampling import onto_grid, resample_nearest
+from interactivenet.imaging.grid_resampling import resample_nearest, resampled_onto
 from interactivenet.imaging.io import (
     ReadOptions,
     read_image,
@@ -81,14 +81,15 @@ def _write_image(
     uid = f"{series.file.series}:{series.part}" if series.part else series.file.series
     volume = read_image(path, ReadOptions(series=uid))
     with naming(path):
-        volume = onto_grid(volume, grid)
+        volume, resampled = resampled_onto(volume, grid)
     write_volume(stem.with_name(f"{stem.name}.nii.gz"), volume.array[0], volume.source)
-    if on_grid:
+    if resampled is None:
         note = "is a part of its files, and was written as NIfTI: results cannot go back to DICOM"
         return {"notes": [*volume.notes, note]}
     said = {
         "from": _grid(own), "to": request.patterns[request.reference].name,
-        "interpolation": "linear", "note": volume.notes[-1],
+        "interpolation": "linear", "share_outside": round(resampled.outside, 6),
+        "value_outside": resampled.fill,
     }  # fmt: skip
     return {"resampled": said, "notes": list(volume.notes)}
 
@@ -120,7 +121,7 @@ def _write_label(
             f" of the nearest one: {_volumes(volume.array[0], drawn, label, grid, labelling.names)}"
         )
         notes.append(text + _lost(volume.array[0], drawn, grid))
-        resampled = {"from": _grid(drawn), "to": onto, "interpolation": "nearest", "note": text}
+        resampled = {"from": _grid(drawn), "to": onto, "interpolation": "nearest"}
     _check_labels(file.path, label, outlines, labelling.names, notes)
     write_label_array(path, label, grid)
     header = outlines.structures.header

@@ -16,6 +16,7 @@ from interactivenet.cli.base import (
     processed_option,
     raw_option,
     results_option,
+    rois_option,
     task_option,
     use_form_option,
 )
@@ -48,7 +49,12 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
 @click.command("evaluate", cls=Command)
 @click.option("-p", "--predictions", type=DataPath(_access_to_predictions),
               help="Folder of predicted label maps, or a single one.")  # fmt: skip
-@click.option("-l", "--labels", type=_READ, help="Folder of true label maps, or a single one.")
+@click.option(
+    "-l",
+    "--labels",
+    type=_READ,
+    help="Folder of true label maps, RTSTRUCT or DICOM SEG, or a single one.",
+)
 @click.option(
     "-i", "--images", type=_READ, help="Folder of images (CASE_0000 ... or CASE), for pictures."
 )
@@ -72,6 +78,7 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
               help="Distance within which surfaces agree, in mm, for the NSD.")  # fmt: skip
 @click.option("--pictures/--no-pictures", default=True, show_default=True,
               help="Draw the worst object of every case that has an image.")  # fmt: skip
+@rois_option
 @use_form_option
 @jobs_option
 @click.option("--robustness", is_flag=True,
@@ -100,6 +107,7 @@ def evaluate(
     names: tuple[str, ...],
     tolerance_mm: float,
     pictures: bool,
+    rois: tuple[str, ...],
     use_form: Literal["sform", "qform"] | None,
     jobs: int | None,
     robustness: bool,
@@ -145,6 +153,7 @@ def evaluate(
         names=LabelNames.parse(names).names,
         tolerance_mm=tolerance_mm,
         pictures=pictures,
+        rois=rois,
         use_form=use_form,
         jobs=jobs,
         reporter=Terminal(),

@@ -12,6 +12,7 @@ from interactivenet.cli.base import (
     max_gb_option,
     processed_option,
     results_option,
+    rois_option,
     task_option,
     use_form_option,
 )
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=DataPath("writes"), metavar="FOLDER",
               help="Folder for the label maps.")  # fmt: skip
 @click.option("-l", "--labels", type=DataPath("reads"), metavar="PATH",
-              help="Label maps to compare with.")  # fmt: skip
+              help="Label maps, RTSTRUCT or DICOM SEG to compare with.")  # fmt: skip
 @click.option("-m", "--mlflow", is_flag=True, help="Record the run in MLflow.")
 @click.option("--model", metavar="deployed|own|NAME|PATH",
               help="Model to use, if the task has several, or without -t: 'starter' (any object,"
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 @click.option("--across-frames", is_flag=True,
               help="Take series of several frames of reference for one, as they are"
               " registered.")  # fmt: skip
+@rois_option
 @use_form_option
 @network_options
 @click.option("--overwrite", is_flag=True, help="Redo finished work.")
@@ -84,6 +86,7 @@ def infer(
     modalities: tuple[str, ...],
     resample_to: str | None,
     across_frames: bool,
+    rois: tuple[str, ...],
     use_form: Literal["sform", "qform"] | None,
     overwrite: bool,
     processed: Path | None,
@@ -122,6 +125,7 @@ def infer(
         modalities=modalities,
         resample_to=resample_to,
         across_frames=across_frames,
+        rois=rois,
         use_form=use_form,
         options=options,
         overwrite=overwrite,

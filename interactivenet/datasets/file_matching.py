@@ -13,7 +13,7 @@ from interactivenet.datasets.modalities import numbered_modalities
 from interactivenet.datasets.stray_files import COMPANION_FOLDERS
 from interactivenet.datasets.task import Case
 from interactivenet.errors import RequestError
-from interactivenet.imaging.io import READABLE, suffix_of
+from interactivenet.imaging.io import READABLE, READABLE_LABELS, suffix_of
 from interactivenet.prompts.io import PROMPT_SUFFIXES
 from interactivenet.system.names import composed, list_names, name_fault, printable, record_fault
 
@@ -57,6 +57,16 @@ def stems(folder: Path, suffixes: Sequence[str]) -> dict[str, list[Path]]:
     return by_stem
 
 
+def is_one_structure(folder: Path) -> bool:
+    """Whether all that is in a folder is one RTSTRUCT or DICOM SEG, whatever it is called."""
+    files = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    if len(files) != 1 or files[0].is_dir():
+        return False
+    from interactivenet.imaging.structures.structure_files import structure_kind
+
+    return bool(structure_kind(files[0]))
+
+
 def name_problem(name: str, *, recorded: bool) -> str:
     """Say why files cannot be a case of this name, '' if they can.
 
@@ -87,7 +97,7 @@ def match_cases(
     the suffix out; there, a name that ends in four digits is a case of its own where the label
     (or, failing that, the other cases) says so.
     """
-    label_files = stems(labels, READABLE) if labels else {}
+    label_files = stems(labels, READABLE_LABELS) if labels else {}
     prompt_files = stems(interactions, PROMPT_SUFFIXES)
     image_files = _called(stems(images, READABLE), aliases or {})
     grouped = _group(image_files, set(label_files), set(prompt_files), len(modalities))

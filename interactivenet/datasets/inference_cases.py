@@ -15,22 +15,30 @@ from interactivenet.datasets.dicom_cases import (
     is_study,
     renamed,
 )
-from interactivenet.datasets.file_matching import SUFFIXED, match_cases, name_problem, stems
+from interactivenet.datasets.file_matching import (
+    SUFFIXED,
+    match_cases,
+    name_problem,
+    stems,
+)
+from interactivenet.datasets.label_files import file_of_case, label_notes, label_of
 from interactivenet.datasets.modalities import modalities_of
 from interactivenet.datasets.roots import check_no_raw_task
 from interactivenet.datasets.stray_files import has_companion_name, nearest_file, unread_files
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError
-from interactivenet.imaging.io import AS_IT_IS, READABLE, ReadOptions, suffix_of
+from interactivenet.imaging.io import (
+    AS_IT_IS,
+    READABLE,
+    ReadOptions,
+    suffix_of,
+)
 from interactivenet.prompts.checks import check_prompt
 from interactivenet.prompts.io import PROMPT_SUFFIXES
 from interactivenet.prompts.prompt import MARGIN_POINTS
 from interactivenet.prompts.prompt_objects import PromptObjects
 from interactivenet.system.files import resolved
-from interactivenet.system.names import composed, list_names, printable
-
-#: so many names are listed where more are meant
-_NAMED = 8
+from interactivenet.system.names import composed, printable
 
 
 @dataclass
@@ -147,7 +155,7 @@ def _in_folders(
         new.failures[name] = f"{before}; {reason}" if before else reason
     new.failures = {printable(name): why for name, why in sorted(new.failures.items())}
     if labels:
-        new.notes = _label_notes(labels, new)
+        new.notes = label_notes(labels, new.cases, new.failures)
     return new
 
 
@@ -158,27 +166,6 @@ def _dangling(case: Case) -> str:
             target = path.readlink()
             return f"{path.parent.name}/{path.name} is a link to {target}, which leads nowhere"
     return ""
-
-
-def _label_notes(labels: Path, new: NewCases) -> list[str]:
-    """Say which cases have no label map, and which label maps no case."""
-    names = {case.name for case in new.cases} | set(new.failures)
-    lacking = [case.name for case in new.cases if case.label is None]
-    spare = {name: files for name, files in stems(labels, READABLE).items() if name not in names}
-    notes = []
-    if lacking and len(lacking) < len(new.cases):
-        notes.append(f"{labels}: holds no label map for {_listed(lacking)}: not compared")
-    if spare:
-        belong = "belongs" if len(spare) == 1 else "belong"
-        notes.append(f"{labels}: {_listed(sorted(spare))} {belong} to no case: not used")
-    for reason in unread_files(labels, READABLE, names).values():
-        notes.append(f"{labels}: {reason}: not used")
-    return notes
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def check_output(output: Path, inputs: Sequence[Path]) -> None:
@@ -263,7 +250,7 @@ def _one_case(
                 raise RequestError(f"{path}: is given twice, expected each file of points once")
         case = replace(case, interaction=interactions[0], more_interactions=tuple(interactions[1:]))
     else:
-        points = _of_case(interactions[0], names, PROMPT_SUFFIXES)
+        points = file_of_case(interactions[0], names, PROMPT_SUFFIXES)
         if points is None:
             hint = nearest_file(base, stems(interactions[0], PROMPT_SUFFIXES))
             raise RequestError(
@@ -271,25 +258,8 @@ def _one_case(
             )
         case = replace(case, interaction=points)
     if labels is not None:
-        case = replace(case, label=_of_case(labels, names, READABLE))
+        case = replace(case, label=label_of(labels, names))
     return NewCases([case])
-
-
-def _of_case(path: Path, names: Sequence[str], suffixes: Sequence[str]) -> Path | None:
-    """The file itself, or the one of the case in a folder; raises RequestError for several."""
-    if not path.is_dir():
-        return path
-    files = [
-        file
-        for file in sorted(path.iterdir())
-        if (suffix := suffix_of(file, suffixes))
-        and composed(file.name[: len(file.name) - len(suffix)]) in {composed(n) for n in names}
-    ]
-    if len(files) > 1:
-        raise RequestError(
-            f"{path}: has {len(files)} files for {names[0]}, expected one: {list_names(files)}"
-        )
-    return files[0] if files else None
 
 
 def _is_series(folder: Path) -> bool:

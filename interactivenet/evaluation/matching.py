@@ -6,11 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from interactivenet.datasets.file_matching import SUFFIXED, name_problem, stems
+from interactivenet.datasets.file_matching import (
+    SUFFIXED,
+    is_one_structure,
+    name_problem,
+    stems,
+)
 from interactivenet.errors import DataError, RequestError
-from interactivenet.imaging.io import AS_IT_IS, READABLE, ReadOptions, suffix_of
+from interactivenet.imaging.io import (
+    AS_IT_IS,
+    READABLE,
+    READABLE_LABELS,
+    ReadOptions,
+    suffix_of,
+)
 from interactivenet.prompts.io import PROMPT_SUFFIXES
-from interactivenet.system.files import read_json
+from interactivenet.system.files import read_json, read_object
 from interactivenet.system.names import composed, list_names, printable
 
 
@@ -18,7 +29,8 @@ from interactivenet.system.names import composed, list_names, printable
 class Pair:
     """A stored prediction and what it is compared with.
 
-    prediction, label: label maps on one lattice.
+    prediction, label: label maps on one lattice; or outlines, RTSTRUCT or DICOM SEG, a label's in
+    the file or in the folder of one.
     images: for pictures; without them there are none.
     prompts: points, for pictures, and to tell objects of one label apart.
     objects: map whose value is 1 + the prompt's number, where prompts share a label.
@@ -81,7 +93,7 @@ def build_pairs(
     for path in (images, prompts):
         if path is not None and path.is_file():
             raise RequestError(f"{path} is a file: expected a folder, as {predictions} is one")
-    predicted, labelled = _files(predictions), _files(labels)
+    predicted, labelled = _predictions(predictions), _files(labels, folders=True)
     images_of, repeated = _by_case(images, set(predicted) | set(labelled)) if images else ({}, {})
     points_of = stems(prompts, PROMPT_SUFFIXES) if prompts else {}
     pairs, missing = [], {}
@@ -127,7 +139,7 @@ def _read_as(pairs: Sequence[Pair], reading: ReadOptions) -> tuple[Pair, ...]:
 
 def case_name(path: Path) -> str:
     """Return a label map's name without its suffix."""
-    return path.name[: len(path.name) - len(suffix_of(path))]
+    return path.name[: len(path.name) - len(suffix_of(path, READABLE_LABELS))]
 
 
 def _single(
@@ -149,7 +161,10 @@ def _single(
     points = [] if prompts is None else [prompts]
     if prompts is not None and prompts.is_dir():
         points = stems(prompts, PROMPT_SUFFIXES).get(case, [])
-    label_files = _files(label).get(case, []) if label.is_dir() else [label]
+    label_files = [label]
+    if label.is_dir():  # of label maps, or of one structure set
+        label_files = _files(label, folders=True).get(case, [])
+        label_files = label_files or ([label] if is_one_structure(label) else [])
     if not label_files:
         raise RequestError(f"{label}: has no label map of {case}")
     if reason := _ambiguous({"label": label_files, "prompt": points}):
@@ -193,13 +208,38 @@ def _is_record(path: Path) -> bool:
     return isinstance(content, dict) and "objects" in content
 
 
-def _files(folder: Path) -> dict[str, list[Path]]:
-    """List the label maps of a folder by case; its subfolders are ignored."""
+def _files(folder: Path, *, folders: bool = False) -> dict[str, list[Path]]:
+    """List the label maps, and outlines, of a folder by case.
+
+    folders: take those in it that hold an RTSTRUCT or SEG, too; others are ignored.
+    """
+    from interactivenet.imaging.structures.structure_files import holds_structures
+
     files = {
-        case: [path for path in paths if not path.is_dir()]
-        for case, paths in stems(folder, READABLE).items()
+        case: [path for path in paths if not path.is_dir() or (folders and holds_structures(path))]
+        for case, paths in stems(folder, READABLE_LABELS).items()
     }
     return {case: paths for case, paths in files.items() if paths}
+
+
+def _predictions(folder: Path) -> dict[str, list[Path]]:
+    """List the predictions of a folder by case, without what was exported from them."""
+    predicted = _files(folder)
+    for case, paths in predicted.items():
+        if len(paths) > 1:
+            exported = _exported(folder / f"{case}.json")
+            predicted[case] = [path for path in paths if path.name not in exported] or paths
+    return predicted
+
+
+def _exported(record: Path) -> set[str]:
+    """Return the names of the files that the record of a prediction says were exported."""
+    try:
+        exports = read_object(record).get("exports")
+    except DataError:
+        return set()
+    entries = exports.values() if isinstance(exports, Mapping) else ()
+    return {str(entry.get("file")) for entry in entries if isinstance(entry, Mapping)}
 
 
 def _by_case(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -16,8 +16,10 @@ from interactivenet.errors import DataError
 from interactivenet.evaluation.diameters import largest_diameters
 from interactivenet.evaluation.matching import Pair
 from interactivenet.evaluation.metrics import Mask, evaluate_masks
+from interactivenet.imaging.channels import read_grid
 from interactivenet.imaging.components import bounding_box, label_counts
-from interactivenet.imaging.io import read_label
+from interactivenet.imaging.geometry import Geometry
+from interactivenet.imaging.io import read_label, suffix_of
 from interactivenet.imaging.lattice import on_image
 from interactivenet.imaging.volume import Volume
 from interactivenet.metric_names import TOLERANCE_MM
@@ -138,9 +140,7 @@ def _check_values(path: Path, label: Volume, labels: LabelNames) -> None:
 
 def read_maps(pair: Pair, labels: LabelNames | None, *, points: bool = False) -> Maps:
     """Read what is compared; points: the prompts, too, where rows are not per prompt."""
-    names = labels.only_names if labels else None
-    label = read_label(pair.label, pair.reading, names=names)
-    prediction = read_label(pair.prediction, pair.reading, names=names)
+    prediction, label = _read_pair(pair, labels.only_names if labels else None)
     if labels:
         _check_values(pair.label, label, labels)
     # of two extents on one lattice the smaller one is filled up with background
@@ -162,6 +162,61 @@ def read_maps(pair: Pair, labels: LabelNames | None, *, points: bool = False) ->
                 f" {len(prompts)} prompts"
             )
     return Maps(prediction, label, prompts, objects)
+
+
+def _read_pair(pair: Pair, names: Mapping[int, str] | None) -> tuple[Volume, Volume]:
+    """Read a prediction and its label.
+
+    Outlines become voxels on the grid of the image where there is one, contours else on that of
+    what they are compared with. Without names, they have those that the prediction's record has.
+    """
+    outlined = {path: not suffix_of(path) for path in (pair.prediction, pair.label)}
+    if not any(outlined.values()):
+        return (
+            read_label(pair.prediction, pair.reading, names=names),
+            read_label(pair.label, pair.reading, names=names),
+        )
+    names = names if names is not None else _recorded_names(pair.record)
+    image = None
+    if pair.images:
+        image = pair.images[0], read_grid(pair.images, pair.reading)
+    elif not all(outlined.values()):
+        image = _grid_for_contours(pair, outlined)
+    # `rois` are of the label: a prediction has the names of labels
+    plain = replace(pair.reading, rois=())
+    prediction, label = (
+        read_label(path, reading, names=names, image=image if outlined[path] else None)
+        for path, reading in ((pair.prediction, plain), (pair.label, pair.reading))
+    )
+    return prediction, label
+
+
+def _grid_for_contours(pair: Pair, outlined: Mapping[Path, bool]) -> tuple[Path, Geometry] | None:
+    """Return the grid of a label map that contours are compared with; None where there are none.
+
+    A SEG has a grid of its own: of two extents on one lattice the smaller one is filled up.
+    """
+    from interactivenet.imaging.structures.structure_files import (
+        find_structure_file,
+        structure_kind,
+    )
+
+    drawn, voxels = sorted(outlined, key=lambda path: not outlined[path])
+    file = find_structure_file(drawn)
+    if file is None or structure_kind(file) == "SEG":
+        return None
+    return voxels, read_label(voxels, replace(pair.reading, rois=())).source
+
+
+def _recorded_names(path: Path | None) -> dict[int, str] | None:
+    """Return the names of the labels of the model that made a prediction; None where unknown."""
+    labels = read_object(path).get("labels") if path else None
+    if not isinstance(labels, Mapping) or not labels:
+        return None
+    try:
+        return {int(value): str(name) for value, name in labels.items()}
+    except ValueError:
+        return None
 
 
 def outcome(row: Row) -> Outcome:

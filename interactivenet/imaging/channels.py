@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from interactivenet.errors import naming
-from interactivenet.imaging.io import AS_IT_IS, ReadOptions, read_image
+from interactivenet.errors import DataError, naming
+from interactivenet.imaging.geometry import Geometry
+from interactivenet.imaging.io import AS_IT_IS, ReadOptions, read_image, suffix_of
 from interactivenet.imaging.lattice import check_same_lattice
+from interactivenet.imaging.size_limits import size_limit
 from interactivenet.imaging.volume import Volume
 
 
@@ -29,6 +31,23 @@ def read_channels(paths: Sequence[Path], options: ReadOptions = AS_IT_IS) -> Vol
             with naming(path):
                 volumes[number] = onto_grid(volumes[number], grid)
     return join_channels(volumes, paths, channel_names(paths, options))
+
+
+def read_grid(paths: Sequence[Path], options: ReadOptions = AS_IT_IS) -> Geometry:
+    """Return the grid of what :func:`read_channels` reads; of DICOM, from headers alone.
+
+    Raises DataError, naming the file, where it cannot be read.
+    """
+    reference = options.resample_to or 0
+    path, options = paths[reference], options.of_channel(reference)
+    if path.is_file() and suffix_of(path):
+        return read_image(path, options).source
+    from interactivenet.imaging.dicom.reading import read_dicom_grid
+
+    with naming(path), size_limit(options.max_gb):
+        if not path.exists():
+            raise DataError("does not exist")
+        return read_dicom_grid(path, options.series)
 
 
 def join_channels(

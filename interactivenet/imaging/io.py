@@ -18,6 +18,8 @@ from interactivenet.system.files import check_regular_members, open_regular
 from interactivenet.system.native_output import silent_libraries
 
 READABLE = (".nii.gz", ".nii", ".mha", ".mhd", ".seg.nrrd", ".nrrd", ".nhdr", ".hdr")
+#: what is a label beside these: RTSTRUCT and DICOM SEG; first the names that exports have
+READABLE_LABELS = (*READABLE, ".seg.dcm", ".rtstruct.dcm", ".dcm")
 #: label maps are 32-bit at most
 MAX_LABEL = 2**32 - 1
 #: label values this close to a whole number, of their size and at most, are off by rounding

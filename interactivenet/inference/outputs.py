@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +221,8 @@ def case_key(
     inputs: as of :func:`input_hashes`.  options: as of ``InferenceOptions.as_json``.
     reading: how the files are read, noted where it is not as they are.
     """
-    asked = {"reading": reading.as_json()} if reading.as_json() else {}
+    said = replace(reading, rois=()).as_json()  # which decide only what it is compared with
+    asked = {"reading": said} if said else {}
     weights = dict(zip(model.folds, model.digests, strict=True))
     calibration = model.calibration(bool(options["mirrored"]))
     return CacheKey(

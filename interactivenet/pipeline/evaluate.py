@@ -15,6 +15,7 @@ from interactivenet.evaluation.earlier import earlier_evaluation
 from interactivenet.evaluation.evaluate import Evaluation, evaluate_cases
 from interactivenet.evaluation.matching import Pair, build_pairs, case_name
 from interactivenet.imaging.io import ReadOptions
+from interactivenet.imaging.structures.roi_names import check_rois
 from interactivenet.metric_names import METRIC, TOLERANCE_MM
 from interactivenet.pipeline.reporting import (
     SILENT,
@@ -55,6 +56,7 @@ def evaluate(
     tolerance_mm: float = TOLERANCE_MM,
     pictures: bool = True,
     use_form: Literal["sform", "qform"] | None = None,
+    rois: Sequence[str] = (),
     jobs: int | None = None,
     reporter: Reporter = SILENT,
 ) -> Evaluation:
@@ -65,7 +67,9 @@ def evaluate(
 
     Args:
         predictions: Folder of label maps, or one label map.
-        labels: Folder of the true label maps, or the true one.
+        labels: Folder of the true label maps, or the true one. RTSTRUCT and DICOM SEG are label
+            maps, too, as files ``CASE.dcm`` or one in each folder ``CASE``: contours become voxels
+            on the grid of the image, or else of the prediction.
         images: Folder of ``CASE_0000``, ``CASE_0001`` ... or ``CASE``, for pictures.
         interactions: Folder of points, for pictures and to tell objects of one label apart.
         output: Folder to write to; None for ``evaluation`` in that of the predictions.
@@ -75,6 +79,9 @@ def evaluate(
         pictures: Draw the worst object of every case that has an image.
         use_form: Which position of a NIfTI header counts, where it has two that differ, or none;
             as for :func:`infer`.
+        rois: Which ROIs of an RTSTRUCT, or segments of a DICOM SEG, are which label, such as
+            ``["GTV_Mass*=tumour", "Liver=liver"]``: patterns in any case, several for one label.
+            Without them, those of the labels' names.
         jobs: Threads and processes; None for the available cores.
         reporter: Receives the messages and the progress.
 
@@ -92,7 +99,7 @@ def evaluate(
     matched = build_pairs(
         predictions, labels, images=images, prompts=interactions,
         subtypes=read_subtypes(subtypes) if subtypes else None,
-        reading=ReadOptions(use_form=use_form or ""),
+        reading=ReadOptions(use_form=use_form or "", rois=check_rois(rois, names or None)),
     )  # fmt: skip
     if output is None:
         output = predictions / "evaluation"
@@ -104,7 +111,8 @@ def evaluate(
     arguments = {
         "predictions": predictions, "labels": labels, "images": images,
         "interactions": interactions, "output": output, "subtypes": subtypes, "names": names,
-        "tolerance_mm": tolerance_mm, "pictures": pictures, "use_form": use_form, "jobs": jobs,
+        "tolerance_mm": tolerance_mm, "pictures": pictures, "use_form": use_form,
+        "rois": list(rois), "jobs": jobs,
     }  # fmt: skip
     with running_stage("evaluate", output, arguments) as stage:
         evaluation = evaluate_cases(

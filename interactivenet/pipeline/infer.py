@@ -15,6 +15,7 @@ from interactivenet.errors import RequestError
 from interactivenet.evaluation.earlier import earlier_evaluation
 from interactivenet.evaluation.evaluate import Evaluation
 from interactivenet.imaging.io import ReadOptions
+from interactivenet.imaging.structures.roi_names import check_rois
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult, Output, check_outputs
@@ -61,6 +62,7 @@ def infer(
     resample_to: str | None = None,
     across_frames: bool = False,
     use_form: Literal["sform", "qform"] | None = None,
+    rois: Sequence[str] = (),
     options: InferenceOptions | None = None,
     overwrite: bool = False,
     roots: Roots | None = None,
@@ -77,7 +79,7 @@ def infer(
         interactions: A folder of files of points, named as the cases; or the file of one case, or
             several, each of other objects: of the only label, or named after their labels.
         output: Folder for the label maps.
-        labels: Label map, or folder of them, to compare with.
+        labels: Label map, or folder of them, to compare with; RTSTRUCT and DICOM SEG, too.
         mlflow: Record it in MLflow.
         model: 'deployed' or 'own', of the task; the name of an installed model; the folder or the
             zip of one; or 'starter', the model of any object that comes with the package. By
@@ -98,6 +100,8 @@ def infer(
         use_form: Which position of a NIfTI header counts, where it has two that differ, or none:
             'sform' (as nibabel reads it) or 'qform' (as ITK and 3D Slicer do). Without it, a case
             with such an image and points in mm fails.
+        rois: Which ROIs of an RTSTRUCT, or segments of a DICOM SEG, among ``labels`` are which
+            label of the model, such as ``["GTV_Mass*=tumour"]``; as for :func:`evaluate`.
         options: How the networks are used: device, precision, mirroring.
         overwrite: Redo finished work.
         roots: Folders of the tasks; by default those of the environment variables.
@@ -118,7 +122,10 @@ def infer(
         check_model(trained, options.chosen_device)
         name = task or trained.plan.task
         settings = options.as_json()
-        reading = ReadOptions(use_form=use_form or "", series=series)
+        reading = ReadOptions(
+            use_form=use_form or "", series=series,
+            rois=check_rois(rois, trained.plan.label_names.only_names),
+        )  # fmt: skip
         if modalities:
             from interactivenet.datasets.dicom_tree.inference import TreeQuery, find_tree_cases
 
@@ -146,7 +153,8 @@ def infer(
             "labels": labels, "mlflow": mlflow, "model": model, "format": format,
             "probabilities": probabilities, "any_points": any_points, "series": series,
             "name_by": name_by, "modalities": list(modalities), "resample_to": resample_to,
-            "across_frames": across_frames, "use_form": use_form, "overwrite": overwrite,
+            "across_frames": across_frames, "use_form": use_form, "rois": list(rois),
+            "overwrite": overwrite,
             "options": options, "processed": roots.processed, "results": roots.results,
         }  # fmt: skip
         parameters = {"model": trained.name, "folds": list(trained.folds), **settings}

@@ -34,12 +34,19 @@ def read_dicom(
     return read_values(found.slices), geometry, found.notes, found.file.tags
 
 
+def read_dicom_grid(path: Path, series: str = "") -> Geometry:
+    """Return the grid that :func:`read_dicom` reads, from the headers alone; raises as it does."""
+    return grid_of(find_series(path, series))
+
+
 def grid_of(series: Series) -> Geometry:
-    """Return the stored grid that a series' slices make; raises DataError where they make none."""
+    """Return the grid of a series, which knows whose it is: ``native`` is a SeriesIdentity.
+
+    Raises DataError where its slices are uneven, or one is missing.
+    """
     affine, _ = stack_affine(series.slices)
     rows, columns = series.file.size
-    shape = columns, rows, len(series.slices)
-    return Geometry(shape, affine, native=identity_of(series.file))
+    return Geometry((columns, rows, len(series.slices)), affine, native=identity_of(series.file))
 
 
 def find_series(path: Path, series: str = "") -> Series:

@@ -56,6 +56,7 @@ def read_structures(
             elsewhere than the image, or in other planes.
         RequestError: ``rois`` contradict each other, or say a label that is none of ``names``.
     """
+    names = names or None
     with naming(path):
         kind = structure_kind(path)
         if kind == "RTSTRUCT" and image is None:

@@ -100,6 +100,9 @@ class RoiNames:
             values, said = self._by_patterns(names, labels)
         else:
             values, said = _by_names(names, labels)
+        if self.patterns and labels is None:
+            numbered = ", ".join(f"{value}={name}" for name, value in self.values(None).items())
+            said = [f"its labels are numbered as they are named: {numbered}", *said]
         if left := [name for name in names if name not in values]:
             notes.append(f"left out its ROIs of no label: {listed_rois(left)}")
         return values, (*said, *notes)
@@ -163,6 +166,16 @@ def _by_names(
         f"has no ROI of the name of a label ({listed}): its ROIs are {listed_rois(rois)}",
         remedy=remedy,
     )
+
+
+def check_rois(definitions: Iterable[str], labels: Mapping[int, str] | None) -> tuple[str, ...]:
+    """Return definitions of ROIs as they are; raises RequestError where they cannot be used.
+
+    labels: value -> name of those that there are; None where unknown.
+    """
+    given = tuple(definitions)
+    RoiNames.parse(given).values(labels)
+    return given
 
 
 def listed_rois(names: Sequence[str]) -> str:

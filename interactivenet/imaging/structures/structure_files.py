@@ -97,6 +97,14 @@ def find_structure_file(path: Path) -> Path | None:
     return found[0] if found else None
 
 
+def holds_structures(folder: Path) -> bool:
+    """Whether a path is an RTSTRUCT or SEG, or a folder of one or several."""
+    try:
+        return find_structure_file(folder) is not None
+    except DataError:
+        return True
+
+
 def read_structure_header(path: Path) -> StructureFile:
     """Read what an RTSTRUCT or SEG holds, without its voxels.
 

@@ -195,6 +195,9 @@ def _import_structures(
     source: Source, case: SourceCase, label: Path, path: Path, options: ImportOptions
 ) -> Mapping[str, Any]:
     """Write the outlines of a structure set, or of a DICOM SEG, as a label map on its image."""
+    from interactivenet.imaging.structures.roi_names import RoiNames
+    from interactivenet.imaging.structures.structure_files import read_structure_header
+
     image = case.images[min(case.images)]
     names = None if options.merge_labels else source.labels.names
     reading = ReadOptions(rois=options.rois)
@@ -204,7 +207,13 @@ def _import_structures(
         raise DataError(f"{label}: outlines no voxel of {image}")
     write_label_array(path, (array > 0).astype(np.uint8) if options.merge_labels else array,
                       volume.source)  # fmt: skip
-    return {"label": label.name, "rois": list(options.rois), "notes": list(volume.notes)}
+    header = read_structure_header(label)
+    values, _ = RoiNames.parse(options.rois).match([roi.name for roi in header.rois], names)
+    called = {roi: (names or {}).get(value, str(value)) for roi, value in values.items()}
+    return {
+        "structure_set": {"uid": header.uid, "kind": header.kind, "rois": called},
+        "notes": [f"{label.name}: {note}" for note in volume.notes],
+    }
 
 
 def _has_parts(path: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +11,14 @@ from interactivenet.datasets.dataset_json import LIST, read_dataset_json
 from interactivenet.datasets.layouts import EXPECTED, described_layout
 from interactivenet.datasets.sources import (
     Source,
+    SourceCase,
     match_files,
     with_safe_names,
     without_links,
     without_repeated_names,
 )
-from interactivenet.errors import RequestError
-from interactivenet.imaging.io import READABLE
+from interactivenet.errors import DataError, RequestError
+from interactivenet.imaging.io import READABLE, READABLE_LABELS
 from interactivenet.prompts.prompt import LabelNames
 
 
@@ -69,7 +70,11 @@ def some_of(source: Source, cases: int | None, test_cases: int, seed: int) -> So
 
 
 def _plain(folder: Path, labels: LabelNames | None) -> Source:
-    cases, left_out = match_files(folder / "images", folder / "labels", "Tr", READABLE)
+    cases, left_out = match_files(
+        folder / "images", folder / "labels", "Tr", READABLE, label_suffixes=READABLE_LABELS
+    )
+    cases, broken = _with_structures(cases)
+    left_out |= broken
     numbers = {index for case in cases for index in case.images} or {0}
     if 0 not in numbers:
         raise RequestError(
@@ -78,6 +83,26 @@ def _plain(folder: Path, labels: LabelNames | None) -> Source:
         )
     count = 1 + max(numbers)
     return Source("plain", folder, ("",) * count, labels or LabelNames({}), cases, left_out)
+
+
+def _with_structures(
+    cases: Sequence[SourceCase],
+) -> tuple[tuple[SourceCase, ...], dict[str, str]]:
+    """Take the RTSTRUCT or DICOM SEG in a label's folder for the label; say why that is not clear.
+
+    Any other folder is a DICOM series, which stays one.
+    """
+    from interactivenet.imaging.structures.structure_files import find_structure_file
+
+    kept, left_out = [], {}
+    for case in cases:
+        try:
+            found = find_structure_file(case.label) if case.label and case.label.is_dir() else None
+        except DataError as error:
+            left_out[case.name] = str(error)
+        else:
+            kept.append(replace(case, label=found) if found else case)
+    return tuple(kept), left_out
 
 
 def _unused_folders(source: Source) -> Iterator[str]:

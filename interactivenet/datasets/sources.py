@@ -76,15 +76,22 @@ def without_repeated_names(source: Source) -> Source:
 
 
 def match_files(
-    images: Path, labels: Path, subset: str, suffixes: tuple[str, ...], *, modalities: int = 0
+    images: Path,
+    labels: Path,
+    subset: str,
+    suffixes: tuple[str, ...],
+    *,
+    modalities: int = 0,
+    label_suffixes: tuple[str, ...] = (),
 ) -> tuple[tuple[SourceCase, ...], dict[str, str]]:
     """Match the images of a folder to the label maps of another by their names.
 
-    suffixes: of both.  modalities: how many there are, numbered _0000 and so on, where a single
+    suffixes: of both, unless there are others of labels.  modalities: how many there are, numbered _0000 and so on, where a single
     one may leave out the number; 0 where the names must tell. Returns the cases, and case -> why
     one cannot be used: nothing in the folders goes unmentioned but companions.
     """
-    files, maps = stems(images, suffixes), stems(labels, suffixes)
+    label_suffixes = label_suffixes or suffixes
+    files, maps = stems(images, suffixes), stems(labels, label_suffixes)
     grouped: dict[str, dict[int, list[Path]]] = {}
     left_out: dict[str, str] = {}
     for stem, paths in sorted(files.items()):
@@ -104,7 +111,7 @@ def match_files(
             by_modality.setdefault(int(suffixed[2]), []).extend(paths)
         else:
             left_out[stem] = f"{paths[0].name} has no modality suffix such as _0000"
-    unread = {**unread_files(labels, suffixes), **unread_files(images, suffixes)}
+    unread = {**unread_files(labels, label_suffixes), **unread_files(images, suffixes)}
     unmatched = {name: paths for name, paths in maps.items() if name not in grouped}
     cases = []
     for name, by_modality in sorted(grouped.items()):

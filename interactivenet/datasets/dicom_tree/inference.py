@@ -22,7 +22,7 @@ from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.dicom.reading import folder_of
 from interactivenet.imaging.dicom.volumes import Series
-from interactivenet.imaging.io import READABLE, ReadOptions
+from interactivenet.imaging.io import READABLE_LABELS, ReadOptions
 from interactivenet.prompts.io import PROMPT_SUFFIXES
 from interactivenet.system.names import composed, list_names, printable
 
@@ -204,7 +204,7 @@ def _match(
             expected="a folder with a file for each",
         )
     files, taken = _Files(interactions[0], points), set()
-    maps = _Files(labels, stems(labels, (*READABLE, ".dcm"))) if labels else None
+    maps = _Files(labels, stems(labels, READABLE_LABELS)) if labels else None
     unlabelled: list[str] = []
     for _, case, notes in found:
         try:

@@ -19,7 +19,8 @@ from interactivenet.system.names import composed, list_names, printable
 class SourceCase:
     """One case of a source.
 
-    images: modality -> file; where ``stacked``, one 4D file of all modalities.
+    images: modality -> file; where ``stacked``, one 4D file of all modalities.  notes: what a user
+    should know before it is imported.
     """
 
     subset: str  # "Tr" or "Ts"
@@ -27,6 +28,7 @@ class SourceCase:
     images: Mapping[int, Path]
     label: Path | None = None
     stacked: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -86,9 +88,10 @@ def match_files(
 ) -> tuple[tuple[SourceCase, ...], dict[str, str]]:
     """Match the images of a folder to the label maps of another by their names.
 
-    suffixes: of both, unless there are others of labels.  modalities: how many there are, numbered _0000 and so on, where a single
-    one may leave out the number; 0 where the names must tell. Returns the cases, and case -> why
-    one cannot be used: nothing in the folders goes unmentioned but companions.
+    suffixes: of both, unless there are others of labels.  modalities: how many there are, numbered
+    _0000 and so on, where a single one may leave out the number; 0 where the names must tell.
+    Returns the cases, and case -> why one cannot be used: nothing in the folders goes unmentioned
+    but companions.
     """
     label_suffixes = label_suffixes or suffixes
     files, maps = stems(images, suffixes), stems(labels, label_suffixes)

@@ -84,9 +84,10 @@ def convert_dataset(
         raise RequestError(
             "cannot be combined with `labels`: merged labels have one name", field="merge_labels"
         )
-    labels = labels or labels_of(rois)
+    labels, is_tree = labels or labels_of(rois), is_dicom_tree(source)
+    is_tree = is_tree or any("=" in name for name in modalities)
     options = ImportOptions(copy=copy, merge_labels=merge_labels is not None, rois=tuple(rois))
-    if is_dicom_tree(source) or any("=" in name for name in modalities):
+    if is_tree:
         from interactivenet.pipeline.dicom_tree import read_source
 
         tree, options, modalities = read_source(
@@ -107,19 +108,19 @@ def convert_dataset(
             expected="a name for each",
         )
     reporter.say(f"{dataset.kind} dataset, {counted(len(dataset.cases), 'case')} -> {folder}")
+    known = _findings(dataset)
+    if is_tree or dry_run:
+        reporter.findings(known)
     if dry_run:
-        return _tell(dataset, folder, modalities, names, reporter)
+        reporter.say(f"nothing was written: {folder} would have the labels {names}")
+        listed = Task(folder.name, folder, tuple(modalities), names, (), ())
+        return CheckedTask(listed, tuple(known), dict(dataset.left_out))
     imported = import_cases(dataset, folder, options)
     if not sum(1 for _ in reporter.track(imported, len(dataset.cases), "imported")):
         reporter.say(f"{folder} is already imported: it is only checked again")
-    left_out, told = _read_record(folder / RECORD)
-    reporter.findings(
-        [
-            *(Finding("error", case, reason) for case, reason in left_out.items()),
-            *(Finding("warning", "", note) for note in dataset.notes),
-            *told,
-        ]
-    )
+    left_out, noticed = _read_record(folder / RECORD)
+    noticed += [Finding("warning", "", note) for note in dataset.notes]
+    reporter.findings([finding for finding in noticed if not (is_tree and finding in known)])
     record_failures(folder, "convert", recorded_reasons(left_out, reporter))
     return check_task(folder, modalities, names, jobs, reporter, left_out=left_out)
 
@@ -146,28 +147,23 @@ def _check_no_tree(
             )  # fmt: skip
 
 
-def _tell(
-    dataset: Source, folder: Path, modalities: Sequence[str], names: LabelNames, reporter: Reporter
-) -> CheckedTask:
-    """Say what would be imported, and write nothing."""
-    findings = [
+def _findings(dataset: Source) -> list[Finding]:
+    """Return what is known of a source before it is imported."""
+    return [
         *(Finding("error", case, reason) for case, reason in dataset.left_out.items()),
+        *(Finding("warning", case.name, note) for case in dataset.cases for note in case.notes),
         *(Finding("warning", "", note) for note in dataset.notes),
     ]
-    reporter.findings(findings)
-    reporter.say(f"nothing was written: {folder} would have the labels {names}")
-    task = Task(folder.name, folder, tuple(modalities), names, (), ())
-    return CheckedTask(task, tuple(findings), dict(dataset.left_out))
 
 
 def _read_record(path: Path) -> tuple[dict[str, str], list[Finding]]:
-    """Return what an import says of its cases: why some are left out, and notes on others."""
+    """Return why an import left cases out, and what was noticed: these, and notes on others."""
     with naming(path):
         content = read_object(path)
         left_out: dict[str, str] = field_of_kind(content.get("left_out", {}), dict, "left_out")
         for case, reason in left_out.items():
             field_of_kind(reason, str, f"left_out.{case}")
-        findings = []
+        findings = [Finding("error", case, reason) for case, reason in left_out.items()]
         records: dict[str, Any] = field_of_kind(content.get("cases", {}), dict, "cases")
         for case, said in records.items():
             notes = field_of_kind(said, dict, f"cases.{case}").get("notes", [])

@@ -80,13 +80,12 @@ class TreeRequest:
 class TreeCase(SourceCase):
     """A case of a tree.
 
-    chosen: its series.  grids: of these.  outlines: its structure set.  notes: of all of it.
+    chosen: its series.  grids: of these.  outlines: its structure set.
     """
 
     chosen: ChosenCase | None = None
     grids: tuple[Geometry, ...] = ()
     outlines: Outlines | None = None
-    notes: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -159,8 +158,9 @@ def _case(chosen: ChosenCase, request: TreeRequest) -> TreeCase:
     )
     images = {number: folder_of(series) for number, series in enumerate(chosen.series)}
     return TreeCase(
-        "Tr", chosen.name, images, outlines.structures.file.path, False, chosen, tuple(grids),
-        outlines, (*chosen.notes, *notes, *outlines.notes),
+        "Tr", chosen.name, images, outlines.structures.file.path,
+        notes=(*chosen.notes, *notes, *outlines.notes),
+        chosen=chosen, grids=tuple(grids), outlines=outlines,
     )  # fmt: skip
 
 

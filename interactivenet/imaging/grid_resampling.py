@@ -25,13 +25,18 @@ class Resampled:
 
     Attributes:
         array: Voxels (X, Y, Z) in the stored order of the new grid, float32.
-        outside: Share of the new grid's voxels that lie outside of the image, 0 to 1.
-        fill: What these voxels are: the smallest value of the image.
+        beyond: Which of these lie outside of the image.
+        fill: What they are: the smallest value of the image.
     """
 
     array: NDArray[np.float32]
-    outside: float
+    beyond: NDArray[np.bool_]
     fill: float
+
+    @property
+    def outside(self) -> float:
+        """Share of the new grid that lies outside of the image, 0 to 1."""
+        return float(np.count_nonzero(self.beyond) / self.beyond.size)
 
 
 def resample_linearly(array: Array, source: Geometry, target: Geometry) -> Resampled:
@@ -47,11 +52,10 @@ def resample_linearly(array: Array, source: Geometry, target: Geometry) -> Resam
     # no value of an image is NaN, so that it marks what was not measured
     new = _resampled(moving, target, sitk.sitkLinear, float("nan"))
     beyond = np.isnan(new)
-    outside = float(np.count_nonzero(beyond) / new.size)
-    if outside == 1:
+    if beyond.all():
         raise DataError(f"lies nowhere within the grid that it is resampled onto: {target}")
     new[beyond] = np.float32(fill)
-    return Resampled(new, outside, fill)
+    return Resampled(new, beyond, fill)
 
 
 def resample_nearest(label: Array, source: Geometry, target: Geometry) -> Array:

@@ -38,11 +38,11 @@ def write_tree_case(
     voxel on the grid.
     """
     notes = list(case.notes)
-    structures = _write_label(case, labels / f"{case.name}.nii.gz", request, notes)
+    label, structures = _write_label(case, labels / f"{case.name}.nii.gz", request, notes)
     modalities: dict[str, Any] = {}
     for number, (pattern, series) in enumerate(zip(request.patterns, case.series, strict=True)):
         stem = images / f"{case.name}_{number:04d}"
-        said = _write_image(case, number, stem, request, copy)
+        said = _write_image(case, number, stem, label, request, copy)
         notes += [f"{pattern.name}: {note}" for note in said.pop("notes")]
         assert case.chosen is not None
         modalities[pattern.name] = {
@@ -66,9 +66,12 @@ def _described(series: Series) -> dict[str, Any]:
 
 
 def _write_image(
-    case: TreeCase, number: int, stem: Path, request: TreeRequest, copy: bool
+    case: TreeCase, number: int, stem: Path, label: Array, request: TreeRequest, copy: bool
 ) -> dict[str, Any]:
-    """Write one modality as STEM, a folder of slices, or as STEM.nii.gz; returns what to say."""
+    """Write one modality as STEM, a folder of slices, or as STEM.nii.gz; returns what to say.
+
+    label: (X, Y, Z) along RAS+, on the grid of the case.
+    """
     series, own, grid = case.series[number], case.grids[number], case.grids[request.reference]
     on_grid = own.is_same_lattice(grid)
     if on_grid and _has_own_files(series):
@@ -91,7 +94,10 @@ def _write_image(
         "interpolation": "linear", "share_outside": round(resampled.outside, 6),
         "value_outside": resampled.fill,
     }  # fmt: skip
-    return {"resampled": said, "notes": list(volume.notes)}
+    notes, labelled = list(volume.notes), grid.from_ras(label) > 0
+    if lost := int(np.count_nonzero(labelled & resampled.beyond)):
+        notes.append(f"{lost} of {np.count_nonzero(labelled)} labelled voxels lie outside of it")
+    return {"resampled": said, "notes": notes}
 
 
 def _has_own_files(series: Series) -> bool:
@@ -102,8 +108,11 @@ def _has_own_files(series: Series) -> bool:
 
 def _write_label(
     case: TreeCase, path: Path, request: TreeRequest, notes: list[str]
-) -> dict[str, Any]:
-    """Write the label map on the grid; returns what to say of the structure set."""
+) -> tuple[Array, dict[str, Any]]:
+    """Write the label map (X, Y, Z) on the grid; returns it, and what to say of its structure set.
+
+    notes: to which what is noticed is added.
+    """
     outlines = case.outlines
     assert outlines is not None
     file, drawn_on = outlines.structures.file, outlines.drawn_on
@@ -134,7 +143,7 @@ def _write_label(
         "drawn_on": request.patterns[drawn_on].name,
         "why": outlines.reason,
     }  # fmt: skip
-    return {**said, "resampled": resampled} if resampled else said
+    return label, {**said, "resampled": resampled} if resampled else said
 
 
 def _check_labels(

@@ -189,6 +189,17 @@ def test_names_by_patient(tree, points):
     assert {case.name for case in new.cases} == {"A", "B", "C"} and not new.failures
 
 
+def test_a_patient_with_several_studies_is_no_name_of_points(tree, points):
+    write_scan(tree / "later", patient="B", study=8, modality="MR", date="20210101")
+    new = find_tree_cases([tree], [points], None, ("MR",), TreeQuery(("MR",)), reading=AS_IT_IS)
+    assert {case.name for case in new.cases} == names() - {f"B_{uid_of(2, 2)}"}
+    assert set(new.failures) == {"B", f"B_{uid_of(2, 2)}", f"B_{uid_of(8, 1)}"}
+    # nor where one of the studies is left out for another reason
+    (tree / "later" / "003.dcm").unlink()
+    new = find_tree_cases([tree], [points], None, ("MR",), TreeQuery(("MR",)), reading=AS_IT_IS)
+    assert set(new.failures) == {"B", f"B_{uid_of(2, 2)}", "B_2"}
+
+
 def test_a_single_file_of_points_for_a_single_case(tree, points):
     for folder in ("a1", "a2", "c"):
         shutil.rmtree(tree / folder)

@@ -35,6 +35,7 @@ class ChosenCase:
         series: One of each modality.
         reasons: Why each was chosen.
         notes: What a user should know.
+        is_only: Whether no other study of the patient has all modalities.
     """
 
     name: str
@@ -42,6 +43,7 @@ class ChosenCase:
     series: tuple[Series, ...]
     reasons: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    is_only: bool = True
 
 
 @dataclass
@@ -86,7 +88,9 @@ def choose_cases(
             notes = notes if len(complete) > 1 else []
             if not patient.identifier:
                 notes.append("has no PatientID: named by its StudyInstanceUID")
-            choice.cases.append(ChosenCase(case, patient, series, reasons, tuple(notes)))
+            choice.cases.append(
+                ChosenCase(case, patient, series, reasons, tuple(notes), len(complete) == 1)
+            )
         choice.notes += [
             f"{name}: {study} is no case: {_lacking(found, patterns)}"
             for study, found in matched

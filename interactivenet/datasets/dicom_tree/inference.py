@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -91,8 +92,8 @@ def find_tree_cases(
     """Find the cases of a DICOM tree, and match them with points, and with labels.
 
     images: the tree's folder.  interactions, labels: a folder each; or one file, for a tree of one
-    case. Files are named as the case, as its PatientID, where only one case has that, or as the
-    SeriesInstanceUID of the series whose grid counts.  modalities: of the model.
+    case. Files are named as the case, as its PatientID, where no other study could be meant, or as
+    the SeriesInstanceUID of the series whose grid counts.  modalities: of the model.
     A case is named by PatientID and that series; ``name_by`` says otherwise. What is no case is one
     that failed. Raises RequestError where what is given does not fit together.
     """
@@ -177,12 +178,14 @@ def _keys(
     found: Sequence[tuple[ChosenCase, Case, list[str]]], reference: int
 ) -> dict[str, list[str]]:
     """Return the names that files of each case may have."""
-    patients = [chosen.patient for chosen, _, _ in found]
     keys = {}
     for chosen, case, _ in found:
+        tags = chosen.series[reference].file.tags
         keys[case.name] = [case.name, chosen.series[reference].file.series]
-        if patients.count(chosen.patient) == 1:
+        if chosen.is_only:  # a file that is named after a patient must not be of another study
             keys[case.name] += [chosen.patient.identifier, chosen.name]
+        with suppress(DataError):  # a header without a PatientID
+            keys[case.name].append(name_of(tags, "series"))
     return keys
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from interactivenet.imaging.dicom.opening import read_dataset
 from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.imaging.size_limits import check_size
 from interactivenet.imaging.structures.contour_reading import contours_of
-from interactivenet.imaging.structures.rasterising import rasterise
+from interactivenet.imaging.structures.rasterising import Contour, rasterise
 from interactivenet.imaging.structures.roi_names import RoiNames
 from interactivenet.imaging.structures.seg_reading import read_segments
 from interactivenet.imaging.structures.structure_files import (
@@ -72,24 +72,44 @@ def read_structures(
             values, said = rois.match([roi.name for roi in file.rois], names)
             of_roi = {roi.number: values[roi.name] for roi in file.rois if roi.name in values}
             notes = list(said)
-        called = {roi.number: roi.name for roi in file.rois}
         notes += _strangers(file, image)
-        if kind == "RTSTRUCT":
+        mask_of: Callable[[Sequence[int]], Mask]
+        if kind == "SEG":
+            segments = read_segments(path, header, image)
+            grid, mask_of = segments.grid, segments.mask
+            notes += segments.notes
+        else:
             assert image is not None
             grid = image[1]
             check_size(grid.shape, 2)
-            masks: dict[int, Mask] = {}
-            for number, contours in contours_of(header, of_roi).items():
-                with _naming_roi(called[number]):
-                    masks[number], said = rasterise(contours, grid)
-                notes += [f"ROI '{called[number]}': {note}" for note in said]
-        else:
-            segments = read_segments(path, header, of_roi, image)
-            grid, masks = segments.grid, segments.masks
-            notes += segments.notes
+            regions = _Regions(contours_of(header, of_roi), file, grid, notes)
+            mask_of = regions.mask
         order = [rois.values(names)[label.casefold()] for label in rois.labels]
-        label, more = _merged(masks, of_roi, order or sorted(set(of_roi.values())), grid, names)
+        label, more = _merged(mask_of, of_roi, order or sorted(set(of_roi.values())), grid, names)
     return Volume.from_stored(label, grid, notes=(*notes, *more))
+
+
+@dataclass(frozen=True, eq=False)
+class _Regions:
+    """Contours by the numbers of their ROIs, of a file, for a grid; notes: gets what is noticed."""
+
+    contours: Mapping[int, Sequence[Contour]]
+    file: StructureFile
+    grid: Geometry
+    notes: list[str]
+
+    def mask(self, numbers: Sequence[int]) -> Mask:
+        """Mark the voxels (X, Y, Z) of some ROIs, in the grid's stored order."""
+        mask: Mask = np.zeros(self.grid.shape, dtype=bool)
+        for roi in self.file.rois:
+            if roi.number in numbers:
+                try:
+                    own, notes = rasterise(self.contours[roi.number], self.grid)
+                except DataError as error:
+                    raise DataError(f"its ROI '{roi.name}' {error}") from error
+                mask |= own
+                self.notes.extend(f"ROI '{roi.name}': {note}" for note in notes)
+        return mask
 
 
 def _numbers(file: StructureFile) -> tuple[dict[int, int], list[str]]:
@@ -121,33 +141,26 @@ def _strangers(file: StructureFile, image: tuple[Path, Geometry] | None) -> list
     return notes
 
 
-@contextmanager
-def _naming_roi(name: str) -> Iterator[None]:
-    """Say of which ROI an error speaks."""
-    try:
-        yield
-    except DataError as error:
-        raise DataError(f"its ROI '{name}' {error}") from error
-
-
 def _merged(
-    masks: Mapping[int, Mask],
+    mask_of: Callable[[Sequence[int]], Mask],
     of_roi: Mapping[int, int],
     order: Sequence[int],
     grid: Geometry,
     names: Mapping[int, str] | None,
 ) -> tuple[Array, list[str]]:
-    """Put masks into one map (X, Y, Z) as stored, in the order of their values; and notes.
+    """Put ROIs into one map (X, Y, Z) as stored, in the order of their values; and notes.
+
+    mask_of: gives the mask of the ROIs of some numbers.  of_roi: number -> value.
 
     Raises DataError where nothing is left of a label that had voxels.
     """
     label = np.zeros(grid.shape, np.min_scalar_type(max(order)))
     notes, filled = [], []
     for value in order:
-        own = [mask for number, mask in masks.items() if of_roi[number] == value]
+        own = [number for number, of_value in of_roi.items() if of_value == value]
         if not own:
             continue
-        mask = np.logical_or.reduce(own)
+        mask = mask_of(own)
         below = label[mask]
         for other in np.unique(below[below > 0]).tolist():
             count = np.count_nonzero(below == other)

@@ -6,12 +6,16 @@ asked where they lie.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import config
+from pydicom.pixels.utils import iter_pixels
+from pydicom.uid import UID
 
 from interactivenet.errors import DataError, one_line
 from interactivenet.imaging.components import Mask
@@ -30,18 +34,6 @@ _KINDS = ("BINARY", "FRACTIONAL", "LABELMAP")
 
 
 @dataclass(frozen=True, eq=False)
-class Segments:
-    """Segments on one grid.
-
-    masks: number of a segment -> (X, Y, Z) in the grid's stored order.  notes: what is to be said.
-    """
-
-    grid: Geometry
-    masks: dict[int, Mask]
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
 class _Frame:
     """A frame: its plane, the segment that it is of (0: of any), and its number in the file."""
 
@@ -50,48 +42,82 @@ class _Frame:
     number: int
 
 
-def read_segments(
-    path: Path, header: Header, wanted: Collection[int], image: tuple[Path, Geometry] | None
-) -> Segments:
-    """Read segments of the wanted numbers; header: of the file, with its pixel data.
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """The segments of a file on one grid.
 
-    They lie on the grid of the image where one is given; else on their own, in which frames that
-    were left out are background.
-    Raises DataError where they lie on another lattice, or have voxels outside of the image.
+    grid: that of the image where there is one, else their own.  notes: what is to be said.
+    """
+
+    grid: Geometry
+    notes: tuple[str, ...]
+    _header: Header
+    _kind: str
+    _frames: tuple[_Frame, ...]
+
+    def mask(self, numbers: Collection[int]) -> Mask:
+        """Mark the voxels (X, Y, Z) of some segments, in the grid's stored order.
+
+        Raises DataError, with the reason alone, where some lie outside of the grid.
+        """
+        mask: Mask = np.zeros(self.grid.shape, dtype=bool)
+        frames = [frame for frame in self._frames if not frame.segment or frame.segment in numbers]
+        lost = 0
+        for frame, pixels in zip(frames, self._pixels(frames), strict=True):
+            if self._kind == "LABELMAP":
+                inside = np.isin(pixels, list(numbers))
+            elif self._kind == "FRACTIONAL":
+                inside = pixels >= self._header.number("MaximumFractionalValue", 255) / 2
+            else:
+                inside = pixels != 0
+            lost += _Placed(frame, self.grid, inside.shape[::-1]).put(inside.T, mask)
+        if lost:
+            raise DataError(
+                f"has {lost} voxels of segments outside of the image, which has {self.grid}"
+            )
+        return mask
+
+    def _pixels(self, frames: Sequence[_Frame]) -> Iterator[Array]:
+        """Yield the stored values (rows, columns) of frames."""
+        dataset = self._header.dataset
+        numbers = [frame.number for frame in frames]
+        try:
+            # decoded one by one: all together may be many times the size of the image
+            for pixels in iter_pixels(dataset, indices=numbers) if numbers else ():
+                yield np.asarray(pixels)
+        except Exception as error:  # of a library, on a stranger's bytes
+            syntax = UID(self._header.meta("TransferSyntaxUID"), config.IGNORE).name
+            reason = one_line(error)
+            raise DataError(f"has frames that cannot be read ({syntax}): {reason}") from error
+
+
+def read_segments(path: Path, header: Header, image: tuple[Path, Geometry] | None) -> Segments:
+    """Find where the segments of a file lie; header: of the file, with its pixel data.
+
+    They are brought onto the grid of the image where one is given; else they lie on their own, in
+    which frames that were left out are background.
+    Raises DataError, naming the file or with the reason alone, where they lie on another lattice.
     """
     kind = header.text("SegmentationType").upper()
     if kind not in _KINDS:
         raise DataError(f"is a segmentation of type '{kind}', expected {', '.join(_KINDS)}")
     frames = _frames(header, kind)
-    rows, columns = header.number("Rows"), header.number("Columns")
-    own = _own_grid(frames, header, (columns, rows), None if image is None else image[1])
-    check_size((columns, rows, header.frames), 1)
+    size = header.number("Columns"), header.number("Rows")
+    own = _own_grid(frames, header, size, None if image is None else image[1])
     grid = own if image is None else image[1]
-    off = 0.0 if image is None else _check_lattice(path, own, frames, *image)
-    pixels, notes = _pixels(header, kind, (header.frames, rows, columns))
-    if off > _NOTED_MM:
-        notes.append(f"its frames lie up to {off:.2g} mm from the voxels of the image")
-    masks: dict[int, Mask] = {number: np.zeros(grid.shape, dtype=bool) for number in wanted}
-    lost = 0
-    seen: set[tuple[int, tuple[int, ...]]] = set()
-    for frame in frames:
-        if frame.segment and frame.segment not in masks:
-            continue
-        place = _Placed(frame, grid, (columns, rows))
-        key = frame.segment, place.origin
-        if key in seen:
-            raise DataError(f"has two frames of segment {frame.segment} at one place")
-        seen.add(key)
-        image_of = pixels[frame.number].T
-        for number in masks if not frame.segment else (frame.segment,):
-            part = image_of == number if kind == "LABELMAP" else image_of
-            lost += place.put(part, masks[number])
-    if lost and image is not None:
-        raise DataError(
-            f"has {lost} voxels of segments outside of {image[0]}: it has {own}; the image has"
-            f" {grid}"
-        )
-    return Segments(grid, masks, tuple(notes))
+    check_size(grid.shape, 2)
+    notes = []
+    if image is not None:
+        off = _check_lattice(path, own, frames, *image)
+        if off > _NOTED_MM:
+            notes.append(f"its frames lie up to {off:.2g} mm from the voxels of the image")
+    if kind == "FRACTIONAL":
+        said = header.text("SegmentationFractionalType").lower() or "unknown"
+        notes.append(f"it is fractional ({said}): voxels of 0.5 and more are inside")
+    places = Counter((frame.segment, _Placed(frame, grid, size).origin) for frame in frames)
+    if (twice := places.most_common(1)[0])[1] > 1:
+        raise DataError(f"has {twice[1]} frames of one place, of segment {twice[0][0] or 'any'}")
+    return Segments(grid, tuple(notes), header, kind, tuple(frames))
 
 
 class _Placed:
@@ -252,19 +278,3 @@ def _check_lattice(
             raise differing(path, own, reference, image)
         worst = max(worst, float(off.max()))
     return worst
-
-
-def _pixels(header: Header, kind: str, shape: tuple[int, int, int]) -> tuple[Array, list[str]]:
-    """Return the frames (F, rows, columns): masks, or numbers of segments; and notes."""
-    try:
-        stored = np.asarray(header.dataset.pixel_array).reshape(shape)
-    except Exception as error:  # of a library, on a stranger's bytes
-        syntax = header.meta("TransferSyntaxUID")
-        raise DataError(f"has frames that cannot be read ({syntax}): {one_line(error)}") from error
-    if kind == "LABELMAP":
-        return stored, []
-    if kind == "BINARY":
-        return stored != 0, []
-    most = header.number("MaximumFractionalValue", 255)
-    said = header.text("SegmentationFractionalType").lower() or "unknown"
-    return stored >= most / 2, [f"it is fractional ({said}): voxels of 0.5 and more are inside"]

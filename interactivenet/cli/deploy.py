@@ -14,6 +14,7 @@ from interactivenet.cli.base import (
     results_option,
     task_option,
 )
+from interactivenet.cli.export_options import codes_option
 from interactivenet.cli.folders import DataPath
 
 
@@ -34,6 +35,7 @@ from interactivenet.cli.folders import DataPath
               help="Container image that the algorithm is built on.")  # fmt: skip
 @click.option("--description", default="", metavar="TEXT",
               help="First paragraph of the model card: data, makers, licence.")  # fmt: skip
+@codes_option
 @raw_option.with_access("ignores")
 @processed_option.with_access("ignores")  # a deployed model needs nothing of its task
 @results_option
@@ -46,6 +48,7 @@ def deploy(
     settings: Path | None,
     image: str,
     description: str,
+    codes: Path | None,
     raw: Path | None,
     processed: Path | None,
     results: Path | None,
@@ -79,6 +82,7 @@ def deploy(
         zip=zip,
         half=half,
         description=description,
+        codes=codes,
         roots=Roots.choose(raw=raw, processed=processed, results=results),
         reporter=Terminal(),
     )

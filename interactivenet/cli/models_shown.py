@@ -98,6 +98,8 @@ def show_model(models: Path, name: str) -> None:
         return
     modalities, labels, folds, dice = _cells(local)
     say(f"modalities: {modalities}; labels: {labels}; folds: {folds}; Dice: {dice}")
+    if codes := _coded(local.description.get("codes")):
+        say(f"codes: {codes}")
     card = local.folder / "MODEL_CARD.md"
     if card.is_file():
         say("")
@@ -130,6 +132,16 @@ def _cells(local: LocalModel) -> tuple[str, str, str, str]:
     )
 
 
+def _coded(codes: Any) -> str:
+    """Name what DICOM calls each label; '' where the bundle does not say."""
+    try:
+        return sanitize_text(
+            "; ".join(f"{label}: {entry['type'][2]}" for label, entry in codes.items())
+        )
+    except (AttributeError, LookupError, TypeError):  # altered
+        return ""
+
+
 def _dice(content: Mapping[str, Any]) -> str:
     try:
         dice = content["cross_validation"]["metrics"]["dice"]
@@ -149,5 +161,6 @@ def _as_json(local: LocalModel) -> dict[str, Any]:
         "usable": local.description is not None,
         "fault": local.fault or None,
         **{name: content.get(name) for name in fields},
+        **({"codes": content["codes"]} if "codes" in content else {}),
         "folds": len(content.get("weights") or ()),
     }

@@ -18,6 +18,7 @@ from typing import Any
 from interactivenet import __version__
 from interactivenet.datasets.roots import Roots, check_task_name
 from interactivenet.errors import DataError, RequestError
+from interactivenet.models.bundle_codes import codes_field, parse_codes_field
 from interactivenet.models.model import Model, chosen, own_model, parse_training_set
 from interactivenet.models.model_card import render_card
 from interactivenet.models.starter import STARTER, starter_folder
@@ -37,16 +38,23 @@ BUNDLE, CARD = "bundle.json", "MODEL_CARD.md"
 BUNDLE_VERSION = 2
 #: of bundles in half precision, which programs before cannot read; others stay readable for them
 HALF_VERSION = 3
+#: of bundles that say what their labels are, in codes; others stay readable for programs before
+CODES_VERSION = 4
 _WEIGHTS = re.compile(r"fold_\d+\.safetensors")
 #: fields that bundles of an earlier version do not have; what they tell is not known of these
-_LATER = {1: {"training_set", "half_of"}, BUNDLE_VERSION: {"half_of"}, HALF_VERSION: set[str]()}
+_LATER = {
+    1: {"training_set", "half_of", "codes"}, BUNDLE_VERSION: {"half_of", "codes"},
+    HALF_VERSION: {"codes"}, CODES_VERSION: set[str](),
+}  # fmt: skip
+#: fields that bundles of a version may lack
+_OPTIONAL = {CODES_VERSION: {"half_of"}}
 #: repeated from the plan, for whoever reads the file without knowing plans
 _OF_PLAN = ("task", "modalities", "labels", "encoding")
 #: what is known of a model beside what its use needs; null where it is not
 ABOUT = ("description", "training", "cross_validation")
 _FIELDS = {
     "schema_version", "version", "libraries", *_OF_PLAN, *ABOUT, "plan", "weights", "checkpoint",
-    "postprocessing", "uncertainty", "training_set", "half_of", "digest",
+    "postprocessing", "uncertainty", "training_set", "half_of", "codes", "digest",
 }  # fmt: skip
 
 
@@ -59,8 +67,9 @@ def bundle_content(model: Model, about: Mapping[str, Any] | None = None) -> dict
     plan = replace(model.plan, notes=()).as_json()["plan"]
     names = [f"fold_{number}.safetensors" for number in model.folds]
     half = dict(zip(names, model.half_of, strict=True)) if model.half_of else {}
+    version = CODES_VERSION if model.codes else HALF_VERSION if half else BUNDLE_VERSION
     content = {
-        "schema_version": HALF_VERSION if half else BUNDLE_VERSION,
+        "schema_version": version,
         "version": __version__,
         **{name: plan[name] for name in _OF_PLAN},
         **dict.fromkeys(ABOUT),
@@ -69,6 +78,7 @@ def bundle_content(model: Model, about: Mapping[str, Any] | None = None) -> dict
         "training_set": model.training.as_json() if model.training else None,
         "weights": dict(zip(names, model.digests, strict=True)),
         **({"half_of": half} if half else {}),
+        **codes_field(model),
         "plan": plan,
         "libraries": libraries(),
     }
@@ -139,13 +149,15 @@ def read_description(folder: Path) -> dict[str, Any]:
             f"{path}: schema_version is {version}, but this version of InteractiveNet reads"
             f" {', '.join(map(str, _LATER))}"
         )
-    if differing := set(content) ^ (_FIELDS - _LATER[version]):
+    differing = set(content) ^ (_FIELDS - _LATER[version])
+    if differing := differing - (_OPTIONAL.get(version, set()) - set(content)):
         name = min(differing)
         raise DataError(f"{path}: field {name} is {'unknown' if name in content else 'missing'}")
     kinds: dict[str, tuple[type, ...]] = {
         "description": (str, type(None)), "training": (dict, type(None)),
         "cross_validation": (dict, type(None)), "labels": (dict,), "modalities": (list,),
         "weights": (dict,), "libraries": (dict,), "plan": (dict,), "half_of": (dict,),
+        "codes": (dict,),
     }  # fmt: skip
     for name, kind in kinds.items():
         if name in content and not isinstance(content[name], kind):
@@ -188,10 +200,11 @@ def read_bundle(folder: Path) -> Model:
         raise DataError(f"{path}: field half_of must have a checksum for each file of weights")
     try:
         choices = chosen(content)
+        codes = parse_codes_field(content, plan)
         training = parse_training_set(content.get("training_set"))
         if training is not None and len(training.channels) != len(plan.modalities):
             raise ValueError("field training_set must have a channel per modality")
-    except ValueError as error:
+    except (ValueError, DataError) as error:
         raise DataError(f"{path}: {error}") from error
     if content["digest"] != (actual := _digest(content)):
         raise DataError(
@@ -204,7 +217,7 @@ def read_bundle(folder: Path) -> Model:
         name=f"{plan.task}, deployed, folds {', '.join(map(str, numbers))}, in {folder}",
         training=training,
         half_of=tuple(half_of[files[number].name] for number in numbers if "half_of" in content),
-        **choices,
+        codes=codes, **choices,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from interactivenet.datasets.roots import Roots
 from interactivenet.errors import DataError, RequestError
+from interactivenet.imaging.structures.codes import StructureCodes
 from interactivenet.models.fold_results import WEIGHTS, FoldResults
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PlannedTask
@@ -39,6 +40,8 @@ class Model:
         training: What its training set looks like; None where that is not known.
         half_of: Of weights in half precision, the SHA-256 of those that they were rounded from;
             empty where they are float32.
+        codes: Name of a label to what it is, as archives and planning systems know it; of labels
+            that it lacks, their names say it.
     """
 
     plan: Plan
@@ -50,6 +53,7 @@ class Model:
     name: str = ""
     training: TrainingSet | None = None
     half_of: tuple[str, ...] = ()
+    codes: Mapping[str, StructureCodes] = field(default_factory=dict)
 
     @cached_property
     def digests(self) -> tuple[str, ...]:

@@ -49,6 +49,7 @@ def render_card(bundle: Mapping[str, Any]) -> str:
                 ("images", describe_modalities(bundle["modalities"])),
                 ("networks", f"{len(bundle['weights'])}, one for each fold; their mean is used"),
                 *half,
+                *_codes(bundle.get("codes") or {}),
                 ("points are encoded as", _encoding(bundle["encoding"])),
                 _voxels(plan),
                 ("postprocessing", _postprocessing(bundle["postprocessing"])),
@@ -128,6 +129,18 @@ def _labels(bundle: Mapping[str, Any]) -> str:
     if is_any(bundle["modalities"]) and [*labels.values()] == [OBJECT]:
         return "any object, called as its points are"
     return ", ".join(f"{name} ({value})" for value, name in labels.items())
+
+
+def _codes(codes: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say what DICOM calls the labels."""
+    named = []
+    for label, entry in codes.items():
+        (value, scheme, meaning), *others = (
+            entry[field] for field in ("type", "modifier", "region") if field in entry
+        )
+        more = "".join(f", {other[2]}" for other in others)
+        named.append(f"{label}: {meaning}{more} ({value}, {scheme}), {entry['roi_type']}")
+    return [("coded in DICOM as", "; ".join(named))] if named else []
 
 
 def _voxels(plan: Mapping[str, Any]) -> tuple[str, str]:

@@ -263,8 +263,8 @@ def _is_same(folder: Path, model: Model) -> bool:
         installed = read_bundle(folder)
     except InteractiveNetError:
         return False
-    return (installed.plan.digest, installed.digests, installed.choices()) == (
-        model.plan.digest, model.digests, model.choices(),
+    return (installed.plan.digest, installed.digests, installed.choices(), installed.codes) == (
+        model.plan.digest, model.digests, model.choices(), model.codes,
     )  # fmt: skip
 
 

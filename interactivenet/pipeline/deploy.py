@@ -14,6 +14,7 @@ from interactivenet.datasets.roots import Roots, check_task_name
 from interactivenet.datasets.task import set_aside
 from interactivenet.errors import DataError, RequestError
 from interactivenet.evaluation.statistics import summarise
+from interactivenet.imaging.structures.codes import StructureCodes
 from interactivenet.models.bundle import (
     BUNDLE,
     CARD,
@@ -23,6 +24,7 @@ from interactivenet.models.bundle import (
     read_description,
     write_bundle,
 )
+from interactivenet.models.bundle_codes import parse_codes_field, read_label_codes
 from interactivenet.models.fold_results import FoldResults
 from interactivenet.models.model import CHOICE, Model, own_model, read_choice
 from interactivenet.models.model_card import render_card
@@ -81,6 +83,7 @@ def deploy(
     zip: bool = False,
     half: bool = False,
     description: str = "",
+    codes: Path | str | None = None,
     roots: Roots | None = None,
     reporter: Reporter = SILENT,
 ) -> Deployment:
@@ -97,6 +100,8 @@ def deploy(
         half: Write the weights in half precision: half the size, and hardly another voxel.
         description: First paragraph of the model card: data, makers, licence. Empty to keep that
             of the bundle before.
+        codes: JSON file of what the labels are, name -> codes, for exports to archives and planning
+            systems; None to keep those that were deployed before.
         roots: Folders of the tasks; by default those of the environment variables.
         reporter: Receives the messages and the progress.
 
@@ -122,7 +127,7 @@ def deploy(
     try:
         own_model(roots, task, folds, choice=False)
     except RequestError:
-        if not (folder / BUNDLE).exists() or folds is not None or description or half:
+        if not (folder / BUNDLE).exists() or folds is not None or description or half or codes:
             raise
         if _has_trained_folds(roots, task):  # which are out of date
             raise
@@ -131,7 +136,9 @@ def deploy(
         )
         deployment = Deployment(folder, read_bundle(folder).folds, False)
     else:
-        deployment = _deploy_own(roots, task, folds, folder, zip, half, description, reporter)
+        deployment = _deploy_own(
+            roots, task, folds, folder, zip, half, description, codes, reporter
+        )
         if deployment.changed and archive.exists() and not zip:
             _remove_zip(archive, reporter)
     if not zip:
@@ -186,17 +193,19 @@ def _deploy_own(
     zip: bool,
     half: bool,
     description: str,
+    codes: Path | str | None,
     reporter: Reporter,
 ) -> Deployment:
     place = roots.results / task / FOLDER
     arguments = {"task": task, "folds": folds and list(folds), "zip": zip, "half": half,
-                 "description": description, "processed": roots.processed,
+                 "description": description, "codes": codes, "processed": roots.processed,
                  "results": roots.results}  # fmt: skip
     check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
     with running_stage("deploy", place, arguments) as stage:
         if not is_current(roots, task, folds):
             make_selection(roots, task, folds, reporter)
         model = own_model(roots, task, folds)
+        model = replace(model, codes=_codes(codes, model, folder, reporter))
         stage.run.note(plan=model.plan.digest, weights=model.digests, choices=model.choices())
         about = describe(roots, model, description)
         with _rounded(model, place) if half else nullcontext(model) as written:
@@ -208,6 +217,25 @@ def _deploy_own(
         f"{folder}: {counted(len(model.folds), 'fold')}, {outcome}; read and complete its {CARD}"
     )
     return deployment
+
+
+def _codes(
+    path: Path | str | None, model: Model, folder: Path, reporter: Reporter
+) -> dict[str, StructureCodes]:
+    """Return the codes of the labels: those that are given, or those of the bundle before."""
+    if path is not None:
+        return read_label_codes(path, model.plan)
+    with suppress(DataError, RequestError):
+        before = read_description(folder)
+        try:
+            codes = parse_codes_field(before, model.plan)
+        except DataError as error:
+            reporter.say(f"{folder}: its codes of before are not kept: {error}")
+            return {}
+        if codes:
+            reporter.say(f"{folder}: the codes of its labels are kept: {', '.join(codes)}")
+        return codes
+    return {}
 
 
 def _rounded(model: Model, place: Path) -> AbstractContextManager[Model]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from interactivenet.datasets.case import Scan
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, describe_failure
+from interactivenet.inference.model_record import describe_made_by
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult, Output, case_key, input_hashes
 from interactivenet.inference.sources import describe_sources, other_scan, sources_of
@@ -237,7 +238,8 @@ class _Batch:
             means = [average([of_prompt[index] for index in members]) for of_prompt in claims]
             segmentation = self.predictor.merged(prepared, means)
             key = work.keys[output.folder]
-            record = output.write(work.case.name, key, means, segmentation, sources)
+            made_by = describe_made_by(self.model, output.folds, prepared.scan.prompts)
+            record = output.write(work.case.name, key, means, segmentation, sources, made_by)
         return record
 
     def _failed(self, work: _Work, error: Exception) -> CaseResult:

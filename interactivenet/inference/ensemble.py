@@ -11,6 +11,7 @@ import numpy as np
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, describe_failure, naming
 from interactivenet.inference.examination import examine
+from interactivenet.inference.model_record import describe_made_by
 from interactivenet.inference.outputs import CaseResult, Output, case_key, input_hashes
 from interactivenet.inference.reading import read_case
 from interactivenet.inference.sources import sources_of
@@ -81,7 +82,9 @@ def _ensemble_case(
         unlike=examined.unlike, notes=examined.notes,
     )  # fmt: skip
     sources = sources_of(case, scan.image.tags)
-    return CaseResult(case.name, record=output.write(case.name, key, means, segmentation, sources))
+    made_by = describe_made_by(model, output.folds, [item.prompt for item in means])
+    record = output.write(case.name, key, means, segmentation, sources, made_by)
+    return CaseResult(case.name, record=record)
 
 
 def _read_record(fold: Output, case: str, task: str) -> dict[str, Any]:

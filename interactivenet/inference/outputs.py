@@ -17,6 +17,7 @@ from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.image_files import files_of
 from interactivenet.imaging.io import AS_IT_IS, ReadOptions, write_label_array
+from interactivenet.inference.export_formats import EXPORTS, ExportFormat, export_file
 from interactivenet.inference.sources import SOURCES
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import PromptProbability, Segmentation
@@ -37,7 +38,7 @@ class Output:
     """Where results go: the mean of some of the model's folds.
 
     folds: numbers of the folds.  nifti: whether label maps are written, probabilities: whether
-    ``CASE.npz`` is.  suffix: of label maps.
+    ``CASE.npz`` is.  suffix: of label maps.  exports: formats that are written of them later.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class Output:
     nifti: bool = True
     probabilities: bool = False
     suffix: str = ".nii.gz"
+    exports: tuple[ExportFormat, ...] = ()
 
     def record(self, case: str) -> Path:
         """Return the path of ``CASE.json``: what was found, and what it was made from."""
@@ -64,7 +66,10 @@ class Output:
 
     def targets(self, case: str) -> list[Path]:
         """Return what may be written of a case beside its record."""
-        return [self.label_map(case), self.object_map(case), self.probability_file(case)]
+        exported = [export_file(self.folder, case, kind) for kind in self.exports]
+        return [
+            self.label_map(case), self.object_map(case), self.probability_file(case), *exported
+        ]  # fmt: skip
 
     def is_done(self, case: str, key: CacheKey) -> bool:
         """Whether all of a case is there already, made from just the same."""
@@ -115,10 +120,13 @@ class Output:
         claims: Sequence[PromptProbability],
         segmentation: Segmentation,
         sources: Mapping[str, Any] | None = None,
+        made_by: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Write a case's results, its record last; returns the record.
 
-        sources: where the case comes from.  Raises DataError as :meth:`check_own` does.
+        sources: where the case comes from.  made_by: what the record says of the model, as
+        :func:`~interactivenet.inference.model_record.describe_made_by` does.
+        Raises DataError as :meth:`check_own` does.
         """
         self.check_own(case)
         before = self.read_record(case)
@@ -145,8 +153,10 @@ class Output:
         record = {
             **whose,
             MADE_FROM: dict(key.content),
+            **(made_by or {}),
             "notes": list(segmentation.notes),
             "objects": [segmented.as_json() for segmented in segmentation.objects],
+            **({EXPORTS: before[EXPORTS]} if EXPORTS in before and key.matches(before) else {}),
             FILES: noted_files(self.folder, written) | earlier.unchanged(others),
         }
         write_json(self.record(case), record)

@@ -13,6 +13,7 @@ import numpy as np
 from interactivenet import __version__
 from interactivenet.datasets.modalities import is_any
 from interactivenet.imaging.io import write_label_array
+from interactivenet.inference.model_record import LABELS, describe_made_by, label_names
 from interactivenet.inference.outputs import case_key
 from interactivenet.inference.sources import SOURCES
 from interactivenet.postprocessing.merging import Segmentation
@@ -125,6 +126,17 @@ def renamed(before: Annotation, named: Annotation) -> list[str]:
     return [f"{before.case} is the name of another scan: saved as {named.case}"]
 
 
+def _made_by(made: Annotation) -> dict[str, Any]:
+    """Return what the record says of the model and the labels, as that of ``infer`` does."""
+    if made.provenance.predictor is None:
+        return {LABELS: label_names(made.labels.names if made.labels else {}, made.prompts)}
+    model = made.provenance.predictor.model
+    described = describe_made_by(model, model.folds, made.prompts)
+    if made.labels is not None:  # a task has values of its own
+        described[LABELS] = label_names(made.labels.names, made.prompts)
+    return described
+
+
 def _unseen(record: Mapping[str, Any], over: str) -> str:
     """Say what files of a record are that whoever knows of ``over`` has not seen; '' for none.
 
@@ -174,6 +186,7 @@ def write_annotation(files: AnnotationFiles, made: Annotation) -> Saved:
     record: dict[str, Any] = {
         **whose,
         MADE_FROM: dict(provenance.key(inputs).content),
+        **_made_by(made),
         "notes": list(result.notes),
         "objects": [
             {**segmented.as_json(), MADE_BY: by}

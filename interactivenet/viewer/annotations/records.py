@@ -13,6 +13,7 @@ from interactivenet.datasets.file_matching import stems
 from interactivenet.datasets.simulated import simulation_settings
 from interactivenet.errors import DataError
 from interactivenet.imaging.io import READABLE
+from interactivenet.inference.export_formats import EXPORT_FAILURES, EXPORTS
 from interactivenet.inference.sources import SOURCES
 from interactivenet.prompts.io import PROMPT_SUFFIXES
 from interactivenet.system.cache_key import MADE_FROM
@@ -106,7 +107,16 @@ def mark_of(record: Mapping[str, Any] | None) -> str:
     """Return what tells a record of what was saved from every other; '' where nothing was."""
     if not record or MADE_FROM not in record:
         return ""
-    text = json.dumps(record, sort_keys=True, default=str)
+    # what was exported later is of the same outlines
+    files = record.get(FILES)
+    exports = record.get(EXPORTS)
+    entries = exports.values() if isinstance(exports, dict) else ()
+    exported = {str(each.get("file")) for each in entries if isinstance(each, dict)}
+    later = (EXPORTS, EXPORT_FAILURES)
+    outlined = {name: value for name, value in record.items() if name not in later}
+    if isinstance(files, dict):
+        outlined[FILES] = {name: each for name, each in files.items() if name not in exported}
+    text = json.dumps(outlined, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

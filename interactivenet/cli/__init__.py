@@ -34,6 +34,10 @@ _COMMANDS = {
     ),
     "deploy": ("interactivenet.cli.deploy:deploy", "Package a trained task as a model to share."),
     "infer": ("interactivenet.cli.infer:infer", "Segment new cases."),
+    "export": (
+        "interactivenet.cli.export:export",
+        "Write results as DICOM SEG, RTSTRUCT or for 3D Slicer.",
+    ),
     "serve": ("interactivenet.cli.serve:serve", "Serve a viewer in the browser."),
     "models": (
         "interactivenet.cli.models:models",

@@ -16,6 +16,7 @@ from interactivenet.cli.base import (
     task_option,
     use_form_option,
 )
+from interactivenet.cli.export_options import codes_option
 from interactivenet.cli.folders import DataPath
 from interactivenet.cli.network_options import OF_TASK, access_to_models, network_options
 
@@ -39,8 +40,11 @@ if TYPE_CHECKING:
 @click.option("--model", metavar="deployed|own|NAME|PATH",
               help="Model to use, if the task has several, or without -t: 'starter' (any object,"
               " built in), the name of an installed model, or its folder or zip.")  # fmt: skip
-@click.option("--format", type=click.Choice(["nii.gz", "mha", "nrrd"]),
-              default="nii.gz", show_default=True, help="Format of the label maps.")  # fmt: skip
+@click.option("--format", multiple=True, metavar="FORMAT",
+              help="Format of the label maps: nii.gz (default), mha or nrrd; and, once for each,"
+              " what they are exported to besides: dcm-seg (DICOM SEG), rtstruct, seg.nrrd (3D"
+              " Slicer).")  # fmt: skip
+@codes_option
 @click.option("-w", "--probabilities", is_flag=True, help="Also write probabilities (CASE.npz).")
 @click.option("--any-points", is_flag=True,
               help="Accept any number of points, not only six margin points.")  # fmt: skip
@@ -78,7 +82,8 @@ def infer(
     labels: Path | None,
     mlflow: bool,
     model: str | None,
-    format: Literal["nii.gz", "mha", "nrrd"],
+    format: tuple[str, ...],
+    codes: Path | None,
     probabilities: bool,
     any_points: bool,
     series: str,
@@ -118,6 +123,7 @@ def infer(
         mlflow=mlflow,
         model=model,
         format=format,
+        codes=codes,
         probabilities=probabilities,
         any_points=any_points,
         series=series,

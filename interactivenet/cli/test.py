@@ -12,6 +12,7 @@ from interactivenet.cli.base import (
     max_gb_option,
     required,
 )
+from interactivenet.cli.export_options import codes_option
 from interactivenet.cli.network_options import (
     mlflow_option,
     network_options,
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 @click.option("--folds", metavar="0,1,2|all", default="all", show_default=True,
               help="Folds to use; all: every fold of the plan.")  # fmt: skip
 @output_options
+@click.option("--format", multiple=True, metavar="FORMAT",
+              help="Export the results of all folds, too, once for each: dcm-seg (DICOM SEG),"
+              " rtstruct, seg.nrrd (3D Slicer).")  # fmt: skip
+@codes_option
 @network_options
 @mlflow_option
 @max_gb_option
@@ -39,6 +44,8 @@ def test(
     folds: str,
     nifti: bool,
     probabilities: bool,
+    format: tuple[str, ...],
+    codes: Path | None,
     mlflow: bool,
     overwrite: bool,
     raw: Path | None,
@@ -62,6 +69,8 @@ def test(
         folds=parse_folds(folds),
         nifti=nifti,
         probabilities=probabilities,
+        format=format,
+        codes=codes,
         options=options,
         mlflow=mlflow,
         overwrite=overwrite,

@@ -17,11 +17,19 @@ from interactivenet.evaluation.evaluate import Evaluation
 from interactivenet.imaging.io import ReadOptions
 from interactivenet.imaging.structures.roi_names import check_rois
 from interactivenet.inference.batch import predict_cases
+from interactivenet.inference.export_formats import chosen_formats
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult, Output, check_outputs
 from interactivenet.inference.requirements import check_model
+from interactivenet.models.bundle_codes import read_label_codes
 from interactivenet.pipeline.chosen_model import chosen_model
 from interactivenet.pipeline.evaluate import evaluate_output
+from interactivenet.pipeline.export import (
+    Exports,
+    add_export_failures,
+    check_used,
+    export_cases,
+)
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import add_failures, describe_model, follow_cases
 from interactivenet.pipeline.stage import running_stage, tracked_run
@@ -53,7 +61,8 @@ def infer(
     labels: Path | str | None = None,
     mlflow: bool = False,
     model: str | Path | None = None,
-    format: Literal["nii.gz", "mha", "nrrd"] = "nii.gz",
+    format: str | Sequence[str] = "nii.gz",
+    codes: Path | str | None = None,
     probabilities: bool = False,
     any_points: bool = False,
     series: str = "",
@@ -84,7 +93,10 @@ def infer(
         model: 'deployed' or 'own', of the task; the name of an installed model; the folder or the
             zip of one; or 'starter', the model of any object that comes with the package. By
             default the only one of the task.
-        format: Of the label maps.
+        format: Of the label maps, 'nii.gz' (the default), 'mha' or 'nrrd'; besides, any of
+            'dcm-seg', 'rtstruct' and 'seg.nrrd', in which each result is exported, too.
+        codes: What the labels are, for exports: a JSON file, name -> codes; by default those that
+            the model came with, and for others what their names say.
         probabilities: Write ``CASE.npz``, too.
         any_points: Take any number of points, not six margin points.
         series: Number, UID or description of the series to segment, where a DICOM folder has
@@ -140,7 +152,10 @@ def infer(
                 scans, points, labels, trained.plan.modalities, reading=reading, name_by=name_by
             )
         cases = new.cases
-        target = Output(output, trained.folds, True, probabilities, f".{format}")
+        suffix, exports = chosen_formats(format)
+        check_used(codes, exports)
+        label_codes = {**trained.codes, **read_label_codes(codes, trained.plan)}
+        target = Output(output, trained.folds, True, probabilities, f".{suffix}", exports)
         check_outputs([target], cases)
         if any(case.label for case in cases):
             earlier_evaluation(output / EVALUATION, [case.name for case in cases if case.label])
@@ -151,6 +166,7 @@ def infer(
         arguments = {
             "task": task, "images": scans, "interactions": points, "output": output,
             "labels": labels, "mlflow": mlflow, "model": model, "format": format,
+            "codes": codes,
             "probabilities": probabilities, "any_points": any_points, "series": series,
             "name_by": name_by, "modalities": list(modalities), "resample_to": resample_to,
             "across_frames": across_frames, "use_form": use_form, "rois": list(rois),
@@ -180,6 +196,14 @@ def infer(
                 failures = follow_cases(
                     chain(segmented, refused), total, "infer", stage.run, output, reporter
                 )
+            exported: Exports | None = None
+            if exports:
+                with stage.run.step("export"):
+                    exported = export_cases(
+                        target, [case.name for case in cases if case.name not in failures],
+                        exports, stage, codes=label_codes, overwrite=overwrite,
+                        reporter=reporter,
+                    )  # fmt: skip
             tracker.metrics({"cases": total, "failed": len(failures)})
             segmented_cases = total - len(failures)  # the others are what is only not compared
             labelled = [case for case in cases if case.label]
@@ -197,6 +221,8 @@ def infer(
                 reporter.say(
                     f"{labels}: holds no label map for any of the cases: nothing to evaluate"
                 )
+            if exported is not None:
+                add_export_failures(failures, exported, "infer", stage, output, reporter)
         reporter.say(f"{output}: {counted(segmented_cases, 'case')}")
         return Inference(output, total, evaluation, failures)
 

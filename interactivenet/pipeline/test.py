@@ -17,11 +17,19 @@ from interactivenet.datasets.task import read_test_set
 from interactivenet.evaluation.earlier import earlier_evaluation
 from interactivenet.evaluation.evaluate import Evaluation
 from interactivenet.inference.batch import predict_cases
+from interactivenet.inference.export_formats import chosen_exports
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import Output, check_outputs
 from interactivenet.inference.requirements import check_model
+from interactivenet.models.bundle_codes import read_label_codes
 from interactivenet.models.model import own_model
 from interactivenet.pipeline.evaluate import evaluate_output
+from interactivenet.pipeline.export import (
+    Exports,
+    add_export_failures,
+    check_used,
+    export_cases,
+)
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import add_failures, describe_model, follow_cases
 from interactivenet.pipeline.select import is_current, make_selection
@@ -53,6 +61,8 @@ def test(
     folds: Sequence[int] | None = None,
     nifti: bool = True,
     probabilities: bool = False,
+    format: str | Sequence[str] = (),
+    codes: Path | str | None = None,
     options: InferenceOptions | None = None,
     mlflow: bool = True,
     overwrite: bool = False,
@@ -70,6 +80,10 @@ def test(
         folds: Numbers of the folds; by default those of the plan.
         nifti: Write the label maps of single folds, too.
         probabilities: Write all probabilities, too.
+        format: Any of 'dcm-seg', 'rtstruct' and 'seg.nrrd', in which the results of all folds are
+            exported, too.
+        codes: What the labels are, for exports: a JSON file, name -> codes; for others, their names
+            say it.
         options: How the networks are used: device, precision, mirroring.
         mlflow: Record it in MLflow.
         overwrite: Redo finished work.
@@ -92,7 +106,12 @@ def test(
     numbers = untouched.folds
     results = roots.results / task
     folder = results / PREDICTIONS
-    ensemble = Output(predictions_folder(roots, task, None), numbers, True, probabilities)
+    exports = chosen_exports(format) if format else ()
+    check_used(codes, exports)
+    label_codes = read_label_codes(codes, untouched.plan)
+    ensemble = Output(
+        predictions_folder(roots, task, None), numbers, True, probabilities, exports=exports
+    )
     single = [
         Output(predictions_folder(roots, task, number), (number,), nifti, probabilities)
         for number in numbers
@@ -104,8 +123,9 @@ def test(
         earlier_evaluation(results / EVALUATION, [case.name for case in cases if case.label])
     arguments = {
         "task": task, "folds": folds and list(folds), "nifti": nifti,
-        "probabilities": probabilities, "mlflow": mlflow, "overwrite": overwrite,
-        "options": options, "roots": roots,
+        "probabilities": probabilities, "format": format,
+        "codes": codes, "mlflow": mlflow,
+        "overwrite": overwrite, "options": options, "roots": roots,
     }  # fmt: skip
     settings = options.as_json()
     with (
@@ -132,6 +152,13 @@ def test(
             )
             failures = follow_cases(predicted, len(cases), "test", stage.run, folder, reporter)
         reporter.say(f"{folder}: {counted(len(cases) - len(failures), 'case')}")
+        exported: Exports | None = None
+        if exports:
+            with stage.run.step("export"):
+                exported = export_cases(
+                    ensemble, [case.name for case in cases if case.name not in failures], exports,
+                    stage, codes=label_codes, overwrite=overwrite, reporter=reporter,
+                )  # fmt: skip
         labelled = [case for case in cases if case.label]
         evaluation: Evaluation | None = None
         if not labelled:
@@ -147,4 +174,6 @@ def test(
                     signals=stage.signals, tracker=tracker, reporter=reporter,
                 )  # fmt: skip
             add_failures(failures, evaluation.failures, "test", stage.run, folder, reporter)
+        if exported is not None:
+            add_export_failures(failures, exported, "test", stage, folder, reporter)
     return TaskTest(folder, len(cases), evaluation, failures)

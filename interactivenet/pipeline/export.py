@@ -1,0 +1,268 @@
+"""The stage ``export``: results in the formats of archives, planning systems and 3D Slicer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from interactivenet.datasets.findings import Finding
+from interactivenet.datasets.inference_cases import check_output
+from interactivenet.datasets.task import record_failures
+from interactivenet.errors import DataError, RequestError, describe_failure
+from interactivenet.imaging.io import WRITABLE, suffix_of
+from interactivenet.imaging.structures.codes import StructureCodes
+from interactivenet.inference.export_formats import (
+    EXPORT_FORMATS,
+    SUFFIXES,
+    ExportFormat,
+    chosen_exports,
+)
+from interactivenet.inference.outputs import Output
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
+from interactivenet.pipeline.segmenting import report_failures, report_notes
+from interactivenet.pipeline.stage import Stage, running_stage
+from interactivenet.prompts.prompt import LabelNames
+from interactivenet.system.cache_key import MADE_FROM
+from interactivenet.system.files import read_object
+from interactivenet.system.names import composed, printable
+from interactivenet.system.written import FILES
+
+
+@dataclass(frozen=True)
+class Exports:
+    """What became of results.
+
+    Attributes:
+        folder: Of the files.
+        files: Those that were written, and those that were there already.
+        cases: How many cases there are.
+        failures: Case to why it lacks a file.
+    """
+
+    folder: Path
+    files: tuple[Path, ...]
+    cases: int
+    failures: Mapping[str, str]
+
+
+def export(
+    results: Path | str,
+    format: str | Sequence[str],
+    *,
+    images: Path | str | Sequence[Path | str] | None = None,
+    codes: Path | str | None = None,
+    names: Sequence[str] = (),
+    output: Path | str | None = None,
+    overwrite: bool = False,
+    reporter: Reporter = SILENT,
+) -> Exports:
+    """Write results as DICOM SEG, as RTSTRUCT, or as a segmentation of 3D Slicer.
+
+    Each case of a folder that ``infer``, ``test`` or the viewer has written gives CASE.seg.dcm,
+    CASE.rtstruct.dcm or CASE.seg.nrrd, on the DICOM series that it was segmented on. What was
+    exported from the same outlines before is kept.
+
+    Args:
+        results: Folder of label maps and their records, CASE.json.
+        format: One or several of 'dcm-seg', 'rtstruct' and 'seg.nrrd'.
+        images: Folders in which series are looked for that are not where the records say, or that
+            were segmented in another format: by their UID, or by grid and values.
+        codes: What the labels are: a JSON file, name -> codes; by default those that the model came
+            with, and for others what their names say.
+        names: Names of labels in place of those of the records: 'tumour' of 1, or '3=tumour'.
+        output: Folder to write to, with copies of the records; by default that of the results.
+        overwrite: Write again what was exported already.
+        reporter: Receives the messages and the progress.
+
+    Returns:
+        Where the files are, and which cases lack one.
+
+    Raises:
+        RequestError: There are no results, or what is given cannot be used.
+        DataError: The file of codes cannot be used.
+    """
+    results = Path(results)
+    formats = chosen_exports(format)
+    given = [] if images is None else [images] if isinstance(images, Path | str) else [*images]
+    folders = [Path(each) for each in given]
+    for folder in (results, *folders):
+        if not folder.exists():
+            raise RequestError(f"{folder}: does not exist")
+    cases = exportable_cases(results)
+    if not cases:
+        raise RequestError(
+            f"{results}: holds no CASE.json of a case that was segmented",
+            expected="a folder of results, as `infer` writes it",
+        )
+    target = Output(Path(output) if output is not None else results, ())
+    if output is not None:
+        check_output(target.folder, folders)
+    labels = LabelNames.parse(names).names
+    chosen = _codes(codes, results, cases, labels)
+    arguments = {
+        "results": results, "format": formats, "images": folders,
+        "codes": codes, "names": list(names),
+        "output": output, "overwrite": overwrite,
+    }  # fmt: skip
+    with running_stage("export", target.folder, arguments, keep=True) as stage:
+        reporter.findings(_without_record(results, cases))
+        exports = export_cases(
+            Output(results, ()), cases, formats, stage, images=folders, codes=chosen,
+            names=labels, target=target, overwrite=overwrite, reporter=reporter,
+        )  # fmt: skip
+        report_failures(target.folder, "export", dict(exports.failures), reporter)
+        stage.run.note(
+            cases=exports.cases, failures=recorded_reasons(exports.failures, reporter),
+        )  # fmt: skip
+    return exports
+
+
+def export_cases(
+    results: Output,
+    cases: Sequence[str],
+    formats: Sequence[ExportFormat],
+    stage: Stage,
+    *,
+    images: Sequence[Path] = (),
+    codes: Mapping[str, StructureCodes] | None = None,
+    names: Mapping[int, str] | None = None,
+    target: Output | None = None,
+    overwrite: bool = False,
+    reporter: Reporter = SILENT,
+) -> Exports:
+    """Export the cases of an output, within a stage that runs; tells notes, but not failures.
+
+    images, overwrite: as for :func:`export`.  codes: by names of labels.  names: by their values.
+    target: where files are written; None for the output itself.
+    """
+    from interactivenet.inference.exporting import Exporter, export_case
+    from interactivenet.inference.outlined_structures import Naming
+    from interactivenet.inference.source_series import SourceFinder
+
+    exporter = Exporter(
+        tuple(formats), Naming(names or {}, codes or {}), SourceFinder(images), overwrite
+    )
+    files: list[Path] = []
+    kept = 0
+    notes: dict[str, list[str]] = {}
+    failures: dict[str, str] = {}
+    for case in stage.interruptible(reporter.track(cases, len(cases), "exported")):
+        try:
+            exported = export_case(results, case, exporter, target)
+        except Exception as error:  # one odd case must not end the others
+            failures[case] = describe_failure(error)
+            continue
+        files += [*exported.written, *exported.kept]
+        kept += len(exported.kept)
+        if exported.notes:
+            notes[case] = list(exported.notes)
+        if exported.failures:
+            # of both formats of DICOM, mostly one reason
+            reasons = dict.fromkeys(exported.failures.values())
+            failures[case] = "; ".join(
+                f"{', '.join(k for k, r in exported.failures.items() if r == reason)}: {reason}"
+                for reason in reasons
+            )
+    report_notes(notes, reporter)
+    stage.run.note(exported=[str(path) for path in files], export_notes=notes)
+    folder = (target or results).folder
+    reporter.say(f"{folder}: {counted(len(files), 'file')} in {', '.join(formats)}")
+    if kept:
+        reporter.say(
+            f"{counted(kept, 'file')} already written from the same outlines: kept"
+            " (`overwrite=True` writes them again)"
+        )
+    return Exports(folder, tuple(files), len(cases), failures)
+
+
+def add_export_failures(
+    failures: dict[str, str],
+    exports: Exports,
+    name: str,
+    stage: Stage,
+    folder: Path,
+    reporter: Reporter,
+) -> None:
+    """Tell and record which cases that were segmented lack a file; name: of the stage."""
+    new = {case: f"segmented, but not exported: {why}" for case, why in exports.failures.items()}
+    report = {case: f"{failures[case]}; {why}" if case in failures else why
+              for case, why in new.items()}  # fmt: skip
+    failures.update(report)
+    recorded = recorded_reasons(failures, reporter)
+    if new:
+        stage.run.note(failures=recorded)
+        path = record_failures(folder, name, recorded)
+        reporter.findings([Finding("error", case, reason) for case, reason in new.items()])
+        reporter.say(f"{counted(len(failures), 'case')} failed, see {path}")
+
+
+def check_used(codes: Path | str | None, exports: Sequence[ExportFormat]) -> None:
+    """Raise RequestError where codes are given that no format would hold."""
+    if codes is not None and not exports:
+        raise RequestError(
+            f"{codes}: label maps hold no codes", field="codes",
+            expected=f"one of the formats {', '.join(EXPORT_FORMATS)} with it",
+        )  # fmt: skip
+
+
+def exportable_cases(results: Path) -> list[str]:
+    """Return the cases of a folder of results, in the order of their names: those with a record.
+
+    Those whose record is damaged or not finished are among them, so that they are not forgotten.
+    """
+    if not results.is_dir():
+        raise RequestError(f"{results}: is a file", expected="a folder of results")
+    maps = {suffix: results.glob(f"*{suffix}") for suffix in WRITABLE}
+    stems = {path.name.removesuffix(suffix) for suffix, paths in maps.items() for path in paths}
+    cases = []
+    for path in sorted(results.glob("*.json")):
+        if path.name.startswith("."):
+            continue
+        try:
+            record = read_object(path)
+        except DataError:
+            if path.stem in stems:
+                cases.append(path.stem)
+            continue
+        is_record = any(name in record for name in (MADE_FROM, FILES, "objects"))
+        if is_record and composed(str(record.get("case"))) == composed(path.stem):
+            cases.append(path.stem)
+    return cases
+
+
+def _without_record(results: Path, cases: Sequence[str]) -> list[Finding]:
+    """Name label maps that nobody knows the objects of."""
+    found = []
+    exported = tuple(SUFFIXES.values())
+    for path in sorted(results.iterdir()):
+        suffix = suffix_of(path, WRITABLE)
+        case = path.name[: len(path.name) - len(suffix)]
+        if not suffix or path.name.startswith(".") or path.name.endswith(exported):
+            continue
+        if case not in cases:
+            message = f"{path.name} has no {case}.json of its objects: it is not exported"
+            found.append(Finding("warning", printable(case), message))
+    return found
+
+
+def _codes(
+    codes: Path | str | None,
+    results: Path,
+    cases: Sequence[str],
+    names: Mapping[int, str],
+) -> dict[str, StructureCodes]:
+    """Return the codes that a user gives; they must be of labels that the results have."""
+    if codes is None:
+        return {}
+    from interactivenet.inference.outlined_structures import labels_in
+
+    known = dict.fromkeys(names.values())
+    for case in cases:
+        known.update(dict.fromkeys(labels_in(Output(results, ()).read_record(case))))
+    from interactivenet.imaging.structures.code_files import read_codes
+
+    path = Path(codes)
+    if not path.exists():
+        raise RequestError(f"{path}: does not exist", field="codes")
+    return read_codes(path, [*known])

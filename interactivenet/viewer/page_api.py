@@ -17,12 +17,14 @@ from starlette.routing import Route
 from interactivenet import __version__
 from interactivenet.errors import DataError, RequestError, one_line
 from interactivenet.prompts.prompt import Prompt
+from interactivenet.viewer.saving.exports import NAMES, offered, parse_formats
 from interactivenet.viewer.served import Served
 from interactivenet.viewer.sessions.annotation import parse_objects
 from interactivenet.viewer.sessions.brush import read_mask
 from interactivenet.viewer.sessions.outlines import Outlines
 from interactivenet.viewer.sessions.scans import OpenScan
 from interactivenet.viewer.sessions.volumes import nifti_bytes
+from interactivenet.viewer.web.notes import notes_header
 from interactivenet.viewer.web.requests import (
     answer,
     guarded_routes,
@@ -165,7 +167,8 @@ class PageApi:
             revision = _revision(revision)
         if not isinstance(over, str | None):
             raise RequestError("'over' is no text", expected="as the server has given it")
-        saved = await self._segmenting(self._served.save, scan, revision, over)
+        formats = parse_formats(content.get("formats"), scan.image.tags)
+        saved = await self._segmenting(self._served.save, scan, revision, over, formats)
         said = self._served.places.shortened(
             {"files": list(map(str, saved.files)), "notes": list(saved.notes)}
         )
@@ -175,9 +178,11 @@ class PageApi:
         """Send the annotation as a zip."""
         scan, asked = self._scan(request), request.query_params
         revision = _revision(_number(asked["revision"])) if "revision" in asked else None
-        data = await self._segmenting(self._served.packed, scan, revision)
-        name = quote(f"{scan.entry.case}.zip")
+        formats = parse_formats(asked.get("formats"), scan.image.tags)
+        data, notes = await self._segmenting(self._served.packed, scan, revision, formats)
+        name, told = quote(f"{scan.entry.case}.zip"), self._served.places.shortened(notes)
         headers = {"content-disposition": f"attachment; filename*=UTF-8''{name}"}
+        headers |= notes_header(told)
         return Response(data, media_type="application/zip", headers=headers)
 
     async def alive(self, request: Request) -> Response:
@@ -239,6 +244,7 @@ class PageApi:
             "any_label": scan.labels.open,
             "objects": [_object(prompt, number) for number, prompt in enumerate(prompts, 1)],
             "saves_to": served.saves_to(entry),
+            "exports": [{"format": f, "name": NAMES[f]} for f in offered(scan.image.tags)],
             "notes": served.places.shortened(notes),
         }
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from interactivenet.errors import DataError, one_line
+from interactivenet.inference.export_formats import ExportFormat
 from interactivenet.viewer.annotations.annotation_record import MadeBy
 from interactivenet.viewer.saving.saving import Provenance, Saved, Target, packed, save_annotation
 from interactivenet.viewer.saving.task_saving import check_fits
@@ -71,20 +73,28 @@ class Served:
         """Say where the annotation of an image goes."""
         return self.target.of(entry).kind
 
-    def save(self, scan: OpenScan, revision: int | None = None, over: str | None = None) -> Saved:
+    def save(
+        self,
+        scan: OpenScan,
+        revision: int | None = None,
+        over: str | None = None,
+        formats: Sequence[ExportFormat] = (),
+    ) -> Saved:
         """Write the annotation of an open image.
 
         revision: as for :meth:`OpenScan.finish`, which says what is raised.  over: mark of what
-        was saved before, as far as the client knows of it.
+        was saved before, as far as the client knows of it.  formats: that it is written in besides.
         """
         finished = scan.finish(revision)
         provenance = self.provenance(scan, finished.made_by)
         return save_annotation(
-            scan.entry, finished.result, finished.prompts, provenance, self.target, over
+            scan.entry, finished.result, finished.prompts, provenance, self.target, over, formats
         )
 
-    def packed(self, scan: OpenScan, revision: int | None = None) -> bytes:
-        """Return the annotation as a zip; revision, and what is raised: as for :meth:`save`."""
+    def packed(
+        self, scan: OpenScan, revision: int | None = None, formats: Sequence[ExportFormat] = ()
+    ) -> tuple[bytes, tuple[str, ...]]:
+        """Return the annotation as a zip, and notes; the rest is as for :meth:`save`."""
         finished = scan.finish(revision)
         provenance = self.provenance(scan, finished.made_by)
-        return packed(scan.entry, finished.result, finished.prompts, provenance)
+        return packed(scan.entry, finished.result, finished.prompts, provenance, formats)

@@ -12,6 +12,7 @@ from typing import Literal
 from interactivenet.datasets.inference_cases import check_output
 from interactivenet.datasets.task import Case
 from interactivenet.errors import RequestError
+from interactivenet.inference.export_formats import ExportFormat
 from interactivenet.inference.outputs import input_hashes
 from interactivenet.postprocessing.merging import Segmentation
 from interactivenet.prompts.prompt import Prompt
@@ -27,6 +28,7 @@ from interactivenet.viewer.annotations.annotation_record import (
     write_annotation,
 )
 from interactivenet.viewer.annotations.records import scan_sources
+from interactivenet.viewer.saving.exports import NAMES, write_exports
 from interactivenet.viewer.saving.task_saving import save_into_task
 from interactivenet.viewer.worklist.worklist import WorklistEntry
 
@@ -66,6 +68,7 @@ def save_annotation(
     provenance: Provenance,
     target: Target,
     over: str | None = None,
+    formats: Sequence[ExportFormat] = (),
 ) -> Saved:
     """Write the label map, the points with their corrections, and the record of a case.
 
@@ -83,6 +86,7 @@ def save_annotation(
             raw task, the images of other scans are copied, too.
         over: Mark of what was saved before, as far as whoever saves this knows of it, see
             :class:`Annotation`.
+        formats: That it is written in besides, where it is saved into a folder.
 
     Returns:
         The files, and what there is to say of them.
@@ -95,6 +99,11 @@ def save_annotation(
     target = target.of(entry)
     with _SAVING:
         if target.task is not None:
+            if formats:
+                raise RequestError(
+                    f"a raw task holds label maps, and not {NAMES[formats[0]]}",
+                    remedy="download the case to have it",
+                )
             return save_into_task(target.task, entry, made)
         if target.folder is None:
             raise RequestError("there is no folder to save to", remedy="download it instead")
@@ -102,7 +111,11 @@ def save_annotation(
         files = AnnotationFiles(target.folder)
         named = with_free_name(made, files)
         saved = write_annotation(files, named)
-        return replace(saved, notes=(*renamed(made, named), *saved.notes))
+        exported, notes = write_exports(files, named.case, formats)
+        return replace(
+            saved, files=(*saved.files, *exported),
+            notes=(*renamed(made, named), *saved.notes, *notes),
+        )  # fmt: skip
 
 
 def packed(
@@ -110,14 +123,19 @@ def packed(
     result: Segmentation,
     prompts: Sequence[Prompt],
     provenance: Provenance,
-) -> bytes:
-    """Return as a zip what :func:`save_annotation` writes into a folder."""
+    formats: Sequence[ExportFormat] = (),
+) -> tuple[bytes, tuple[str, ...]]:
+    """Return as a zip what :func:`save_annotation` writes into a folder, and its notes."""
     made = _annotation(entry, result, prompts, provenance)
     with tempfile.TemporaryDirectory(prefix="interactivenet-") as place:
         folder, path = Path(place, "case"), Path(place, "case.zip")
-        write_annotation(AnnotationFiles(folder), made)
+        files = AnnotationFiles(folder)
+        saved = write_annotation(files, made)
+        _, notes = write_exports(files, made.case, formats)
         zip_folder(folder, path, made.case)
-        return read_bytes(path)
+        # of a folder that nobody will see
+        told = [note.replace(f"{folder}/", "") for note in (*saved.notes, *notes)]
+        return read_bytes(path), tuple(told)
 
 
 def _annotation(

@@ -8,7 +8,7 @@ import { Layers } from "./layers.js";
 import * as messages from "./messages.js";
 import { showNotes, showObjects } from "./objects_panel.js";
 import * as pointer from "./pointer.js";
-import { download, save } from "./saving.js";
+import { download, Formats, save } from "./saving.js";
 import { PLANES, ScanView } from "./scan_view.js";
 import * as server from "./server.js";
 import { Workplace } from "./workplace.js";
@@ -59,6 +59,7 @@ async function start() {
     });
   });
   const panel = new DisplayPanel(byId("display"), work);
+  work.formats = new Formats(byId("formats"));
   const showTools = makeTools(work);
   showPlanes = makePlanes(work, PLANES);
   const model = byId("model");
@@ -68,7 +69,7 @@ async function start() {
 
   parts.push(
     () => (work.annotation && view.isOpen ? drawLayers() : byId("layers").replaceChildren()),
-    showTools, showPlanes, () => panel.show(),
+    showTools, showPlanes, () => panel.show(), () => work.formats.show(work),
     () => showGuide(byId("guide"), work),
     () => showObjects(byId("objects"), work), () => showNotes(byId("notes"), work),
     showHeader,

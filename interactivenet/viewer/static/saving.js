@@ -1,7 +1,7 @@
 // Saving what is outlined, and going on to the next case.
 
 import { complete } from "./annotation.js";
-import { sentence } from "./dom.js";
+import { element, sentence } from "./dom.js";
 import * as messages from "./messages.js";
 
 /** Save to the case's task, the folder, or as a download; true if it worked. */
@@ -15,7 +15,7 @@ export async function save(work) {
   try {
     const { files, notes } = await work.outlining.settled(async (session, revision) => {
       const { state } = annotation;
-      const saved = await session.save({ revision, over: work.over });
+      const saved = await session.save({ revision, over: work.over, formats: formatsFor(work, "save") });
       if (work.annotation === annotation) work.over = saved.over;
       annotation.saved = state;
       return saved;
@@ -49,9 +49,9 @@ export async function download(work) {
   const { annotation, entry } = work;
   messages.wait("Packing …");
   try {
-    const { blob, name } = await work.outlining.settled(async (session, revision) => {
+    const { blob, name, notes } = await work.outlining.settled(async (session, revision) => {
       const { state } = annotation;
-      const packed = await session.download(revision);
+      const packed = await session.download(revision, formatsFor(work, "download"));
       annotation.saved = state;
       return packed;
     });
@@ -61,7 +61,8 @@ export async function download(work) {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
     work.downloaded.add(entry.id);
-    messages.say([`Downloaded: ${name}.`, ...partial].join(" "), partial.length ? "warning" : "note");
+    const told = [...partial, ...notes.map(sentence)];
+    messages.say([`Downloaded: ${name}.`, ...told].join(" "), told.length ? "warning" : "note");
     return true;
   } catch (error) {
     messages.complain(error);
@@ -70,6 +71,39 @@ export async function download(work) {
     messages.wait("");
     work.changed();
   }
+}
+
+/** What other formats a case is written in: chosen once, for all cases that can be. */
+export class Formats {
+  constructor(place) {
+    this.place = place;
+    this.boxes = new Map();
+  }
+
+  /** The formats that are chosen, of those that the open case can be written in. */
+  get chosen() {
+    return [...this.boxes].filter(([, box]) => box.checked && !box.disabled).map(([name]) => name);
+  }
+
+  show(work) {
+    const offered = work.opened?.exports ?? [];
+    this.place.hidden = !offered.length;
+    for (const { format, name } of offered) {
+      if (this.boxes.has(format)) continue;
+      const box = element("input", { type: "checkbox", name: format });
+      this.boxes.set(format, box);
+      this.place.append(element("label", {}, box, name));
+    }
+    const known = new Set(offered.map(({ format }) => format));
+    for (const [format, box] of this.boxes) box.disabled = !known.has(format);
+    const verb = work.opened?.saves_to === "task" ? "Download" : "Save";
+    this.place.querySelector("legend").textContent = `${verb} also as`;
+  }
+}
+
+/** The formats that are chosen; a raw task takes none of them. */
+function formatsFor({ formats, opened }, way) {
+  return way === "save" && opened.saves_to === "task" ? [] : formats?.chosen ?? [];
 }
 
 /** What is to be said of objects that will not be saved, in sentences; null where none will be. */

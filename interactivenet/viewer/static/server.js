@@ -56,17 +56,20 @@ export class Session {
     return json(path, { method: "PUT", body: file });
   }
 
-  /** told: {revision: of what is shown, over: what was saved before, as far as is known}. */
+  /** told: {revision: of what is shown, over: what was saved before, as far as is known, formats:
+   * that it is written in besides}. */
   save(told) {
     return json(`${this.path}/save`, { method: "POST", json: told });
   }
 
-  async download(revision) {
-    const answer = await ask(`${this.path}/download?revision=${revision}`);
+  async download(revision, formats) {
+    const asked = new URLSearchParams({ revision, formats });
+    const answer = await ask(`${this.path}/download?${asked}`);
     const told = answer.headers.get("Content-Disposition") ?? "";
     const coded = /filename\*=UTF-8''([^;]+)/i.exec(told)?.[1];
     const name = coded ? decodeURIComponent(coded) : /filename="?([^";]+)"?/.exec(told)?.[1];
-    return { blob: await answer.blob(), name: name ?? "case.zip" };
+    const notes = JSON.parse(decodeURIComponent(answer.headers.get("InteractiveNet-Notes") ?? "[]"));
+    return { blob: await answer.blob(), name: name ?? "case.zip", notes };
   }
 
   alive() {

@@ -189,7 +189,7 @@ def test_nothing_is_outlined(image):
 def test_a_zip_has_the_same_files(image):
     saved = save(image, folder_of(image))
     result = outlined((1, "tumour"))
-    data = packed(entry_of(image), result, prompts_of(result), provenance("model"))
+    data, _ = packed(entry_of(image), result, prompts_of(result), provenance("model"))
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     assert files == {

@@ -14,6 +14,10 @@ MapFormat = Literal["nii.gz", "mha", "nrrd"]
 SUFFIXES: Mapping[ExportFormat, str] = {
     "dcm-seg": ".seg.dcm", "rtstruct": ".rtstruct.dcm", "seg.nrrd": ".seg.nrrd",
 }  # fmt: skip
+#: what people call the formats
+NAMES: Mapping[ExportFormat, str] = {
+    "dcm-seg": "DICOM SEG", "rtstruct": "RTSTRUCT", "seg.nrrd": "3D Slicer",
+}  # fmt: skip
 EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 MAP_FORMATS: tuple[MapFormat, ...] = get_args(MapFormat)
 #: formats that refer to a DICOM series

@@ -19,6 +19,7 @@ from interactivenet.imaging.structures.structure import StructureSet, Written
 from interactivenet.inference.export_formats import (
     EXPORT_FAILURES,
     EXPORTS,
+    NAMES,
     OF_SERIES,
     SUFFIXES,
     ExportFormat,
@@ -168,6 +169,7 @@ class _Export:
     notes: list[str]
     written: list[Path] = field(default_factory=list)
     kept: list[Path] = field(default_factory=list)
+    told: dict[str, list[str]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
 
     def export(self, kind: ExportFormat) -> None:
@@ -178,7 +180,7 @@ class _Export:
         if isinstance(before, dict) and content.matches(before) and not self.exporter.overwrite:
             has_file = before.get("file") is not None
             if not has_file or (path.is_file() and path in self.earlier.paths):
-                self._say([str(note) for note in before.get("notes", ())])
+                self._say(kind, [str(note) for note in before.get("notes", ())])
                 self.kept += [path] * has_file
                 return
         files = dict(self.record[FILES])
@@ -197,7 +199,6 @@ class _Export:
             remove(path)  # of earlier outlines, and ours: that was looked at before
             files.pop(path.name, None)
         notes = [*(self.found.notes if self.found and kind in OF_SERIES else ()), *written.notes]
-        notes = [f"{path.name}: {note}" for note in notes]
         entry = {
             "file": path.name if written.is_written else None,
             "series": self.found.series.file.series if self.found and kind in OF_SERIES else None,
@@ -207,7 +208,7 @@ class _Export:
         exports = {**self._exports(), kind: entry}
         own = noted_files(self.target.folder, [path] if written.is_written else [])
         self._note({**files, **own}, exports)
-        self._say(notes)
+        self._say(kind, notes)
         self.written += [path] * written.is_written
 
     def note_failures(self) -> None:
@@ -228,18 +229,18 @@ class _Export:
         """Say what became of the case."""
         guessed = guessed_labels(self.structures)
         if guessed and (self.written or self.kept):
-            self._say(
-                [
-                    f"{', '.join(guessed)}: a label whose name says nothing that is known here: its"
-                    " code is a general one; give its own as `codes`"
-                ]
+            self.notes.append(
+                f"{', '.join(guessed)}: a label whose name says nothing that is known here: its"
+                " code is a general one; give its own as `codes`"
             )
+        notes = [f"{', '.join(kinds)}: {note}" for note, kinds in self.told.items()]
         return Exported(
-            tuple(self.written), tuple(self.kept), tuple(self.notes), dict(self.failures)
+            tuple(self.written), tuple(self.kept), (*self.notes, *notes), dict(self.failures)
         )
 
-    def _say(self, notes: Sequence[str]) -> None:
-        self.notes += [note for note in notes if note not in self.notes]
+    def _say(self, kind: ExportFormat, notes: Sequence[str]) -> None:
+        for note in notes:
+            self.told.setdefault(note, []).append(NAMES[kind])
 
     def _exports(self) -> dict[str, Any]:
         exports = self.record.get(EXPORTS)

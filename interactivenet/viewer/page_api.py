@@ -16,8 +16,9 @@ from starlette.routing import Route
 
 from interactivenet import __version__
 from interactivenet.errors import DataError, RequestError, one_line
+from interactivenet.inference.export_formats import NAMES
 from interactivenet.prompts.prompt import Prompt
-from interactivenet.viewer.saving.exports import NAMES, offered, parse_formats
+from interactivenet.viewer.saving.exports import offered, parse_formats
 from interactivenet.viewer.served import Served
 from interactivenet.viewer.sessions.annotation import parse_objects
 from interactivenet.viewer.sessions.brush import read_mask

@@ -99,7 +99,7 @@ def test_results_are_exported_later(bundle, cases, tmp_path):
     assert infer(bundle, cases, out).exit_code == 0
     done = run("export", out, "--format", "dcm-seg", "-i", images / "a")
     assert done.exit_code == 0, done.output
-    assert "c.seg.dcm: its series" in " ".join(done.output.split())
+    assert "DICOM SEG: its series" in " ".join(done.output.split())
     assert {path.name for path in out.glob("*.dcm")} == {"a.seg.dcm", "b.seg.dcm", "c.seg.dcm"}
     seg = pydicom.dcmread(out / "c.seg.dcm")
     assert seg.ReferencedSeriesSequence[0].SeriesInstanceUID == f"{UID}.1.1"

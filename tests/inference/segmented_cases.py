@@ -3,7 +3,7 @@
 import numpy as np
 
 from interactivenet.datasets.task import Case
-from interactivenet.imaging.io import read_channels
+from interactivenet.imaging.channels import read_channels
 from interactivenet.inference.model_record import describe_made_by
 from interactivenet.inference.outputs import Output, case_key, input_hashes
 from interactivenet.inference.sources import sources_of

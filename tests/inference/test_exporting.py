@@ -143,7 +143,7 @@ def test_nothing_outlined_is_no_file_and_said(tmp_path, scan):
     results = segment(tmp_path / "out", "a", [scan], 1, empty=(0,))
     exported = export(results)
     assert not exported.written and not exported.failures
-    assert "a.seg.dcm: not a voxel is outlined" in exported.notes[0]
+    assert exported.notes[0].startswith("DICOM SEG, RTSTRUCT, 3D Slicer: not a voxel is outlined")
     assert read(results.record("a"))["exports"]["dcm-seg"]["file"] is None
     assert not list(results.folder.glob("*.dcm"))
     assert export(results).notes == exported.notes  # said again, of what was done before

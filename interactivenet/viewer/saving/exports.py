@@ -9,15 +9,11 @@ from typing import Any
 from interactivenet.errors import RequestError, describe_failure
 from interactivenet.inference.export_formats import (
     EXPORT_FORMATS,
+    NAMES,
     ExportFormat,
     chosen_exports,
 )
 from interactivenet.viewer.annotations.annotation_files import AnnotationFiles
-
-#: what the page calls the formats
-NAMES: Mapping[ExportFormat, str] = {
-    "dcm-seg": "DICOM SEG", "rtstruct": "RTSTRUCT", "seg.nrrd": "3D Slicer",
-}  # fmt: skip
 
 
 def offered(tags: Sequence[Mapping[str, str]]) -> tuple[ExportFormat, ...]:

@@ -12,7 +12,7 @@ from typing import Literal
 from interactivenet.datasets.inference_cases import check_output
 from interactivenet.datasets.task import Case
 from interactivenet.errors import RequestError
-from interactivenet.inference.export_formats import ExportFormat
+from interactivenet.inference.export_formats import NAMES, ExportFormat
 from interactivenet.inference.outputs import input_hashes
 from interactivenet.postprocessing.merging import Segmentation
 from interactivenet.prompts.prompt import Prompt
@@ -28,7 +28,7 @@ from interactivenet.viewer.annotations.annotation_record import (
     write_annotation,
 )
 from interactivenet.viewer.annotations.records import scan_sources
-from interactivenet.viewer.saving.exports import NAMES, write_exports
+from interactivenet.viewer.saving.exports import write_exports
 from interactivenet.viewer.saving.task_saving import save_into_task
 from interactivenet.viewer.worklist.worklist import WorklistEntry
 

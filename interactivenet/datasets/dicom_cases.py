@@ -56,7 +56,8 @@ def is_dicom_tree(folder: Path) -> bool:
 
     if not folder.is_dir() or (folder / "dataset.json").exists():
         return False
-    if (folder / "images").is_dir() and (folder / "labels").is_dir():
+    if any((folder / images).is_dir() and (folder / labels).is_dir()
+           for images, labels in (("images", "labels"), ("imagesTr", "labelsTr"))):  # fmt: skip
         return False
     return not any(suffix_of(entry) for entry in folder.iterdir()) and holds_dicom(folder)
 

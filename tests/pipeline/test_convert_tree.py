@@ -1,7 +1,6 @@
-"""A DICOM tree as a task: what is chosen, said, written and recorded."""
+"""A DICOM tree as a task: what is written, said and recorded."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -13,53 +12,18 @@ from interactivenet.imaging.channels import read_channels
 from interactivenet.imaging.grid_resampling import resample_nearest
 from interactivenet.imaging.io import ReadOptions, read_image, read_label
 from tests.datasets.dicom_tree.written_trees import (
-    BOX,
     FRAME,
     box_contours,
     box_mask,
     uid_of,
     write_rtstruct,
-    write_scan,
 )
-
-NAME = "Task105_TREE"
-
-
-def convert(source, raw, *words):
-    line = ["dataset", "convert", str(source), "-t", NAME, "--raw", str(raw), *words]
-    return CliRunner().invoke(main, line)
-
-
-def record(raw):
-    return json.loads((raw / NAME / "import.json").read_text(encoding="utf-8"))
-
-
-def left_out(raw):
-    path = raw / NAME / "failures.json"
-    return json.loads(path.read_text(encoding="utf-8"))["convert"] if path.exists() else {}
+from tests.pipeline.tree_task import MR_BOX, NAME, WORDS, convert, make_tree, record
 
 
 @pytest.fixture
 def tree(tmp_path):
-    """Two patients with CT and a coarser MR; the first is outlined on CT, the second on MR."""
-    root = tmp_path / "tree"
-    for number, patient in enumerate(("P1", "P2"), 1):
-        folder = root / f"patient{number}"
-        write_scan(folder / "SE1", patient=patient, study=number, description="chest")
-        write_scan(folder / "SE2", patient=patient, study=number, series=2, modality="MR",
-                   description="T1 post", spacing=(3.0, 2.5), shape=(6, 7, 7))  # fmt: skip
-    write_rtstruct(root / "patient1" / "RS", {"GTV 1": box_contours(), "Lung": box_contours()},
-                   refers_to=[uid_of(1, 1)])  # fmt: skip
-    write_rtstruct(
-        root / "patient2" / "RS", {"gtv": box_contours(spacing=(3.0, 2.5), box=MR_BOX)},
-        refers_to=[uid_of(2, 2)], patient="P2", study=2,
-    )  # fmt: skip
-    return root
-
-
-#: what is outlined on the MR
-MR_BOX = (slice(2, 6), slice(1, 5), slice(1, 4))
-WORDS = ("-m", "CT=chest", "-m", "MR=T1*", "--roi", "GTV*=tumour", "--resample-to", "CT")
+    return make_tree(tmp_path / "tree")
 
 
 def test_a_tree_becomes_a_task(tree, tmp_path):
@@ -214,131 +178,3 @@ def test_killed_and_started_again(tree, tmp_path, monkeypatch, after):
         if path.suffix != ".json":
             assert (raw / path).read_bytes() == (again / path).read_bytes(), path
     assert record(raw) == record(again)
-
-
-def test_cases_that_are_left_out(tree, tmp_path):
-    """Each is named with its reason, and the exit status says that there are some."""
-    write_scan(tree / "a", patient="NoMR", study=11)
-    for series, modality, said in ((1, "CT", "chest"), (2, "MR", "T1")):
-        kind = {"series": series, "modality": modality, "description": said}
-        write_scan(tree / f"b{series}", patient="Bare", study=12, **kind)
-        write_scan(
-            tree / f"c{series}", patient="Apart", study=13, frame=f"{FRAME}.{series}", **kind
-        )
-    done = convert(tree, tmp_path / "raw", *WORDS)
-    assert done.exit_code == 1
-    reasons = left_out(tmp_path / "raw")
-    assert set(reasons) == {"NoMR", "Bare", "Apart"}
-    assert "has no series that matches CT=chest and MR=T1*" in reasons["NoMR"]
-    assert "has no structure set (RTSTRUCT or DICOM SEG) in the tree" in reasons["Bare"]
-    assert "several frames of reference" in reasons["Apart"]
-    assert "--across-frames" in reasons["Apart"]
-    assert set(record(tmp_path / "raw")["cases"]) == {"P1", "P2"}
-
-
-def test_several_structure_sets(tree, tmp_path):
-    write_rtstruct(tree / "patient1" / "RS2", {"GTV": box_contours()}, refers_to=[uid_of(1, 1)],
-                   number=2, label="second look")  # fmt: skip
-    done = convert(tree, tmp_path / "raw", *WORDS)
-    assert done.exit_code == 1
-    reason = left_out(tmp_path / "raw")["P1"]
-    assert "has 2 structure sets for its CT" in reason
-    assert "patient1/RS2 'second look' (GTV)" in reason and "--structures" in reason
-    done = convert(tree, tmp_path / "raw2", *WORDS, "--structures", "rs2")
-    assert "GTV -> tumour" in done.output
-    assert "has no structure set that is 'rs2', but" in left_out(tmp_path / "raw2")["P2"]
-    # one without an ROI of a label is none to choose between
-    write_rtstruct(tree / "patient1" / "RS2", {"Heart": box_contours()}, refers_to=[uid_of(1, 1)],
-                   number=2)  # fmt: skip
-    done = convert(tree, tmp_path / "raw3", *WORDS)
-    assert done.exit_code == 0
-    assert "structure sets that were not taken: patient1/RS2 has no ROI" in done.output
-
-
-def test_outlines_that_name_no_series_of_the_case(tree, tmp_path):
-    """They are found by the frame of reference and the slices that they lie on."""
-    write_rtstruct(tree / "patient1" / "RS", {"GTV": box_contours()}, refers_to=["1.2.3"])
-    done = convert(tree, tmp_path / "raw", *WORDS)
-    assert done.exit_code == 0, done.output
-    assert "on whose slices its outlines lie" in done.output
-    label = read_label(tmp_path / "raw" / NAME / "labelsTr" / "P1.nii.gz")
-    scan = read_image(tree / "patient1" / "SE1")
-    np.testing.assert_array_equal(label.array[0], scan.source.to_ras(box_mask()))
-    # between the slices of all series: of none
-    away = [[(x, y, z + 1.1) for x, y, z in contour] for contour in box_contours()]
-    write_rtstruct(tree / "patient1" / "RS", {"GTV": away}, refers_to=["1.2.3"])
-    done = convert(tree, tmp_path / "raw2", *WORDS)
-    assert "has no structure set that fits: patient1/RS" in left_out(tmp_path / "raw2")["P1"]
-    # in another frame of reference than the series that they refer to
-    write_rtstruct(tree / "patient1" / "RS", {"GTV": box_contours()}, refers_to=[uid_of(1, 1)],
-                   frame=f"{FRAME}.5")  # fmt: skip
-    done = convert(tree, tmp_path / "raw3", *WORDS)
-    assert "is in another frame of reference" in left_out(tmp_path / "raw3")["P1"]
-
-
-def test_requests_that_cannot_be(tree, tmp_path):
-    raw = tmp_path / "raw"
-    for words, refusal in (
-        (["-m", "CT", "--resample-to", "MR", "--roi", "G*=a"], "--resample-to MR: expected one of"),
-        (["-m", "CT"], "--roi: "),
-        (["-m", "T1", "--roi", "G*=a"], "'T1' is no kind of scanner"),
-        (["--roi", "G*=a"], "a DICOM tree needs a pattern for each modality"),
-        (["-m", "CT", "--merge-labels", "a", "--roi", "G*=b"], "--merge-labels"),
-        (["-m", "PET", "--roi", "G*=a"], "no case of this DICOM tree can be used"),
-    ):
-        done = convert(tree, raw, *words)
-        assert done.exit_code == 2 and refusal in done.output, done.output
-        assert not raw.exists() or not list(raw.iterdir())
-    (tmp_path / "plain" / "images").mkdir(parents=True)
-    (tmp_path / "plain" / "labels").mkdir()
-    done = convert(tmp_path / "plain", raw, "-m", "CT", "--resample-to", "CT")
-    assert done.exit_code == 2 and "is no tree of DICOM studies" in done.output
-
-
-def test_plain_folders_with_structure_sets(tree, tmp_path):
-    source = tmp_path / "plain"
-    for number in (1, 2):
-        shutil.copytree(tree / f"patient{number}" / f"SE{number}", source / "images" / f"c{number}")
-    (source / "labels" / "c1").mkdir(parents=True)
-    shutil.copy(tree / "patient1" / "RS", source / "labels" / "c1" / "outlines")
-    shutil.copy(tree / "patient2" / "RS", source / "labels" / "c2.dcm")
-    done = convert(source, tmp_path / "raw", "-m", "scan", "--roi", "GTV*=tumour")
-    assert done.exit_code == 0, done.output
-    for number, shape, box in ((1, (6, 10, 12), BOX), (2, (6, 7, 7), MR_BOX)):
-        label = read_label(tmp_path / "raw" / NAME / "labelsTr" / f"c{number}.nii.gz")
-        scan = read_image(source / "images" / f"c{number}")
-        np.testing.assert_array_equal(label.array[0], scan.source.to_ras(box_mask(shape, box)))
-    said = record(tmp_path / "raw")["cases"]["c1"]
-    assert said["structure_set"]["rois"] == {"GTV 1": "tumour"}
-    assert any("Lung" in note for note in said["notes"])
-
-
-@pytest.mark.parametrize(("grid", "mask"), [("CT", "CT"), ("MR", "MR_T1"), ("PET", "PET")])
-def test_a_real_patient(shared_data, tmp_path, grid, mask):
-    """Labels are the voxel masks that the outlines were published with, whichever grid counts."""
-    folder = shared_data("dicom/sarcoma_STS_008")
-    words = ["-m", "CT", "-m", "MR=*T1*", "-m", "PET", "--roi", "GTV_Mass*=tumour"]
-    done = convert(folder, tmp_path, *words, "--resample-to", grid)
-    assert done.exit_code == 0, done.output
-    label = read_label(tmp_path / NAME / "labelsTr" / "STS_008.nii.gz")
-    expected = read_label(folder / "nifti_mask" / f"{mask}_mask.nii.gz")
-    assert label.source.is_same_lattice(expected.source)
-    np.testing.assert_array_equal(label.array, expected.array)
-    assert record(tmp_path)["cases"]["STS_008"]["structure_set"]["drawn_on"] == grid
-    images = sorted((tmp_path / NAME / "imagesTr").iterdir())
-    assert [path.is_dir() for path in images] == [name == grid for name in ("CT", "MR", "PET")]
-
-
-def test_a_real_patient_outlined_on_another_modality(shared_data, tmp_path):
-    folder = shared_data("dicom/sarcoma_STS_008")
-    words = ["-m", "CT", "-m", "MR=*T1*", "--structures", "*MR_T1*", "--resample-to", "CT"]
-    done = convert(folder, tmp_path, *words, "--roi", "GTV*=tumour")
-    assert done.exit_code == 0, done.output
-    assert "drawn_on" in json.dumps(record(tmp_path))
-    label = read_label(tmp_path / NAME / "labelsTr" / "STS_008.nii.gz")
-    mr, ct = (read_label(folder / "nifti_mask" / f"{name}_mask.nii.gz") for name in ("MR_T1", "CT"))
-    np.testing.assert_array_equal(
-        label.stored[0], resample_nearest(mr.stored[0], mr.source, ct.source)
-    )
-    volumes = [np.count_nonzero(each.array) * np.prod(each.spacing) for each in (label, mr)]
-    assert volumes[0] == pytest.approx(volumes[1], rel=0.02)

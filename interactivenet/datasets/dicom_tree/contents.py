@@ -10,7 +10,7 @@ from pathlib import Path
 
 from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.imaging.dicom.files import DicomFile
-from interactivenet.imaging.dicom.series import Contents, contents_of
+from interactivenet.imaging.dicom.series import Contents, contents_of, noting_absent
 from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.structures.structure_files import StructureFile, read_structure_header
 
@@ -106,7 +106,9 @@ def read_tree(root: Path) -> Tree:
     outlines: list[DicomFile] = []
     for file in contents.foreign:
         (outlines if file.kind in _STRUCTURES else foreign).append(file)
-    volumes = [series for series in contents.series if series.is_volume]
+    volumes = [
+        noting_absent(series, contents.absent) for series in contents.series if series.is_volume
+    ]
     others = [series for series in contents.series if not series.is_volume]
     return Tree(
         root, tuple(_patients(volumes, map(_read_structures, _once(outlines)))), tuple(others),

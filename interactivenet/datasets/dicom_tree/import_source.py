@@ -157,6 +157,8 @@ def _case(chosen: ChosenCase, request: TreeRequest) -> TreeCase:
         chosen, patterns, grids, reference, request.labelling, across_frames=request.across_frames
     )
     images = {number: folder_of(series) for number, series in enumerate(chosen.series)}
+    for pattern, series in zip(patterns, chosen.series, strict=True):
+        notes += [f"{pattern.name}: {note}" for note in series.notes]
     return TreeCase(
         "Tr", chosen.name, images, outlines.structures.file.path,
         notes=(*chosen.notes, *notes, *outlines.notes),

@@ -48,7 +48,8 @@ def write_tree_case(
         modalities[pattern.name] = {
             **_described(series), "why": case.chosen.reasons[number], **said,
         }  # fmt: skip
-    return {"modalities": modalities, "structure_set": structures, "notes": notes}
+    return {"modalities": modalities, "structure_set": structures,
+            "notes": list(dict.fromkeys(notes))}  # fmt: skip
 
 
 def _described(series: Series) -> dict[str, Any]:

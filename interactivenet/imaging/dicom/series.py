@@ -95,7 +95,7 @@ def choose(contents: Contents, wanted: str) -> Series:
             raise DataError("holds no DICOM series")
         raise DataError(f"holds no DICOM images of a volume, but {_foreign(contents.foreign)}")
     if wanted:
-        return _complete(series, contents.absent)
+        return noting_absent(series, contents.absent)
     volumes = [series for series in contents.series if series.is_volume]
     candidates = volumes or list(contents.series)
     if not volumes and len(candidates) > 1:
@@ -115,11 +115,11 @@ def choose(contents: Contents, wanted: str) -> Series:
     if contents.foreign:
         notes.append(f"left out what is no slice: {_foreign(contents.foreign)}")
     series = _usable(candidates[0])
-    return _complete(replace(series, notes=(*series.notes, *notes)), contents.absent)
+    return noting_absent(replace(series, notes=(*series.notes, *notes)), contents.absent)
 
 
-def _complete(series: Series, absent: Sequence[Path]) -> Series:
-    """Note what a DICOMDIR lists in the folders of a series that is not there."""
+def noting_absent(series: Series, absent: Sequence[Path]) -> Series:
+    """Note what a DICOMDIR lists in the folders of a series that is not there; absent: these."""
     folders = {one.file.path.parent.as_posix().casefold() for one in series.slices}
     names = [path.name for path in absent if path.parent.as_posix().casefold() in folders]
     if not names:

@@ -1,8 +1,11 @@
 """A DICOM tree as a task: what is left out, and why."""
 
+import shutil
+
 import numpy as np
 import pytest
 
+from interactivenet.imaging.grid_resampling import resample_nearest
 from interactivenet.imaging.io import read_image, read_label
 from tests.datasets.dicom_tree.written_trees import (
     FRAME,
@@ -12,7 +15,7 @@ from tests.datasets.dicom_tree.written_trees import (
     write_rtstruct,
     write_scan,
 )
-from tests.pipeline.tree_task import NAME, WORDS, convert, left_out, make_tree, record
+from tests.pipeline.tree_task import MR_BOX, NAME, WORDS, convert, left_out, make_tree, record
 
 
 @pytest.fixture
@@ -106,3 +109,52 @@ def test_test_cases_of_a_tree(tree, tmp_path):
     for subset in ("Tr", "Ts"):
         assert len(list((task / f"images{subset}").iterdir())) == 2
         assert len(list((task / f"labels{subset}").iterdir())) == 1
+
+
+def test_outlines_that_refer_to_all_modalities(tree, tmp_path):
+    """As a fusion has them: they are taken from the series whose slices they lie on."""
+    write_scan(tree / "patient2" / "SE2", patient="P2", study=2, series=2, modality="MR", step=3.1,
+               description="T1 post", spacing=(3.0, 2.5), shape=(6, 7, 7))  # fmt: skip
+    write_rtstruct(
+        tree / "patient2" / "RS", {"gtv": box_contours(spacing=(3.0, 2.5), box=MR_BOX, step=3.1)},
+        refers_to=[uid_of(2, 1), uid_of(2, 2)], patient="P2", study=2,
+    )  # fmt: skip
+    done = convert(tree, tmp_path, *WORDS)
+    assert done.exit_code == 0, done.output
+    structures = record(tmp_path)["cases"]["P2"]["structure_set"]
+    assert (structures["drawn_on"], structures["why"]) == ("MR", "refers to the MR")
+    mr, ct = (read_image(tree / "patient2" / name).source for name in ("SE2", "SE1"))
+    drawn = box_mask((6, 7, 7), MR_BOX).astype(np.uint8)
+    label = read_label(tmp_path / NAME / "labelsTr" / "P2.nii.gz")
+    np.testing.assert_array_equal(label.stored[0], resample_nearest(drawn, mr, ct))
+
+
+def test_frames_of_reference_that_are_one(tree, tmp_path):
+    """Registered series keep their own frames: whoever asks for it takes them for one."""
+    write_scan(
+        tree / "patient2" / "SE2", patient="P2", study=2, series=2, modality="MR",
+        description="T1 post", spacing=(3.0, 2.5), shape=(6, 7, 7), frame=f"{FRAME}.9",
+    )  # fmt: skip
+    done = convert(tree, tmp_path / "raw", *WORDS)
+    assert done.exit_code == 1
+    assert f"MR ({FRAME}.9), so that nothing says" in left_out(tmp_path / "raw")["P2"]
+    done = convert(tree, tmp_path / "raw2", *WORDS, "--across-frames")
+    assert done.exit_code == 0, done.output
+    notes = record(tmp_path / "raw2")["cases"]["P2"]["notes"]
+    assert any("taken for one, as was asked for" in note for note in notes)
+    assert "taken for one" in done.output
+
+
+def test_what_is_outlined_outside_of_a_modality_is_counted(tree, tmp_path):
+    shutil.rmtree(tree / "patient1" / "SE2")
+    write_scan(tree / "patient1" / "SE2", patient="P1", series=2, modality="MR", shape=(3, 4, 4),
+               description="T1 post", spacing=(3.0, 2.5))  # fmt: skip
+    done = convert(tree, tmp_path, *WORDS)
+    assert done.exit_code == 0, done.output
+    notes = record(tmp_path)["cases"]["P1"]["notes"]
+    ct, mr = (read_image(tree / "patient1" / name).source for name in ("SE1", "SE2"))
+    at = mr.world_to_voxel(ct.voxel_to_world(np.argwhere(box_mask())))
+    beyond = ((at < -0.5) | (at >= np.array(mr.shape) - 0.5)).any(axis=1)
+    assert 0 < beyond.sum() < len(beyond)
+    lost = f"MR: {beyond.sum()} of {len(beyond)} labelled voxels lie outside of it"
+    assert lost in notes and lost in done.output

@@ -89,7 +89,7 @@ def rasterise(contours: Sequence[Contour], grid: Geometry) -> tuple[Mask, tuple[
         )
     _check_gaps(filled, axis, grid, notes)
     if empty:
-        notes.append(f"{_contours(empty)} encloses no voxel's centre: nothing is left of it")
+        notes.append(f"{_has(empty, 'contour')} no voxel's centre inside: nothing is left of it")
     if crossed:
         notes.append(
             f"contours of one plane cross: the {crossed} voxels that lie in two of them are read"
@@ -109,13 +109,16 @@ def _closed(contours: Sequence[Contour]) -> tuple[list[NDArray[np.float64]], lis
             f"has {_kinds(opened)} beside {len(closed)} closed ones: what it encloses is unknown"
         )
     if kinds:
-        notes.append(f"left out {_kinds(kinds)}, which enclose nothing")
+        them = "it encloses" if sum(kinds.values()) == 1 else "they enclose"
+        notes.append(f"left out {_kinds(kinds)}: {them} nothing")
     whole = [points for points in closed if len(points) >= 3]
     if thin := len(closed) - len(whole):
         notes.append(f"left out {_contours(thin)} of fewer than 3 points")
     once = {_key(points): points for points in whole}
     if copies := len(whole) - len(once):
-        notes.append(f"{_contours(copies)} is there twice: each is taken once")
+        notes.append(
+            f"{_contours(copies)} {'is' if copies == 1 else 'are'} there twice: taken once"
+        )
     if not once and not notes:
         notes.append("has no contours")
     return list(once.values()), notes
@@ -199,7 +202,10 @@ def _check_gaps(filled: dict[int, Patch], axis: int, grid: Geometry, notes: list
             f"between {_place(a, axis, grid)} and {_place(b, axis, grid)}" for a, b in gaps[:3]
         )
         more = f", and {len(gaps) - 3} more gaps" if len(gaps) > 3 else ""
-        notes.append(f"{skipped} planes within it have no contour, {places}{more}: they stay empty")
+        notes.append(
+            f"{_has(skipped, 'plane', ' within it')} no contour, {places}{more}:"
+            f" {'it stays' if skipped == 1 else 'they stay'} empty"
+        )
 
 
 def _place(number: int, axis: int, grid: Geometry) -> str:
@@ -216,6 +222,10 @@ def _ordinal(number: int) -> str:
 
 def _contours(count: int) -> str:
     return "1 contour" if count == 1 else f"{count} contours"
+
+
+def _has(count: int, noun: str, which: str = "") -> str:
+    return f"1 {noun}{which} has" if count == 1 else f"{count} {noun}s{which} have"
 
 
 def _kinds(kinds: dict[str, int]) -> str:

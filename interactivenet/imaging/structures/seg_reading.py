@@ -6,10 +6,12 @@ asked where they lie.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,8 @@ from interactivenet.imaging.size_limits import check_size
 _OFF, _ROUNDED_MM, _MOST_OFF = 0.1, 0.1001, 0.25
 #: deviations that are worth a word, mm
 _NOTED_MM = 0.02
+#: not compressed; bits of one byte begin with the lowest
+_LITTLE_ENDIAN = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99")
 _KINDS = ("BINARY", "FRACTIONAL", "LABELMAP")
 
 
@@ -81,14 +85,16 @@ class Segments:
         """Yield the stored values (rows, columns) of frames."""
         dataset = self._header.dataset
         numbers = [frame.number for frame in frames]
+        syntax = self._header.meta("TransferSyntaxUID")
         try:
-            # decoded one by one: all together may be many times the size of the image
-            for pixels in iter_pixels(dataset, indices=numbers) if numbers else ():
-                yield np.asarray(pixels)
+            if self._header.number("BitsAllocated") == 1 and syntax in _LITTLE_ENDIAN:
+                yield from _bits(dataset, numbers)
+            elif numbers:
+                # decoded one by one: all together may be many times the size of the image
+                yield from iter_pixels(dataset, indices=numbers)
         except Exception as error:  # of a library, on a stranger's bytes
-            syntax = UID(self._header.meta("TransferSyntaxUID"), config.IGNORE).name
-            reason = one_line(error)
-            raise DataError(f"has frames that cannot be read ({syntax}): {reason}") from error
+            name, reason = UID(syntax, config.IGNORE).name, one_line(error)
+            raise DataError(f"has frames that cannot be read ({name}): {reason}") from error
 
 
 def read_segments(path: Path, header: Header, image: tuple[Path, Geometry] | None) -> Segments:
@@ -175,6 +181,20 @@ def _frames(header: Header, kind: str) -> list[_Frame]:
             raise DataError(f"does not say of which segment its frame {number + 1} is")
         frames.append(_Frame(plane, 0 if kind == "LABELMAP" else segment, number))
     return frames
+
+
+def _bits(dataset: Any, numbers: Sequence[int]) -> Iterator[Array]:
+    """Yield frames (rows, columns) of single bits, which need not begin with a byte.
+
+    pydicom 3.0 mistakes where small ones of them begin.
+    """
+    shape = dataset.Rows, dataset.Columns
+    count = math.prod(shape)
+    data = np.frombuffer(dataset.PixelData, np.uint8)
+    for number in numbers:
+        first = number * count
+        part = np.unpackbits(data[first // 8 : -(-(first + count) // 8)], bitorder="little")
+        yield part[first % 8 : first % 8 + count].reshape(shape)
 
 
 def _own_grid(

@@ -11,6 +11,7 @@ from interactivenet.errors import DataError, naming
 from interactivenet.imaging.dicom.files import begins_like_dicom, regular_files
 from interactivenet.imaging.dicom.header import Header
 from interactivenet.imaging.dicom.opening import read_dataset
+from interactivenet.system.files import check_regular
 from interactivenet.system.names import list_names
 
 Kind = Literal["", "RTSTRUCT", "SEG"]
@@ -21,6 +22,7 @@ _KINDS: dict[str, Kind] = {
     "1.2.840.10008.5.1.4.1.1.66.7": "SEG",
 }
 _SOP_CLASS = 0x00080016
+_NONE = "is no RTSTRUCT or DICOM SEG"
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,9 @@ def read_structure_header(path: Path) -> StructureFile:
     Raises DataError, naming the file, where it is neither, or cannot be read.
     """
     with naming(path):
+        check_regular(path)
+        if not structure_kind(path):
+            raise DataError(_NONE if path.exists() else "does not exist")
         return describe(path, Header(read_dataset(path)))
 
 
@@ -119,7 +124,7 @@ def describe(path: Path, header: Header) -> StructureFile:
     sop_class = header.text("SOPClassUID") or header.meta("MediaStorageSOPClassUID")
     kind = _KINDS.get(sop_class, "")
     if not kind:
-        raise DataError("is no RTSTRUCT or DICOM SEG")
+        raise DataError(_NONE)
     is_contours = kind == "RTSTRUCT"
     label, date, time = (
         ("StructureSetLabel", "StructureSetDate", "StructureSetTime")

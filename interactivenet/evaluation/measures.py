@@ -18,7 +18,6 @@ from interactivenet.evaluation.matching import Pair
 from interactivenet.evaluation.metrics import Mask, evaluate_masks
 from interactivenet.imaging.channels import read_grid
 from interactivenet.imaging.components import bounding_box, label_counts
-from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import read_label, suffix_of
 from interactivenet.imaging.lattice import on_image
 from interactivenet.imaging.volume import Volume
@@ -170,42 +169,35 @@ def _read_pair(pair: Pair, names: Mapping[int, str] | None) -> tuple[Volume, Vol
     Outlines become voxels on the grid of the image where there is one, contours else on that of
     what they are compared with. Without names, they have those that the prediction's record has.
     """
-    outlined = {path: not suffix_of(path) for path in (pair.prediction, pair.label)}
-    if not any(outlined.values()):
-        return (
-            read_label(pair.prediction, pair.reading, names=names),
-            read_label(pair.label, pair.reading, names=names),
-        )
-    names = names if names is not None else _recorded_names(pair.record)
-    image = None
-    if pair.images:
-        image = pair.images[0], read_grid(pair.images, pair.reading)
-    elif not all(outlined.values()):
-        image = _grid_for_contours(pair, outlined)
     # `rois` are of the label: a prediction has the names of labels
-    plain = replace(pair.reading, rois=())
+    files = ((pair.prediction, replace(pair.reading, rois=())), (pair.label, pair.reading))
+    outlined = {path for path, _ in files if not suffix_of(path)}
+    if outlined and names is None:
+        names = _recorded_names(pair.record)
+    image = None
+    if outlined and pair.images:
+        image = pair.images[0], read_grid(pair.images, pair.reading)
+    elif drawn := {path for path in outlined if _is_drawn(path)}:
+        # a SEG has a grid of its own: of two extents on one lattice the smaller one is filled up
+        others = [(path, options) for path, options in files if path not in drawn]
+        for path, options in others:
+            image = path, read_label(path, options, names=names).source
     prediction, label = (
-        read_label(path, reading, names=names, image=image if outlined[path] else None)
-        for path, reading in ((pair.prediction, plain), (pair.label, pair.reading))
+        read_label(path, options, names=names, image=image if path in outlined else None)
+        for path, options in files
     )
     return prediction, label
 
 
-def _grid_for_contours(pair: Pair, outlined: Mapping[Path, bool]) -> tuple[Path, Geometry] | None:
-    """Return the grid of a label map that contours are compared with; None where there are none.
-
-    A SEG has a grid of its own: of two extents on one lattice the smaller one is filled up.
-    """
+def _is_drawn(path: Path) -> bool:
+    """Whether a file, or the only one in a folder, has contours and no voxels."""
     from interactivenet.imaging.structures.structure_files import (
         find_structure_file,
         structure_kind,
     )
 
-    drawn, voxels = sorted(outlined, key=lambda path: not outlined[path])
-    file = find_structure_file(drawn)
-    if file is None or structure_kind(file) == "SEG":
-        return None
-    return voxels, read_label(voxels, replace(pair.reading, rois=())).source
+    file = find_structure_file(path)
+    return file is not None and structure_kind(file) == "RTSTRUCT"
 
 
 def _recorded_names(path: Path | None) -> dict[int, str] | None:

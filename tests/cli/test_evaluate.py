@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from interactivenet.cli.evaluate import evaluate
 from interactivenet.imaging.io import write_label_array
+from tests.imaging.structures.written_structures import in_plane, square, write_rtstruct
 from tests.raw_task import GRID, SHAPE, label_array, read, write_case
 
 
@@ -86,3 +87,30 @@ def test_refused(task, options, found, why):
     done = run(task, *options, found=found)
     assert done.exit_code == 2 and why in done.output
     assert not (task.parent / found / "evaluation").exists()
+
+
+def test_structure_sets_with_patterns(task):
+    """--roi says which regions are a label, and is a fault of the request where it cannot be."""
+    box = square((5, 5), (14, 12))
+    contours = [in_plane(box, plane, GRID) for plane in range(4, 12)]
+    for name in "abc":
+        write_rtstruct(task / "outlined" / f"{name}.dcm", [("GTV_Mass", contours), ("BODY", [])])
+    words = ("--roi", "gtv*=tumour", "--name", "1=tumour", "--no-pictures")
+    done = run(task, *words, labels="outlined")
+    assert done.exit_code == 0, done.output
+    content = read(task.parent / "found" / "evaluation" / "metrics.json")
+    assert [row["dice"] for row in content["rows"]] == pytest.approx([1.0, 0.9, 0.8])
+    assert "left out its ROIs of no label: 'BODY'" in done.output
+    assert read(task.parent / "found" / "evaluation" / "run.json")["arguments"]["rois"] == [
+        words[1]
+    ]
+    for roi, why in (
+        ("gtv*", "Error: --roi 'gtv*': expected a pattern of ROI names and a label"),
+        ("gtv*=node", "Error: --roi 'gtv*=node': expected one of the labels 1=tumour"),
+    ):
+        done = run(task, "--roi", roi, *words[2:], labels="outlined")
+        assert done.exit_code == 2
+        assert why in done.output
+    done = run(task, "--roi", "CTV=tumour", *words[2:], labels="outlined")
+    assert done.exit_code == 1
+    assert "has no ROI that fits 'CTV': its ROIs are 'GTV_Mass', 'BODY'" in done.output

@@ -14,6 +14,7 @@ from interactivenet.inference.predictor import Predictor
 from interactivenet.planning.plan import Normalisation
 from interactivenet.prompts.io import write_prompts
 from interactivenet.prompts.prompt import Prompt
+from tests.imaging.structures.written_structures import in_plane, square, write_rtstruct
 from tests.imaging.written_dicom import UID, stored, write_frames, write_series
 from tests.random_model import make_bundle
 from tests.sample_cases import make_plan
@@ -69,6 +70,38 @@ def test_series_trees_and_frames(bundle, cases, tmp_path):
         assert record["sources"]["series"] == [f"{UID}.1.{number}"]
     again = infer(bundle, "-i", images, "-in", points, "-o", out)
     assert "3 cases already done" in again.output
+
+
+def test_compared_with_structure_sets(bundle, cases, tmp_path):
+    """Labels as an archive has them; other patterns compare again, and segment nothing again."""
+    images, points = cases
+    for name in ("one", "two"):
+        write_series(images / name, VOXELS, FrameOfReferenceUID=f"{UID}.9")
+        mark(points / f"{name}.json", images / name)
+    grid = read_image(images / "one").source
+    box = [in_plane(square((6, 6), (17, 17)), plane, grid) for plane in range(3, 9)]
+    labels = tmp_path / "labels"
+    write_rtstruct(labels / "one.dcm", [("GTV", box), ("CTV", box[:3])])
+    write_rtstruct(labels / "two" / "RS.dcm", [("GTV", box), ("CTV", box[:3])])
+    out, volumes = tmp_path / "out", {}
+    for roi in ("GTV=a", "C*=a"):
+        done = infer(bundle, "-i", images, "-in", points, "-o", out, "-l", labels, "--roi", roi)
+        assert done.exit_code == 0, done.output
+        rows = json.loads((out / "evaluation" / "metrics.json").read_text())["rows"]
+        volumes[roi] = [row["volume_label_ml"] for row in rows]
+    assert "2 cases already done" in done.output
+    voxel = 0.8 * 0.7 * 2.5 / 1000
+    assert volumes["GTV=a"] == pytest.approx([144 * 6 * voxel] * 2)
+    assert volumes["C*=a"] == pytest.approx([144 * 3 * voxel] * 2)
+    # of one case: its file, or the folder of a structure set
+    words = ("-i", images / "one", "-in", points / "one.json", "--roi", "GTV=a", "--overwrite")
+    for given in (labels / "one.dcm", labels / "two", labels):
+        done = infer(bundle, *words, "-o", tmp_path / "alone", "-l", given)
+        assert done.exit_code == 0, done.output
+        assert "1 object of 1 case" in done.output
+    done = infer(bundle, *words[:4], "-o", out, "-l", labels, "--roi", "GTV=node")
+    assert done.exit_code == 2
+    assert "--roi GTV=node: expected one of the labels" in done.output
 
 
 def test_choosing_a_series(bundle, cases, tmp_path):

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom import config
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import UID
@@ -22,28 +21,21 @@ from pydicom.uid import UID
 from interactivenet.errors import DataError, one_line
 from interactivenet.imaging.components import Mask
 from interactivenet.imaging.dicom.header import Header
-from interactivenet.imaging.dicom.planes import Plane, planes_of
 from interactivenet.imaging.geometry import Array, Geometry
-from interactivenet.imaging.lattice import differing
 from interactivenet.imaging.size_limits import check_size
+from interactivenet.imaging.structures.seg_frames import (
+    Frame,
+    corners_of,
+    distance_from_voxels,
+    frames_of,
+    own_grid,
+)
 
-#: how far frames may lie from the voxels of the image: a fraction of a voxel, or mm where
-#: positions are written in tenths of a mm; and never more than the last, a fraction
-_OFF, _ROUNDED_MM, _MOST_OFF = 0.1, 0.1001, 0.25
 #: deviations that are worth a word, mm
 _NOTED_MM = 0.02
 #: not compressed; bits of one byte begin with the lowest
 _LITTLE_ENDIAN = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99")
 _KINDS = ("BINARY", "FRACTIONAL", "LABELMAP")
-
-
-@dataclass(frozen=True, eq=False)
-class _Frame:
-    """A frame: its plane, the segment that it is of (0: of any), and its number in the file."""
-
-    plane: Plane
-    segment: int
-    number: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +49,7 @@ class Segments:
     notes: tuple[str, ...]
     _header: Header
     _kind: str
-    _frames: tuple[_Frame, ...]
+    _frames: tuple[Frame, ...]
 
     def mask(self, numbers: Collection[int]) -> Mask:
         """Mark the voxels (X, Y, Z) of some segments, in the grid's stored order.
@@ -81,7 +73,7 @@ class Segments:
             )
         return mask
 
-    def _pixels(self, frames: Sequence[_Frame]) -> Iterator[Array]:
+    def _pixels(self, frames: Sequence[Frame]) -> Iterator[Array]:
         """Yield the stored values (rows, columns) of frames."""
         dataset = self._header.dataset
         numbers = [frame.number for frame in frames]
@@ -107,14 +99,14 @@ def read_segments(path: Path, header: Header, image: tuple[Path, Geometry] | Non
     kind = header.text("SegmentationType").upper()
     if kind not in _KINDS:
         raise DataError(f"is a segmentation of type '{kind}', expected {', '.join(_KINDS)}")
-    frames = _frames(header, kind)
+    frames = frames_of(header, kind)
     size = header.number("Columns"), header.number("Rows")
-    own = _own_grid(frames, header, size, None if image is None else image[1])
+    own = own_grid(frames, header, size, None if image is None else image[1])
     grid = own if image is None else image[1]
     check_size(grid.shape, 2)
     notes = []
     if image is not None:
-        off = _check_lattice(path, own, frames, *image)
+        off = distance_from_voxels(path, own, frames, *image)
         if off > _NOTED_MM:
             notes.append(f"its frames lie up to {off:.2g} mm from the voxels of the image")
     if kind == "FRACTIONAL":
@@ -129,8 +121,8 @@ def read_segments(path: Path, header: Header, image: tuple[Path, Geometry] | Non
 class _Placed:
     """A frame on a grid: on which voxels its pixels lie."""
 
-    def __init__(self, frame: _Frame, grid: Geometry, size: tuple[int, int]) -> None:
-        corner, *ends = np.rint(grid.world_to_voxel(_corners(frame.plane, size)[:3])).astype(int)
+    def __init__(self, frame: Frame, grid: Geometry, size: tuple[int, int]) -> None:
+        corner, *ends = np.rint(grid.world_to_voxel(corners_of(frame.plane, size)[:3])).astype(int)
         steps = [end - corner for end in ends]
         self.origin: tuple[int, ...] = tuple(corner.tolist())
         self._axes = [int(np.argmax(np.abs(step))) for step in steps]
@@ -163,26 +155,6 @@ class _Placed:
         return count - int(np.count_nonzero(within))
 
 
-def _frames(header: Header, kind: str) -> list[_Frame]:
-    planes = planes_of(header)
-    groups = header.items("PerFrameFunctionalGroupsSequence")
-    shared = header.items("SharedFunctionalGroupsSequence")[:1]
-    if not groups:
-        raise DataError("does not say where its frames lie")
-    frames = []
-    for number, (plane, group) in enumerate(zip(planes, groups, strict=True)):
-        items = [
-            item
-            for each in (group, *shared)
-            for item in each.items("SegmentIdentificationSequence")
-        ]
-        segment = items[0].number("ReferencedSegmentNumber") if items else 0
-        if kind != "LABELMAP" and segment < 1:
-            raise DataError(f"does not say of which segment its frame {number + 1} is")
-        frames.append(_Frame(plane, 0 if kind == "LABELMAP" else segment, number))
-    return frames
-
-
 def _bits(dataset: Any, numbers: Sequence[int]) -> Iterator[Array]:
     """Yield frames (rows, columns) of single bits, which need not begin with a byte.
 
@@ -195,106 +167,3 @@ def _bits(dataset: Any, numbers: Sequence[int]) -> Iterator[Array]:
         first = number * count
         part = np.unpackbits(data[first // 8 : -(-(first + count) // 8)], bitorder="little")
         yield part[first % 8 : first % 8 + count].reshape(shape)
-
-
-def _own_grid(
-    frames: list[_Frame], header: Header, size: tuple[int, int], image: Geometry | None
-) -> Geometry:
-    """Return the grid that the frames lie on: their own positions, evenly spaced."""
-    first = frames[0].plane
-    row, column = first.orientation[:3], first.orientation[3:]
-    for frame in frames:
-        if not np.allclose(frame.plane.orientation, first.orientation, atol=1e-4):
-            raise DataError("has frames of several orientations, expected one")
-        if not np.allclose(frame.plane.spacing, first.spacing, rtol=1e-4):
-            raise DataError("has frames of several pixel spacings, expected one")
-    positions = np.stack([frame.plane.position for frame in frames])
-    normal = np.cross(row, column)
-    along = positions @ normal
-    order = np.argsort(along)
-    levels = along[order]
-    gaps = np.diff(levels)
-    gaps = gaps[gaps > 1e-3]
-    step = _step(gaps, header, normal, image)
-    numbers = np.rint((levels[-1] - levels[0]) / step)
-    lowest, highest = positions[order[0]], positions[order[-1]]
-    along_stack = (highest - lowest) / numbers if numbers else normal * step
-    whole = np.rint((along - levels[0]) / step)
-    off = np.linalg.norm(positions - (lowest + whole[:, None] * along_stack), axis=1).max()
-    if off > min(max(_OFF * step, _ROUNDED_MM), _MOST_OFF * step):
-        raise DataError(
-            f"has frames that are not evenly spaced: up to {off:.3g} mm from steps of {step:.4g} mm"
-        )
-    lps = np.array([-1.0, -1.0, 1.0])
-    affine = np.eye(4)
-    directions = np.stack([row * first.spacing[1], column * first.spacing[0], along_stack], axis=1)
-    affine[:3, :3] = directions * lps[:, None]
-    affine[:3, 3] = lowest * lps
-    return Geometry((*size, int(numbers) + 1), affine + 0.0)
-
-
-def _step(
-    gaps: NDArray[np.float64], header: Header, normal: NDArray[np.float64], image: Geometry | None
-) -> float:
-    """Return the distance of the planes, mm, where frames between them may have been left out."""
-    candidates = []
-    if image is not None:  # frames of every second slice are still frames of its slices
-        directions = image.affine[:3, :3] / np.array(image.spacing)
-        axis = int(np.argmax(np.abs((normal * [-1.0, -1.0, 1.0]) @ directions)))
-        candidates.append(image.spacing[axis])
-    measures = [
-        item
-        for group in (
-            *header.items("SharedFunctionalGroupsSequence")[:1],
-            *header.items("PerFrameFunctionalGroupsSequence")[:1],
-        )
-        for item in group.items("PixelMeasuresSequence")
-    ]
-    for keyword in ("SpacingBetweenSlices", "SliceThickness"):
-        if keyword == "SliceThickness" and len(gaps):
-            candidates.append(float(gaps.min()))  # before a thickness, which is no distance
-        for item in measures:
-            if (value := item.floats(keyword, 1)) is not None and value[0] > 0:
-                candidates.append(float(value[0]))
-    for step in candidates:
-        off = np.abs(gaps - np.maximum(np.rint(gaps / step), 1) * step)
-        if not len(gaps) or off.max() <= min(max(_OFF * step, _ROUNDED_MM), _MOST_OFF * step):
-            return step
-    if not candidates:
-        raise DataError("has frames at one place, and does not say how thick they are")
-    return float(gaps.min())
-
-
-def _corners(plane: Plane, size: tuple[int, int]) -> NDArray[np.float64]:
-    """Return where the first pixel of a frame lies, the last of its row, of its column, and both.
-
-    (4, 3), RAS+ mm. Of a single column or row, the next one is taken.
-    """
-    columns, rows = (max(count - 1, 1) for count in size)
-    across = plane.orientation[:3] * plane.spacing[1] * columns
-    down = plane.orientation[3:] * plane.spacing[0] * rows
-    ends = np.stack([np.zeros(3), across, down, across + down])
-    return np.asarray((plane.position + ends) * [-1.0, -1.0, 1.0])
-
-
-def _check_lattice(
-    path: Path, own: Geometry, frames: list[_Frame], reference: Path, image: Geometry
-) -> float:
-    """Return how far frames lie from an image's voxels, mm; raise DataError for another lattice."""
-    size = own.shape[0], own.shape[1]
-    steps = [max(count - 1, 1) for count in size]
-    spacing = np.array(image.spacing)
-    limit = np.minimum(np.maximum(_OFF * spacing, _ROUNDED_MM), _MOST_OFF * spacing)
-    worst = 0.0
-    for frame in frames:
-        corners = image.world_to_voxel(_corners(frame.plane, size))
-        off = np.abs(corners - np.rint(corners)) * spacing
-        lengths = [np.abs(np.rint(end - corners[0])).tolist() for end in corners[1:3]]
-        straight = all(
-            sorted(length) == [0.0, 0.0, float(count)]
-            for length, count in zip(lengths, steps, strict=True)
-        )
-        if not straight or (off > limit).any():
-            raise differing(path, own, reference, image)
-        worst = max(worst, float(off.max()))
-    return worst

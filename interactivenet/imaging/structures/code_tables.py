@@ -11,6 +11,7 @@ import colorsys
 import hashlib
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 
 from interactivenet.imaging.structures.codes import Code, StructureCodes
@@ -38,13 +39,29 @@ _LESIONS = {
     ),
     **dict.fromkeys(("gtvp", "primary tumor", "primary neoplasm"), "neoplasm primary"),
     **dict.fromkeys(
-        ("metastasis", "metastase", "metastatic", "met", "gtvn", "secondary"), "neoplasm secondary"
+        ("metastasis", "metastase", "metastatic", "met", "gtvn"), "neoplasm secondary"
     ),
     "lesion": "lesion", "mass": "mass", "nodule": "nodule", "cyst": "cyst", "abscess": "abscess",
     "edema": "edema", "hemorrhage": "hemorrhage", "necrosis": "necrosis", "embolus": "embolus",
     "hematoma": "hemorrhage", "inflammation": "inflammation", "clot": "blood clot",
 }  # fmt: skip
-#: what a radiotherapist means to treat
+#: words that mean much else, too: a lesion alone, with an organ, or beside another of these words
+_WEAK = frozenset(("mass", "met", "nodule", "clot", "inflammation"))
+#: words after which it is not the lesion itself
+_NEGATING = frozenset((
+    "no", "not", "non", "without", "healthy", "normal", "bed", "cavity", "around", "near", "minus",
+    "outside", "rim", "margin", "resected", "ring",
+))  # fmt: skip
+#: what a radiotherapist means to treat: type, RT ROI interpreted type
+_TARGETS = {
+    "ctv": (Code("228792002", "SCT", "CTV"), "CTV"),
+    "ctvn": (Code("130049", "DCM", "CTV Nodal"), "CTV"),
+    "ctvp": (Code("130050", "DCM", "CTV Primary"), "CTV"),
+    "ptv": (Code("228793007", "SCT", "PTV"), "PTV"),
+    "ptvn": (Code("130053", "DCM", "PTV Nodal"), "PTV"),
+    "ptvp": (Code("130054", "DCM", "PTV Primary"), "PTV"),
+}
+#: types of lesions that are what is to be treated
 _GROSS = frozenset(("neoplasm", "neoplasm primary", "neoplasm secondary", "lesion", "mass",
                     "nodule", "enhancing lesion", "non enhancing lesion"))  # fmt: skip
 #: other spellings of words, and plurals that are none of 's'
@@ -59,12 +76,10 @@ _SPELLED = {
 _FILLING = frozenset(("of", "the", "structure", "and", "or", "mask", "segmentation", "label"))
 #: terms under names that people use
 _SYNONYMS = {
-    "urinary bladder": "bladder", "bowel": "intestine", "small bowel": "small intestine",
+    "urinary bladder": "bladder", "small bowel": "small intestine",
     "large bowel": "large intestine", "windpipe": "trachea", "ivc": "inferior vena cava",
-    "parotid": "parotid gland", "thyroid": "thyroid gland", "adrenal": "adrenal gland",
-    "submandibular": "submandibular gland", "fat": "adipose tissue",
-    "hippocampus": "hippocampus", "spinal canal": "spinal canal", "brainstem": "brain stem",
-    "gray matter": "gray matter", "myocardium": "myocardium", "lacrimal": "lacrimal gland",
+    "parotid": "parotid gland", "adrenal": "adrenal gland", "fat": "adipose tissue",
+    "submandibular": "submandibular gland", "brainstem": "brain stem",
 }  # fmt: skip
 #: structures that a glance should know, of 3D Slicer's generic anatomy colours
 _COLOURS = {
@@ -76,7 +91,6 @@ _COLOURS = {
     "heart": (206, 110, 84), "lung": (197, 165, 145), "brain": (250, 250, 225),
     "prostate": (230, 158, 140), "bladder": (222, 154, 132), "bone": (241, 214, 145),
 }  # fmt: skip
-_DEFAULT_HUE = 0.25
 
 
 def codes_of(label: str) -> StructureCodes:
@@ -88,21 +102,38 @@ def codes_of(label: str) -> StructureCodes:
     ``is_default``, a tissue of which nothing is known, in a colour of the name's own.
     """
     words, side = _words_and_side(label)
-    if words[:1] in (["ctv"], ["ptv"], ["itv"]):
-        return _target(words[0], side)
-    text = " ".join(words)
+    if term := _term(_words(label)):  # whose name has a side of its own, as 'left ventricle'
+        return _coded(term, "", None)
+    if words and (target := _TARGETS.get(words[0])):
+        kind, roi = target
+        return StructureCodes(TARGET, kind, _SIDES.get(side), None, roi, _hue(kind.value))
     if term := _term(words):
         return _coded(term, side, None)
+    return _lesion(words, side) or StructureCodes(
+        TISSUE, TISSUE, _SIDES.get(side), None, "ORGAN", _hue(" ".join(words) or label), True
+    )
+
+
+def _lesion(words: list[str], side: str) -> StructureCodes | None:
+    """Return the codes of a lesion that is named with where it is, or else; None for none."""
+    if _NEGATING & set(words):
+        return None
     for size in (2, 1):  # 'primary tumor' says more than 'tumor'
         for at in range(len(words) - size + 1):
-            lesion = _LESIONS.get(" ".join(words[at : at + size]))
-            rest = [*words[:at], *words[at + size :]]
-            rest = [word for word in rest if word not in _LESIONS and not word.isdigit()]
-            where = _term(rest) if rest else None
-            if lesion and (where is None or where[0] in (ANATOMY, TISSUE)):
-                found = _table()[_key(lesion.split())]
-                return _coded(found, side, where[1] if where else None)
-    return StructureCodes(TISSUE, TISSUE, _SIDES.get(side), None, "ORGAN", _hue(text), True)
+            name = " ".join(words[at : at + size])
+            rest = [word for word in (*words[:at], *words[at + size :]) if not word.isdigit()]
+            others = [word for word in rest if word in _LESIONS]
+            rest = [word for word in rest if word not in _LESIONS]
+            where = (_term([side, *rest]) or _term(rest)) if rest else None
+            if name not in _LESIONS or (name in _WEAK and others):
+                continue
+            if name in _WEAK and rest and (where is None or where[0] != ANATOMY):
+                continue
+            region = where[1] if where and where[0] in (ANATOMY, TISSUE) else None
+            found = _coded(_table()[_key(_LESIONS[name].split())], side, region)
+            # labels of one task, such as the parts of a tumour, are not to look alike
+            return found if region or not rest else replace(found, colour=_hue(" ".join(words)))
+    return None
 
 
 def with_defaults(category: Code, kind: Code) -> StructureCodes:
@@ -116,26 +147,18 @@ def term_of(name: str) -> StructureCodes | None:
     return None if codes.is_default else codes
 
 
-def _target(word: str, side: str) -> StructureCodes:
-    volume = {"ctv": "Clinical Target Volume", "ptv": "Planning Target Volume",
-              "itv": "Internal Target Volume"}[word]  # fmt: skip
-    kind = Code(word.upper(), "99INTERACTIVENET", volume)
-    roi = "CTV" if word == "itv" else word.upper()
-    return StructureCodes(TARGET, kind, _SIDES.get(side), None, roi, _hue(volume))
-
-
 def _coded(found: tuple[Code, Code], side: str, region: Code | None) -> StructureCodes:
     category, kind = found
     name = " ".join(_words(kind.meaning))
     is_target = category == MORPHOLOGY and name in _GROSS
     colour = _COLOURS.get(name) or _hue(f"{kind.scheme} {kind.value}")
-    roi = "GTV" if is_target else "SUPPORT" if category == OBJECT else "ORGAN"
+    roi = "GTV" if is_target else "CONTROL" if category == OBJECT else "ORGAN"
     return StructureCodes(category, kind, _SIDES.get(side), region, roi, colour)
 
 
 def _term(words: list[str]) -> tuple[Code, Code] | None:
     text = " ".join(words)
-    return _table().get(_key(_SYNONYMS.get(text, text).split()))
+    return _table().get(_key(words)) or _table().get(_key(_SYNONYMS.get(text, "").split()))
 
 
 @cache
@@ -151,7 +174,8 @@ def _table() -> dict[frozenset[str], tuple[Code, Code]]:
             code = Code(str(found.value), str(found.scheme_designator), str(found.meaning))
             for words in (_words(code.meaning), _words(keyword)):
                 table.setdefault(_key(words), (category, code))
-    table.pop(frozenset(), None)
+    for name in ("", "background", "normal"):  # of which nothing is outlined
+        table.pop(_key(name.split()), None)
     return table
 
 
@@ -176,7 +200,8 @@ def _words_and_side(label: str) -> tuple[list[str], str]:
 
 def _words(text: str) -> list[str]:
     parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
-    words = re.findall(r"[^\W_]+", parted.lower())
+    # 'tumour1' is two words, 'L5' is one
+    words = re.findall(r"[^\W\d_]{3,}|[^\W_]+", parted.lower())
     return [_singular(word) for word in words]
 
 

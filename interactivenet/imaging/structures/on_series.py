@@ -58,7 +58,7 @@ def on_series(structures: StructureSet, series: Series) -> PlacedStructures:
     placed = on_image(_MAP, label, folder, grid)
     array, kept = numbered_anew(grid.from_ras(placed.array[0]), structures)
     notes = [f"{note[0].upper()}{note[1:]}" for note in placed.notes]
-    notes += empty_ones(structures, kept)
+    notes += remarks(structures, kept)
     return PlacedStructures(array, grid, kept, tuple(notes))
 
 
@@ -73,12 +73,18 @@ def numbered_anew(array: Array, structures: StructureSet) -> tuple[Array, tuple[
     return table[array], kept
 
 
-def empty_ones(structures: StructureSet, kept: Sequence[Structure]) -> list[str]:
-    """Say which structures are not kept, as nothing is outlined of them; no note where all are."""
-    names = [f"'{one.name}'" for one in structures.structures if one not in kept]
-    if not names:
-        return []
-    return [f"Nothing is outlined of {', '.join(names)}: not in the file."]
+def remarks(structures: StructureSet, kept: Sequence[Structure]) -> list[str]:
+    """Say which structures are not kept, as nothing is outlined of them, and what is unknown."""
+    notes = []
+    if empty := [f"'{one.name}'" for one in structures.structures if one not in kept]:
+        notes.append(f"Nothing is outlined of {', '.join(empty)}: not in the file.")
+    unknown = dict.fromkeys(f"'{one.label}'" for one in kept if one.codes.is_default)
+    if unknown:
+        notes.append(
+            f"What {', '.join(unknown)} is, its name does not say: written as a tissue, ORGAN;"
+            " `codes` can say it."
+        )
+    return notes
 
 
 def check_numbers(structures: StructureSet) -> None:

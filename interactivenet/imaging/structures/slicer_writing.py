@@ -13,13 +13,18 @@ from interactivenet.errors import sanitize_text
 from interactivenet.imaging.geometry import Array
 from interactivenet.imaging.nrrd import nrrd_bytes
 from interactivenet.imaging.structures.codes import Code, StructureCodes
-from interactivenet.imaging.structures.on_series import check_numbers, empty_ones
+from interactivenet.imaging.structures.on_series import check_numbers, remarks
 from interactivenet.imaging.structures.structure import Structure, StructureSet, Written
 from interactivenet.system.files import write_bytes
 
 _SOURCE = "Binary labelmap"
 _CATEGORIES = "Segmentation category and type - 3D Slicer General Anatomy list"
 _REGIONS = "Anatomic codes - DICOM master list"
+#: categories of its list, which has earlier terms of DICOM's than PS3.16 has today
+_CATEGORY = {
+    "91723000": Code("123037004", "SCT", "Anatomical Structure"),
+    "49755003": Code("49755003", "SCT", "Morphologically Altered Structure"),
+}
 #: what parts of a line stand between
 _SEPARATORS = str.maketrans("~^|", "   ")
 
@@ -35,7 +40,7 @@ def write_slicer_segmentation(path: Path, structures: StructureSet) -> Written:
     array = structures.grid.from_ras(structures.map)
     present = set(np.unique(array).tolist())
     kept = [one for one in structures.structures if one.number in present]
-    notes = tuple(empty_ones(structures, kept))
+    notes = tuple(remarks(structures, kept))
     if not kept:
         return Written(False, notes)
     array = array.astype(np.min_scalar_type(max(one.number for one in kept)))
@@ -70,7 +75,8 @@ def _fields(place: int, one: Structure, array: Array) -> list[tuple[str, str]]:
 
 
 def _terms(codes: StructureCodes) -> str:
-    parts = [_CATEGORIES, _term(codes.category), _term(codes.type), _term(codes.type_modifier),
+    category = _CATEGORY.get(codes.category.value, codes.category)
+    parts = [_CATEGORIES, _term(category), _term(codes.type), _term(codes.type_modifier),
              _REGIONS, _term(codes.region), _term(None)]  # fmt: skip
     return "~".join(parts)
 

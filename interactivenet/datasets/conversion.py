@@ -15,6 +15,7 @@ import numpy as np
 from interactivenet.datasets.file_matching import stems
 from interactivenet.datasets.placing import place, remove_tree
 from interactivenet.datasets.sources import Source, SourceCase
+from interactivenet.datasets.splits import GROUPS
 from interactivenet.errors import DataError, RequestError, describe_failure, naming
 from interactivenet.imaging.image_files import files_of
 from interactivenet.imaging.io import (
@@ -121,6 +122,9 @@ def import_cases(
         records = [(case.name, told / f"{case.name}.json") for case in source.cases]
         if cases := {name: read_object(path) for name, path in records if path.exists()}:
             content["cases"] = cases
+        if groups := {name: patient for name, patient in source.groups.items()
+                      if name not in left_out}:  # fmt: skip
+            write_json(partial / GROUPS, groups)
         for leftover in partial.glob("*/.*"):  # of an import that was killed while copying
             remove_tree(leftover) if leftover.is_dir() else leftover.unlink()
         write_json(partial / RECORD, content)

@@ -41,7 +41,7 @@ class Source:
     """A dataset to import. Modalities or labels are empty where it does not name them.
 
     left_out: case -> why it cannot be imported.  notes: what is imported otherwise than one may
-    expect, or not at all.
+    expect, or not at all.  groups: case -> patient, of patients with several cases.
     """
 
     kind: str
@@ -51,6 +51,7 @@ class Source:
     cases: tuple[SourceCase, ...] = field(repr=False)
     left_out: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 def with_safe_names(source: Source) -> Source:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from interactivenet.datasets.case_lists import read_case_list
+from interactivenet.datasets.task import failed_cases
 from interactivenet.errors import DataError, RequestError
 from interactivenet.system.names import SafeName
 
@@ -35,11 +36,12 @@ class Split:
 def read_groups(folder: Path, cases: Sequence[str]) -> dict[str, str]:
     """Read ``groups.json`` (case -> patient); a case that it does not name is its own patient.
 
-    Raises DataError where it names cases that the task does not have.
+    It may name cases that failed, by ``failures.json``. Raises DataError where it names others that
+    the task does not have.
     """
     path = folder / GROUPS
     groups = read_case_list(path, "patient") if path.exists() else {}
-    unknown = sorted(set(groups) - set(cases))
+    unknown = sorted(set(groups) - set(cases) - set(failed_cases(folder)))
     if unknown:
         raise DataError(
             f"{path}: names {', '.join(unknown[:4])}, which"

@@ -197,6 +197,19 @@ def record_failures(folder: Path, stage: str, failures: Mapping[str, str]) -> Pa
     return path
 
 
+def failed_cases(folder: Path) -> tuple[str, ...]:
+    """Return the cases that the ``failures.json`` of a folder names, whatever stage they failed in.
+
+    Raises DataError where it was not written by this program.
+    """
+    content = read_object(folder / FAILURES)
+    if not are_failures(content):
+        raise DataError(
+            f"{folder / FAILURES}: was not written by this program", remedy="move it away"
+        )
+    return tuple(case for failures in content.values() for case in failures)
+
+
 def _task(content: Any, folder: Path) -> Task:
     """Return a task of what its dataset.json holds; raises DataError, naming the field at fault."""
     content = field_of_kind(content, dict, "the file")

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interactivenet.datasets.splits import leave_one_out, make_splits, read_groups
+from interactivenet.datasets.task import record_failures
 from interactivenet.errors import DataError, RequestError
 from interactivenet.system.files import write_json
 
@@ -116,3 +117,5 @@ def test_groups_file(tmp_path):
     write_json(tmp_path / "groups.json", {"x": "b"})
     with pytest.raises(DataError, match=r"groups.json: names x, which is not a case of the task"):
         read_groups(tmp_path, ["a", "b"])
+    record_failures(tmp_path, "dataset", {"x": "is broken"})
+    assert read_groups(tmp_path, ["a", "b"]) == {"a": "a", "b": "b"}

@@ -1,10 +1,12 @@
 """A DICOM tree as a task: what is left out, and why."""
 
+import json
 import shutil
 
 import numpy as np
 import pytest
 
+from interactivenet.datasets.splits import read_groups
 from interactivenet.imaging.grid_resampling import resample_nearest
 from interactivenet.imaging.io import read_image, read_label
 from tests.datasets.dicom_tree.written_trees import (
@@ -158,3 +160,21 @@ def test_what_is_outlined_outside_of_a_modality_is_counted(tree, tmp_path):
     assert 0 < beyond.sum() < len(beyond)
     lost = f"MR: {beyond.sum()} of {len(beyond)} labelled voxels lie outside of it"
     assert lost in notes and lost in done.output
+
+
+def test_studies_of_one_patient_share_a_fold(tree, tmp_path):
+    """Else one would validate what the other has trained."""
+    for series, modality, said in ((1, "CT", "chest"), (2, "MR", "T1")):
+        write_scan(tree / f"later{series}", study=7, series=series, modality=modality,
+                   description=said, date="20210102")  # fmt: skip
+    write_rtstruct(tree / "later", {"GTV": box_contours()}, refers_to=[uid_of(7, 1)], study=7)
+    raw = tmp_path / "raw"
+    assert convert(tree, raw, *WORDS).exit_code == 0
+    groups = raw / NAME / "groups.json"
+    assert json.loads(groups.read_text(encoding="utf-8")) == {"P1_1": "P1", "P1_2": "P1"}
+    names = ["P1_1", "P1_2", "P2"]
+    assert read_groups(raw / NAME, names) == {
+        "P1_1": "patient P1",
+        "P1_2": "patient P1",
+        "P2": "P2",
+    }

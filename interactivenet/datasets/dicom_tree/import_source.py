@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +132,7 @@ def find_tree_source(folder: Path, request: TreeRequest, labels: LabelNames) -> 
     taken = {id(case.outlines.structures) for case in cases if case.outlines}
     source = TreeSource(
         "DICOM", folder, tuple(pattern.name for pattern in patterns), labels, tuple(cases),
-        left_out, (*choice.notes, *_notes(tree)), tree,
+        left_out, (*choice.notes, *_notes(tree)), _groups(cases), tree,
         tuple(unused_series(tree, [case.chosen for case in cases if case.chosen])),
         tuple((patient, one) for patient in tree.patients for one in patient.structures
               if id(one) not in taken),
@@ -164,6 +165,13 @@ def _case(chosen: ChosenCase, request: TreeRequest) -> TreeCase:
         notes=(*chosen.notes, *notes, *outlines.notes),
         chosen=chosen, grids=tuple(grids), outlines=outlines,
     )  # fmt: skip
+
+
+def _groups(cases: Sequence[TreeCase]) -> dict[str, str]:
+    """Return case -> patient, of patients with several cases: these must share a fold."""
+    patients = {case.name: str(case.chosen.patient) for case in cases if case.chosen}
+    counts = Counter(patients.values())
+    return {name: patient for name, patient in patients.items() if counts[patient] > 1}
 
 
 def _notes(tree: Tree) -> list[str]:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from interactivenet.errors import DataError, RequestError
+from interactivenet.imaging.channels import read_grid
 from interactivenet.imaging.dicom.opening import read_dataset
-from interactivenet.imaging.io import ReadOptions, read_grid, read_image, read_label
+from interactivenet.imaging.io import ReadOptions, read_image, read_label
 from interactivenet.imaging.structures.structure_files import (
     Roi,
     find_structure_file,

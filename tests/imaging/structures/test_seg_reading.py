@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from pydicom.uid import RLELossless
 
 from interactivenet.errors import DataError
+from interactivenet.imaging.channels import read_grid
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.imaging.io import ReadOptions, read_grid, read_label
+from interactivenet.imaging.io import ReadOptions, read_label
 from interactivenet.imaging.structures.structure_files import Roi, read_structure_header
 from tests.imaging.structures.written_structures import GRIDS, SHAPE, blobs, grid, write_seg
 

@@ -57,7 +57,7 @@ def on_series(structures: StructureSet, series: Series) -> PlacedStructures:
     label = Volume.from_stored(structures.grid.from_ras(structures.map), structures.grid)
     placed = on_image(_MAP, label, folder, grid)
     array, kept = numbered_anew(grid.from_ras(placed.array[0]), structures)
-    notes = [f"{note[0].upper()}{note[1:]}" for note in placed.notes]
+    notes = [f"The map of the structures {note}." for note in placed.notes]
     notes += remarks(structures, kept)
     return PlacedStructures(array, grid, kept, tuple(notes))
 

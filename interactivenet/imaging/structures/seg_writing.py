@@ -48,7 +48,9 @@ def write_seg(path: Path, structures: StructureSet, series: Series) -> Written:
         return Written(False, placed.notes)
     headers = read_source_headers(series)
     folder = series.file.path.parent
-    if len(headers.of_files) > 1 and any(one.file.frames > 1 for one in series.slices):
+    if len(headers.of_files) > 1 and any(
+        "SharedFunctionalGroupsSequence" in header for header in headers.of_files
+    ):
         raise DataError(
             f"{folder}: has its slices in {len(headers.of_files)} multi-frame files: a DICOM SEG"
             " can be made of one such file, or of one file per slice"

@@ -1,10 +1,9 @@
 """Series that tests outline structures on."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from interactivenet.imaging.dicom.reading import find_series
+from interactivenet.imaging.dicom.series import contents_of
 from tests.imaging.written_dicom import SHAPE, UID, place, stored, write_frames, write_slice
 
 #: more rows and columns than slices, all different
@@ -34,15 +33,17 @@ SOURCES = {
     "enhanced MR": {"frames": "MR"},
     "two echoes": {"frames": "MR", "echoes": 2},
 }
+#: sources of several multi-frame files: how many
+SEVERAL = {"frames of two files": 2, "a frame a file": len(VOXELS)}
 
 
 def write_source(folder, kind, voxels=VOXELS, **elements):
     """Write a source and return its series."""
-    if kind == "frames of two files":
-        for part in (0, 1):
+    if parts := SEVERAL.get(kind):
+        for part in range(parts):
             write_frames(
-                folder / f"{part}.dcm", voxels[part::2], number=part, **FRAME, **elements,
-                positions=[place(number) for number in range(part, len(voxels), 2)],
+                folder / f"{part}.dcm", voxels[part::parts], number=part, **FRAME, **elements,
+                positions=[place(number) for number in range(part, len(voxels), parts)],
             )  # fmt: skip
         return find_series(folder)
     settings = {**FRAME, **SOURCES[kind], **elements}
@@ -74,10 +75,8 @@ def _frames(folder, voxels, modality, settings):
         **settings,
     )  # fmt: skip
     if echoes > 1:
-        from interactivenet.imaging.dicom.series import contents_of
-
         return next(one for one in contents_of(folder).series if "9.2" in one.part)
-    return replace(find_series(path))
+    return find_series(path)
 
 
 #: real series, and the name of the mask of a tumour in each

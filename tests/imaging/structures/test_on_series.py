@@ -76,7 +76,7 @@ def test_a_part_of_the_series(source, tmp_path):
     affine[:3, 3] = grid.voxel_to_world(start[None])[0]
     structures = outlines(np.ones(size, np.uint8), Geometry(size, affine))
     (note,) = both(tmp_path, structures, series)
-    assert note.startswith("Covers another part of the image's lattice")
+    assert note.startswith("The map of the structures covers another part of the image's lattice")
 
 
 def beyond(series, value):

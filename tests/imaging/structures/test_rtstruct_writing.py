@@ -20,7 +20,7 @@ from tests.imaging.structures.outlined import (
     structure,
 )
 from tests.imaging.structures.plain_readers import check_places, read_rtstruct
-from tests.imaging.structures.sources import REAL, SOURCES, VOXELS, write_source
+from tests.imaging.structures.sources import REAL, SEVERAL, SOURCES, VOXELS, write_source
 
 
 def check(path, structures, series, tolerance=0.01):
@@ -30,7 +30,7 @@ def check(path, structures, series, tolerance=0.01):
         check_places(found[one.name], structures, one.number, tolerance)
 
 
-@pytest.mark.parametrize("source", [*SOURCES, "frames of two files"])
+@pytest.mark.parametrize("source", [*SOURCES, *SEVERAL])
 def test_centres_inside_are_what_was_outlined(source, tmp_path):
     series = write_source(tmp_path / "scan", source)
     grid = grid_of(series)

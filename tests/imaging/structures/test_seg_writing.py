@@ -205,10 +205,11 @@ def test_pixels_on_a_wrong_slice_are_never_written(tmp_path, monkeypatch):
     assert not (tmp_path / "a.dcm").exists()
 
 
-def test_frames_of_several_files_are_refused(tmp_path):
-    series = write_source(tmp_path / "scan", "frames of two files")
+@pytest.mark.parametrize(("source", "count"), [("frames of two files", 2), ("a frame a file", 5)])
+def test_frames_of_several_files_are_refused(source, count, tmp_path):
+    series = write_source(tmp_path / "scan", source)
     grid = grid_of(series)
-    with pytest.raises(DataError, match="has its slices in 2 multi-frame files"):
+    with pytest.raises(DataError, match=f"has its slices in {count} multi-frame files"):
         write_seg(tmp_path / "a.dcm", outlines(ring_and_more(grid.shape), grid, *RING), series)
 
 

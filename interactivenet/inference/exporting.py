@@ -37,7 +37,7 @@ from interactivenet.inference.recorded_source import RecordedSource
 from interactivenet.inference.source_series import SourceFinder, SourceSeries
 from interactivenet.inference.sources import SOURCES
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
-from interactivenet.system.files import remove, write_json
+from interactivenet.system.files import remove, resolved, write_json
 from interactivenet.system.written import FILES, WrittenFiles, noted_files
 
 
@@ -86,6 +86,7 @@ def export_case(
         raise DataError(f"{results.record(case)}: is no record of a case that was segmented")
     source = RecordedSource.of_record(record)
     outlined = read_outlined(results.folder, case, record, ReadOptions(use_form=source.use_form))
+    _check_apart(target.folder, [source.image] if source.image else [])
     if target.folder != results.folder:
         record = _record_elsewhere(target, case, record)
     earlier = _earlier(target, case, record)
@@ -97,6 +98,8 @@ def export_case(
             found = exporter.finder.find(source, outlined.grid)
         except DataError as error:
             no_series = str(error)
+    if found:
+        _check_apart(target.folder, [one.file.path.parent for one in found.series.slices])
     uid = found.series.file.series if found else source.uid.partition(":")[0]
     scan = uid or outlined.digests[0]
     structures, notes = structures_of(outlined, scan, exporter.naming)
@@ -118,6 +121,15 @@ def _earlier(target: Output, case: str, record: Mapping[str, Any]) -> WrittenFil
     maps = [replace(target, suffix=suffix).targets(case) for suffix in WRITABLE]
     formerly = {path for paths in maps for path in paths if path.is_file()}
     return WrittenFiles.of_record(target.folder, record, sorted(formerly))
+
+
+def _check_apart(folder: Path, images: Sequence[Path]) -> None:
+    """Raise DataError where files would be written into a folder that is an image."""
+    if resolved(folder) in {resolved(path) for path in images}:
+        raise DataError(
+            f"{folder}: holds the series itself, of which the files would become a part",
+            remedy="export to another folder",
+        )
 
 
 def _whose(path: Path, earlier: WrittenFiles) -> str:

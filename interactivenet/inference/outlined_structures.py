@@ -141,16 +141,14 @@ def structures_of(
     objects = outlined.objects
     codes = {**_recorded_codes(record), **naming_of.codes}
     present = {*np.unique(outlined.map).tolist()}
-    shared = Counter(each["label"] for each in objects)
-    seen: Counter[int] = Counter()
+    labels = [label_name(record, each["label"], naming_of.names) for each in objects]
+    shared, seen = Counter(labels), Counter[str]()
     structures: list[Structure] = []
     empty: list[str] = []
     for index in sorted(range(len(objects)), key=lambda index: (objects[index]["label"], index)):
-        each = objects[index]
-        value = each["label"]
-        seen[value] += 1
-        label = label_name(record, value, naming_of.names)
-        name = f"{label} {seen[value]}" if shared[value] > 1 else label
+        each, label = objects[index], labels[index]
+        seen[label] += 1
+        name = f"{label} {seen[label]}" if shared[label] > 1 else label
         if index + 1 not in present:
             empty.append(name)
             continue
@@ -159,7 +157,7 @@ def structures_of(
             Structure(
                 number=index + 1, name=name, label=label,
                 codes=codes.get(label) or _default_codes(label),
-                tracking_uid=str(generate_uid(entropy_srcs=[series_uid, label, str(seen[value])])),
+                tracking_uid=str(generate_uid(entropy_srcs=[series_uid, label, str(seen[label])])),
                 is_manual=each.get(_MADE_BY) == _PERSON,
                 expected_dice=float(dice) if isinstance(dice, (int, float)) else None,
             )

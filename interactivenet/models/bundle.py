@@ -36,17 +36,15 @@ from interactivenet.system.written import JUNK, files_in
 
 BUNDLE, CARD = "bundle.json", "MODEL_CARD.md"
 BUNDLE_VERSION = 2
-#: of bundles in half precision, which programs before cannot read; others stay readable for them
-HALF_VERSION = 3
-#: of bundles that say what their labels are, in codes; others stay readable for programs before
-CODES_VERSION = 4
+#: of bundles in half precision, and of those that say what their labels are, in codes: programs
+#: before cannot read them; others stay readable for them
+HALF_VERSION, CODES_VERSION = 3, 4
 _WEIGHTS = re.compile(r"fold_\d+\.safetensors")
 #: fields that bundles of an earlier version do not have; what they tell is not known of these
 _LATER = {
     1: {"training_set", "half_of", "codes"}, BUNDLE_VERSION: {"half_of", "codes"},
     HALF_VERSION: {"codes"}, CODES_VERSION: set[str](),
 }  # fmt: skip
-#: fields that bundles of a version may lack
 _OPTIONAL = {CODES_VERSION: {"half_of"}}
 #: repeated from the plan, for whoever reads the file without knowing plans
 _OF_PLAN = ("task", "modalities", "labels", "encoding")
@@ -61,8 +59,7 @@ _FIELDS = {
 def bundle_content(model: Model, about: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the content of a model's ``bundle.json``.
 
-    about: what is known of it, by the names in ABOUT. The plan's notes stay behind: they may name
-    cases.
+    about: what is known of it, by the names in ABOUT. The plan's notes, which may name cases, stay.
     """
     plan = replace(model.plan, notes=()).as_json()["plan"]
     names = [f"fold_{number}.safetensors" for number in model.folds]
@@ -113,19 +110,15 @@ def write_bundle(
     return folder / BUNDLE
 
 
-def is_part(path: Path, folder: Path) -> bool:
-    """Whether a file in the folder of a bundle is called as one of a bundle."""
-    name = path.relative_to(folder).as_posix()
-    return name in (BUNDLE, CARD) or bool(_WEIGHTS.fullmatch(name))
-
-
 def check_no_others(folder: Path) -> None:
     """Raise RequestError where a folder that is to be replaced is no bundle's or holds more."""
     if not os.path.lexists(folder):
         return
     if not folder.is_dir():
         raise RequestError(f"{folder}: is a file", expected="the folder of a model")
-    others = [path for path in files_in(folder) if not is_part(path, folder)]
+    names = {path: path.relative_to(folder).as_posix() for path in files_in(folder)}
+    others = [path for path, name in names.items()
+              if name not in (BUNDLE, CARD) and not _WEIGHTS.fullmatch(name)]  # fmt: skip
     if others := [path for path in others if path.name not in JUNK]:
         raise RequestError(
             f"{others[0]}: is no part of a model, and would be lost", remedy="move it away"
@@ -173,7 +166,7 @@ def read_description(folder: Path) -> dict[str, Any]:
 def read_bundle(folder: Path) -> Model:
     """Read a bundle; raises RequestError where there is none, DataError where it is not whole.
 
-    Every field, the schema version and the SHA-256 of each file of weights are checked.
+    Every field, the schema version and each file's SHA-256 are checked.
     """
     path, content = folder / BUNDLE, read_description(folder)
     plan = Plan.parse(content["plan"], path)
@@ -246,8 +239,8 @@ def bundle_files(folder: Path) -> list[Path]:
 
     Raises as :func:`read_description` does.
     """
-    names = [BUNDLE, CARD, *read_description(folder)["weights"]]
-    return [folder / name for name in sorted(names) if (folder / name).is_file()]
+    names = sorted([BUNDLE, CARD, *read_description(folder)["weights"]])
+    return [path for name in names if (path := folder / name).is_file()]
 
 
 def verify_bundle(folder: Path) -> Model:

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, field, replace
-from math import isclose
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from interactivenet.datasets.roots import Roots, check_task_name
-from interactivenet.datasets.task import set_aside
 from interactivenet.errors import DataError, RequestError
 from interactivenet.evaluation.statistics import summarise
 from interactivenet.imaging.structures.codes import StructureCodes
 from interactivenet.models.bundle import (
     BUNDLE,
     CARD,
-    bundle_content,
     bundle_files,
     read_bundle,
     read_description,
-    write_bundle,
 )
 from interactivenet.models.bundle_codes import parse_codes_field, read_label_codes
 from interactivenet.models.fold_results import FoldResults
 from interactivenet.models.model import CHOICE, Model, own_model, read_choice
-from interactivenet.models.model_card import render_card
+from interactivenet.pipeline.bundle_replacing import Deployment, replace_bundle
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.select import is_current, make_selection
 from interactivenet.pipeline.stage import running_stage
@@ -36,44 +32,16 @@ from interactivenet.planning.planned_task import PLANS, PlannedTask
 from interactivenet.system.archives import zip_folder
 from interactivenet.system.files import (
     interpreting,
-    read_bytes,
     read_object,
-    read_text,
     remove,
-    replacing_folder,
-    write_bytes,
     write_json,
 )
-from interactivenet.system.written import FILES, JUNK, WrittenFiles, files_in, noted_files
+from interactivenet.system.written import FILES, WrittenFiles, noted_files
 
 #: of the fingerprint, what a model card tells; numbers only, no case is named
 _MEASURED = ("spacing_mm", "shape", "object_mm", "volume_ml")
-#: of a bundle, what only tells who wrote it
-_OF_WRITER = ("version", "libraries", "digest")
 #: in the task's results: the stage's record, and what an old bundle had and the new one has not
 FOLDER, BEFORE = "deploy", "before"
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """A deployed model.
-
-    Attributes:
-        folder: Of the bundle, ``models/TASK`` of the results.
-        folds: Numbers of the folds that it holds.
-        changed: False where just that was there.
-        aside: Files of the bundle before that the new one does not have, where they are kept: a
-            model card that a person had completed, and what is no part of a bundle.
-        archive: The zip, None where none was asked for.
-        failures: Empty; as of other stages, which may fail for single cases.
-    """
-
-    folder: Path
-    folds: tuple[int, ...]
-    changed: bool
-    aside: tuple[Path, ...] = ()
-    archive: Path | None = None
-    failures: Mapping[str, str] = field(default_factory=dict)
 
 
 def deploy(
@@ -279,55 +247,3 @@ def describe(roots: Roots, model: Model, description: str = "") -> dict[str, Any
             **({"warnings": warnings} if warnings else {}),
         },
     }  # fmt: skip
-
-
-def replace_bundle(model: Model, folder: Path, about: Mapping[str, Any], aside: Path) -> Deployment:
-    """Write a model's bundle in place of what is in ``folder``.
-
-    A description is kept where ``about`` has none.  aside: folder for what would be lost.
-    """
-    before: dict[str, Any] = {}
-    with suppress(DataError, RequestError):
-        before = read_description(folder)
-    if before and not about["description"]:
-        about = {**about, "description": before["description"]}
-    content = bundle_content(model, about)
-    with suppress(DataError, RequestError):
-        read_bundle(folder)  # its weights are whole
-        if all(
-            _agree(before.get(name), content[name]) for name in content if name not in _OF_WRITER
-        ):
-            return Deployment(folder, model.folds, False)
-    kept = _set_aside(folder, before, aside)
-    with replacing_folder(folder) as temporary:
-        write_bundle(model, temporary, about)
-    return Deployment(folder, model.folds, True, kept)
-
-
-def _set_aside(folder: Path, before: Mapping[str, Any], aside: Path) -> tuple[Path, ...]:
-    """Copy what a new bundle would not have out of the folder of the old one."""
-    if not folder.is_dir():
-        return ()
-    own = {BUNDLE, *before["weights"]} if before else set()
-    if before and (folder / CARD).exists():
-        written = render_card(before)
-        own |= {CARD} if read_text(folder / CARD) == written else set()
-    others = [path.relative_to(folder) for path in files_in(folder) if path.name not in JUNK]
-    others = [name for name in others if str(name) not in own and (folder / name).is_file()]
-    for name in others:
-        content = read_bytes(folder / name)
-        if (aside / name).exists() and read_bytes(aside / name) != content:
-            set_aside(aside / name)  # what was kept before is kept, too
-        write_bytes(aside / name, content)
-    return tuple(aside / name for name in others)
-
-
-def _agree(one: Any, other: Any) -> bool:
-    """Whether two values of JSON data say the same; processors sum in orders of their own."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(_agree(one[key], other[key]) for key in one)
-    if isinstance(one, Sequence) and isinstance(other, Sequence) and not isinstance(one, str):
-        return len(one) == len(other) and all(map(_agree, one, other))
-    if isinstance(one, float) and isinstance(other, float):
-        return isclose(one, other, rel_tol=1e-9)
-    return bool(one == other)

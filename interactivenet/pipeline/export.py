@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.inference_cases import check_output
@@ -19,7 +20,13 @@ from interactivenet.inference.export_formats import (
     chosen_exports,
 )
 from interactivenet.inference.outputs import Output
-from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
+from interactivenet.pipeline.reporting import (
+    SILENT,
+    Reporter,
+    counted,
+    recorded_notes,
+    recorded_reasons,
+)
 from interactivenet.pipeline.segmenting import report_failures, report_notes
 from interactivenet.pipeline.stage import Stage, running_stage
 from interactivenet.prompts.prompt import LabelNames
@@ -93,13 +100,15 @@ def export(
     if not cases:
         raise RequestError(
             f"{results}: holds no CASE.json of a case that was segmented",
-            expected="a folder of results, as `infer` writes it",
+            expected="a folder of label maps, each with the record that was written with it",
         )
     target = Output(Path(output) if output is not None else results, ())
     if output is not None:
         check_output(target.folder, folders)
     labels = LabelNames.parse(names).names
-    chosen = _codes(codes, results, cases, labels)
+    records = [Output(results, ()).read_record(case) for case in cases]
+    _check_names(labels, records)
+    chosen = _codes(codes, records, labels)
     arguments = {
         "results": results, "format": formats, "images": folders,
         "codes": codes, "names": list(names),
@@ -137,7 +146,7 @@ def export_cases(
     target: where files are written; None for the output itself.
     """
     from interactivenet.inference.exporting import Exporter, export_case
-    from interactivenet.inference.outlined_structures import Naming
+    from interactivenet.inference.outlined_structures import Naming, labels_in
     from interactivenet.inference.source_series import SourceFinder
 
     exporter = Exporter(
@@ -165,7 +174,12 @@ def export_cases(
                 for reason in reasons
             )
     report_notes(notes, reporter)
-    stage.run.note(exported=[str(path) for path in files], export_notes=notes)
+    known = {label for case in cases for label in labels_in(results.read_record(case))}
+    if unused := sorted({*(codes or {})} - known - {*(names or {}).values()}):
+        reporter.say(f"`codes`: not used of {', '.join(unused)}: no case has such a label")
+    stage.run.note(
+        exported=[str(path) for path in files], export_notes=recorded_notes(notes, reporter)
+    )
     folder = (target or results).folder
     reporter.say(f"{folder}: {counted(len(files), 'file')} in {', '.join(formats)}")
     if kept:
@@ -246,10 +260,21 @@ def _without_record(results: Path, cases: Sequence[str]) -> list[Finding]:
     return found
 
 
+def _check_names(names: Mapping[int, str], records: Sequence[Mapping[str, Any]]) -> None:
+    """Raise RequestError where a name is given for a label that no case has."""
+    values = {each.get("label") for record in records for each in record.get("objects", ())}
+    if unknown := [value for value in names if value not in values]:
+        known = ", ".join(map(str, sorted(value for value in values if isinstance(value, int))))
+        raise RequestError(
+            f"no case has the label {unknown[0]}", field="names",
+            value=(f"{unknown[0]}={names[unknown[0]]}",),
+            expected=f"values among {known or 'none'}",
+        )  # fmt: skip
+
+
 def _codes(
     codes: Path | str | None,
-    results: Path,
-    cases: Sequence[str],
+    records: Sequence[Mapping[str, Any]],
     names: Mapping[int, str],
 ) -> dict[str, StructureCodes]:
     """Return the codes that a user gives; they must be of labels that the results have."""
@@ -258,8 +283,8 @@ def _codes(
     from interactivenet.inference.outlined_structures import labels_in
 
     known = dict.fromkeys(names.values())
-    for case in cases:
-        known.update(dict.fromkeys(labels_in(Output(results, ()).read_record(case))))
+    for record in records:
+        known.update(dict.fromkeys(labels_in(record)))
     from interactivenet.imaging.structures.code_files import read_codes
 
     path = Path(codes)

@@ -166,11 +166,10 @@ def infer(
         arguments = {
             "task": task, "images": scans, "interactions": points, "output": output,
             "labels": labels, "mlflow": mlflow, "model": model, "format": format,
-            "codes": codes,
-            "probabilities": probabilities, "any_points": any_points, "series": series,
-            "name_by": name_by, "modalities": list(modalities), "resample_to": resample_to,
-            "across_frames": across_frames, "use_form": use_form, "rois": list(rois),
-            "overwrite": overwrite,
+            "codes": codes, "probabilities": probabilities, "any_points": any_points,
+            "series": series, "name_by": name_by, "modalities": list(modalities),
+            "resample_to": resample_to, "across_frames": across_frames, "use_form": use_form,
+            "rois": list(rois), "overwrite": overwrite,
             "options": options, "processed": roots.processed, "results": roots.results,
         }  # fmt: skip
         parameters = {"model": trained.name, "folds": list(trained.folds), **settings}
@@ -201,8 +200,8 @@ def infer(
                 with stage.run.step("export"):
                     exported = export_cases(
                         target, [case.name for case in cases if case.name not in failures],
-                        exports, stage, codes=label_codes, overwrite=overwrite,
-                        reporter=reporter,
+                        exports, stage, codes=label_codes, names=trained.plan.label_names.names,
+                        overwrite=overwrite, reporter=reporter,
                     )  # fmt: skip
             tracker.metrics({"cases": total, "failed": len(failures)})
             segmented_cases = total - len(failures)  # the others are what is only not compared

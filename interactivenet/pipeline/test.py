@@ -157,7 +157,8 @@ def test(
             with stage.run.step("export"):
                 exported = export_cases(
                     ensemble, [case.name for case in cases if case.name not in failures], exports,
-                    stage, codes=label_codes, overwrite=overwrite, reporter=reporter,
+                    stage, codes=label_codes, names=model.plan.labels, overwrite=overwrite,
+                    reporter=reporter,
                 )  # fmt: skip
         labelled = [case for case in cases if case.label]
         evaluation: Evaluation | None = None

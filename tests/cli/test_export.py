@@ -137,6 +137,10 @@ def test_a_request_that_cannot_be_met_is_refused_at_once(bundle, cases, tmp_path
     done = infer(bundle, cases, out, "--format", "dcm-seg")
     assert done.exit_code == 2 and "a.seg.dcm: was not written by this program" in done.output
     assert run("export", out).exit_code == 2
+    (out / "a.seg.dcm").unlink()
+    assert infer(bundle, cases, out).exit_code == 0
+    done = run("export", out, "--format", "seg.nrrd", "--name", "7=x")
+    assert done.exit_code == 2 and "no case has the label 7" in done.output
     assert run("export", tmp_path / "none", "--format", "rtstruct").exit_code == 2
 
 

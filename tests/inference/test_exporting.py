@@ -105,7 +105,8 @@ def test_the_record_says_what_was_exported(results, scan):
     assert all(record["files"].values())
     assert record["model"]["name"] == "Task101_SARCOMA" and len(record["model"]["digest"]) == 64
     assert record["labels"] == {"1": "tumour", "2": "liver"}
-    assert "Doe" not in results.record("a").read_text(encoding="utf-8")
+    for path in (results.record("a"), results.folder / "a.seg.nrrd"):
+        assert b"Doe" not in path.read_bytes()
 
 
 def test_what_was_written_before_is_kept(results, scan):
@@ -124,6 +125,19 @@ def test_what_was_written_before_is_kept(results, scan):
     assert export(results, "dcm-seg", codes={"tumour": term_of("Liver")}).kept
     forced = export(results, "rtstruct", overwrite=True)
     assert forced.written and forced.written[0].read_bytes() != content[forced.written[0]]
+
+
+def test_a_killed_export_is_finished(results):
+    """The file is known to be ours before it is written: what is half there is replaced."""
+    whole = export(results, "rtstruct").written[0].read_bytes()
+    record = read(results.record("a"))
+    record["files"]["a.rtstruct.dcm"] = ""
+    del record["exports"]
+    write_json(results.record("a"), record)
+    (results.folder / "a.rtstruct.dcm").write_bytes(whole[:100])
+    assert export(results, "rtstruct").written
+    planned = pydicom.dcmread(results.folder / "a.rtstruct.dcm")
+    assert len(planned.ROIContourSequence) == 2
 
 
 def test_objects_of_one_label_are_numbered(tmp_path, scan):
@@ -375,3 +389,19 @@ def test_formats():
         chosen_exports(())
     with pytest.raises(RequestError, match="`format='mha'`"):
         chosen_exports(["mha"])
+
+
+def test_labels_of_one_name_are_told_apart(results):
+    """Named alike by a user, they are two objects of one label."""
+    export(results, "dcm-seg", names={2: "tumour"})
+    segments = pydicom.dcmread(results.folder / "a.seg.dcm").SegmentSequence
+    assert [item.SegmentLabel for item in segments] == ["tumour 1", "tumour 2"]
+    assert len({item.TrackingUID for item in segments}) == 2
+
+
+def test_nothing_is_written_among_the_slices(results, scan):
+    before = sorted(scan.iterdir())
+    for formats in (("dcm-seg",), ("seg.nrrd",)):
+        with pytest.raises(DataError, match="holds the series itself"):
+            export(results, *formats, target=Output(scan, ()))
+    assert sorted(scan.iterdir()) == before

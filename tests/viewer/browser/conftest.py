@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.uid import MRImageStorage
 
 from interactivenet.datasets.phantom import PhantomSettings, make_phantom
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_label_array, write_volume
 from interactivenet.prompts.simulation import simulate_prompts
+from tests.imaging.written_dicom import UID, write_series
 from tests.viewer.browser.driving import Driven
 
 ARGUMENTS = [
@@ -75,6 +77,7 @@ def server(tmp_path_factory):
     for kind, settings, count in (("tilted", TILTED, 12), ("straight", STRAIGHT, 60)):
         for number in range(count):
             _write(images, f"{kind}_{number:02d}", settings, objects)
+    _write_dicom(images / "dicom_00", objects)
     (images / "broken.nii.gz").write_bytes(b"no image")
     command = ["serve", str(images), "-o", str(folder / "out"), "--port", "0", "--no-browser"]
     log = folder / "log"
@@ -92,6 +95,17 @@ def _write(images: Path, name: str, settings: PhantomSettings, objects: dict) ->
     channels, label, grid = make_phantom(settings, 0)
     write_volume(images / f"{name}.nii.gz", grid.to_ras(channels[0]), grid)
     objects[name] = _points(images.parent / f"{name}_label.nii.gz", label, grid)
+
+
+def _write_dicom(folder: Path, objects: dict) -> None:
+    from interactivenet import read_image
+
+    channels, label, _ = make_phantom(STRAIGHT, 0)
+    voxels = np.rint(channels[0]).astype(np.int16).transpose(2, 1, 0)
+    write_series(folder, voxels, spacing=(1.0, 1.0), FrameOfReferenceUID=f"{UID}.9", Modality="MR",
+                 sop_class=MRImageStorage)  # fmt: skip
+    grid = read_image(folder).source
+    objects[folder.name] = _points(folder.parent.parent / "dicom_label.nii.gz", label, grid)
 
 
 def _points(path: Path, label: np.ndarray, grid: Geometry) -> list[np.ndarray]:

@@ -8,7 +8,6 @@ frame, with what was outlined.
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +30,8 @@ from interactivenet.system.files import replacing
 
 _NAME = "InteractiveNet"
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
-
-# a patient's name of one word is as the archive has it
-warnings.filterwarnings("ignore", "The string .* is unlikely to represent", module=r"highdicom\.")
+#: persons, whom highdicom names in its warnings: it does not get to know them
+_PERSONS = ("PatientName", "ReferringPhysicianName")
 
 
 def write_seg(path: Path, structures: StructureSet, series: Series) -> Written:
@@ -73,7 +71,11 @@ def _dataset(
 
     for header in headers.of_files:
         _correct_geometry(header, placed)
-    return highdicom.seg.Segmentation(
+    first = headers.first
+    persons = {keyword: first[keyword].value for keyword in _PERSONS}
+    for keyword in _PERSONS:
+        setattr(first, keyword, "Nobody^")
+    dataset = highdicom.seg.Segmentation(
         source_images=headers.of_files,
         pixel_array=np.ascontiguousarray(placed.map.transpose(2, 1, 0)),
         plane_positions=[
@@ -99,6 +101,9 @@ def _dataset(
         transfer_syntax_uid=ExplicitVRLittleEndian,
         omit_empty_frames=False,  # OHIF would show the others on wrong slices
     )
+    for keyword, person in persons.items():
+        setattr(dataset, keyword, person)
+    return dataset
 
 
 def _correct_geometry(header: Any, placed: PlacedStructures) -> None:

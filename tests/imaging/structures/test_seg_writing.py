@@ -163,11 +163,31 @@ def test_numbers_have_no_gaps_where_a_structure_is_empty(tmp_path):
     grid = grid_of(series)
     stored = np.zeros(grid.shape, np.uint8)
     stored[1, 1, 1], stored[2, 2, 2] = 3, 1
-    known = [structure(3, "c"), structure(2, "b"), structure(1, "a")]
+    known = [structure(3, "liver"), structure(2, "lung"), structure(1, "tumour")]
     written = write_seg(tmp_path / "a.dcm", outlines(stored, grid, *known), series)
     segments = pydicom.dcmread(tmp_path / "a.dcm").SegmentSequence
-    assert [(int(one.SegmentNumber), one.SegmentLabel) for one in segments] == [(1, "c"), (2, "a")]
-    assert written.notes == ("Nothing is outlined of 'b': not in the file.",)
+    named = [(int(one.SegmentNumber), one.SegmentLabel) for one in segments]
+    assert named == [(1, "liver"), (2, "tumour")]
+    assert written.notes == ("Nothing is outlined of 'lung': not in the file.",)
+
+
+@pytest.mark.parametrize("name", ["Doe", "Doe^Jane", "Doe\\Jane", "D" * 70, ""])
+def test_nobodys_name_is_told(name, tmp_path, recwarn, capfd):
+    """Not in a warning of a library's, and not in a note; it is in the file as it was."""
+    series = write_source(tmp_path / "scan", "axial", PatientName=name, ReferringPhysicianName=name)
+    grid = grid_of(series)
+    recwarn.clear()
+    written = write_seg(
+        tmp_path / "a.dcm", outlines(ring_and_more(grid.shape), grid, *RING), series
+    )
+    told = [str(one.message) for one in recwarn if "pydicom" not in one.filename]
+    told += [*written.notes, *capfd.readouterr()]
+    assert not any("Do" in text or "DDD" in text or "Nobody" in text for text in told)
+    dataset = pydicom.dcmread(tmp_path / "a.dcm")
+    first = pydicom.dcmread(series.slices[0].file.path)
+    assert dataset.PatientName == first.PatientName
+    is_allowed = len(name) <= 64
+    assert dataset.ReferringPhysicianName == (first.ReferringPhysicianName if is_allowed else "")
 
 
 def test_a_failure_leaves_no_file(tmp_path, monkeypatch):

@@ -22,12 +22,15 @@ def check_frames(dataset: Any, placed: PlacedStructures, series: Series) -> None
     frames of one place in a multi-frame file, the one that belongs to the series is referred to.
     """
     rows, columns = int(dataset.Rows), int(dataset.Columns)
-    bits = np.unpackbits(np.frombuffer(dataset.PixelData, np.uint8), bitorder="little")
-    frames = bits[: int(dataset.NumberOfFrames) * rows * columns].reshape(-1, rows, columns)
+    data, size = np.frombuffer(dataset.PixelData, np.uint8), rows * columns
     positions = np.stack([one.plane.position for one in series.slices])
     shared = dataset.SharedFunctionalGroupsSequence[0]
     seen = set()
-    for frame, group in zip(frames, dataset.PerFrameFunctionalGroupsSequence, strict=True):
+    for place, group in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        first = place * size  # bit, as frames follow each other within bytes
+        part = data[first // 8 : (first + size + 7) // 8]
+        bits = np.unpackbits(part, bitorder="little")[first % 8 : first % 8 + size]
+        frame = bits.reshape(rows, columns)
         position = np.array(group.PlanePositionSequence[0].ImagePositionPatient, dtype=float)
         apart = np.linalg.norm(positions - position, axis=1)
         number = int(apart.argmin())

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from interactivenet import __version__
-from interactivenet.errors import DataError
+from interactivenet.errors import DataError, naming
 from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.structures.codes import Code
 from interactivenet.imaging.structures.on_series import PlacedStructures, on_series
@@ -55,7 +55,8 @@ def write_seg(path: Path, structures: StructureSet, series: Series) -> Written:
         )
     try:
         dataset = _dataset(structures, placed, headers, series)
-        check_frames(dataset, placed, series)
+        with naming(folder):
+            check_frames(dataset, placed, series)
         with replacing(path) as temporary:
             dataset.save_as(temporary, enforce_file_format=True)
     except (AttributeError, LookupError, TypeError, ValueError) as error:  # of a stranger's header

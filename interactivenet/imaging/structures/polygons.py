@@ -99,14 +99,21 @@ def overlap(a: Patch, b: Patch) -> tuple[Mask, Mask] | None:
     return parts[0], parts[1]
 
 
-def crossing(a: Patch, b: Patch) -> int:
-    """Count the voxels in both of two patches, where neither lies within the other."""
-    parts = overlap(a, b)
-    if parts is None:
+def crossing(patches: Sequence[Patch]) -> int:
+    """Count the voxels that two of several patches have in common, neither within the other."""
+    if len(patches) < 2:
         return 0
-    both = int(np.count_nonzero(parts[0] & parts[1]))
-    least = min(np.count_nonzero(a.mask), np.count_nonzero(b.mask))
-    return both if both < least else 0
+    starts = np.array([patch.start for patch in patches])
+    stops = np.array([patch.stop for patch in patches])
+    near = (starts[:, None] < stops[None]).all(axis=2)  # of thousands, few boxes are
+    count = 0
+    for first, second in np.argwhere(np.triu(near & near.T, 1)).tolist():
+        a, b = patches[first], patches[second]
+        if parts := overlap(a, b):
+            both = int(np.count_nonzero(parts[0] & parts[1]))
+            least = min(np.count_nonzero(a.mask), np.count_nonzero(b.mask))
+            count += both if both < least else 0
+    return count
 
 
 def within(patch: Patch, size: tuple[int, int]) -> tuple[slice, slice]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +72,7 @@ def rasterise(contours: Sequence[Contour], grid: Geometry) -> tuple[Mask, tuple[
     for number, members in sorted(planes.items()):
         patches = [patch_of(voxels[index][:, others], size) for index in members]
         empty += sum(not patch.mask.any() for patch in patches)
-        crossed += sum(crossing(a, b) for a, b in combinations(patches, 2))
+        crossed += crossing(patches)
         whole = filled[number] = joined(patches)
         count = np.count_nonzero(whole.mask)
         if 0 <= number < grid.shape[axis]:

@@ -181,7 +181,7 @@ def _import_label(
     source: Source, case: SourceCase, label: Path, folder: Path, options: ImportOptions
 ) -> Mapping[str, Any]:
     path, merge = folder / f"{case.name}.nii.gz", options.merge_labels
-    from interactivenet.imaging.structures.structure_files import structure_kind
+    from interactivenet.imaging.structures.reading.structure_files import structure_kind
 
     if label.is_file() and structure_kind(label):
         return _import_structures(source, case, label, path, options)
@@ -199,8 +199,8 @@ def _import_structures(
     source: Source, case: SourceCase, label: Path, path: Path, options: ImportOptions
 ) -> Mapping[str, Any]:
     """Write the outlines of a structure set, or of a DICOM SEG, as a label map on its image."""
-    from interactivenet.imaging.structures.roi_names import RoiNames
-    from interactivenet.imaging.structures.structure_files import read_structure_header
+    from interactivenet.imaging.structures.reading.roi_names import RoiNames
+    from interactivenet.imaging.structures.reading.structure_files import read_structure_header
 
     image = case.images[min(case.images)]
     names = None if options.merge_labels else source.labels.names

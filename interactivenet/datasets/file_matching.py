@@ -62,7 +62,7 @@ def is_one_structure(folder: Path) -> bool:
     files = [path for path in folder.iterdir() if not path.name.startswith(".")]
     if len(files) != 1 or files[0].is_dir():
         return False
-    from interactivenet.imaging.structures.structure_files import structure_kind
+    from interactivenet.imaging.structures.reading.structure_files import structure_kind
 
     return bool(structure_kind(files[0]))
 

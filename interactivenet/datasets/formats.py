@@ -92,7 +92,7 @@ def _with_structures(
 
     Any other folder is a DICOM series, which stays one.
     """
-    from interactivenet.imaging.structures.structure_files import find_structure_file
+    from interactivenet.imaging.structures.reading.structure_files import find_structure_file
 
     kept, left_out = [], {}
     for case in cases:

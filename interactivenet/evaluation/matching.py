@@ -213,7 +213,7 @@ def _files(folder: Path, *, folders: bool = False) -> dict[str, list[Path]]:
 
     folders: take those in it that hold an RTSTRUCT or SEG, too; others are ignored.
     """
-    from interactivenet.imaging.structures.structure_files import holds_structures
+    from interactivenet.imaging.structures.reading.structure_files import holds_structures
 
     files = {
         case: [path for path in paths if not path.is_dir() or (folders and holds_structures(path))]

@@ -191,7 +191,7 @@ def _read_pair(pair: Pair, names: Mapping[int, str] | None) -> tuple[Volume, Vol
 
 def _is_drawn(path: Path) -> bool:
     """Whether a file, or the only one in a folder, has contours and no voxels."""
-    from interactivenet.imaging.structures.structure_files import (
+    from interactivenet.imaging.structures.reading.structure_files import (
         find_structure_file,
         structure_kind,
     )

@@ -256,7 +256,7 @@ def _read_outlines(
     """Read outlines of another program as a label map; None where a file is an image."""
     if not path.exists() or suffix_of(path) not in ("", ".nrrd", ".seg.nrrd", ".nhdr"):
         return None
-    from interactivenet.imaging.structures.outlines import read_outlines
+    from interactivenet.imaging.structures.reading.formats import read_outlines
 
     with size_limit(options.max_gb):
         return read_outlines(path, names=names, rois=options.rois, image=image)

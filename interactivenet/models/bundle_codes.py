@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet.errors import DataError, RequestError
-from interactivenet.imaging.structures.codes import StructureCodes
+from interactivenet.imaging.structures.codes.structure_codes import StructureCodes
 from interactivenet.models.model import Model
 from interactivenet.planning.plan import Plan
 from interactivenet.system.files import read_json
@@ -20,7 +20,7 @@ def codes_field(model: Model) -> dict[str, Any]:
     """Return the field of a model's bundle; nothing where the model has no codes."""
     if not model.codes:
         return {}
-    from interactivenet.imaging.structures.code_files import codes_as_json
+    from interactivenet.imaging.structures.codes.code_files import codes_as_json
 
     return {CODES: codes_as_json(model.codes)}
 
@@ -32,7 +32,7 @@ def parse_codes_field(content: Mapping[str, Any], plan: Plan) -> dict[str, Struc
     """
     if CODES not in content:
         return {}
-    from interactivenet.imaging.structures.code_files import parse_codes
+    from interactivenet.imaging.structures.codes.code_files import parse_codes
 
     try:
         return parse_codes(content[CODES], labels_of(plan, content[CODES]))
@@ -57,7 +57,7 @@ def read_label_codes(path: Path | str | None, plan: Plan) -> dict[str, Structure
     """
     if path is None:
         return {}
-    from interactivenet.imaging.structures.code_files import read_codes
+    from interactivenet.imaging.structures.codes.code_files import read_codes
 
     path = Path(path)
     if not path.exists():

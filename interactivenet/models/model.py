@@ -10,7 +10,7 @@ from typing import Any
 
 from interactivenet.datasets.roots import Roots
 from interactivenet.errors import DataError, RequestError
-from interactivenet.imaging.structures.codes import StructureCodes
+from interactivenet.imaging.structures.codes.structure_codes import StructureCodes
 from interactivenet.models.fold_results import WEIGHTS, FoldResults
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PlannedTask

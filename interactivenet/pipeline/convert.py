@@ -129,7 +129,7 @@ def labels_of(rois: Sequence[str]) -> LabelNames | None:
     """Return the labels that definitions of ROIs name, numbered from 1; None without any."""
     if not rois:
         return None
-    from interactivenet.imaging.structures.roi_names import RoiNames
+    from interactivenet.imaging.structures.reading.roi_names import RoiNames
 
     return LabelNames.parse(RoiNames.parse(rois).labels)
 

@@ -12,7 +12,7 @@ from typing import Any
 from interactivenet.datasets.roots import Roots, check_task_name
 from interactivenet.errors import DataError, RequestError
 from interactivenet.evaluation.statistics import summarise
-from interactivenet.imaging.structures.codes import StructureCodes
+from interactivenet.imaging.structures.codes.structure_codes import StructureCodes
 from interactivenet.models.bundle import (
     BUNDLE,
     CARD,

@@ -15,7 +15,7 @@ from interactivenet.evaluation.earlier import earlier_evaluation
 from interactivenet.evaluation.evaluate import Evaluation, evaluate_cases
 from interactivenet.evaluation.matching import Pair, build_pairs, case_name
 from interactivenet.imaging.io import ReadOptions
-from interactivenet.imaging.structures.roi_names import check_rois
+from interactivenet.imaging.structures.reading.roi_names import check_rois
 from interactivenet.metric_names import METRIC, TOLERANCE_MM
 from interactivenet.pipeline.reporting import (
     SILENT,

@@ -12,7 +12,7 @@ from interactivenet.datasets.inference_cases import check_output
 from interactivenet.datasets.task import record_failures
 from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.imaging.io import WRITABLE, suffix_of
-from interactivenet.imaging.structures.codes import StructureCodes
+from interactivenet.imaging.structures.codes.structure_codes import StructureCodes
 from interactivenet.inference.export_formats import (
     EXPORT_FORMATS,
     SUFFIXES,
@@ -145,9 +145,9 @@ def export_cases(
     images, overwrite: as for :func:`export`.  codes: by names of labels.  names: by their values.
     target: where files are written; None for the output itself.
     """
-    from interactivenet.inference.exporting import Exporter, export_case
-    from interactivenet.inference.outlined_structures import Naming, labels_in
-    from interactivenet.inference.source_series import SourceFinder
+    from interactivenet.inference.exporting.exporter import Exporter, export_case
+    from interactivenet.inference.exporting.outlined_structures import Naming, labels_in
+    from interactivenet.inference.exporting.source_series import SourceFinder
 
     exporter = Exporter(
         tuple(formats), Naming(names or {}, codes or {}), SourceFinder(images), overwrite
@@ -280,12 +280,12 @@ def _codes(
     """Return the codes that a user gives; they must be of labels that the results have."""
     if codes is None:
         return {}
-    from interactivenet.inference.outlined_structures import labels_in
+    from interactivenet.inference.exporting.outlined_structures import labels_in
 
     known = dict.fromkeys(names.values())
     for record in records:
         known.update(dict.fromkeys(labels_in(record)))
-    from interactivenet.imaging.structures.code_files import read_codes
+    from interactivenet.imaging.structures.codes.code_files import read_codes
 
     path = Path(codes)
     if not path.exists():

@@ -15,7 +15,7 @@ from interactivenet.errors import RequestError
 from interactivenet.evaluation.earlier import earlier_evaluation
 from interactivenet.evaluation.evaluate import Evaluation
 from interactivenet.imaging.io import ReadOptions
-from interactivenet.imaging.structures.roi_names import check_rois
+from interactivenet.imaging.structures.reading.roi_names import check_rois
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.export_formats import chosen_formats
 from interactivenet.inference.options import InferenceOptions

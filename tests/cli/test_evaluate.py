@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from interactivenet.cli.evaluate import evaluate
 from interactivenet.imaging.io import write_label_array
-from tests.imaging.structures.written_structures import in_plane, square, write_rtstruct
+from tests.imaging.structures.reading.written_structures import in_plane, square, write_rtstruct
 from tests.raw_task import GRID, SHAPE, label_array, read, write_case
 
 

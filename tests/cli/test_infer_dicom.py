@@ -14,7 +14,7 @@ from interactivenet.inference.predictor import Predictor
 from interactivenet.planning.plan import Normalisation
 from interactivenet.prompts.io import write_prompts
 from interactivenet.prompts.prompt import Prompt
-from tests.imaging.structures.written_structures import in_plane, square, write_rtstruct
+from tests.imaging.structures.reading.written_structures import in_plane, square, write_rtstruct
 from tests.imaging.written_dicom import UID, stored, write_frames, write_series
 from tests.random_model import make_bundle
 from tests.sample_cases import make_plan

@@ -10,7 +10,7 @@ from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import ReadOptions, write_label_array, write_volume
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.files import write_json
-from tests.imaging.structures.written_structures import (
+from tests.imaging.structures.reading.written_structures import (
     in_plane,
     square,
     write_rtstruct,

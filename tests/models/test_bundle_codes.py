@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from interactivenet.errors import DataError
-from interactivenet.imaging.structures.code_files import codes_as_json
-from interactivenet.imaging.structures.code_tables import term_of
+from interactivenet.imaging.structures.codes.code_files import codes_as_json
+from interactivenet.imaging.structures.codes.code_tables import term_of
 from interactivenet.models.bundle import _digest, read_bundle, write_bundle
 from interactivenet.models.bundle_codes import labels_of
 from interactivenet.models.model_card import render_card

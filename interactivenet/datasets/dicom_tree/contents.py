@@ -12,7 +12,10 @@ from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.imaging.dicom.files import DicomFile
 from interactivenet.imaging.dicom.series import Contents, contents_of, noting_absent
 from interactivenet.imaging.dicom.volumes import Series
-from interactivenet.imaging.structures.structure_files import StructureFile, read_structure_header
+from interactivenet.imaging.structures.reading.structure_files import (
+    StructureFile,
+    read_structure_header,
+)
 
 #: names of what holds outlines, as files.py calls kinds of objects
 _STRUCTURES = {"RT Structure Set", "Segmentation", "Label Map Segmentation", "RTSTRUCT", "SEG"}

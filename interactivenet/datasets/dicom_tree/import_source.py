@@ -14,13 +14,13 @@ from interactivenet.datasets.dicom_tree.choosing import (
     unused_series,
 )
 from interactivenet.datasets.dicom_tree.contents import Patient, Tree, TreeStructures, read_tree
-from interactivenet.datasets.dicom_tree.outlines import (
+from interactivenet.datasets.dicom_tree.patterns import ModalityPattern, index_of, parse_patterns
+from interactivenet.datasets.dicom_tree.structure_sets import (
     Labelling,
     Outlines,
     choose_outlines,
     named_by_structures,
 )
-from interactivenet.datasets.dicom_tree.patterns import ModalityPattern, index_of, parse_patterns
 from interactivenet.datasets.sources import (
     Source,
     SourceCase,

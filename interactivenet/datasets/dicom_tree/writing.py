@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from interactivenet.datasets.dicom_tree.import_source import TreeCase, TreeRequest
-from interactivenet.datasets.dicom_tree.outlines import Outlines
+from interactivenet.datasets.dicom_tree.structure_sets import Outlines
 from interactivenet.datasets.placing import place
 from interactivenet.errors import DataError, naming
 from interactivenet.imaging.dicom.volumes import Series

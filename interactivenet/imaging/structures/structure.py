@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from interactivenet.imaging.geometry import Array, Geometry
-from interactivenet.imaging.structures.codes import StructureCodes
+from interactivenet.imaging.structures.codes.structure_codes import StructureCodes
 
 
 @dataclass(frozen=True)

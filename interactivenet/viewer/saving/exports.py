@@ -50,7 +50,7 @@ def write_exports(
     """
     if not formats:
         return (), ()
-    from interactivenet.inference.exporting import Exporter, export_case
+    from interactivenet.inference.exporting.exporter import Exporter, export_case
 
     try:
         exported = export_case(files, case, Exporter(tuple(formats)))

@@ -14,7 +14,7 @@ from interactivenet.viewer.annotations.records import mark_of
 from interactivenet.viewer.saving.exports import offered, parse_formats
 from interactivenet.viewer.saving.saving import Target, packed, save_annotation
 from tests.imaging.written_dicom import UID, stored, write_series
-from tests.inference.segmented_cases import boxes
+from tests.inference.exporting.segmented_cases import boxes
 from tests.raw_task import read
 from tests.viewer.annotated import entry_of, prompts_of, provenance
 

@@ -1,0 +1,1 @@
+"""RTSTRUCT, DICOM SEG and 3D Slicer's segmentations as label maps."""

@@ -1,0 +1,188 @@
+"""RTSTRUCT and DICOM SEG as label maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from interactivenet.errors import DataError, naming
+from interactivenet.imaging.components import Mask
+from interactivenet.imaging.dicom.header import Header
+from interactivenet.imaging.dicom.identity import SeriesIdentity
+from interactivenet.imaging.dicom.opening import read_dataset
+from interactivenet.imaging.geometry import Array, Geometry
+from interactivenet.imaging.size_limits import check_size
+from interactivenet.imaging.structures.reading.rasterising import Contour, rasterise
+from interactivenet.imaging.structures.reading.roi_names import RoiNames
+from interactivenet.imaging.structures.reading.rtstruct_contours import contours_of
+from interactivenet.imaging.structures.reading.seg_reading import read_segments
+from interactivenet.imaging.structures.reading.structure_files import (
+    StructureFile,
+    describe,
+    structure_kind,
+)
+from interactivenet.imaging.volume import Volume
+
+NO_ROIS = RoiNames()
+
+
+def read_structures(
+    path: Path,
+    *,
+    names: Mapping[int, str] | None = None,
+    rois: RoiNames = NO_ROIS,
+    image: tuple[Path, Geometry] | None = None,
+) -> Volume:
+    """Read an RTSTRUCT or DICOM SEG as a label map (1, X, Y, Z) along RAS+.
+
+    Args:
+        path: The file.
+        names: Value of a label -> its name; None where unknown.
+        rois: Which ROIs, or segments, are which label; see :meth:`RoiNames.match`. Without any,
+            and without names, segments of a SEG have their own numbers.
+        image: Path and stored grid of the image, which contours need to become voxels; a SEG
+            comes on its own grid without it.
+
+    Returns:
+        The label map, on the image's grid where there is one. Where labels overlap, the one that
+        ``rois`` names last lies above; without these, the one of the highest value. ``notes`` say
+        so, with counts, and what else was noticed.
+
+    Raises:
+        DataError: The file, which is named, cannot be read; holds no ROI of a label; or lies
+            elsewhere than the image, or in other planes.
+        RequestError: ``rois`` contradict each other, or say a label that is none of ``names``.
+    """
+    names = names or None
+    with naming(path):
+        kind = structure_kind(path)
+        if kind == "RTSTRUCT" and image is None:
+            raise DataError(
+                "is an RTSTRUCT, whose contours say nothing of voxels: it is read on the grid of"
+                " the image that it was drawn on, which is not given"
+            )
+        header = Header(read_dataset(path, pixels=kind == "SEG"))
+        file = describe(path, header)
+        if kind == "SEG" and not rois.patterns and names is None:
+            of_roi, notes = _numbers(file)
+        else:
+            values, said = rois.match([roi.name for roi in file.rois], names)
+            of_roi = {roi.number: values[roi.name] for roi in file.rois if roi.name in values}
+            notes = list(said)
+        notes += _strangers(file, image)
+        mask_of: Callable[[Sequence[int]], Mask]
+        if kind == "SEG":
+            segments = read_segments(path, header, image)
+            grid, mask_of = segments.grid, segments.mask
+            notes += segments.notes
+        else:
+            assert image is not None
+            grid = image[1]
+            check_size(grid.shape, 2)
+            regions = _Regions(contours_of(header, of_roi), file, grid, notes)
+            mask_of = regions.mask
+        order = [rois.values(names)[label.casefold()] for label in rois.labels]
+        label, more = _merged(mask_of, of_roi, order or sorted(set(of_roi.values())), grid, names)
+    return Volume.from_stored(label, grid, notes=(*notes, *more))
+
+
+@dataclass(frozen=True, eq=False)
+class _Regions:
+    """Contours by the numbers of their ROIs, of a file, for a grid; notes: gets what is noticed."""
+
+    contours: Mapping[int, Sequence[Contour]]
+    file: StructureFile
+    grid: Geometry
+    notes: list[str]
+
+    def mask(self, numbers: Sequence[int]) -> Mask:
+        """Mark the voxels (X, Y, Z) of some ROIs, in the grid's stored order."""
+        mask: Mask = np.zeros(self.grid.shape, dtype=bool)
+        for roi in self.file.rois:
+            if roi.number in numbers:
+                try:
+                    own, notes = rasterise(self.contours[roi.number], self.grid)
+                except DataError as error:
+                    raise DataError(f"its ROI '{roi.name}' {error}") from error
+                mask |= own
+                self.notes.extend(f"ROI '{roi.name}': {note}" for note in notes)
+        return mask
+
+
+def _numbers(file: StructureFile) -> tuple[dict[int, int], list[str]]:
+    """Take the segments' own numbers for labels."""
+    if not file.rois:
+        raise DataError("holds no segments")
+    listed = ", ".join(f"{roi.number}='{roi.name}'" for roi in file.rois)
+    return {roi.number: roi.number for roi in file.rois}, [
+        f"its segments are read by their numbers: {listed}"
+    ]
+
+
+def _strangers(file: StructureFile, image: tuple[Path, Geometry] | None) -> list[str]:
+    """Say where a file is not of the patient, or not of the place, that the image is of."""
+    of_image = image[1].native if image else None
+    if not isinstance(of_image, SeriesIdentity):
+        return []
+    notes = []
+    if file.patient_id and of_image.patient and file.patient_id != of_image.patient:
+        notes.append(f"it is of patient {file.patient_id}, the image of {of_image.patient}")
+    frames = file.frame_of_reference, of_image.frame_of_reference
+    if all(frames) and frames[0] != frames[1]:
+        notes.append(
+            "its frame of reference is another one than the image's: nothing says that positions"
+            " in both mean the same place"
+        )
+    elif file.series and of_image.series and of_image.series not in file.series:
+        notes.append("it was drawn on another series of the same frame of reference")
+    return notes
+
+
+def _merged(
+    mask_of: Callable[[Sequence[int]], Mask],
+    of_roi: Mapping[int, int],
+    order: Sequence[int],
+    grid: Geometry,
+    names: Mapping[int, str] | None,
+) -> tuple[Array, list[str]]:
+    """Put ROIs into one map (X, Y, Z) as stored, in the order of their values; and notes.
+
+    mask_of: gives the mask of the ROIs of some numbers.  of_roi: number -> value.
+
+    Raises DataError where nothing is left of a label that had voxels.
+    """
+    label = np.zeros(grid.shape, np.min_scalar_type(max(order)))
+    notes, filled = [], []
+    for value in order:
+        own = [number for number, of_value in of_roi.items() if of_value == value]
+        if not own:
+            continue
+        mask = mask_of(own)
+        below = label[mask]
+        for other in np.unique(below[below > 0]).tolist():
+            count = np.count_nonzero(below == other)
+            notes.append(
+                f"{count} voxels of {_called(other, names)} are in {_called(value, names)}, too:"
+                " they are read as the latter"
+            )
+        if mask.any():
+            filled.append(value)
+        else:
+            notes.append(f"nothing in it is {_called(value, names)}")
+        label[mask] = value
+    left = set(np.unique(label).tolist())
+    for value in filled:
+        if value not in left:
+            raise DataError(
+                f"has nothing left of {_called(value, names)}, which lies under others: a label map"
+                " has one label per voxel"
+            )
+    return label, notes
+
+
+def _called(value: int, names: Mapping[int, str] | None) -> str:
+    name = names.get(value, "") if names else ""
+    return f"label {value}={name}" if name else f"label {value}"

@@ -1,0 +1,1 @@
+"""Structures as RTSTRUCT, DICOM SEG and 3D Slicer's segmentations."""

@@ -1,0 +1,61 @@
+"""Outlined structures that tests write."""
+
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from pydicom.uid import generate_uid
+
+from interactivenet.imaging.dicom.stack import stack_affine
+from interactivenet.imaging.geometry import Geometry
+from interactivenet.imaging.structures.codes.code_tables import codes_of
+from interactivenet.imaging.structures.structure import Structure, StructureSet
+
+MODEL = {"model": "Task101_SARCOMA", "model_digest": "ab" * 32,
+         "description": "InteractiveNet Task101_SARCOMA, expected Dice 0.84"}  # fmt: skip
+
+
+def structure(number, name, **settings):
+    label = settings.pop("label", name)
+    uid = generate_uid(entropy_srcs=[name, str(number)])
+    codes = settings.pop("codes", None) or codes_of(label)
+    return Structure(number, name, label, codes, uid, **settings)
+
+
+def grid_of(series):
+    """The grid of a series: columns, rows, slices."""
+    affine, _ = stack_affine(series.slices)
+    rows, columns = series.file.size
+    return Geometry((columns, rows, len(series.slices)), affine)
+
+
+def outlines(stored, grid, *structures, **settings):
+    """Structures of a map as it is stored on a grid."""
+    known = structures or (structure(1, "tumour", expected_dice=0.84),)
+    return StructureSet(grid.to_ras(stored), grid, known, **{**MODEL, **settings})
+
+
+def ring_and_more(shape):
+    """A map (columns, rows, slices) with holes, an island, pieces at corners, and all borders."""
+    x, y, z = np.indices(shape)
+    apart = np.hypot(x - shape[0] * 0.4, y - shape[1] * 0.45)
+    radius = min(shape[:2])
+    stored = np.zeros(shape, np.uint8)
+    stored[(apart < radius * 0.35) & (apart > radius * 0.2) & (z % 5 != 3)] = 1
+    stored[apart < radius * 0.1] = 1  # an island in the hole
+    stored[((x + y + z) % 11 == 0) & (x < 24) & (y < 24)] = 2  # pieces that touch at corners
+    stored[-3:, -2:, : shape[2] // 2] = 4
+    return stored
+
+
+RING = (structure(1, "tumour", expected_dice=0.84), structure(2, "edema"),
+        structure(4, "kidney_left", is_manual=True))  # fmt: skip
+
+
+def complaints(path):
+    """The errors that dciodvfy has about a file; skips the test where there is no dciodvfy."""
+    if shutil.which("dciodvfy") is None:
+        pytest.skip("needs dciodvfy, the standard's checker (Debian's dicom3tools)")
+    done = subprocess.run(["dciodvfy", path], capture_output=True, text=True, errors="replace")
+    return [line for line in done.stderr.splitlines() if line.startswith("Error")]

@@ -283,19 +283,6 @@ def use_form_option(function: Function) -> Function:
     )(function)
 
 
-def rois_option(function: Function) -> Function:
-    """Add ``--roi``."""
-    return click.option(
-        "--roi",
-        "rois",
-        multiple=True,
-        metavar="PATTERN=LABEL",
-        help="ROIs of an RTSTRUCT, or segments of a DICOM SEG, that are a label, such as"
-        " 'GTV_Mass*=tumour'. Repeat the option for several; where they overlap, the last lies"
-        " above.  [default: those of the labels' names]",
-    )(function)
-
-
 def required(value: str | None, option: str) -> str:
     """Return the value, or raise click's error for a missing option."""
     if not value:

@@ -16,6 +16,7 @@ from interactivenet.cli.base import (
     task_option,
     use_form_option,
 )
+from interactivenet.cli.dicom_options import one_grid_options, rois_option
 from interactivenet.cli.folders import DataPath
 
 _LABEL_HELP = (
@@ -86,18 +87,11 @@ def dataset(
     " that scanner. Repeat the option for several.",
 )  # fmt: skip
 @click.option("-l", "--label", "labels", multiple=True, metavar="NAME", help=_LABEL_HELP)
-@click.option("--roi", "rois", multiple=True, metavar="PATTERN=LABEL",
-              help="ROIs of RTSTRUCT, or segments of DICOM SEG, that are a label, such as"
-              " 'GTV*=tumour'. Repeat the option for several.")  # fmt: skip
+@rois_option
 @click.option("--structures", default="", metavar="PATTERN",
               help="Structure set to take, where a case of a DICOM tree has several: glob or part"
               " of its label, description or file name, or its UID.")  # fmt: skip
-@click.option("--resample-to", metavar="NAME",
-              help="Modality of a DICOM tree whose grid counts: resample the others onto"
-              " it.")  # fmt: skip
-@click.option("--across-frames", is_flag=True,
-              help="Take series of several frames of reference for one, as they are"
-              " registered.")  # fmt: skip
+@one_grid_options
 @click.option("--merge-labels", metavar="NAME", help="Merge all labels into one with this name.")
 @click.option("--copy", is_flag=True, help="Copy files instead of hard-linking them.")
 @click.option("--cases", type=click.IntRange(min=1),

@@ -16,10 +16,10 @@ from interactivenet.cli.base import (
     processed_option,
     raw_option,
     results_option,
-    rois_option,
     task_option,
     use_form_option,
 )
+from interactivenet.cli.dicom_options import rois_option
 from interactivenet.cli.folders import Access, DataPath, only_with
 from interactivenet.cli.network_options import network_options
 

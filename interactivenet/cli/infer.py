@@ -12,10 +12,10 @@ from interactivenet.cli.base import (
     max_gb_option,
     processed_option,
     results_option,
-    rois_option,
     task_option,
     use_form_option,
 )
+from interactivenet.cli.dicom_options import one_grid_options, rois_option
 from interactivenet.cli.export_options import codes_option
 from interactivenet.cli.folders import DataPath
 from interactivenet.cli.network_options import OF_TASK, access_to_models, network_options
@@ -58,12 +58,7 @@ if TYPE_CHECKING:
               help="Take -i for a DICOM tree of many patients. NAME is a modality of the model;"
               " PATTERN is number, UID, or glob or part of the description of its series. Repeat"
               " the option for each.")  # fmt: skip
-@click.option("--resample-to", metavar="NAME",
-              help="Modality of a DICOM tree whose grid counts: resample the others onto"
-              " it.")  # fmt: skip
-@click.option("--across-frames", is_flag=True,
-              help="Take series of several frames of reference for one, as they are"
-              " registered.")  # fmt: skip
+@one_grid_options
 @rois_option
 @use_form_option
 @network_options

@@ -8,7 +8,8 @@ import numpy as np
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.geometry import Array, Geometry
-from interactivenet.imaging.io import AS_IT_IS, ReadOptions, check_finite, label_type
+from interactivenet.imaging.io import AS_IT_IS, ReadOptions, check_finite
+from interactivenet.imaging.label_values import label_type
 from interactivenet.imaging.volume import Volume
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 
 from interactivenet.errors import DataError, RequestError, naming
 from interactivenet.imaging.geometry import Array, Geometry
-from interactivenet.imaging.lattice import on_image
+from interactivenet.imaging.label_values import as_label, label_type
 from interactivenet.imaging.size_limits import check_data_files, size_limit
 from interactivenet.imaging.volume import Volume
 from interactivenet.system.files import check_regular_members, open_regular
@@ -20,10 +20,6 @@ from interactivenet.system.native_output import silent_libraries
 READABLE = (".nii.gz", ".nii", ".mha", ".mhd", ".seg.nrrd", ".nrrd", ".nhdr", ".hdr")
 #: what is a label beside these: RTSTRUCT and DICOM SEG; first the names that exports have
 READABLE_LABELS = (*READABLE, ".seg.dcm", ".rtstruct.dcm", ".dcm")
-#: label maps are 32-bit at most
-MAX_LABEL = 2**32 - 1
-#: label values this close to a whole number, of their size and at most, are off by rounding
-_ROUNDING, _MOST_ROUNDING = 1e-3, 0.1
 WRITABLE = (".nii.gz", ".nii", ".mha", ".nrrd")
 
 
@@ -138,27 +134,6 @@ def read_label(
     return as_label(path, volume, image)
 
 
-def as_label(path: Path, volume: Volume, image: tuple[Path, Geometry] | None = None) -> Volume:
-    """Take a volume for a label map; path: what messages call it.
-
-    Returns and raises what :func:`read_label` does.
-    """
-    array, notes = volume.array, volume.notes
-    with naming(path):
-        if len(array) != 1:
-            raise DataError(f"has {len(array)} channels, expected a label map of one")
-        if array.dtype.kind == "f":
-            array, note = _rounded(array)
-            notes = (*notes, note)
-        if array.size and array.min() < 0:
-            raise DataError(f"holds the negative label value {array.min():g}, expected 0 or more")
-        if array.size and array.max() > MAX_LABEL:
-            raise DataError(f"holds the label value {array.max():g}, expected at most {MAX_LABEL}")
-        stored = volume.source.from_ras(array.astype(label_type(array)))
-        label = Volume.from_stored(stored, volume.source, notes=notes)
-    return on_image(path, label, *image) if image else label
-
-
 def write_volume(path: Path | str, array: Array, grid: Geometry) -> None:
     """Write an array (X, Y, Z) along RAS+ on the stored grid ``grid``, compressed.
 
@@ -218,33 +193,11 @@ def write_label_array(path: Path | str, array: Array, grid: Geometry) -> None:
     write_volume(path, array.astype(label_type(array)), grid)
 
 
-def label_type(array: Array) -> np.dtype[np.unsignedinteger]:
-    """Return the smallest unsigned type that holds the values of a label map."""
-    return np.dtype(np.min_scalar_type(int(array.max(initial=0))))
-
-
 def check_finite(array: Array) -> None:
     """Raise DataError where voxels are NaN or infinite."""
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         count = int(array.size - np.isfinite(array).sum())
         raise DataError(f"has {count} voxels that are NaN or infinite, expected none")
-
-
-def _rounded(array: Array) -> tuple[Array, str]:
-    """Return label values that were stored as fractions, whole; and a note.
-
-    Programs scale them by 1.00002, or store 0.9999999: that is rounding, and 0.5 is not.
-    """
-    whole = np.rint(array)
-    off = np.abs(whole - array)
-    if off.max(initial=0) > 0:
-        wrong = off > np.minimum(_MOST_ROUNDING, _ROUNDING * np.maximum(1, np.abs(whole)))
-        if wrong.any():
-            raise DataError(
-                f"holds label values that are not whole numbers, such as {array[wrong][0]:g}"
-            )
-    by = f", off by up to {off.max():.2g}" if off.any() else ""
-    return whole, f"labels are stored as {array.dtype}{by}, read as whole numbers"
 
 
 def _read_outlines(

@@ -21,11 +21,11 @@ from interactivenet.imaging.in_memory import as_volume
 from interactivenet.imaging.io import (
     AS_IT_IS,
     ReadOptions,
-    as_label,
     read_image,
     read_label,
     suffix_of,
 )
+from interactivenet.imaging.label_values import as_label
 from interactivenet.inference.reading import read_case
 from interactivenet.planning.plan import Plan
 from interactivenet.prompts.corrections import Correction

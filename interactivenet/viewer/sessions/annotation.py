@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from interactivenet.errors import DataError, RequestError
-from interactivenet.imaging.io import MAX_LABEL
+from interactivenet.imaging.label_values import MAX_LABEL
 from interactivenet.prompts.corrections import Correction
 from interactivenet.prompts.prompt import MARGIN_POINTS, OBJECT, LabelNames, Prompt, is_number
 from interactivenet.system.names import printable

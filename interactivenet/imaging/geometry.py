@@ -23,6 +23,8 @@ from interactivenet.errors import DataError
 
 Array = NDArray[Any]
 
+#: signs of a place in LPS+, as DICOM and ITK have it, that make it one in RAS+, and back
+LPS_RAS = np.array([-1.0, -1.0, 1.0])
 #: two grids are one when no corner of the volume moves by more than this (mm)
 SAME_GRID_MM = 1e-3
 #: two voxel axes whose directions' cosine exceeds this are not perpendicular: a sheared grid

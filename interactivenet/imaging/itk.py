@@ -13,12 +13,11 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from interactivenet.errors import DataError, one_line
-from interactivenet.imaging.geometry import Array, Geometry
+from interactivenet.imaging.geometry import LPS_RAS, Array, Geometry
 from interactivenet.system.native_output import silent_libraries
 
 #: zlib's level for .mha and .nrrd: a quarter less time than level 6 for 2 % more bytes
 COMPRESSION_LEVEL = 2
-_LPS = np.array([-1.0, -1.0, 1.0])
 
 sitk.ProcessObject.SetGlobalWarningDisplay(False)  # what matters is checked and reported here
 
@@ -43,10 +42,10 @@ def make_itk_image(array: Array, geometry: Geometry) -> sitk.Image:
     native = geometry.native
     if not isinstance(native, ItkGeometry):
         spacing = np.array(geometry.spacing)
-        columns = geometry.affine[:3, :3] * _LPS[:, None]
+        columns = geometry.affine[:3, :3] * LPS_RAS[:, None]
         native = ItkGeometry(
             tuple(spacing.tolist()),
-            tuple((geometry.affine[:3, 3] * _LPS).tolist()),
+            tuple((geometry.affine[:3, 3] * LPS_RAS).tolist()),
             tuple((columns / spacing).ravel().tolist()),
         )
     image.SetSpacing(native.spacing)
@@ -58,8 +57,8 @@ def make_itk_image(array: Array, geometry: Geometry) -> sitk.Image:
 def _affine(columns: NDArray[np.float64], origin: NDArray[np.float64]) -> NDArray[np.float64]:
     """Build the RAS+ affine (4, 4) of LPS columns (3, 3) and origin (3,)."""
     affine = np.eye(4)
-    affine[:3, :3] = columns * _LPS[:, None]
-    affine[:3, 3] = origin * _LPS
+    affine[:3, :3] = columns * LPS_RAS[:, None]
+    affine[:3, 3] = origin * LPS_RAS
     return affine + 0.0  # no negative zeros
 
 

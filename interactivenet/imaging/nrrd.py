@@ -22,7 +22,7 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from interactivenet.errors import DataError, one_line
-from interactivenet.imaging.geometry import Array, Geometry
+from interactivenet.imaging.geometry import LPS_RAS, Array, Geometry
 from interactivenet.imaging.itk import COMPRESSION_LEVEL, ItkGeometry, _affine, _array
 from interactivenet.imaging.itk import _last_sentence as last_sentence
 from interactivenet.imaging.size_limits import check_size
@@ -31,7 +31,6 @@ from interactivenet.system.native_output import silent_libraries
 
 Header = Mapping[str, Any]
 
-_LPS = np.array([-1.0, -1.0, 1.0])
 #: signs that turn the axes of a space into LPS
 _SPACES = {
     "left-posterior-superior": (1, 1, 1), "lps": (1, 1, 1),
@@ -72,12 +71,12 @@ def write_nrrd(path: Path, array: Array, geometry: Geometry) -> None:
 
 def nrrd_bytes(array: Array, geometry: Geometry) -> bytes:
     """Return what :func:`write_nrrd` writes."""
-    columns = geometry.affine[:3, :3] * _LPS[:, None] + 0.0  # + 0.0: no negative zeros
+    columns = geometry.affine[:3, :3] * LPS_RAS[:, None] + 0.0  # + 0.0: no negative zeros
     header = {
         "space": "left-posterior-superior",
         "kinds": ["domain"] * 3,
         "space directions": columns.T,
-        "space origin": geometry.affine[:3, 3] * _LPS + 0.0,
+        "space origin": geometry.affine[:3, 3] * LPS_RAS + 0.0,
         "encoding": "gzip",
     }
     out = io.BytesIO()

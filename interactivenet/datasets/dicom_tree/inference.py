@@ -22,7 +22,6 @@ from interactivenet.datasets.modalities import is_any
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.dicom.reading import folder_of
-from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.io import READABLE_LABELS, ReadOptions
 from interactivenet.prompts.io import PROMPT_SUFFIXES
 from interactivenet.system.names import composed, list_names, printable
@@ -149,15 +148,11 @@ def _case(
     name = name_of(tags, "series" if name_by == "folder" else name_by)
     if problem := name_problem(name, recorded=True):
         raise DataError(problem)
-    series = tuple(_uid(one) for one in chosen.series)
+    series = tuple(one.uid for one in chosen.series)
     resample_to = reference if len(chosen.series) > 1 else None
     options = replace(reading, channel_series=series, resample_to=resample_to)
     images = tuple(folder_of(one) for one in chosen.series)
     return Case(name, images, reading=options), [*chosen.notes, *notes]
-
-
-def _uid(series: Series) -> str:
-    return f"{series.file.series}:{series.part}" if series.part else series.file.series
 
 
 def _without_repeated(

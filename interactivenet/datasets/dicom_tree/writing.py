@@ -82,8 +82,7 @@ def _write_image(
             place(path, stem / f"{position:04d}.dcm", copy)
         return {"notes": []}  # whoever reads the folder says what is to be said of it
     path = case.images[number]
-    uid = f"{series.file.series}:{series.part}" if series.part else series.file.series
-    volume = read_image(path, ReadOptions(series=uid))
+    volume = read_image(path, ReadOptions(series=series.uid))
     with naming(path):
         volume, resampled = resampled_onto(volume, grid)
     write_volume(stem.with_name(f"{stem.name}.nii.gz"), volume.array[0], volume.source)

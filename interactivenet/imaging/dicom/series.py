@@ -136,13 +136,9 @@ def _wanted(series: Sequence[Series], wanted: str) -> Series:
         if found:
             raise DataError(
                 f"holds {len(found)} DICOM series '{wanted}': {_listed(found)}; choose one by its"
-                f" UID, as `series={_uid(found[0])!r}`"
+                f" UID, as `series={found[0].uid!r}`"
             )
     raise DataError(f"holds no DICOM series '{wanted}'; it holds {_listed(series)}")
-
-
-def _uid(series: Series) -> str:
-    return series.file.series + (f":{series.part}" if series.part else "")
 
 
 def _usable(series: Series) -> Series:
@@ -159,7 +155,7 @@ def _listed(series: Sequence[Series]) -> str:
     """Describe series; those that share number and description with others by their UID, too."""
     counts = _counts(series)
     texts = [
-        f"{one}" if any(counts[name] == 1 for name in _said(one)) else f"{one} {_uid(one)}"
+        f"{one}" if any(counts[name] == 1 for name in _said(one)) else f"{one} {one.uid}"
         for one in series[:_LISTED]
     ]
     more = f", and {len(series) - _LISTED} more" if len(series) > _LISTED else ""
@@ -168,7 +164,7 @@ def _listed(series: Sequence[Series]) -> str:
 
 def _said(series: Series) -> list[str]:
     """Return the names of a series that a description of it shows."""
-    return [name for name in series.names if name != _uid(series)]
+    return [name for name in series.names if name != series.uid]
 
 
 def _counts(series: Sequence[Series]) -> Counter[str]:
@@ -179,7 +175,7 @@ def _shortest(series: Sequence[Series]) -> str:
     """Return a name of a usable series that no other has."""
     counts = _counts(series)
     for one in sorted(series, key=lambda one: bool(one.problem)):
-        for name in (*_said(one), _uid(one)):
+        for name in (*_said(one), one.uid):
             if counts[name] == 1:
                 return name
-    return _uid(series[0])
+    return series[0].uid

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from interactivenet.errors import DataError
 from interactivenet.imaging.dicom.files import DicomFile
 from interactivenet.imaging.dicom.planes import Plane
+from interactivenet.imaging.geometry import LPS_RAS
 
 #: how far a slice may lie from its place in an even stack, as a fraction of the slice distance
 _UNEVEN = 0.1
@@ -115,10 +116,9 @@ def stack_affine(slices: Sequence[Slice]) -> tuple[NDArray[np.float64], tuple[st
         )
     row, column = first.orientation[:3], first.orientation[3:]
     columns = np.stack([row * first.spacing[1], column * first.spacing[0], step], axis=1)
-    lps = np.array([-1.0, -1.0, 1.0])
     affine = np.eye(4)
-    affine[:3, :3] = columns * lps[:, None]
-    affine[:3, 3] = origin * lps
+    affine[:3, :3] = columns * LPS_RAS[:, None]
+    affine[:3, 3] = origin * LPS_RAS
     return affine + 0.0, notes  # no negative zeros
 
 

@@ -56,22 +56,30 @@ class Series:
     is_volume: bool = True
 
     @property
+    def uid(self) -> str:
+        """Its SeriesInstanceUID, with ':' and the part where it is one."""
+        return f"{self.file.series}{self._suffix}"
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What it can be chosen by: its number, UID or description, with ':' and the part."""
         tags = self.file.tags
         own = (tags.get("SeriesNumber", ""), self.file.series, tags.get("SeriesDescription", ""))
-        return tuple(name + (f":{self.part}" if self.part else "") for name in own if name)
+        return tuple(f"{name}{self._suffix}" for name in own if name)
+
+    @property
+    def _suffix(self) -> str:
+        return f":{self.part}" if self.part else ""
 
     def __str__(self) -> str:
         tags = self.file.tags
         name = tags.get("SeriesNumber") or self.file.series
-        part = f":{self.part}" if self.part else ""
         said = f" '{tags['SeriesDescription']}'" if tags.get("SeriesDescription") else ""
         rows, columns = self.file.size
         count = f"{len(self.slices)} slice{'s' if len(self.slices) != 1 else ''}"
         why = f", unusable: it {self.problem}" if self.problem and self.is_volume else ""
         modality = tags.get("Modality", "no modality")
-        return f"{name}{part}{said} ({modality}, {count} of {columns}x{rows}{why})"
+        return f"{name}{self._suffix}{said} ({modality}, {count} of {columns}x{rows}{why})"
 
 
 def volumes_of(files: list[DicomFile]) -> list[Series]:

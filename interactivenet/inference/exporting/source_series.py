@@ -17,8 +17,8 @@ import numpy as np
 
 from interactivenet.errors import DataError, describe_failure
 from interactivenet.imaging.dicom.pixels import read_values
+from interactivenet.imaging.dicom.reading import folder_of, grid_of
 from interactivenet.imaging.dicom.series import Contents, contents_of
-from interactivenet.imaging.dicom.stack import stack_affine
 from interactivenet.imaging.dicom.volumes import Series, some_of
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import ReadOptions, read_image, suffix_of
@@ -116,7 +116,7 @@ class SourceFinder:
         series = self._one_of(source, grid, among, where)
         hashes = _hashes(series)
         changed = source.changed(hashes)
-        place = _folder(series)
+        place = folder_of(series)
         notes = [f"its series was found in {place}"]
         if changed:
             notes.append(
@@ -187,21 +187,13 @@ class SourceFinder:
             if image is None
             else f"by its grid and its values, which are those of {image.name}"
         )
-        note = f"its series {series.file.series} was found in {_folder(series)} {how}"
+        note = f"its series {series.file.series} was found in {folder_of(series)} {how}"
         return SourceSeries(series, _digest(_hashes(series)), (note,))
-
-
-def grid_of(series: Series) -> Geometry:
-    """Return the stored grid of a series; raises DataError where its slices have none."""
-    affine, _ = stack_affine(series.slices)
-    rows, columns = series.file.size
-    return Geometry((columns, rows, len(series.slices)), affine)
 
 
 def _has_uid(series: Series, uid: str) -> bool:
     """Whether a series, or the part of one, has the UID of a record, which may name the part."""
-    part = f":{series.part}" if series.part else ""
-    return uid in (series.file.series, series.file.series + part)
+    return uid in (series.file.series, series.uid)
 
 
 def _lies_on(series: Series, grid: Geometry) -> bool:
@@ -218,14 +210,9 @@ def _has_values(series: Series, image: Volume) -> bool:
     try:
         values = Volume.from_stored(read_values(series.slices), grid_of(series)).array[0]
     except (DataError, OSError, RuntimeError) as error:
-        raise DataError(f"{_folder(series)}: {describe_failure(error)}") from error
+        raise DataError(f"{folder_of(series)}: {describe_failure(error)}") from error
     apart = _SAME_VALUES * max(1.0, float(np.ptp(values.astype(np.float64))))
     return any(np.allclose(channel, values, rtol=0, atol=apart) for channel in image.array)
-
-
-def _folder(series: Series) -> Path:
-    path = series.slices[0].file.path
-    return path if series.slices[0].file.frames > 1 else path.parent
 
 
 def _hashes(series: Series) -> Mapping[str, str]:

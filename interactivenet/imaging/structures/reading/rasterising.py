@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from interactivenet.errors import DataError
 from interactivenet.imaging.components import Mask
-from interactivenet.imaging.geometry import Geometry
+from interactivenet.imaging.geometry import LPS_RAS, Geometry
 from interactivenet.imaging.structures.reading.polygons import (
     DIGITS,
     Patch,
@@ -28,16 +28,15 @@ from interactivenet.imaging.structures.reading.polygons import (
     patch_of,
     within,
 )  # fmt: skip
+from interactivenet.imaging.structures.reading.tolerance import limit_mm
 
-#: contours lie in a plane of voxels up to this fraction of the planes' distance, or this far (mm)
-#: where positions are written in tenths of a mm; never farther than the last, a fraction
-_OFF, _ROUNDED_MM, _MOST_OFF = 0.1, 0.1001, 0.25
+#: contours lie across one axis up to this fraction of the planes' distance
+_ACROSS = 0.1
 #: deviations that are worth a word: a fraction of the planes' distance, mm
 _NOTED, _NOTED_MM = 0.01, 0.02
 #: contours of one plane lie this close to each other, mm
 _ONE_PLANE_MM = 0.02
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
-_LPS = np.array([-1.0, -1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +61,7 @@ def rasterise(contours: Sequence[Contour], grid: Geometry) -> tuple[Mask, tuple[
     mask: Mask = np.zeros(grid.shape, dtype=bool)
     if not closed:
         return mask, tuple(notes)
-    voxels = [np.round(grid.world_to_voxel(points * _LPS), DIGITS) for points in closed]
+    voxels = [np.round(grid.world_to_voxel(points * LPS_RAS), DIGITS) for points in closed]
     axis, planes = _planes(voxels, grid, notes)
     others = [other for other in range(3) if other != axis]
     size = grid.shape[others[0]], grid.shape[others[1]]
@@ -141,9 +140,8 @@ def _planes(
         off = [
             np.abs(p[:, axis] - n).max() * distance for p, n in zip(voxels, numbers, strict=True)
         ]
-        limit = min(max(_OFF * distance, _ROUNDED_MM), _MOST_OFF * distance)
         worst[axis] = float(max(off))
-        if worst[axis] <= limit:
+        if worst[axis] <= limit_mm(distance):
             break
     else:
         _refuse(voxels, grid, worst)
@@ -171,7 +169,7 @@ def _refuse(voxels: Sequence[NDArray[np.float64]], grid: Geometry, worst: dict[i
         for axis in (2, 1, 0)
     }
     axis = min(spreads, key=lambda axis: spreads[axis])
-    if spreads[axis] <= _OFF * grid.spacing[axis]:
+    if spreads[axis] <= _ACROSS * grid.spacing[axis]:
         raise DataError(
             f"has contours up to {worst[axis]:.2g} mm from the planes of the image, which are"
             f" {grid.spacing[axis]:.4g} mm apart: they were drawn on another image"
@@ -213,7 +211,7 @@ def _place(number: int, axis: int, grid: Geometry) -> str:
     voxel = np.zeros(3)
     voxel[axis] = number
     along = int(np.argmax(np.abs(grid.affine[:3, axis])))
-    return f"{'xyz'[along]} = {(grid.voxel_to_world(voxel[None])[0] * _LPS)[along]:.2f} mm"
+    return f"{'xyz'[along]} = {(grid.voxel_to_world(voxel[None])[0] * LPS_RAS)[along]:.2f} mm"
 
 
 def _ordinal(number: int) -> str:

@@ -11,12 +11,9 @@ from numpy.typing import NDArray
 from interactivenet.errors import DataError
 from interactivenet.imaging.dicom.header import Header
 from interactivenet.imaging.dicom.planes import Plane, planes_of
-from interactivenet.imaging.geometry import Geometry
+from interactivenet.imaging.geometry import LPS_RAS, Geometry
 from interactivenet.imaging.lattice import differing
-
-#: how far frames may lie from the voxels of the image: a fraction of a voxel, or mm where
-#: positions are written in tenths of a mm; and never more than the last, a fraction
-_OFF, _ROUNDED_MM, _MOST_OFF = 0.1, 0.1001, 0.25
+from interactivenet.imaging.structures.reading.tolerance import limit_mm
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,15 +73,14 @@ def own_grid(
     along_stack = (highest - lowest) / numbers if numbers else normal * step
     whole = np.rint((along - levels[0]) / step)
     off = np.linalg.norm(positions - (lowest + whole[:, None] * along_stack), axis=1).max()
-    if off > min(max(_OFF * step, _ROUNDED_MM), _MOST_OFF * step):
+    if off > limit_mm(step):
         raise DataError(
             f"has frames that are not evenly spaced: up to {off:.3g} mm from steps of {step:.4g} mm"
         )
-    lps = np.array([-1.0, -1.0, 1.0])
     affine = np.eye(4)
     directions = np.stack([row * first.spacing[1], column * first.spacing[0], along_stack], axis=1)
-    affine[:3, :3] = directions * lps[:, None]
-    affine[:3, 3] = lowest * lps
+    affine[:3, :3] = directions * LPS_RAS[:, None]
+    affine[:3, 3] = lowest * LPS_RAS
     return Geometry((*size, int(numbers) + 1), affine + 0.0)
 
 
@@ -95,7 +91,7 @@ def _step(
     candidates = []
     if image is not None:  # frames of every second slice are still frames of its slices
         directions = image.affine[:3, :3] / np.array(image.spacing)
-        axis = int(np.argmax(np.abs((normal * [-1.0, -1.0, 1.0]) @ directions)))
+        axis = int(np.argmax(np.abs((normal * LPS_RAS) @ directions)))
         candidates.append(image.spacing[axis])
     measures = [
         item
@@ -113,7 +109,7 @@ def _step(
                 candidates.append(float(value[0]))
     for step in candidates:
         off = np.abs(gaps - np.maximum(np.rint(gaps / step), 1) * step)
-        if not len(gaps) or off.max() <= min(max(_OFF * step, _ROUNDED_MM), _MOST_OFF * step):
+        if not len(gaps) or off.max() <= limit_mm(step):
             return step
     if not candidates:
         raise DataError("has frames at one place, and does not say how thick they are")
@@ -129,7 +125,7 @@ def corners_of(plane: Plane, size: tuple[int, int]) -> NDArray[np.float64]:
     across = plane.orientation[:3] * plane.spacing[1] * columns
     down = plane.orientation[3:] * plane.spacing[0] * rows
     ends = np.stack([np.zeros(3), across, down, across + down])
-    return np.asarray((plane.position + ends) * [-1.0, -1.0, 1.0])
+    return np.asarray((plane.position + ends) * LPS_RAS)
 
 
 def distance_from_voxels(
@@ -139,7 +135,7 @@ def distance_from_voxels(
     size = own.shape[0], own.shape[1]
     steps = [max(count - 1, 1) for count in size]
     spacing = np.array(image.spacing)
-    limit = np.minimum(np.maximum(_OFF * spacing, _ROUNDED_MM), _MOST_OFF * spacing)
+    limit = limit_mm(spacing)
     worst = 0.0
     for frame in frames:
         corners = image.world_to_voxel(corners_of(frame.plane, size))

@@ -6,12 +6,10 @@ asked where they lie.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydicom import config
@@ -21,6 +19,7 @@ from pydicom.uid import UID
 from interactivenet.errors import DataError, one_line
 from interactivenet.imaging.components import Mask
 from interactivenet.imaging.dicom.header import Header
+from interactivenet.imaging.dicom.single_bits import unpack_frame
 from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.imaging.size_limits import check_size
 from interactivenet.imaging.structures.reading.seg_frames import (
@@ -33,7 +32,7 @@ from interactivenet.imaging.structures.reading.seg_frames import (
 
 #: deviations that are worth a word, mm
 _NOTED_MM = 0.02
-#: not compressed; bits of one byte begin with the lowest
+#: not compressed, so that frames of single bits are unpacked here
 _LITTLE_ENDIAN = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99")
 _KINDS = ("BINARY", "FRACTIONAL", "LABELMAP")
 
@@ -80,7 +79,9 @@ class Segments:
         syntax = self._header.meta("TransferSyntaxUID")
         try:
             if self._header.number("BitsAllocated") == 1 and syntax in _LITTLE_ENDIAN:
-                yield from _bits(dataset, numbers)
+                shape = dataset.Rows, dataset.Columns
+                for number in numbers:
+                    yield unpack_frame(dataset.PixelData, number, shape)
             elif numbers:
                 # decoded one by one: all together may be many times the size of the image
                 yield from iter_pixels(dataset, indices=numbers)
@@ -153,17 +154,3 @@ class _Placed:
         within = turned[tuple(of)]
         sheet[tuple(to)] |= within
         return count - int(np.count_nonzero(within))
-
-
-def _bits(dataset: Any, numbers: Sequence[int]) -> Iterator[Array]:
-    """Yield frames (rows, columns) of single bits, which need not begin with a byte.
-
-    pydicom 3.0 mistakes where small ones of them begin.
-    """
-    shape = dataset.Rows, dataset.Columns
-    count = math.prod(shape)
-    data = np.frombuffer(dataset.PixelData, np.uint8)
-    for number in numbers:
-        first = number * count
-        part = np.unpackbits(data[first // 8 : -(-(first + count) // 8)], bitorder="little")
-        yield part[first % 8 : first % 8 + count].reshape(shape)

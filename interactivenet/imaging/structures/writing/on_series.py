@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from interactivenet.errors import DataError, naming
-from interactivenet.imaging.dicom.stack import stack_affine
+from interactivenet.imaging.dicom.reading import folder_of, grid_of
 from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.imaging.lattice import on_image
@@ -46,13 +46,11 @@ def on_series(structures: StructureSet, series: Series) -> PlacedStructures:
     series' folder, where the series is no whole scan (a slice is missing, slices are uneven), and
     where the map lies on other voxels, saying in what they differ.
     """
-    folder = series.file.path if series.file.frames > 1 else series.file.path.parent
+    folder = folder_of(series)
     with naming(folder):
         if series.problem:
             raise DataError(series.problem)
-        affine, _ = stack_affine(series.slices)
-    rows, columns = series.file.size
-    grid = Geometry((columns, rows, len(series.slices)), affine)
+        grid = grid_of(series)
     check_numbers(structures)
     label = Volume.from_stored(structures.grid.from_ras(structures.map), structures.grid)
     placed = on_image(_MAP, label, folder, grid)

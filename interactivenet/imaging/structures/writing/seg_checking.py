@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from interactivenet.errors import DataError
+from interactivenet.imaging.dicom.single_bits import unpack_frame
 from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.structures.writing.on_series import PlacedStructures
 
@@ -22,15 +23,11 @@ def check_frames(dataset: Any, placed: PlacedStructures, series: Series) -> None
     frames of one place in a multi-frame file, the one that belongs to the series is referred to.
     """
     rows, columns = int(dataset.Rows), int(dataset.Columns)
-    data, size = np.frombuffer(dataset.PixelData, np.uint8), rows * columns
     positions = np.stack([one.plane.position for one in series.slices])
     shared = dataset.SharedFunctionalGroupsSequence[0]
     seen = set()
     for place, group in enumerate(dataset.PerFrameFunctionalGroupsSequence):
-        first = place * size  # bit, as frames follow each other within bytes
-        part = data[first // 8 : (first + size + 7) // 8]
-        bits = np.unpackbits(part, bitorder="little")[first % 8 : first % 8 + size]
-        frame = bits.reshape(rows, columns)
+        frame = unpack_frame(dataset.PixelData, place, (rows, columns))
         position = np.array(group.PlanePositionSequence[0].ImagePositionPatient, dtype=float)
         apart = np.linalg.norm(positions - position, axis=1)
         number = int(apart.argmin())

@@ -15,7 +15,9 @@ import numpy as np
 
 from interactivenet import __version__
 from interactivenet.errors import DataError, naming
+from interactivenet.imaging.dicom.reading import folder_of
 from interactivenet.imaging.dicom.volumes import Series
+from interactivenet.imaging.geometry import LPS_RAS
 from interactivenet.imaging.structures.codes.structure_codes import Code
 from interactivenet.imaging.structures.structure import Structure, StructureSet, Written
 from interactivenet.imaging.structures.writing.on_series import PlacedStructures, on_series
@@ -29,7 +31,6 @@ from interactivenet.imaging.structures.writing.source_headers import (
 from interactivenet.system.files import replacing
 
 _NAME = "InteractiveNet"
-_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 #: persons, whom highdicom names in its warnings: it does not get to know them
 _PERSONS = ("PatientName", "ReferringPhysicianName")
 
@@ -45,7 +46,7 @@ def write_seg(path: Path, structures: StructureSet, series: Series) -> Written:
     if not placed.structures:
         return Written(False, placed.notes)
     headers = read_source_headers(series)
-    folder = series.file.path.parent
+    folder = folder_of(series)
     if len(headers.of_files) > 1 and any(
         "SharedFunctionalGroupsSequence" in header for header in headers.of_files
     ):
@@ -117,7 +118,7 @@ def _correct_geometry(header: Any, placed: PlacedStructures) -> None:
     from pydicom.sequence import Sequence
 
     across, down, along = placed.grid.spacing
-    axes = (_LPS @ placed.grid.affine)[:3, :2] / np.array([across, down])
+    axes = LPS_RAS[:, None] * placed.grid.affine[:3, :2] / np.array([across, down])
     shared = header
     measures, orientation = header, header
     if "SharedFunctionalGroupsSequence" in header:

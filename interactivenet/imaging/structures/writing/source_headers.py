@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import validate_value
 
 from interactivenet.errors import DataError, one_line, sanitize_text
+from interactivenet.imaging.dicom.reading import folder_of
 from interactivenet.imaging.dicom.stack import Slice
 from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.system.files import check_regular
@@ -84,7 +85,7 @@ def read_source_headers(series: Series) -> SourceHeaders:
         found = sorted({str(header.get(keyword)) for header in of_slices})
         if len(found) > 1:
             raise DataError(
-                f"{series.file.path.parent}: has slices of {len(found)} {keyword}s, {found[0]} and"
+                f"{folder_of(series)}: has slices of {len(found)} {keyword}s, {found[0]} and"
                 f" {found[1]}: they are not of one place",
                 expected="one",
             )
@@ -141,7 +142,7 @@ def failure(kind: str, series: Series, headers: SourceHeaders, error: Exception)
     """Make the error that says that a library refuses a series' headers; no person's name in it."""
     reason = one_line(error).replace(str(headers.first.get("PatientName") or "\0"), "PatientName")
     return DataError(
-        f"{series.file.path.parent}: no {kind} can be made of its headers: {type(error).__name__}:"
+        f"{folder_of(series)}: no {kind} can be made of its headers: {type(error).__name__}:"
         f" {reason}"
     )
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from pydicom.uid import generate_uid
 
-from interactivenet.imaging.dicom.stack import stack_affine
-from interactivenet.imaging.geometry import Geometry
+from interactivenet.imaging.dicom.reading import grid_of as grid_of
 from interactivenet.imaging.structures.codes.code_tables import codes_of
 from interactivenet.imaging.structures.structure import Structure, StructureSet
 
@@ -21,13 +20,6 @@ def structure(number, name, **settings):
     uid = generate_uid(entropy_srcs=[name, str(number)])
     codes = settings.pop("codes", None) or codes_of(label)
     return Structure(number, name, label, codes, uid, **settings)
-
-
-def grid_of(series):
-    """The grid of a series: columns, rows, slices."""
-    affine, _ = stack_affine(series.slices)
-    rows, columns = series.file.size
-    return Geometry((columns, rows, len(series.slices)), affine)
 
 
 def outlines(stored, grid, *structures, **settings):

@@ -17,6 +17,7 @@ from interactivenet.datasets.placing import place, remove_tree
 from interactivenet.datasets.sources import Source, SourceCase
 from interactivenet.datasets.splits import GROUPS
 from interactivenet.errors import DataError, RequestError, describe_failure, naming
+from interactivenet.imaging.channels import read_grid
 from interactivenet.imaging.image_files import files_of
 from interactivenet.imaging.io import (
     READABLE,
@@ -27,6 +28,7 @@ from interactivenet.imaging.io import (
     write_label_array,
     write_volume,
 )
+from interactivenet.imaging.volume import Volume
 from interactivenet.system.files import open_regular, read_object, write_json
 
 #: what an imported task was made from, in its folder
@@ -180,18 +182,15 @@ def _import_images(case: SourceCase, folder: Path, modalities: int, copy: bool) 
 def _import_label(
     source: Source, case: SourceCase, label: Path, folder: Path, options: ImportOptions
 ) -> Mapping[str, Any]:
-    path, merge = folder / f"{case.name}.nii.gz", options.merge_labels
     from interactivenet.imaging.structures.reading.structure_files import structure_kind
 
+    path, merge = folder / f"{case.name}.nii.gz", options.merge_labels
     if label.is_file() and structure_kind(label):
         return _import_structures(source, case, label, path, options)
     if not merge and not _has_parts(label):
         place(label, folder / f"{case.name}{suffix_of(label)}", options.copy)
-        return {}
-    if not path.exists():
-        volume = read_label(label)
-        array = (volume.array[0] > 0).astype(np.uint8) if merge else volume.array[0]
-        write_label_array(path, array, volume.source)
+    elif not path.exists():
+        _write_label(path, read_label(label), merge=merge)
     return {}
 
 
@@ -199,25 +198,35 @@ def _import_structures(
     source: Source, case: SourceCase, label: Path, path: Path, options: ImportOptions
 ) -> Mapping[str, Any]:
     """Write the outlines of a structure set, or of a DICOM SEG, as a label map on its image."""
+    from interactivenet.imaging.structures.reading.label_maps import label_values
     from interactivenet.imaging.structures.reading.roi_names import RoiNames
     from interactivenet.imaging.structures.reading.structure_files import read_structure_header
 
     image = case.images[min(case.images)]
     names = None if options.merge_labels else source.labels.names
-    reading = ReadOptions(rois=options.rois)
-    volume = read_label(label, reading, names=names, image=(image, read_image(image).source))
-    array = volume.array[0]
-    if not array.any():
+    volume = read_label(
+        label, ReadOptions(rois=options.rois), names=names, image=(image, read_grid([image]))
+    )
+    if not volume.array.any():
         raise DataError(f"{label}: outlines no voxel of {image}")
-    write_label_array(path, (array > 0).astype(np.uint8) if options.merge_labels else array,
-                      volume.source)  # fmt: skip
+    _write_label(path, volume, merge=options.merge_labels)
     header = read_structure_header(label)
-    values, _ = RoiNames.parse(options.rois).match([roi.name for roi in header.rois], names)
-    called = {roi: (names or {}).get(value, str(value)) for roi, value in values.items()}
+    values, _ = label_values(header, RoiNames.parse(options.rois), names)
+    called = {
+        roi.name: names[values[roi.number]] if names else "1"  # merged
+        for roi in header.rois
+        if roi.number in values
+    }
     return {
         "structure_set": {"uid": header.uid, "kind": header.kind, "rois": called},
         "notes": [f"{label.name}: {note}" for note in volume.notes],
     }
+
+
+def _write_label(path: Path, label: Volume, *, merge: bool) -> None:
+    """Write a label map; merge: with 1 for every label."""
+    array = label.array[0]
+    write_label_array(path, (array > 0).astype(np.uint8) if merge else array, label.source)
 
 
 def _has_parts(path: Path) -> bool:

@@ -10,7 +10,7 @@ from interactivenet.datasets.stray_files import unread_files
 from interactivenet.datasets.task import Case
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import READABLE_LABELS, suffix_of
-from interactivenet.system.names import composed, list_names
+from interactivenet.system.names import composed, list_names, list_some
 
 #: so many names are listed where more are meant
 _NAMED = 8
@@ -51,15 +51,10 @@ def label_notes(labels: Path, cases: Sequence[Case], failed: Iterable[str]) -> l
              if name not in names}  # fmt: skip
     notes = []
     if lacking and len(lacking) < len(cases):
-        notes.append(f"{labels}: holds no label map for {_listed(lacking)}: not compared")
+        notes.append(f"{labels}: holds no label map for {list_some(lacking, _NAMED)}: not compared")
     if spare:
         belong = "belongs" if len(spare) == 1 else "belong"
-        notes.append(f"{labels}: {_listed(sorted(spare))} {belong} to no case: not used")
+        notes.append(f"{labels}: {list_some(sorted(spare), _NAMED)} {belong} to no case: not used")
     for reason in unread_files(labels, READABLE_LABELS, names).values():
         notes.append(f"{labels}: {reason}: not used")
     return notes
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{more}"

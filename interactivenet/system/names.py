@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -135,6 +135,12 @@ def list_names(paths: Iterable[Path]) -> str:
     if len({composed(name) for name in names}) < len(set(names)):
         text += " (the same letters, stored once composed and once not: NFC and NFD)"
     return text
+
+
+def list_some(texts: Sequence[str], most: int = 4, separator: str = ", ") -> str:
+    """Join the first of some texts, and say how many more there are."""
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return separator.join(texts[:most]) + more
 
 
 def _character_fault(text: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from interactivenet.imaging.grid_resampling import resample_nearest
-from interactivenet.imaging.io import read_image, read_label
+from interactivenet.imaging.io import read_image, read_label, write_volume
 from tests.datasets.dicom_tree.written_trees import (
     BOX,
     FRAME,
@@ -18,6 +18,7 @@ from tests.datasets.dicom_tree.written_trees import (
     voxels,
     write_rtstruct,
 )
+from tests.imaging.structures.reading.written_structures import GRIDS, write_seg
 from tests.imaging.written_dicom import place, values_of, write_frames, write_slice
 from tests.pipeline.tree_task import MR_BOX, NAME, WORDS, convert, left_out, make_tree, record
 
@@ -43,6 +44,22 @@ def test_plain_folders_with_structure_sets(tree, tmp_path):
     said = record(tmp_path / "raw")["cases"]["c1"]
     assert said["structure_set"]["rois"] == {"GTV 1": "tumour"}
     assert any("Lung" in note for note in said["notes"])
+
+
+def test_segments_of_any_name_are_merged(tmp_path):
+    """Nobody names them: all of them become one label."""
+    source, image = tmp_path / "plain", GRIDS["oblique"]
+    one, other = np.zeros((2, *image.shape), bool)
+    one[2:5, 2:5, 2:4] = other[6:8, 6:8, 1:3] = True
+    (source / "images").mkdir(parents=True)
+    write_volume(source / "images" / "a.nii.gz", np.zeros(image.shape, np.uint8), image)
+    write_seg(source / "labels" / "a.dcm", {"x": one, "y": other}, image)
+    done = convert(source, tmp_path / "raw", "-m", "scan", "--merge-labels", "thing")
+    assert done.exit_code == 0, done.output
+    label = read_label(tmp_path / "raw" / NAME / "labelsTr" / "a.nii.gz")
+    np.testing.assert_array_equal(label.stored[0], one | other)
+    said = record(tmp_path / "raw")["cases"]["a"]
+    assert said["structure_set"]["rois"] == {"x": "1", "y": "1"}
 
 
 @pytest.mark.parametrize(("grid", "mask"), [("CT", "CT"), ("MR", "MR_T1"), ("PET", "PET")])

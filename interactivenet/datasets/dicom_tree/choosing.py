@@ -20,6 +20,7 @@ from interactivenet.errors import DataError
 from interactivenet.imaging.dicom.reading import grid_of
 from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.geometry import Geometry
+from interactivenet.system.names import list_some
 
 #: so many series are named where more are meant
 _NAMED = 6
@@ -47,7 +48,7 @@ class ChosenCase:
 
 
 @dataclass
-class Choice:
+class ChosenCases:
     """What is made of a tree. left_out: case -> why it is none."""
 
     cases: list[ChosenCase] = field(default_factory=list)
@@ -57,13 +58,13 @@ class Choice:
 
 def choose_cases(
     tree: Tree, patterns: Sequence[ModalityPattern], preferred: Mapping[str, str]
-) -> Choice:
+) -> ChosenCases:
     """Find the cases of a tree.
 
     preferred: SeriesInstanceUID -> what names it, in words: of several series that could be a
     modality, the one that is named is it.
     """
-    choice = Choice()
+    choice = ChosenCases()
     names = _patient_names(tree.patients)
     for patient in tree.patients:
         if not patient.studies:
@@ -237,8 +238,7 @@ def _all_series(patient: Patient) -> list[Series]:
 
 
 def _listed(series: Sequence[Series]) -> str:
-    more = f" and {len(series) - _NAMED} more" if len(series) > _NAMED else ""
-    return ", ".join(map(str, series[:_NAMED])) + more
+    return list_some([str(one) for one in series], _NAMED)
 
 
 def _patient_names(patients: Sequence[Patient]) -> dict[int, str]:

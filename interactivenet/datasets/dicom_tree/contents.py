@@ -16,6 +16,7 @@ from interactivenet.imaging.structures.reading.structure_files import (
     StructureFile,
     read_structure_header,
 )
+from interactivenet.system.names import list_some
 
 #: names of what holds outlines, as files.py calls kinds of objects
 _STRUCTURES = {"RT Structure Set", "Segmentation", "Label Map Segmentation", "RTSTRUCT", "SEG"}
@@ -33,9 +34,8 @@ class TreeStructures:
         if self.header is None:
             return f"{self.file.name} ({self.broken})"
         said = self.header.label or self.header.description
-        names = ", ".join(roi.name for roi in self.header.rois[:4])
-        more = f" and {len(self.header.rois) - 4} more" if len(self.header.rois) > 4 else ""
-        return f"{self.file.name}{f' {said!r}' if said else ''} ({names}{more})"
+        names = list_some([roi.name for roi in self.header.rois])
+        return f"{self.file.name}{f' {said!r}' if said else ''} ({names})"
 
 
 @dataclass(eq=False)

@@ -32,6 +32,7 @@ from interactivenet.imaging.dicom.reading import folder_of
 from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.prompts.prompt import LabelNames
+from interactivenet.system.names import list_some
 
 
 @dataclass(frozen=True)
@@ -141,9 +142,8 @@ def find_tree_source(folder: Path, request: TreeRequest, labels: LabelNames) -> 
     assert isinstance(checked, TreeSource)
     if not checked.cases:
         reasons = [f"{name} {reason}" for name, reason in checked.left_out.items()]
-        more = f", and {len(reasons) - 3} more" if len(reasons) > 3 else ""
         raise RequestError(
-            f"{folder}: no case of this DICOM tree can be used: {'; '.join(reasons[:3])}{more}"
+            f"{folder}: no case of this DICOM tree can be used: {list_some(reasons, 3, '; ')}"
         )
     return checked
 

@@ -24,7 +24,7 @@ from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.dicom.reading import folder_of
 from interactivenet.imaging.io import READABLE_LABELS, ReadOptions
 from interactivenet.prompts.io import PROMPT_SUFFIXES
-from interactivenet.system.names import composed, list_names, printable
+from interactivenet.system.names import composed, list_names, list_some, printable
 
 #: so many series that are not used are named
 _NAMED = 8
@@ -249,6 +249,5 @@ def _notes(tree: Tree, cases: Sequence[ChosenCase]) -> list[str]:
     notes = [f"{text}: not used" for _, text in tree.lost]
     unused = [f"{patient}: {series}" for patient, series in unused_series(tree, cases)]
     if unused:
-        more = f" and {len(unused) - _NAMED} more" if len(unused) > _NAMED else ""
-        notes.append(f"series that are not used: {', '.join(unused[:_NAMED])}{more}")
+        notes.append(f"series that are not used: {list_some(unused, _NAMED)}")
     return notes

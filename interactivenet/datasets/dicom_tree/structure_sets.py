@@ -14,6 +14,7 @@ from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import ReadOptions, read_label
 from interactivenet.imaging.structures.reading.roi_names import RoiNames
+from interactivenet.system.names import list_some
 
 #: so many structure sets are named where more are meant
 _NAMED = 6
@@ -143,19 +144,21 @@ def choose_outlines(
         why = f"is in the frame of reference of the {name}, on whose slices its outlines lie"
         return _of(chosen, chosen.drawn_on, why, faults)
     told = [f"{one.structures} refers to other series" for one in usable] + faults
-    raise DataError(f"has no structure set that fits: {_some(told)}")
+    raise DataError(f"has no structure set that fits: {list_some(told, _NAMED, '; ')}")
 
 
 def _of(chosen: Outlines, number: int, reason: str, faults: Sequence[str]) -> Outlines:
     notes = chosen.notes
     if faults:
-        notes += (f"structure sets that were not taken: {_some(faults)}",)
+        notes += (f"structure sets that were not taken: {list_some(faults, _NAMED, '; ')}",)
     return Outlines(chosen.structures, number, reason, chosen.values, notes)
 
 
 def _only(found: Sequence[Outlines], series: Series, pattern: ModalityPattern) -> Outlines:
     if len(found) > 1:
-        named = _some([f"{one.structures}, {one.structures.file.uid}" for one in found])
+        named = list_some(
+            [f"{one.structures}, {one.structures.file.uid}" for one in found], _NAMED, "; "
+        )
         raise DataError(
             f"has {len(found)} structure sets for its {pattern.name}, {series}: {named}",
             remedy="`structures` chooses one by its label, description, file name or UID",
@@ -199,10 +202,5 @@ def _none(case: ChosenCase, labelling: Labelling) -> str:
     others = case.patient.structures
     if not others:
         return "has no structure set (RTSTRUCT or DICOM SEG) in the tree"
-    named = _some([str(one) for one in others])
+    named = list_some([str(one) for one in others], _NAMED, "; ")
     return f"has no structure set that is '{labelling.pattern}', but {named}"
-
-
-def _some(texts: Sequence[str]) -> str:
-    more = f" and {len(texts) - _NAMED} more" if len(texts) > _NAMED else ""
-    return "; ".join(texts[:_NAMED]) + more

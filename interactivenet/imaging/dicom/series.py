@@ -17,7 +17,8 @@ from interactivenet.imaging.dicom.files import (
     regular_files,
     shape_of_name,
 )
-from interactivenet.imaging.dicom.volumes import Series, some_of, volumes_of
+from interactivenet.imaging.dicom.volumes import Series, volumes_of
+from interactivenet.system.names import list_some
 
 #: so many series to choose from are named
 _LISTED = 12
@@ -124,7 +125,9 @@ def noting_absent(series: Series, absent: Sequence[Path]) -> Series:
     names = [path.name for path in absent if path.parent.as_posix().casefold() in folders]
     if not names:
         return series
-    note = f"DICOMDIR lists {len(names)} files beside its own that are not there: {some_of(names)}"
+    note = (
+        f"DICOMDIR lists {len(names)} files beside its own that are not there: {list_some(names)}"
+    )
     return replace(series, notes=(*series.notes, note))
 
 
@@ -148,7 +151,7 @@ def _usable(series: Series) -> Series:
 
 
 def _foreign(files: Sequence[DicomFile]) -> str:
-    return some_of([f"{file.name} ({file.reason})" for file in files])
+    return list_some([f"{file.name} ({file.reason})" for file in files])
 
 
 def _listed(series: Sequence[Series]) -> str:

@@ -26,9 +26,8 @@ from interactivenet.imaging.dicom.stack import (
     places,
     stack_affine,
 )
+from interactivenet.system.names import list_some
 
-#: so many of what is left out are named
-_NAMED = 4
 #: slices of another orientation that are taken for localisers: how many, and from which angle on
 _FEW, _OBLIQUE = 3, np.cos(np.radians(5.0))
 #: what scanners call series that others are planned on
@@ -144,7 +143,7 @@ def _without_copies(files: list[DicomFile], notes: list[str]) -> list[DicomFile]
             )
         copies.append(file)
     if copies:
-        names = some_of([file.name for file in copies])
+        names = list_some([file.name for file in copies])
         notes.append(f"{len(copies)} of its files are copies of others, taken once: {names}")
     return list(kept.values())
 
@@ -180,11 +179,11 @@ def _of_one_kind(slices: list[Slice], notes: list[str]) -> tuple[list[Slice], bo
     captures = [one for one in slices if "Secondary Capture" in one.file.kind]
     if 0 < len(captures) < len(slices):
         slices = [one for one in slices if one not in captures]
-        notes.append(f"left out secondary captures: {some_of([one.name for one in captures])}")
+        notes.append(f"left out secondary captures: {list_some([one.name for one in captures])}")
     localisers = [one for one in slices if one.file.is_localiser]
     if 0 < len(localisers) < len(slices):
         slices = [one for one in slices if not one.file.is_localiser]
-        notes.append(f"left out localisers: {some_of([one.name for one in localisers])}")
+        notes.append(f"left out localisers: {list_some([one.name for one in localisers])}")
     described = slices[0].file.tags.get("SeriesDescription", "")
     is_volume = not (slices[0].file.is_localiser or _LOCALISER.search(described))
     if not is_volume:
@@ -209,7 +208,7 @@ def _of_one_kind(slices: list[Slice], notes: list[str]) -> tuple[list[Slice], bo
                 "has DICOM slices that differ in orientation (is one of them a localiser?):"
                 f" {len(main)} as {main[0].name}, {len(group)} as {group[0].name}"
             )
-        notes.append(f"left out, as localisers: {some_of([one.name for one in group])}")
+        notes.append(f"left out, as localisers: {list_some([one.name for one in group])}")
     return main, is_volume
 
 
@@ -241,9 +240,3 @@ def _told_apart(slices: Sequence[Slice]) -> list[tuple[str, list[Slice]]]:
         f"has {len(slices)} DICOM slices, of which {len(repeated)} are repeated: {first.name} and"
         f" {second.name} lie at one place, and nothing says which belongs to the scan"
     )
-
-
-def some_of(names: Sequence[str]) -> str:
-    """Join the first names, and say how many more there are."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -19,13 +19,14 @@ from interactivenet.errors import DataError, describe_failure
 from interactivenet.imaging.dicom.pixels import read_values
 from interactivenet.imaging.dicom.reading import folder_of, grid_of
 from interactivenet.imaging.dicom.series import Contents, contents_of
-from interactivenet.imaging.dicom.volumes import Series, some_of
+from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import ReadOptions, read_image, suffix_of
 from interactivenet.imaging.lattice import describe_difference
 from interactivenet.imaging.volume import Volume
 from interactivenet.inference.exporting.recorded_source import RecordedSource
 from interactivenet.system.files import sha256
+from interactivenet.system.names import list_some
 
 #: values of two images that differ by less, of their range, are the same: formats round
 _SAME_VALUES = 1e-3
@@ -95,7 +96,7 @@ class SourceFinder:
         changed = source.changed(hashes)
         if changed:
             raise DataError(
-                f"{path}: has changed since it was segmented: {some_of(changed)}",
+                f"{path}: has changed since it was segmented: {list_some(changed)}",
                 remedy="segment it again",
             )
         here = grid_of(series)
@@ -146,7 +147,7 @@ class SourceFinder:
         if len(found) > 1:
             raise DataError(
                 f"{where}: holds {len(found)} volumes that could be the one that was segmented:"
-                f" {some_of([str(one) for one in found])}"
+                f" {list_some([str(one) for one in found])}"
             )
         if found[0].problem:
             raise DataError(f"{where}: {found[0].problem}")
@@ -163,7 +164,7 @@ class SourceFinder:
         if not on_grid:
             raise DataError(
                 f"{where}: holds no series on the grid of the outlines, {grid}; it holds"
-                f" {some_of([str(one) for one in among]) or 'none at all'}"
+                f" {list_some([str(one) for one in among]) or 'none at all'}"
             )
         image = source.unchanged_image()
         found = on_grid
@@ -172,13 +173,13 @@ class SourceFinder:
             found = [one for one in on_grid if _has_values(one, volume)]
             if not found:
                 raise DataError(
-                    f"{where}: holds {some_of([str(one) for one in on_grid])} on the grid of the"
+                    f"{where}: holds {list_some([str(one) for one in on_grid])} on the grid of the"
                     f" outlines, but with other values than {image}"
                 )
         if len(found) > 1:
             raise DataError(
                 f"{where}: holds {len(found)} series that it could have been segmented on:"
-                f" {some_of([f'{one} {one.file.series}' for one in found])}",
+                f" {list_some([f'{one} {one.file.series}' for one in found])}",
                 remedy="give the folder of the one that is meant as `images`",
             )
         (series,) = found

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from interactivenet.errors import DataError
 from interactivenet.imaging.dicom.series import Contents, choose, contents_of
-from interactivenet.imaging.dicom.volumes import Series, some_of
-from interactivenet.system.names import printable
+from interactivenet.imaging.dicom.volumes import Series
+from interactivenet.system.names import list_some, printable
 from interactivenet.viewer.worklist.scan_files import FoundScan
 
 #: bytes of a case's name
@@ -110,7 +110,7 @@ def _others(contents: Contents, root: Path) -> list[FoundScan]:
         foreign[file.path.parent, file.reason or file.kind].append(file.path)
     scans = []
     for (folder, reason), files in foreign.items():
-        names = some_of([file.name for file in files])
+        names = list_some([file.name for file in files])
         kind = "is" if len(files) == 1 else "are"
         problem = printable(f"{names} {kind} no scan: {reason}")
         scans.append(FoundScan("", tuple(files), _relative(folder, root), problem=problem))

@@ -66,13 +66,8 @@ def read_structures(
             )
         header = Header(read_dataset(path, pixels=kind == "SEG"))
         file = describe(path, header)
-        if kind == "SEG" and not rois.patterns and names is None:
-            of_roi, notes = _numbers(file)
-        else:
-            values, said = rois.match([roi.name for roi in file.rois], names)
-            of_roi = {roi.number: values[roi.name] for roi in file.rois if roi.name in values}
-            notes = list(said)
-        notes += _strangers(file, image)
+        of_roi, said = label_values(file, rois, names)
+        notes = [*said, *_strangers(file, image)]
         mask_of: Callable[[Sequence[int]], Mask]
         if kind == "SEG":
             segments = read_segments(path, header, image)
@@ -112,14 +107,22 @@ class _Regions:
         return mask
 
 
-def _numbers(file: StructureFile) -> tuple[dict[int, int], list[str]]:
-    """Take the segments' own numbers for labels."""
+def label_values(
+    file: StructureFile, rois: RoiNames, names: Mapping[int, str] | None
+) -> tuple[dict[int, int], tuple[str, ...]]:
+    """Return number of an ROI, or segment, -> label value, and notes.
+
+    rois, names: as for :func:`read_structures`, which raises the same: without any, segments of a
+    SEG have their own numbers.
+    """
+    if file.kind != "SEG" or rois.patterns or names:
+        values, notes = rois.match([roi.name for roi in file.rois], names or None)
+        return {roi.number: values[roi.name] for roi in file.rois if roi.name in values}, notes
     if not file.rois:
         raise DataError("holds no segments")
     listed = ", ".join(f"{roi.number}='{roi.name}'" for roi in file.rois)
-    return {roi.number: roi.number for roi in file.rois}, [
-        f"its segments are read by their numbers: {listed}"
-    ]
+    notes = (f"its segments are read by their numbers: {listed}",)
+    return {roi.number: roi.number for roi in file.rois}, notes
 
 
 def _strangers(file: StructureFile, image: tuple[Path, Geometry] | None) -> list[str]:

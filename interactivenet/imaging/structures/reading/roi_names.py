@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from interactivenet.errors import DataError, RequestError
+from interactivenet.system.names import list_some
 
 #: so many names are listed where more are meant
 _LISTED = 12
@@ -104,7 +105,7 @@ class RoiNames:
             numbered = ", ".join(f"{value}={name}" for name, value in self.values(None).items())
             said = [f"its labels are numbered as they are named: {numbered}", *said]
         if left := [name for name in names if name not in values]:
-            notes.append(f"left out its ROIs of no label: {listed_rois(left)}")
+            notes.append(f"left out its ROIs of no label: {_listed(left)}")
         return values, (*said, *notes)
 
     def _by_patterns(
@@ -126,7 +127,7 @@ class RoiNames:
                     )  # fmt: skip
         if not found:
             patterns = ", ".join(f"'{pattern}'" for pattern, _ in self.patterns)
-            raise DataError(f"has no ROI that fits {patterns}: its ROIs are {listed_rois(rois)}")
+            raise DataError(f"has no ROI that fits {patterns}: its ROIs are {_listed(rois)}")
         return {roi: of_label[label.casefold()] for roi, (_, label) in found.items()}, notes
 
 
@@ -139,7 +140,7 @@ def _by_names(
         if len(rois) == 1:
             return {rois[0]: 1}, [f"its only ROI, '{rois[0]}', is read as label 1"]
         raise DataError(
-            f"has {len(rois)} ROIs, and no names of labels are known: {listed_rois(rois)}",
+            f"has {len(rois)} ROIs, and no names of labels are known: {_listed(rois)}",
             remedy=remedy,
         )
     exact = {label.strip().casefold(): value for value, label in labels.items()}
@@ -163,7 +164,7 @@ def _by_names(
         return {rois[0]: value}, [f"its only ROI, '{rois[0]}', is read as {value}={label}"]
     listed = ", ".join(f"{value}={name}" for value, name in labels.items())
     raise DataError(
-        f"has no ROI of the name of a label ({listed}): its ROIs are {listed_rois(rois)}",
+        f"has no ROI of the name of a label ({listed}): its ROIs are {_listed(rois)}",
         remedy=remedy,
     )
 
@@ -178,10 +179,9 @@ def check_rois(definitions: Iterable[str], labels: Mapping[int, str] | None) -> 
     return given
 
 
-def listed_rois(names: Sequence[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     """List the names of ROIs, for messages."""
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(f"'{name}'" for name in names[:_LISTED]) + more
+    return list_some([f"'{name}'" for name in names], _LISTED)
 
 
 def _fits(roi: str, pattern: str) -> bool:

@@ -99,10 +99,10 @@ def find_structure_file(path: Path) -> Path | None:
     return found[0] if found else None
 
 
-def holds_structures(folder: Path) -> bool:
+def holds_structures(path: Path) -> bool:
     """Whether a path is an RTSTRUCT or SEG, or a folder of one or several."""
     try:
-        return find_structure_file(folder) is not None
+        return find_structure_file(path) is not None
     except DataError:
         return True
 

@@ -15,24 +15,14 @@ from interactivenet.datasets.dicom_cases import (
     is_study,
     renamed,
 )
-from interactivenet.datasets.file_matching import (
-    SUFFIXED,
-    match_cases,
-    name_problem,
-    stems,
-)
+from interactivenet.datasets.file_matching import SUFFIXED, match_cases, name_problem, stems
 from interactivenet.datasets.label_files import file_of_case, label_notes, label_of
 from interactivenet.datasets.modalities import modalities_of
 from interactivenet.datasets.roots import check_no_raw_task
 from interactivenet.datasets.stray_files import has_companion_name, nearest_file, unread_files
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError
-from interactivenet.imaging.io import (
-    AS_IT_IS,
-    READABLE,
-    ReadOptions,
-    suffix_of,
-)
+from interactivenet.imaging.io import AS_IT_IS, READABLE, ReadOptions, suffix_of
 from interactivenet.prompts.checks import check_prompt
 from interactivenet.prompts.io import PROMPT_SUFFIXES
 from interactivenet.prompts.prompt import MARGIN_POINTS

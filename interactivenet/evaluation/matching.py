@@ -6,20 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from interactivenet.datasets.file_matching import (
-    SUFFIXED,
-    is_one_structure,
-    name_problem,
-    stems,
-)
+from interactivenet.datasets.file_matching import SUFFIXED, is_one_structure, name_problem, stems
 from interactivenet.errors import DataError, RequestError
-from interactivenet.imaging.io import (
-    AS_IT_IS,
-    READABLE,
-    READABLE_LABELS,
-    ReadOptions,
-    suffix_of,
-)
+from interactivenet.imaging.io import AS_IT_IS, READABLE, READABLE_LABELS, ReadOptions, suffix_of
 from interactivenet.prompts.io import PROMPT_SUFFIXES
 from interactivenet.system.files import read_json, read_object
 from interactivenet.system.names import composed, list_names, printable

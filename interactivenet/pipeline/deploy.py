@@ -13,13 +13,7 @@ from interactivenet.datasets.roots import Roots, check_task_name
 from interactivenet.errors import DataError, RequestError
 from interactivenet.evaluation.statistics import summarise
 from interactivenet.imaging.structures.codes.structure_codes import StructureCodes
-from interactivenet.models.bundle import (
-    BUNDLE,
-    CARD,
-    bundle_files,
-    read_bundle,
-    read_description,
-)
+from interactivenet.models.bundle import BUNDLE, CARD, bundle_files, read_bundle, read_description
 from interactivenet.models.bundle_codes import parse_codes_field, read_label_codes
 from interactivenet.models.fold_results import FoldResults
 from interactivenet.models.model import CHOICE, Model, own_model, read_choice
@@ -30,12 +24,7 @@ from interactivenet.pipeline.stage import running_stage
 from interactivenet.pipeline.up_to_date import check_sources
 from interactivenet.planning.planned_task import PLANS, PlannedTask
 from interactivenet.system.archives import zip_folder
-from interactivenet.system.files import (
-    interpreting,
-    read_object,
-    remove,
-    write_json,
-)
+from interactivenet.system.files import interpreting, read_object, remove, write_json
 from interactivenet.system.written import FILES, WrittenFiles, noted_files
 
 #: of the fingerprint, what a model card tells; numbers only, no case is named

@@ -123,8 +123,7 @@ def test(
         earlier_evaluation(results / EVALUATION, [case.name for case in cases if case.label])
     arguments = {
         "task": task, "folds": folds and list(folds), "nifti": nifti,
-        "probabilities": probabilities, "format": format,
-        "codes": codes, "mlflow": mlflow,
+        "probabilities": probabilities, "format": format, "codes": codes, "mlflow": mlflow,
         "overwrite": overwrite, "options": options, "roots": roots,
     }  # fmt: skip
     settings = options.as_json()

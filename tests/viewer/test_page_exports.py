@@ -57,7 +57,7 @@ def test_formats_of_a_dicom_scan(client, tmp_path):
     assert wrong.status_code == 400 and "dcm-seg" in wrong.json()["error"]
 
 
-def test_a_zip_has_them_and_says_what_it_lacks(client, tmp_path):
+def test_a_zip_has_them_unless_the_scan_has_changed(client, tmp_path):
     _, session = outlined(client, tmp_path / "images" / "scan")
     asked = f"{session}/download?formats=dcm-seg"
     answer = client.ask("GET", asked)
@@ -65,6 +65,9 @@ def test_a_zip_has_them_and_says_what_it_lacks(client, tmp_path):
     assert "scan/scan.seg.dcm" in names
     told = json.loads(unquote(answer.headers["interactivenet-notes"]))
     assert not any("not written" in note or str(tmp_path) in note for note in told)
+    (tmp_path / "images" / "scan" / "003.dcm").unlink()
+    answer = client.ask("GET", asked)
+    assert answer.status_code == 400 and "have changed since it was opened" in answer.text
 
 
 def test_other_images_have_none(models, tmp_path, serve):

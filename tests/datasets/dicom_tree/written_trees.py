@@ -1,13 +1,9 @@
 """Trees of DICOM studies with structure sets, which tests write themselves."""
 
-from pathlib import Path
-
 import numpy as np
-from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
-from pydicom.uid import RTStructureSetStorage
 
-from tests.imaging.written_dicom import UID, header, save, write_series
+from tests.imaging.structures.reading import written_structures
+from tests.imaging.written_dicom import UID, write_series
 
 FRAME = f"{UID}.77"
 #: of the box that is outlined on a grid: voxels of columns, rows and slices
@@ -52,36 +48,11 @@ def box_contours(*, origin=(-20.0, 10.0, 30.0), step=2.5, spacing=SPACING, box=B
 def write_rtstruct(path, rois, *, refers_to=(), patient="P1", study=1, number=1, frame=FRAME,
                    label="RTstruct", description="outlines"):  # fmt: skip
     """A structure set; rois: name -> contours."""
-    dataset = header(
-        series=900 + number, number=0, study=study, patient=patient,
-        sop_class=RTStructureSetStorage, Modality="RTSTRUCT", SeriesDescription=description,
-        StructureSetLabel=label, StructureSetDate="20200103", FrameOfReferenceUID=None,
-        ImageType=None,
+    return written_structures.write_rtstruct(
+        path, list(rois.items()), refers_to=refers_to, series=900 + number, study=study,
+        patient=patient, SeriesDescription=description, StructureSetLabel=label,
+        FrameOfReferenceUID=frame,
     )  # fmt: skip
-    referenced = [_item(SeriesInstanceUID=uid) for uid in refers_to]
-    studies = [_item(ReferencedSOPInstanceUID=f"{UID}.{study}",
-                     RTReferencedSeriesSequence=Sequence(referenced))]  # fmt: skip
-    dataset.ReferencedFrameOfReferenceSequence = Sequence(
-        [_item(FrameOfReferenceUID=frame, RTReferencedStudySequence=Sequence(studies))]
-    )
-    dataset.StructureSetROISequence = Sequence([
-        _item(ROINumber=n, ROIName=name, ReferencedFrameOfReferenceUID=frame)
-        for n, name in enumerate(rois, 1)
-    ])  # fmt: skip
-    dataset.ROIContourSequence = Sequence([
-        _item(
-            ReferencedROINumber=n,
-            ContourSequence=Sequence([
-                _item(
-                    ContourGeometricType="CLOSED_PLANAR", NumberOfContourPoints=len(points),
-                    ContourData=[f"{value:.6g}" for point in points for value in point],
-                )
-                for points in contours
-            ]),
-        )
-        for n, contours in enumerate(rois.values(), 1)
-    ])  # fmt: skip
-    return save(dataset, Path(path))
 
 
 def box_mask(shape=SHAPE, box=BOX):
@@ -89,10 +60,3 @@ def box_mask(shape=SHAPE, box=BOX):
     mask = np.zeros(shape[::-1], bool)
     mask[box] = True
     return mask
-
-
-def _item(**elements):
-    item = Dataset()
-    for keyword, value in elements.items():
-        setattr(item, keyword, value)
-    return item

@@ -1,10 +1,6 @@
 """Real series and their real outlines: written back, and read by others, they are the same."""
 
 import json
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +15,7 @@ from interactivenet.inference.outputs import Output, case_key, input_hashes
 from interactivenet.inference.sources import sources_of
 from interactivenet.postprocessing.merging import PromptProbability, merge
 from interactivenet.prompts.prompt import Prompt
+from tests.imaging.structures.writing.outlined import complaints, run_dcmqi
 from tests.inference.exporting.segmented_cases import OPTIONS, make_weights
 
 
@@ -44,25 +41,8 @@ def outline(tmp_path, case, mask, model):
 
 def by_dcmqi(seg, folder):
     """The only segment of a SEG, as dcmqi reads it: (X, Y, Z) along RAS+."""
-    beside = Path(sys.executable).with_name("segimage2itkimage")
-    program = str(beside) if beside.exists() else shutil.which("segimage2itkimage")
-    if program is None:
-        pytest.skip("needs dcmqi: segimage2itkimage")
-    folder.mkdir()
-    subprocess.run(
-        [program, "--inputDICOM", str(seg), "--outputDirectory", str(folder), "-t", "nii"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    (path,) = folder.glob("*.nii*")
+    (path,) = run_dcmqi(seg, folder, "nii").glob("*.nii*")
     return read_label(path)
-
-
-def errors_of(path):
-    program = shutil.which("dciodvfy")
-    if program is None:
-        return []  # said by the tests of what is written
-    done = subprocess.run([program, str(path)], capture_output=True, text=True, errors="replace")
-    return [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("Error")]
 
 
 @pytest.mark.parametrize("name", ["CT", "MR_T1", "PET"])
@@ -74,7 +54,7 @@ def test_outlines_go_back_to_their_series(shared, name, tmp_path):
     output = outline(tmp_path, Case("a", (folder,)), mask.array[0] > 0, make_weights(tmp_path))
     exported = export_case(output, "a", Exporter(("dcm-seg", "rtstruct", "seg.nrrd")))
     assert not exported.failures and len(exported.written) == 3
-    assert not [error for path in exported.written[:2] for error in errors_of(path)]
+    assert [complaints(path) for path in exported.written[:2]] == [[], []]
     seg, planned, slicer = exported.written
     there = by_dcmqi(seg, tmp_path / "dcmqi")
     assert there.source.is_same_lattice(image.source)

@@ -42,9 +42,8 @@ def even_odd(points: Points2D, start: tuple[int, int], shape: tuple[int, int]) -
     toggled = np.zeros((shape[0] + 1, shape[1]), np.int64)
     first = points - np.array(start)
     second = np.roll(first, -1, axis=0)
-    up = (first[:, 1] < second[:, 1])[
-        :, None
-    ]  # an edge crosses at one place, whichever way it runs
+    # upwards, so that an edge crosses at one place, whichever way it runs
+    up = (first[:, 1] < second[:, 1])[:, None]
     low, high = np.where(up, first, second), np.where(up, second, first)
     begin = np.clip(np.ceil(low[:, 1]), 0, shape[1]).astype(np.int64)
     counts = np.clip(np.ceil(high[:, 1]), 0, shape[1]).astype(np.int64) - begin

@@ -57,17 +57,21 @@ def square(low, high):
     return [(u, v), (end_u, v), (end_u, end_v), (u, end_v)]
 
 
-def write_rtstruct(path, rois, **elements):
-    """A structure set; rois: (name, contours); a contour: points (N, 3), or (kind, these)."""
-    dataset = header(sop_class=RTSTRUCT, Modality="RTSTRUCT", series=77, **{
-        "StructureSetLabel": "RTstruct", "StructureSetDate": "20200102", "ImageType": None,
-        "StructureSetTime": "030405", "SeriesDescription": "outlines", **elements,
+def write_rtstruct(path, rois, *, refers_to=(f"{UID}.1.1",), **elements):
+    """A structure set; rois: (name, contours); a contour: points (N, 3), or (kind, these).
+
+    refers_to: SeriesInstanceUIDs.
+    """
+    dataset = header(sop_class=RTSTRUCT, **{
+        "Modality": "RTSTRUCT", "series": 77, "StructureSetLabel": "RTstruct",
+        "StructureSetDate": "20200102", "ImageType": None, "StructureSetTime": "030405",
+        "SeriesDescription": "outlines", **elements,
     })  # fmt: skip
     dataset.SpecificCharacterSet = "ISO_IR 192"
     frame = elements.get("FrameOfReferenceUID", f"{UID}.9")
     dataset.ReferencedFrameOfReferenceSequence = Sequence([
         item(FrameOfReferenceUID=frame, RTReferencedStudySequence=[
-            item(RTReferencedSeriesSequence=[item(SeriesInstanceUID=f"{UID}.1.1")]),
+            item(RTReferencedSeriesSequence=[item(SeriesInstanceUID=uid) for uid in refers_to]),
         ]),
     ])  # fmt: skip
     dataset.StructureSetROISequence = Sequence([

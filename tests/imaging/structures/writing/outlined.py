@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,6 +45,22 @@ def ring_and_more(shape):
 
 RING = (structure(1, "tumour", expected_dice=0.84), structure(2, "edema"),
         structure(4, "kidney_left", is_manual=True))  # fmt: skip
+
+
+def run_dcmqi(path, folder, kind):
+    """The folder into which dcmqi writes the segments of a SEG; skips the test where it lacks.
+
+    kind: 'nrrd' or 'nii'.
+    """
+    beside = Path(sys.executable).with_name("segimage2itkimage")
+    program = str(beside) if beside.exists() else shutil.which("segimage2itkimage")
+    if program is None:
+        pytest.skip("needs dcmqi, another reader of DICOM SEG")
+    folder.mkdir()
+    words = ["--inputDICOM", path, "--outputDirectory", folder, "--outputType", kind]
+    done = subprocess.run([program, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
 
 
 def complaints(path):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -50,6 +50,7 @@ def test_points_lie_on_corners_of_pixels_and_lines_along_edges(mask):
         assert (polygon >= -0.5).all() and (polygon <= np.array(mask.shape) - 0.5).all()
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0.05, 0.95))
 def test_large_masks_full_of_holes(seed, share):
     mask = np.random.default_rng(seed).random((40, 33)) < share

@@ -1,10 +1,6 @@
 """DICOM SEG: what is written is read by dcmqi, and by plain arithmetic, where it was outlined."""
 
 import json
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -21,6 +17,7 @@ from tests.imaging.structures.writing.outlined import (
     grid_of,
     outlines,
     ring_and_more,
+    run_dcmqi,
     structure,
 )  # fmt: skip
 from tests.imaging.structures.writing.plain_readers import check_places, read_seg
@@ -29,14 +26,7 @@ from tests.imaging.structures.writing.source_series import REAL, SOURCES, write_
 
 def dcmqi(path, folder):
     """Segment's label -> places (N, 3), LPS mm, of its voxels, as dcmqi reads them."""
-    program = Path(sys.executable).with_name("segimage2itkimage")
-    program = str(program) if program.exists() else shutil.which("segimage2itkimage")
-    if program is None:
-        pytest.skip("needs dcmqi, another reader of DICOM SEG")
-    folder.mkdir()
-    words = ["--inputDICOM", path, "--outputDirectory", folder, "--outputType", "nrrd"]
-    done = subprocess.run([program, *words], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_dcmqi(path, folder, "nrrd")
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     found = {}
     for number, (segment,) in enumerate(meta["segmentAttributes"], 1):

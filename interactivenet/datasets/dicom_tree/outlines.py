@@ -65,6 +65,15 @@ class Outlines:
     values: Mapping[str, int]
     notes: tuple[str, ...] = ()
 
+    @property
+    def frames(self) -> frozenset[str]:
+        """UIDs of the frames of reference of the ROIs that are labels; none where unknown."""
+        header = self.structures.header
+        if header is None:
+            return frozenset()
+        rois = [roi.number for roi in header.rois if roi.name in self.values]
+        return frozenset(header.frames_of(rois).values())
+
 
 def named_by_structures(tree: Tree, pattern: str) -> dict[str, str]:
     """Return the series that structure sets refer to: SeriesInstanceUID -> what to say of it."""
@@ -125,15 +134,16 @@ def choose_outlines(
             if len(several) > 1:  # a fusion: outlined on one of them, seen on the others
                 lies = [n for n in several if _lies_on(chosen, case.series[n], grids[n], labelling)]
                 number = lies[0] if lies else number
-            _check_frame(chosen.structures, case.series[number], across_frames)
+            _check_frame(chosen, case.series[number], across_frames)
             why = f"refers to the {patterns[number].name}"
             return _of(chosen, number, why, faults)
     found = []
     for outlines in usable:
         for number in order:
             series = case.series[number]
-            is_in_frame = _frame(outlines.structures) == series.file.reference != ""
-            if is_in_frame and _lies_on(outlines, series, grids[number], labelling):
+            if series.file.reference in outlines.frames and _lies_on(
+                outlines, series, grids[number], labelling
+            ):
                 found.append(_of(outlines, number, "", faults))
                 break
     if found:
@@ -142,7 +152,8 @@ def choose_outlines(
         name = patterns[chosen.drawn_on].name
         why = f"is in the frame of reference of the {name}, on whose slices its outlines lie"
         return _of(chosen, chosen.drawn_on, why, faults)
-    told = [f"{one.structures} refers to other series" for one in usable] + faults
+    told = [_elsewhere(one, [case.series[n].file.reference for n in order]) for one in usable]
+    told += faults
     raise DataError(f"has no structure set that fits: {_some(told)}")
 
 
@@ -163,24 +174,30 @@ def _only(found: Sequence[Outlines], series: Series, pattern: ModalityPattern) -
     return found[0]
 
 
+def _elsewhere(outlines: Outlines, frames: Sequence[str]) -> str:
+    """Say why outlines that refer to no series of a case are not of it; frames: of its series."""
+    header = outlines.structures.header
+    refers = "refers to other series" if header and header.series else "refers to no series"
+    if outlines.frames & set(frames):
+        return f"{outlines.structures} {refers}, and does not lie on the slices of these"
+    named = ", ".join(sorted(outlines.frames)) or "unknown"
+    return f"{outlines.structures} {refers}, and its frame of reference is another one ({named})"
+
+
 def _refers_to(structures: TreeStructures, series: Series) -> bool:
     return structures.header is not None and series.file.series in structures.header.series
 
 
-def _frame(structures: TreeStructures) -> str:
-    return structures.header.frame_of_reference if structures.header else ""
-
-
-def _check_frame(structures: TreeStructures, series: Series, across_frames: bool) -> None:
+def _check_frame(outlines: Outlines, series: Series, across_frames: bool) -> None:
     """Raise DataError where outlines are in another frame of reference than the series they are of.
 
     That they refer to the series says which image was outlined, not that the coordinates fit.
     """
-    frame, own = _frame(structures), series.file.reference
-    if frame and own and frame != own and not across_frames:
+    frames, own = outlines.frames, series.file.reference
+    if frames and own and own not in frames and not across_frames:
         raise DataError(
-            f"{structures.file.name} refers to {series}, but is in another frame of reference,"
-            f" {frame}, expected {own}",
+            f"{outlines.structures.file.name} refers to {series}, but is in another frame of"
+            f" reference, {', '.join(sorted(frames))}, expected {own}",
             remedy="where these are one, `across_frames=True` takes it",
         )
 

@@ -17,7 +17,7 @@ from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.imaging.size_limits import check_size
 from interactivenet.imaging.structures.contour_reading import contours_of
 from interactivenet.imaging.structures.rasterising import Contour, rasterise
-from interactivenet.imaging.structures.roi_names import RoiNames
+from interactivenet.imaging.structures.roi_names import RoiNames, listed_rois
 from interactivenet.imaging.structures.seg_reading import read_segments
 from interactivenet.imaging.structures.structure_files import (
     StructureFile,
@@ -72,7 +72,7 @@ def read_structures(
             values, said = rois.match([roi.name for roi in file.rois], names)
             of_roi = {roi.number: values[roi.name] for roi in file.rois if roi.name in values}
             notes = list(said)
-        notes += _strangers(file, image)
+        notes += _strangers(file, of_roi, image)
         mask_of: Callable[[Sequence[int]], Mask]
         if kind == "SEG":
             segments = read_segments(path, header, image)
@@ -122,16 +122,38 @@ def _numbers(file: StructureFile) -> tuple[dict[int, int], list[str]]:
     ]
 
 
-def _strangers(file: StructureFile, image: tuple[Path, Geometry] | None) -> list[str]:
-    """Say where a file is not of the patient, or not of the place, that the image is of."""
+def _strangers(
+    file: StructureFile, of_roi: dict[int, int], image: tuple[Path, Geometry] | None
+) -> list[str]:
+    """Say where a file is not of the patient, or not of the place, that the image is of.
+
+    of_roi: number of an ROI -> value; ROIs of another frame of reference than the image's are left
+    out, where others have that one. Raises DataError where nothing says which of several it is.
+    """
     of_image = image[1].native if image else None
-    if not isinstance(of_image, SeriesIdentity):
-        return []
+    of_image = of_image if isinstance(of_image, SeriesIdentity) else None
+    frames = file.frames_of(of_roi)
     notes = []
+    if len(set(frames.values())) > 1:
+        expected = of_image.frame_of_reference if of_image else ""
+        left = [number for number, frame in frames.items() if frame != expected]
+        if len(left) == len(frames):
+            named = ", ".join(f"'{roi.name}' ({frames[roi.number]})" for roi in file.rois
+                              if roi.number in frames)  # fmt: skip
+            raise DataError(
+                f"has ROIs of several frames of reference, {named}: expected one, that of the image"
+                f" ({expected or 'unknown'})"
+            )
+        named = listed_rois([roi.name for roi in file.rois if roi.number in left])
+        notes.append(f"left out its ROIs of another frame of reference than the image's: {named}")
+        for number in left:
+            del of_roi[number], frames[number]
+    if of_image is None:
+        return notes
     if file.patient_id and of_image.patient and file.patient_id != of_image.patient:
         notes.append(f"it is of patient {file.patient_id}, the image of {of_image.patient}")
-    frames = file.frame_of_reference, of_image.frame_of_reference
-    if all(frames) and frames[0] != frames[1]:
+    own, expected = next(iter(frames.values()), ""), of_image.frame_of_reference
+    if own and expected and own != expected:
         notes.append(
             "its frame of reference is another one than the image's: nothing says that positions"
             " in both mean the same place"

@@ -150,3 +150,41 @@ def test_patients_with_names_of_any_script(tmp_path):
     changed(tree, SpecificCharacterSet="ISO_IR 192", PatientID="Müller 1")
     (case,) = source(tree).cases
     assert case.name == "Müller_1"
+
+
+@pytest.mark.parametrize("refers", [True, False])
+def test_outlines_of_a_follow_up_are_not_those_of_the_scan_before(refers, tmp_path):
+    """Both studies are in one frame of reference, and their slices coincide."""
+    write_scan(tmp_path / "before", date="20200101")
+    after = write_scan(tmp_path / "after", study=2, date="20210101")
+    write_rtstruct(tmp_path / "rs.dcm", {"GTV": box_contours()}, study=9 if refers else 2,
+                   refers_to=[after] if refers else [])  # fmt: skip
+    found = source(tmp_path)
+    assert [case.name for case in found.cases] == ["P1_2"]
+    assert "and is of another study" in found.left_out["P1_1"]
+
+
+def test_a_structure_set_without_contours_is_none(tmp_path):
+    uid = write_scan(tmp_path / "ct")
+    write_rtstruct(tmp_path / "a.dcm", {"GTV": []}, refers_to=[uid])
+    with pytest.raises(RequestError, match=r"a\.dcm has nothing drawn in its 'GTV'"):
+        source(tmp_path)
+    write_rtstruct(tmp_path / "b.dcm", {"GTV": box_contours()}, refers_to=[uid], number=2)
+    (case,) = source(tmp_path).cases
+    assert case.outlines.structures.file.name == "b.dcm"
+    assert any("a.dcm has nothing drawn" in note for note in case.notes)
+
+
+def test_outlines_that_are_of_another_patient_by_their_header_are_named(tmp_path):
+    uid = write_scan(tmp_path / "ct")
+    write_rtstruct(tmp_path / "rs.dcm", {"GTV": box_contours()}, refers_to=[uid], patient="P9")
+    with pytest.raises(RequestError, match=r"rs\.dcm refers to it, but is of patient P9"):
+        source(tmp_path)
+
+
+def test_outlines_that_could_be_of_two_cases_are_of_none(tmp_path):
+    write_scan(tmp_path / "before", date="20200101")
+    write_scan(tmp_path / "after", study=2, date="20210101")
+    write_rtstruct(tmp_path / "rs.dcm", {"GTV": box_contours()}, study=9)
+    with pytest.raises(RequestError, match="lie on those of other cases, too"):
+        source(tmp_path)

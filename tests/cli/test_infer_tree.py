@@ -4,6 +4,7 @@ import json
 import shutil
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 from click.testing import CliRunner
@@ -227,3 +228,14 @@ def test_requests_that_cannot_be(bundle, tree, points, tmp_path):
     assert not (tmp_path / "out").exists()
     done = infer(bundle, *base, *WORDS[:4])  # without a grid that counts
     assert done.exit_code == 1 and "different grids" in done.output
+
+
+def test_patients_without_a_name_are_named_as_a_task_names_them(tree, points):
+    for path in sorted((tree / "c").iterdir()):
+        dataset = pydicom.dcmread(path)
+        del dataset.PatientID
+        dataset.save_as(path)
+    new = find_tree_cases([tree], [points], None, [ANY], TreeQuery(("T1=T1*",)), reading=AS_IT_IS)
+    study = uid_of(3, 2).rpartition(".")[0]
+    assert f"{study}_{uid_of(3, 2)}" in [case.name for case in new.cases]
+    assert any("has no PatientID: named by its StudyInstanceUID" in note for note in new.notes)

@@ -127,9 +127,16 @@ def find_tree_source(folder: Path, request: TreeRequest, labels: LabelNames) -> 
     cases, left_out = [], dict(choice.left_out)
     for chosen in choice.cases:
         try:
-            cases.append(_case(chosen, request))
+            cases.append(_case(tree, chosen, request))
         except DataError as error:
             left_out[chosen.name] = str(error)
+    for case in _of_shared_outlines(cases):
+        cases.remove(case)
+        assert case.outlines is not None
+        left_out[case.name] = (
+            f"has outlines, {case.outlines.structures}, that refer to none of its series and lie"
+            " on those of other cases, too: nothing says of which they are"
+        )
     taken = {id(case.outlines.structures) for case in cases if case.outlines}
     source = TreeSource(
         "DICOM", folder, tuple(pattern.name for pattern in patterns), labels, tuple(cases),
@@ -148,15 +155,16 @@ def find_tree_source(folder: Path, request: TreeRequest, labels: LabelNames) -> 
     return checked
 
 
-def _case(chosen: ChosenCase, request: TreeRequest) -> TreeCase:
+def _case(tree: Tree, chosen: ChosenCase, request: TreeRequest) -> TreeCase:
     patterns, reference = request.patterns, request.reference
     grids, notes = check_one_frame(
         chosen, patterns, reference, resample=request.resample_to is not None,
         across_frames=request.across_frames,
     )  # fmt: skip
     outlines = choose_outlines(
-        chosen, patterns, grids, reference, request.labelling, across_frames=request.across_frames
-    )
+        tree, chosen, patterns, grids, reference, request.labelling,
+        across_frames=request.across_frames,
+    )  # fmt: skip
     images = {number: folder_of(series) for number, series in enumerate(chosen.series)}
     for pattern, series in zip(patterns, chosen.series, strict=True):
         notes += [f"{pattern.name}: {note}" for note in series.notes]
@@ -165,6 +173,17 @@ def _case(chosen: ChosenCase, request: TreeRequest) -> TreeCase:
         notes=(*chosen.notes, *notes, *outlines.notes),
         chosen=chosen, grids=tuple(grids), outlines=outlines,
     )  # fmt: skip
+
+
+def _of_shared_outlines(cases: Sequence[TreeCase]) -> list[TreeCase]:
+    """Return the cases that have a structure set with others, which says nothing of its series."""
+    outlines = [case.outlines for case in cases if case.outlines]
+    counts = Counter(id(one.structures) for one in outlines)
+    return [
+        case
+        for case in cases
+        if case.outlines and counts[id(case.outlines.structures)] > 1 and not case.outlines.refers
+    ]
 
 
 def _groups(cases: Sequence[TreeCase]) -> dict[str, str]:

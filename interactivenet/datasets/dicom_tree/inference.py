@@ -145,6 +145,8 @@ def _case(
         across_frames=query.across_frames,
     )  # fmt: skip
     tags = chosen.series[reference or 0].file.tags
+    if not chosen.patient.identifier and name_by in ("folder", "series"):
+        tags = {**tags, "PatientID": chosen.name}  # as a task calls it, by its study
     name = name_of(tags, "series" if name_by == "folder" else name_by)
     if problem := name_problem(name, recorded=True):
         raise DataError(problem)

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from interactivenet.datasets.image_checks import dicom_modality
 from interactivenet.errors import RequestError
 from interactivenet.imaging.dicom.volumes import Series
-from interactivenet.system.names import word_fault
+from interactivenet.system.names import composed, word_fault
 
 #: names that are a kind of scanner and nothing else: all of its series are meant
 _KINDS = {
@@ -103,7 +103,7 @@ def index_of(name: str, patterns: Sequence[ModalityPattern]) -> int:
 
 def text_matches(pattern: str, text: str) -> bool:
     """Whether a text is what a glob says, or contains a pattern without '*', '?' and '['."""
-    pattern, text = pattern.strip().casefold(), text.strip().casefold()
+    pattern, text = (composed(composed(one.strip()).casefold()) for one in (pattern, text))
     if re.search(r"[*?[]", pattern):
         return fnmatchcase(text, pattern)
     return pattern in text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from interactivenet.datasets.dicom_tree.choosing import ChosenCase
 from interactivenet.datasets.dicom_tree.contents import Tree, TreeStructures
@@ -13,7 +13,7 @@ from interactivenet.imaging.dicom.reading import folder_of
 from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import ReadOptions, read_label
-from interactivenet.imaging.structures.reading.roi_names import RoiNames
+from interactivenet.imaging.structures.reading.roi_names import RoiNames, listed_rois
 from interactivenet.system.names import list_some
 
 #: so many structure sets are named where more are meant
@@ -45,7 +45,10 @@ class Labelling:
         if structures.header is None:
             raise DataError(structures.broken)
         drawn = [roi.name for roi in structures.header.rois]
-        return RoiNames.parse(self.rois).match(drawn, self.names)
+        values, notes = RoiNames.parse(self.rois).match(drawn, self.names)
+        if not any(roi.parts for roi in structures.header.rois if roi.name in values):
+            raise DataError(f"has nothing drawn in its {listed_rois(list(values))}")
+        return values, notes
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +61,7 @@ class Outlines:
         reason: Why it was chosen.
         values: ROI -> label value.
         notes: What a user should know.
+        refers: Whether it refers to a series of the case.
     """
 
     structures: TreeStructures
@@ -65,6 +69,16 @@ class Outlines:
     reason: str
     values: Mapping[str, int]
     notes: tuple[str, ...] = ()
+    refers: bool = False
+
+    @property
+    def frames(self) -> frozenset[str]:
+        """UIDs of the frames of reference of the ROIs that are labels; none where unknown."""
+        header = self.structures.header
+        if header is None:
+            return frozenset()
+        rois = [roi.number for roi in header.rois if roi.name in self.values]
+        return frozenset(header.frames_of(rois).values())
 
 
 def named_by_structures(tree: Tree, pattern: str) -> dict[str, str]:
@@ -91,6 +105,7 @@ def is_meant(structures: TreeStructures, pattern: str) -> bool:
 
 
 def choose_outlines(
+    tree: Tree,
     case: ChosenCase,
     patterns: Sequence[ModalityPattern],
     grids: Sequence[Geometry],
@@ -103,12 +118,12 @@ def choose_outlines(
 
     grids: of its series.  reference: number of the modality whose grid counts. First comes one that
     refers to its series; then one that refers to another modality's; then one in the same frame of
-    reference whose outlines lie on a modality's slices. One of whose ROIs none is a label does not
-    count. Raises DataError where there is none, or several.
+    reference whose outlines lie on a modality's slices, if it is of no other study. One of whose
+    ROIs none is a label does not count. Raises DataError where there is none, or several.
     """
     meant = [one for one in case.patient.structures if is_meant(one, labelling.pattern)]
     if not meant:
-        raise DataError(_none(case, labelling))
+        raise DataError(_none(case, labelling) + _of_others(tree, case))
     usable, faults = [], []
     for one in meant:
         try:
@@ -126,15 +141,16 @@ def choose_outlines(
             if len(several) > 1:  # a fusion: outlined on one of them, seen on the others
                 lies = [n for n in several if _lies_on(chosen, case.series[n], grids[n], labelling)]
                 number = lies[0] if lies else number
-            _check_frame(chosen.structures, case.series[number], across_frames)
+            _check_frame(chosen, case.series[number], across_frames)
             why = f"refers to the {patterns[number].name}"
-            return _of(chosen, number, why, faults)
+            return replace(_of(chosen, number, why, faults), refers=True)
     found = []
     for outlines in usable:
-        for number in order:
+        for number in order if _is_of_its_studies(outlines.structures, case) else ():
             series = case.series[number]
-            is_in_frame = _frame(outlines.structures) == series.file.reference != ""
-            if is_in_frame and _lies_on(outlines, series, grids[number], labelling):
+            if series.file.reference in outlines.frames and _lies_on(
+                outlines, series, grids[number], labelling
+            ):
                 found.append(_of(outlines, number, "", faults))
                 break
     if found:
@@ -143,7 +159,9 @@ def choose_outlines(
         name = patterns[chosen.drawn_on].name
         why = f"is in the frame of reference of the {name}, on whose slices its outlines lie"
         return _of(chosen, chosen.drawn_on, why, faults)
-    told = [f"{one.structures} refers to other series" for one in usable] + faults
+    frames = [series.file.reference for series in case.series]
+    told = [_elsewhere(one, frames, _is_of_its_studies(one.structures, case)) for one in usable]
+    told += faults
     raise DataError(f"has no structure set that fits: {list_some(told, _NAMED, '; ')}")
 
 
@@ -166,24 +184,46 @@ def _only(found: Sequence[Outlines], series: Series, pattern: ModalityPattern) -
     return found[0]
 
 
+def _elsewhere(outlines: Outlines, frames: Sequence[str], is_of_its_studies: bool) -> str:
+    """Say why outlines that refer to no series of a case are not of it; frames: of its series."""
+    header = outlines.structures.header
+    refers = "refers to other series" if header and header.series else "refers to no series"
+    if not is_of_its_studies:
+        return f"{outlines.structures} {refers}, and is of another study"
+    if outlines.frames & set(frames):
+        return f"{outlines.structures} {refers}, and does not lie on the slices of these"
+    named = ", ".join(sorted(outlines.frames)) or "unknown"
+    return f"{outlines.structures} {refers}, and its frame of reference is another one ({named})"
+
+
+def _is_of_its_studies(structures: TreeStructures, case: ChosenCase) -> bool:
+    """Whether outlines may be of a case: those of a follow-up may lie in the same place.
+
+    They are of the studies of the series that they refer to, or of their own where these are not
+    in the tree.
+    """
+    known = [(series.file.series, study.uid) for study in case.patient.studies
+             for series in study.series]  # fmt: skip
+    header = structures.header
+    own = {study for uid, study in known if header and uid in header.series}
+    own = own or ({study for _, study in known} & {structures.file.study})
+    return not own or not own.isdisjoint(series.file.study for series in case.series)
+
+
 def _refers_to(structures: TreeStructures, series: Series) -> bool:
     return structures.header is not None and series.file.series in structures.header.series
 
 
-def _frame(structures: TreeStructures) -> str:
-    return structures.header.frame_of_reference if structures.header else ""
-
-
-def _check_frame(structures: TreeStructures, series: Series, across_frames: bool) -> None:
+def _check_frame(outlines: Outlines, series: Series, across_frames: bool) -> None:
     """Raise DataError where outlines are in another frame of reference than the series they are of.
 
     That they refer to the series says which image was outlined, not that the coordinates fit.
     """
-    frame, own = _frame(structures), series.file.reference
-    if frame and own and frame != own and not across_frames:
+    frames, own = outlines.frames, series.file.reference
+    if frames and own and own not in frames and not across_frames:
         raise DataError(
-            f"{structures.file.name} refers to {series}, but is in another frame of reference,"
-            f" {frame}, expected {own}",
+            f"{outlines.structures.file.name} refers to {series}, but is in another frame of"
+            f" reference, {', '.join(sorted(frames))}, expected {own}",
             remedy="where these are one, `across_frames=True` takes it",
         )
 
@@ -204,3 +244,15 @@ def _none(case: ChosenCase, labelling: Labelling) -> str:
         return "has no structure set (RTSTRUCT or DICOM SEG) in the tree"
     named = list_some([str(one) for one in others], _NAMED, "; ")
     return f"has no structure set that is '{labelling.pattern}', but {named}"
+
+
+def _of_others(tree: Tree, case: ChosenCase) -> str:
+    """Say which structure sets refer to a case's series, but are said to be of another patient."""
+    others = [
+        f"{one.file.name} refers to it, but is of patient {patient}"
+        for patient in tree.patients
+        if patient is not case.patient
+        for one in patient.structures
+        if any(_refers_to(one, series) for series in case.series)
+    ]
+    return f"; {list_some(others, _NAMED, '; ')}" if others else ""

@@ -39,6 +39,11 @@ _IMPLICIT = "1.2.840.10008.1.2"
 _NATIVE = (_IMPLICIT, "1.2.840.10008.1.2.1", _BIG_ENDIAN, _DEFLATED)
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _PIXEL_DATA, _ITEM, _END_OF_ITEMS = 0x7FE00010, 0xFFFEE000, 0xFFFEE0DD
+#: what pydicom 3.0 does not know
+_NAMES = {
+    "1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation Storage",
+    "1.2.840.10008.5.1.4.1.1.66.8": "Height Map Segmentation Storage",
+}
 #: where images are slices of a patient; one without a position is then a fault
 _TOMOGRAPHIC = re.compile(r"(CT|MR|PET|Positron Emission Tomography) Image")
 
@@ -190,7 +195,7 @@ def _begins_like_dicom(start: bytes) -> bool:
 
 
 def _described(path: Path, name: str, header: Header, sop_class: str, file: BinaryIO) -> DicomFile:
-    stored = UID(sop_class, config.IGNORE).name
+    stored = _NAMES.get(sop_class) or UID(sop_class, config.IGNORE).name
     kind = sanitize_text(stored.removesuffix(" Storage") or header.text("Modality") or "DICOM")
     is_image = stored.endswith("Image Storage") or (stored == sop_class and header.has("Rows"))
     if stored.startswith("RT "):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +47,10 @@ class Header:
         if keyword not in _OF_PEOPLE:
             return self.text(keyword)
         try:
-            return sanitize_text(str(self.dataset.get(keyword, "") or "").strip())
+            value = self.dataset.get(keyword)
+            several = not isinstance(value, str) and isinstance(value, Sequence)
+            text = "\\".join(map(str, value)) if several else str(value or "")
+            return sanitize_text(_as_utf8(text).strip())
         except Exception:  # an unknown character set
             return self.text(keyword)
 
@@ -100,7 +104,10 @@ def required_floats(
 
 
 #: elements that people write, in any language
-_OF_PEOPLE = ("SeriesDescription", "StructureSetLabel", "ROIName", "SegmentLabel", "ContentLabel")
+_OF_PEOPLE = (
+    "PatientID", "SeriesDescription", "StructureSetLabel", "ROIName", "SegmentLabel",
+    "ContentLabel",
+)  # fmt: skip
 #: kinds of elements that are written in characters
 _CHARACTERS = frozenset(
     ("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UI", "UT")
@@ -109,6 +116,14 @@ _CHARACTERS = frozenset(
 
 def _written(value: Any) -> str:
     return f"{value:g}" if type(value) is float else str(value).strip()
+
+
+def _as_utf8(text: str) -> str:
+    """Read text that is UTF-8, though the header does not say so; any other as it is."""
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:
+        return text
 
 
 def _tag(keyword: str) -> Any:

@@ -67,10 +67,11 @@ def contents_of(path: Path) -> Contents:
     listings = [other for other in others if other.name.upper() == "DICOMDIR"]
     present = [*(file.path for file in files), *others, *(path for path, _ in lost)]
     absent = chain.from_iterable(absent_files(listing, present) for listing in listings)
-    by_series: dict[str, list[DicomFile]] = defaultdict(list)
+    by_series: dict[tuple[str, ...], list[DicomFile]] = defaultdict(list)
     for file in files:
-        if file.planes or file.broken:
-            by_series[file.series].append(file)
+        if file.planes or file.broken:  # an anonymisation may give one UID to several patients
+            patient = file.tags.get("PatientID", "")
+            by_series[patient, file.series or f"of {file.study}"].append(file)
     foreign = tuple(file for file in files if not (file.planes or file.broken))
     series = chain.from_iterable(volumes_of(members) for members in by_series.values())
     return Contents(tuple(series), foreign, tuple(lost), tuple(absent))
@@ -106,9 +107,12 @@ def choose(contents: Contents, wanted: str) -> Series:
         )
     if len(candidates) > 1:
         raise DataError(
-            f"holds {len(candidates)} DICOM series: {_listed(candidates)}; choose one by its"
-            f" number, UID or description, as `series={_shortest(candidates)!r}`, or give its own"
-            " folder"
+            f"holds {len(candidates)} DICOM series: {_listed(candidates)}; "
+            + (
+                _one_uid(candidates)
+                or "choose one by its number, UID or description, as"
+                f" `series={_shortest(candidates)!r}`, or give its own folder"
+            )
         )
     notes = []
     if others := [series for series in contents.series if series is not candidates[0]]:
@@ -138,10 +142,19 @@ def _wanted(series: Sequence[Series], wanted: str) -> Series:
             return found[0]
         if found:
             raise DataError(
-                f"holds {len(found)} DICOM series '{wanted}': {_listed(found)}; choose one by its"
-                f" UID, as `series={found[0].uid!r}`"
+                f"holds {len(found)} DICOM series '{wanted}': {_listed(found)}; "
+                + (_one_uid(found) or f"choose one by its UID, as `series={found[0].uid!r}`")
             )
     raise DataError(f"holds no DICOM series '{wanted}'; it holds {_listed(series)}")
+
+
+def _one_uid(series: Sequence[Series]) -> str:
+    """Say that several series cannot be told apart by their UIDs; '' where they can."""
+    counts = Counter(one.uid for one in series)
+    if min(counts.values()) < 2:
+        return ""
+    patients = {one.file.tags.get("PatientID", "one without PatientID") for one in series}
+    return f"they have one UID, though they are of several patients: {', '.join(sorted(patients))}"
 
 
 def _usable(series: Series) -> Series:

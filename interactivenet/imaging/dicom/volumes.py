@@ -125,6 +125,8 @@ def _checked(series: Series) -> Series:
         )
     if len({one.file.reference for one in series.slices}) > 1:
         notes += ("its slices are of several frames of reference: did the patient move?",)
+    if len({one.file.study for one in series.slices}) > 1:
+        notes += ("its slices are of several studies",)
     return replace(series, notes=(*series.notes, *notes))
 
 

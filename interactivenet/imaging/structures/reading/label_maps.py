@@ -16,7 +16,7 @@ from interactivenet.imaging.dicom.opening import read_dataset
 from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.imaging.size_limits import check_size
 from interactivenet.imaging.structures.reading.rasterising import Contour, rasterise
-from interactivenet.imaging.structures.reading.roi_names import RoiNames
+from interactivenet.imaging.structures.reading.roi_names import RoiNames, listed_rois
 from interactivenet.imaging.structures.reading.rtstruct_contours import contours_of
 from interactivenet.imaging.structures.reading.seg_reading import read_segments
 from interactivenet.imaging.structures.reading.structure_files import (
@@ -67,7 +67,7 @@ def read_structures(
         header = Header(read_dataset(path, pixels=kind == "SEG"))
         file = describe(path, header)
         of_roi, said = label_values(file, rois, names)
-        notes = [*said, *_strangers(file, image)]
+        notes = [*said, *_strangers(file, of_roi, image)]
         mask_of: Callable[[Sequence[int]], Mask]
         if kind == "SEG":
             segments = read_segments(path, header, image)
@@ -125,16 +125,38 @@ def label_values(
     return {roi.number: roi.number for roi in file.rois}, notes
 
 
-def _strangers(file: StructureFile, image: tuple[Path, Geometry] | None) -> list[str]:
-    """Say where a file is not of the patient, or not of the place, that the image is of."""
+def _strangers(
+    file: StructureFile, of_roi: dict[int, int], image: tuple[Path, Geometry] | None
+) -> list[str]:
+    """Say where a file is not of the patient, or not of the place, that the image is of.
+
+    of_roi: number of an ROI -> value; ROIs of another frame of reference than the image's are left
+    out, where others have that one. Raises DataError where nothing says which of several it is.
+    """
     of_image = image[1].native if image else None
-    if not isinstance(of_image, SeriesIdentity):
-        return []
+    of_image = of_image if isinstance(of_image, SeriesIdentity) else None
+    frames = file.frames_of(of_roi)
     notes = []
+    if len(set(frames.values())) > 1:
+        expected = of_image.frame_of_reference if of_image else ""
+        left = [number for number, frame in frames.items() if frame != expected]
+        if len(left) == len(frames):
+            named = ", ".join(f"'{roi.name}' ({frames[roi.number]})" for roi in file.rois
+                              if roi.number in frames)  # fmt: skip
+            raise DataError(
+                f"has ROIs of several frames of reference, {named}: expected one, that of the image"
+                f" ({expected or 'unknown'})"
+            )
+        named = listed_rois([roi.name for roi in file.rois if roi.number in left])
+        notes.append(f"left out its ROIs of another frame of reference than the image's: {named}")
+        for number in left:
+            del of_roi[number], frames[number]
+    if of_image is None:
+        return notes
     if file.patient_id and of_image.patient and file.patient_id != of_image.patient:
         notes.append(f"it is of patient {file.patient_id}, the image of {of_image.patient}")
-    frames = file.frame_of_reference, of_image.frame_of_reference
-    if all(frames) and frames[0] != frames[1]:
+    own, expected = next(iter(frames.values()), ""), of_image.frame_of_reference
+    if own and expected and own != expected:
         notes.append(
             "its frame of reference is another one than the image's: nothing says that positions"
             " in both mean the same place"

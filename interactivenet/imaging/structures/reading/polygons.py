@@ -99,7 +99,10 @@ def overlap(a: Patch, b: Patch) -> tuple[Mask, Mask] | None:
 
 
 def crossing(patches: Sequence[Patch]) -> int:
-    """Count the voxels that two of several patches have in common, neither within the other."""
+    """Count the voxels that two of several patches have in common, neither within the other.
+
+    Patches that are the same have all of theirs in common: contours as good as copies.
+    """
     if len(patches) < 2:
         return 0
     starts = np.array([patch.start for patch in patches])
@@ -110,8 +113,8 @@ def crossing(patches: Sequence[Patch]) -> int:
         a, b = patches[first], patches[second]
         if parts := overlap(a, b):
             both = int(np.count_nonzero(parts[0] & parts[1]))
-            least = min(np.count_nonzero(a.mask), np.count_nonzero(b.mask))
-            count += both if both < least else 0
+            sizes = np.count_nonzero(a.mask), np.count_nonzero(b.mask)
+            count += both if both < min(sizes) or both == max(sizes) else 0
     return count
 
 

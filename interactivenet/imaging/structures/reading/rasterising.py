@@ -91,8 +91,8 @@ def rasterise(contours: Sequence[Contour], grid: Geometry) -> tuple[Mask, tuple[
         notes.append(f"{_has(empty, 'contour')} no voxel's centre inside: nothing is left of it")
     if crossed:
         notes.append(
-            f"contours of one plane cross: the {crossed} voxels that lie in two of them are read"
-            " as outside"
+            f"contours of one plane cross or coincide: the {crossed} voxels that lie in two of them"
+            " are read as outside"
         )
     return mask, tuple(notes)
 
@@ -124,9 +124,11 @@ def _closed(contours: Sequence[Contour]) -> tuple[list[NDArray[np.float64]], lis
 
 
 def _key(points: NDArray[np.float64]) -> bytes:
-    """Return what is the same for copies of a contour, wherever and whichever way they begin."""
-    rows = np.round(points, 4) + 0.0
-    return rows[np.lexsort(rows.T)].tobytes()
+    """Return what is the same for copies of a contour, wherever and whichever way they begin.
+
+    Whether they are closed by their first point once more, and digits below 0.01 mm, are no matter.
+    """
+    return np.unique(np.round(points, 2) + 0.0, axis=0).tobytes()
 
 
 def _planes(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from interactivenet.errors import DataError, RequestError
-from interactivenet.system.names import list_some
+from interactivenet.system.names import composed, list_some
 
 #: so many names are listed where more are meant
 _LISTED = 12
@@ -37,8 +37,13 @@ class RoiNames:
                     field="rois", value=definition,
                     expected="a pattern of ROI names and a label, such as 'GTV_Mass*=tumour'",
                 )  # fmt: skip
-            before = patterns.setdefault(pattern.casefold(), (pattern, label))
-            if before[1].casefold() != label.casefold():
+            if label.isdecimal() and int(label) == 0:
+                raise RequestError(
+                    field="rois", value=definition,
+                    expected="another label than 0, which is the background",
+                )  # fmt: skip
+            before = patterns.setdefault(_folded(pattern), (pattern, label))
+            if _folded(before[1]) != _folded(label):
                 raise RequestError(
                     f"'{pattern}' is said to be two labels, {before[1]} and {label}", field="rois"
                 )
@@ -49,7 +54,7 @@ class RoiNames:
         """The labels that are named, each once, in their order."""
         named: dict[str, str] = {}
         for _, label in self.patterns:
-            named.setdefault(label.casefold(), label)
+            named.setdefault(_folded(label), label)
         return tuple(named.values())
 
     def values(self, labels: Mapping[int, str] | None) -> dict[str, int]:
@@ -64,18 +69,18 @@ class RoiNames:
             free = (value for value in range(1, len(self.labels) + len(taken) + 1)
                     if value not in taken)  # fmt: skip
             return {
-                label.casefold(): int(label) if label.isdecimal() else next(free)
+                _folded(label): int(label) if label.isdecimal() else next(free)
                 for label in self.labels
             }
         known = {str(value): value for value in labels}
-        known |= {name.strip().casefold(): value for value, name in labels.items()}
+        known |= {_folded(name): value for value, name in labels.items()}
         for pattern, label in self.patterns:
-            if label.casefold() not in known:
+            if _folded(label) not in known:
                 listed = ", ".join(f"{value}={name}" for value, name in labels.items())
                 raise RequestError(
                     field="rois", value=f"{pattern}={label}", expected=f"one of the labels {listed}"
                 )
-        return {label.casefold(): known[label.casefold()] for label in self.labels}
+        return {_folded(label): known[_folded(label)] for label in self.labels}
 
     def match(
         self, rois: Sequence[str], labels: Mapping[int, str] | None
@@ -105,7 +110,7 @@ class RoiNames:
             numbered = ", ".join(f"{value}={name}" for name, value in self.values(None).items())
             said = [f"its labels are numbered as they are named: {numbered}", *said]
         if left := [name for name in names if name not in values]:
-            notes.append(f"left out its ROIs of no label: {_listed(left)}")
+            notes.append(f"left out its ROIs of no label: {listed_rois(left)}")
         return values, (*said, *notes)
 
     def _by_patterns(
@@ -120,15 +125,15 @@ class RoiNames:
                 notes.append(f"none of its ROIs fits '{pattern}', for {label}")
             for roi in matched:
                 first = found.setdefault(roi, (pattern, label))
-                if first[1].casefold() != label.casefold():
+                if _folded(first[1]) != _folded(label):
                     raise RequestError(
                         f"ROI '{roi}' is {first[1]} by '{first[0]}', and {label} by '{pattern}'",
                         field="rois", expected="one label for each ROI",
                     )  # fmt: skip
         if not found:
             patterns = ", ".join(f"'{pattern}'" for pattern, _ in self.patterns)
-            raise DataError(f"has no ROI that fits {patterns}: its ROIs are {_listed(rois)}")
-        return {roi: of_label[label.casefold()] for roi, (_, label) in found.items()}, notes
+            raise DataError(f"has no ROI that fits {patterns}: its ROIs are {listed_rois(rois)}")
+        return {roi: of_label[_folded(label)] for roi, (_, label) in found.items()}, notes
 
 
 def _by_names(
@@ -140,13 +145,13 @@ def _by_names(
         if len(rois) == 1:
             return {rois[0]: 1}, [f"its only ROI, '{rois[0]}', is read as label 1"]
         raise DataError(
-            f"has {len(rois)} ROIs, and no names of labels are known: {_listed(rois)}",
+            f"has {len(rois)} ROIs, and no names of labels are known: {listed_rois(rois)}",
             remedy=remedy,
         )
-    exact = {label.strip().casefold(): value for value, label in labels.items()}
+    exact = {_folded(label): value for value, label in labels.items()}
     values, notes = {}, []
     for roi in rois:
-        name = roi.strip().casefold()
+        name = _folded(roi)
         numbered = _NUMBERED.sub("", name)  # 'tumour 2' is a tumour
         value = exact.get(name, exact.get(numbered))
         if value is None:
@@ -164,7 +169,7 @@ def _by_names(
         return {rois[0]: value}, [f"its only ROI, '{rois[0]}', is read as {value}={label}"]
     listed = ", ".join(f"{value}={name}" for value, name in labels.items())
     raise DataError(
-        f"has no ROI of the name of a label ({listed}): its ROIs are {_listed(rois)}",
+        f"has no ROI of the name of a label ({listed}): its ROIs are {listed_rois(rois)}",
         remedy=remedy,
     )
 
@@ -179,12 +184,17 @@ def check_rois(definitions: Iterable[str], labels: Mapping[int, str] | None) -> 
     return given
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed_rois(names: Sequence[str]) -> str:
     """List the names of ROIs, for messages."""
     return list_some([f"'{name}'" for name in names], _LISTED)
 
 
 def _fits(roi: str, pattern: str) -> bool:
     """Whether an ROI has a name, in any case, or one that fits a pattern."""
-    name, pattern = roi.strip().casefold(), pattern.casefold()
+    name, pattern = _folded(roi), _folded(pattern)
     return name == pattern or fnmatchcase(name, pattern)
+
+
+def _folded(text: str) -> str:
+    """Return what is the same for names that differ in case, or in how accents are stored."""
+    return composed(composed(text.strip()).casefold())

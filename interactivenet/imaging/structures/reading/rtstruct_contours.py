@@ -45,7 +45,7 @@ def _points(item: Header) -> NDArray[np.float64]:
     value = None if element is None else element.value
     if value is None or len(value) == 0:
         return np.empty((0, 3))
-    texts = value.split(b"\\") if isinstance(value, bytes) else value
+    texts = value.rstrip(b" \0").split(b"\\") if isinstance(value, bytes) else value
     try:
         numbers = np.array([float(text) for text in texts])
     except ValueError as error:

@@ -113,6 +113,13 @@ def read_segments(path: Path, header: Header, image: tuple[Path, Geometry] | Non
     if kind == "FRACTIONAL":
         said = header.text("SegmentationFractionalType").lower() or "unknown"
         notes.append(f"it is fractional ({said}): voxels of 0.5 and more are inside")
+    listed = {item.number("SegmentNumber") for item in header.items("SegmentSequence")}
+    strange = Counter(frame.segment for frame in frames if frame.segment not in {0, *listed})
+    if strange:
+        numbers = ", ".join(map(str, sorted(strange)))
+        notes.append(
+            f"left out {strange.total()} frames of segments that it does not list: {numbers}"
+        )
     places = Counter((frame.segment, _Placed(frame, grid, size).origin) for frame in frames)
     if (twice := places.most_common(1)[0])[1] > 1:
         raise DataError(f"has {twice[1]} frames of one place, of segment {twice[0][0] or 'any'}")

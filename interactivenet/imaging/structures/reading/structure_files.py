@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -30,12 +31,13 @@ class Roi:
     """A region of a structure set, or a segment.
 
     number: its own in the file.  name: ROI Name, or Segment Label.  parts: how many contours, or
-    frames, it has.
+    frames, it has.  frame_of_reference: UID of that of its own positions; '' where nobody says.
     """
 
     number: int
     name: str
     parts: int
+    frame_of_reference: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +54,8 @@ class StructureFile:
         time: The same, HHMMSS with fractions.
         patient_id: PatientID.
         study: StudyInstanceUID.
-        frame_of_reference: UID of the frame of reference that its positions are in.
+        frame_of_reference: UID of the frame of reference that its positions are in; of several,
+            which its ROIs have, the first.
         series: SeriesInstanceUIDs that it refers to.
         rois: In the order of the file.
     """
@@ -69,6 +72,15 @@ class StructureFile:
     frame_of_reference: str
     series: tuple[str, ...]
     rois: tuple[Roi, ...]
+
+    def frames_of(self, rois: Collection[int]) -> dict[int, str]:
+        """Return the frame of reference of each of the ROIs of some numbers, where it is known."""
+        frames = {
+            roi.number: roi.frame_of_reference or self.frame_of_reference
+            for roi in self.rois
+            if roi.number in rois
+        }
+        return {number: frame for number, frame in frames.items() if frame}
 
 
 def structure_kind(path: Path) -> Kind:
@@ -135,7 +147,7 @@ def describe(path: Path, header: Header) -> StructureFile:
     return StructureFile(
         path, kind, header.text("SOPInstanceUID"), header.decoded(label),
         header.decoded("SeriesDescription"), header.text(date), header.text(time),
-        header.text("PatientID"), header.text("StudyInstanceUID"),
+        header.decoded("PatientID"), header.text("StudyInstanceUID"),
         frame or header.text("FrameOfReferenceUID"), tuple(dict.fromkeys(filter(None, series))),
         _rois(header) if is_contours else _segments(header),
     )  # fmt: skip
@@ -165,12 +177,18 @@ def _rois(header: Header) -> tuple[Roi, ...]:
     numbered = [
         (item.number("ROINumber", -1), item) for item in header.items("StructureSetROISequence")
     ]
-    if repeated := [number for number, count in Counter(n for n, _ in numbered).items()
-                    if count > 1]:  # fmt: skip
-        raise DataError(f"has several ROIs of the number {repeated[0]}")
+    _check_numbers([number for number, _ in numbered], "ROIs")
     return tuple(
-        Roi(number, item.decoded("ROIName"), contours.get(number, 0)) for number, item in numbered
-    )
+        Roi(number, item.decoded("ROIName"), contours.get(number, 0),
+            item.text("ReferencedFrameOfReferenceUID"))
+        for number, item in numbered
+    )  # fmt: skip
+
+
+def _check_numbers(numbers: Sequence[int], what: str) -> None:
+    for number, count in Counter(numbers).items():
+        if count > 1:
+            raise DataError(f"has several {what} of the number {number}")
 
 
 def _seg_series(header: Header) -> list[str]:
@@ -184,6 +202,7 @@ def _segments(header: Header) -> tuple[Roi, ...]:
             frames[item.number("ReferencedSegmentNumber")] += 1
     is_map = header.text("SegmentationType").upper() == "LABELMAP"
     numbered = [(item.number("SegmentNumber"), item) for item in header.items("SegmentSequence")]
+    _check_numbers([number for number, _ in numbered], "segments")
     return tuple(
         Roi(number, item.decoded("SegmentLabel"), header.frames if is_map else frames[number])
         for number, item in numbered

@@ -166,7 +166,7 @@ def test_the_header(tmp_path, scan):
     assert (file.date, file.time, file.patient_id) == ("20200102", "030405", "P1")
     assert (file.study, file.series) == (f"{UID}.1", (f"{UID}.1.1",))
     assert (file.frame_of_reference, file.uid) == (f"{UID}.9", f"{UID}.1.77.1")
-    assert file.rois == (Roi(11, "Größe", 4), Roi(12, "BODY", 0))
+    assert file.rois == (Roi(11, "Größe", 4, f"{UID}.9"), Roi(12, "BODY", 0, f"{UID}.9"))
     assert "Doe" not in repr(file)
 
 

@@ -123,7 +123,8 @@ def test_what_two_contours_share_that_cross_is_outside_and_said():
     found, (note,) = rasterise(drawn(polygons), AXIAL)
     assert found.sum() == 16 + 16 - 2 * 4
     assert note == (
-        "contours of one plane cross: the 4 voxels that lie in two of them are read as outside"
+        "contours of one plane cross or coincide: the 4 voxels that lie in two of them are read as"
+        " outside"
     )
 
 

@@ -28,7 +28,6 @@ from interactivenet.inference.export_formats import (
 from interactivenet.inference.exporting.outlined_structures import (
     Naming,
     OutlinedCase,
-    guessed_labels,
     read_outlined,
     structures_of,
 )
@@ -191,7 +190,8 @@ class _Export:
         before = self._exports().get(kind)
         if isinstance(before, dict) and content.matches(before) and not self.exporter.overwrite:
             has_file = before.get("file") is not None
-            if not has_file or (path.is_file() and path in self.earlier.paths):
+            # one without a checksum was being written when a job was killed
+            if not has_file or (path.is_file() and self.record[FILES].get(path.name)):
                 self._say(kind, [str(note) for note in before.get("notes", ())])
                 self.kept += [path] * has_file
                 return
@@ -225,11 +225,9 @@ class _Export:
 
     def note_failures(self) -> None:
         """Note in the record why a file is missing, as far as it does not say so already."""
-        others = {
-            kind: why
-            for kind, why in dict(self.record.get(EXPORT_FAILURES) or {}).items()
-            if kind not in self.exporter.formats
-        }
+        noted = self.record.get(EXPORT_FAILURES)
+        before = noted if isinstance(noted, dict) else {}
+        others = {kind: why for kind, why in before.items() if kind not in self.exporter.formats}
         failures = {**others, **self.failures}
         if failures == self.record.get(EXPORT_FAILURES, {}):
             return
@@ -239,12 +237,6 @@ class _Export:
 
     def result(self) -> Exported:
         """Say what became of the case."""
-        guessed = guessed_labels(self.structures)
-        if guessed and (self.written or self.kept):
-            self.notes.append(
-                f"{', '.join(guessed)}: a label whose name says nothing that is known here: its"
-                " code is a general one; give its own as `codes`"
-            )
         notes = [f"{', '.join(kinds)}: {note}" for note, kinds in self.told.items()]
         return Exported(
             tuple(self.written), tuple(self.kept), (*self.notes, *notes), dict(self.failures)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -142,13 +143,14 @@ def structures_of(
     codes = {**_recorded_codes(record), **naming_of.codes}
     present = {*np.unique(outlined.map).tolist()}
     labels = [label_name(record, each["label"], naming_of.names) for each in objects]
-    shared, seen = Counter(labels), Counter[str]()
+    seen = Counter[str]()
     structures: list[Structure] = []
     empty: list[str] = []
-    for index in sorted(range(len(objects)), key=lambda index: (objects[index]["label"], index)):
+    order = sorted(range(len(objects)), key=lambda index: (objects[index]["label"], index))
+    names = _told_apart([labels[index] for index in order])
+    for index, name in zip(order, names, strict=True):
         each, label = objects[index], labels[index]
         seen[label] += 1
-        name = f"{label} {seen[label]}" if shared[label] > 1 else label
         if index + 1 not in present:
             empty.append(name)
             continue
@@ -177,10 +179,18 @@ def structures_of(
     return whole, notes
 
 
-def guessed_labels(structures: StructureSet) -> list[str]:
-    """Return the labels whose names say nothing that is known, so that their codes are general."""
-    return list(dict.fromkeys(each.label for each in structures.structures
-                              if each.codes.is_default))  # fmt: skip
+def _told_apart(labels: Sequence[str]) -> list[str]:
+    """Name objects by their labels: 'tumour 1' and 'tumour 2' of one, but as no other is named."""
+    shared, numbers = Counter(labels), {label: count(1) for label in labels}
+    taken = {label for label in labels if shared[label] == 1}
+    names = []
+    for label in labels:
+        name = label
+        while shared[label] > 1 and (name == label or name in taken):
+            name = f"{label} {next(numbers[label])}"
+        taken.add(name)
+        names.append(name)
+    return names
 
 
 def _described(model: str, structures: Sequence[Structure]) -> str:

@@ -47,7 +47,10 @@ class RecordedSource:
             raise DataError(
                 f"field {SOURCES}.reference is {reference!r}", expected=f"0 to {len(images) - 1}"
             )
-        by_channel = reading.get("channel_series") or [reading.get("series", "")] * len(images)
+        channels = reading.get("channel_series") or []
+        if not isinstance(channels, list):
+            raise DataError(f"field {MADE_FROM}.reading.channel_series is no list")
+        by_channel = channels or [reading.get("series", "")] * len(images)
         wanted = by_channel[reference] if reference < len(by_channel) else ""
         # of several images of one series, the viewer names it once
         uid = series[min(reference, len(series) - 1)] if series else ""

@@ -125,6 +125,12 @@ class SourceFinder:
                 " that were segmented, though they have the same UID: look whether it is the same"
                 " scan"
             )
+        here = grid_of(series)
+        if here.ras.shape != grid.ras.shape:
+            notes.append(
+                f"its series in {place} has {_times(here)} voxels, and the outlines have"
+                f" {_times(grid)}: slices were lost or added since it was segmented"
+            )
         return SourceSeries(series, _digest(hashes), tuple(notes))
 
     def _one_of(
@@ -190,6 +196,10 @@ class SourceFinder:
         )
         note = f"its series {series.file.series} was found in {folder_of(series)} {how}"
         return SourceSeries(series, _digest(_hashes(series)), (note,))
+
+
+def _times(grid: Geometry) -> str:
+    return "x".join(map(str, grid.shape))
 
 
 def _has_uid(series: Series, uid: str) -> bool:

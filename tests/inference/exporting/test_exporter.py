@@ -17,7 +17,7 @@ from interactivenet.inference.exporting.source_series import SourceFinder
 from interactivenet.inference.outputs import Output
 from interactivenet.system.files import write_json
 from tests.imaging.written_dicom import UID, stored, write_series
-from tests.inference.exporting.segmented_cases import make_weights, segment
+from tests.inference.exporting.segmented_cases import PLAN, make_weights, segment
 from tests.raw_task import read
 
 VOXELS = stored((7, 12, 14))
@@ -140,6 +140,49 @@ def test_a_killed_export_is_finished(results):
     assert len(planned.ROIContourSequence) == 2
 
 
+def test_what_was_killed_while_it_was_replaced_is_written_again(results):
+    """The record says what was there before, and the file is of other codes already."""
+    export(results, "dcm-seg")
+    before = read(results.record("a"))
+    export(results, "dcm-seg", codes={"tumour": term_of("Liver")})
+    before["files"]["a.seg.dcm"] = ""
+    write_json(results.record("a"), before)
+    assert export(results, "dcm-seg").written
+    segment = pydicom.dcmread(results.folder / "a.seg.dcm").SegmentSequence[0]
+    assert segment.SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "Neoplasm"
+    assert all(read(results.record("a"))["files"].values())
+    assert export(results, "dcm-seg").kept
+
+
+@pytest.mark.parametrize("noted", [5, [1], {"rtstruct": "gone"}])
+def test_failures_of_before_that_cannot_be_read_are_no_matter(results, noted):
+    write_json(results.record("a"), {**read(results.record("a")), "export_failures": noted})
+    assert export(results, "dcm-seg").written
+    kept = noted if isinstance(noted, dict) else None
+    assert read(results.record("a")).get("export_failures") == kept
+
+
+def test_a_record_of_no_known_kind_is_refused_in_a_line(results):
+    record = read(results.record("a"))
+    record["made_from"]["reading"] = {"channel_series": 5}
+    write_json(results.record("a"), record)
+    with pytest.raises(DataError, match=r"made_from\.reading.channel_series is no list"):
+        export(results)
+
+
+def test_names_of_objects_are_never_alike(tmp_path, scan):
+    """A label may be called as an object of another one would be."""
+    plan = replace(PLAN, labels={1: "tumour", 2: "tumour 2"})
+    model = make_weights(tmp_path, plan)
+    results = segment(tmp_path / "out", "a", [scan], 1, 1, 2, model=model, names=plan.labels)
+    export(results)
+    names = ["tumour 1", "tumour 3", "tumour 2"]
+    segments = pydicom.dcmread(results.folder / "a.seg.dcm").SegmentSequence
+    assert [item.SegmentLabel for item in segments] == names
+    planned = pydicom.dcmread(results.folder / "a.rtstruct.dcm")
+    assert [item.ROIName for item in planned.StructureSetROISequence] == names
+
+
 def test_objects_of_one_label_are_numbered(tmp_path, scan):
     results = segment(tmp_path / "out", "a", [scan], 1, 2, 1)
     export(results, "dcm-seg")
@@ -258,6 +301,21 @@ def test_a_series_that_has_moved_is_found_by_its_uid(results, scan, tmp_path):
     assert seg.ReferencedSeriesSequence[0].SeriesInstanceUID == f"{UID}.1.1"
     other = export(results, "rtstruct", images=[tmp_path / "archive" / "q"])
     assert f"has no series {UID}.1.1" in other.failures["rtstruct"]
+
+
+def test_slices_that_were_lost_at_an_end_are_said(results, scan, tmp_path):
+    """Nothing is outlined there, and the other slices are those that were segmented."""
+    moved = tmp_path / "elsewhere"
+    shutil.move(scan, moved)
+    (moved / "006.dcm").unlink()
+    exported = export(results, "dcm-seg", "rtstruct", images=[moved])
+    assert len(exported.written) == 2
+    assert any(
+        "has 14x12x6 voxels, and the outlines have 14x12x7: slices were lost or added" in note
+        for note in exported.notes
+    )
+    masks = masks_of_seg(results.folder / "a.seg.dcm", (6, *VOXELS.shape[1:]))
+    assert np.array_equal(masks["tumour"], stored_mask(results, 1)[:6])
 
 
 def test_files_of_the_same_uid_that_differ_are_said(results, scan, tmp_path):

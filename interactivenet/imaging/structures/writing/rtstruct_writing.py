@@ -7,7 +7,7 @@ reference, with the real instances that they lie on.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from interactivenet.imaging.structures.writing.on_series import PlacedStructures
 from interactivenet.imaging.structures.writing.source_headers import (
     REPEATED,
     SourceHeaders,
+    dicom_names,
     dicom_text,
     failure,
     read_source_headers,
@@ -51,17 +52,22 @@ def write_rtstruct(path: Path, structures: StructureSet, series: Series) -> Writ
     if not placed.structures:
         return Written(False, placed.notes)
     headers = read_source_headers(series)
+    names, renamed = dicom_names(placed.structures)
     try:
-        dataset = _dataset(structures, placed, headers, series)
+        dataset = _dataset(structures, placed, headers, series, names)
         with replacing(path) as temporary:
             dataset.save_as(temporary, enforce_file_format=True)
     except (AttributeError, LookupError, TypeError, ValueError) as error:  # of a stranger's header
         raise failure("RTSTRUCT", series, headers, error) from error
-    return Written(True, (*placed.notes, *headers.notes))
+    return Written(True, (*placed.notes, *renamed, *headers.notes))
 
 
 def _dataset(
-    structures: StructureSet, placed: PlacedStructures, headers: SourceHeaders, series: Series
+    structures: StructureSet,
+    placed: PlacedStructures,
+    headers: SourceHeaders,
+    series: Series,
+    names: Mapping[int, str],
 ) -> Dataset:
     first, now = headers.first, datetime.now()
     dataset = Dataset()
@@ -95,7 +101,7 @@ def _dataset(
         [_frame_of_reference(first, headers, series)]
     )
     dataset.StructureSetROISequence = Items(
-        _roi(place, one, first) for place, one in enumerate(placed.structures, 1)
+        _roi(place, one, names[one.number], first) for place, one in enumerate(placed.structures, 1)
     )
     dataset.ROIContourSequence = Items(
         _contours(place, one, placed.map == place, headers, series)
@@ -142,11 +148,11 @@ def _image(header: Any, one: Slice) -> Dataset:
     return image
 
 
-def _roi(place: int, structure: Structure, first: Any) -> Dataset:
+def _roi(place: int, structure: Structure, name: str, first: Any) -> Dataset:
     roi = _item(
         ROINumber=str(place),
         ReferencedFrameOfReferenceUID=first.FrameOfReferenceUID,
-        ROIName=dicom_text(structure.name),
+        ROIName=name,
         ROIGenerationAlgorithm="MANUAL" if structure.is_manual else "SEMIAUTOMATIC",
     )
     if structure.expected_dice is not None:

@@ -8,6 +8,7 @@ frame, with what was outlined.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from interactivenet.imaging.structures.writing.on_series import PlacedStructures
 from interactivenet.imaging.structures.writing.seg_checking import check_frames
 from interactivenet.imaging.structures.writing.source_headers import (
     SourceHeaders,
+    dicom_names,
     dicom_text,
     failure,
     read_source_headers,
@@ -46,6 +48,7 @@ def write_seg(path: Path, structures: StructureSet, series: Series) -> Written:
     if not placed.structures:
         return Written(False, placed.notes)
     headers = read_source_headers(series)
+    names, renamed = dicom_names(placed.structures)
     folder = folder_of(series)
     if len(headers.of_files) > 1 and any(
         "SharedFunctionalGroupsSequence" in header for header in headers.of_files
@@ -55,18 +58,22 @@ def write_seg(path: Path, structures: StructureSet, series: Series) -> Written:
             " can be made of one such file, or of one file per slice"
         )
     try:
-        dataset = _dataset(structures, placed, headers, series)
+        dataset = _dataset(structures, placed, headers, series, names)
         with naming(folder):
             check_frames(dataset, placed, series)
         with replacing(path) as temporary:
             dataset.save_as(temporary, enforce_file_format=True)
     except (AttributeError, LookupError, TypeError, ValueError) as error:  # of a stranger's header
         raise failure("DICOM SEG", series, headers, error) from error
-    return Written(True, (*placed.notes, *headers.notes))
+    return Written(True, (*placed.notes, *renamed, *headers.notes))
 
 
 def _dataset(
-    structures: StructureSet, placed: PlacedStructures, headers: SourceHeaders, series: Series
+    structures: StructureSet,
+    placed: PlacedStructures,
+    headers: SourceHeaders,
+    series: Series,
+    names: Mapping[int, str],
 ) -> Any:
     import highdicom
     from pydicom.uid import ExplicitVRLittleEndian
@@ -85,7 +92,8 @@ def _dataset(
         ],
         segmentation_type="BINARY",
         segment_descriptions=[
-            _segment(place, one, structures) for place, one in enumerate(placed.structures, 1)
+            _segment(place, one, names[one.number], structures)
+            for place, one in enumerate(placed.structures, 1)
         ],
         series_instance_uid=highdicom.UID(),
         series_number=1000 + headers.series_number,
@@ -126,14 +134,14 @@ def _correct_geometry(header: Any, placed: PlacedStructures) -> None:
         measures, orientation = Dataset(), Dataset()
         shared.PixelMeasuresSequence = Sequence([measures])
         shared.PlaneOrientationSequence = Sequence([orientation])
-    thickness = header.get("SliceThickness")
+    thickness = header.get("SliceThickness") or 0
     measures.PixelSpacing = [f"{down:.10g}", f"{across:.10g}"]
     measures.SpacingBetweenSlices = f"{along:.10g}"
-    measures.SliceThickness = thickness or f"{along:.10g}"
+    measures.SliceThickness = thickness if thickness > 0 else f"{along:.10g}"
     orientation.ImageOrientationPatient = [f"{value:.10g}" for value in axes.T.ravel() + 0.0]
 
 
-def _segment(place: int, structure: Structure, structures: StructureSet) -> Any:
+def _segment(place: int, structure: Structure, name: str, structures: StructureSet) -> Any:
     import highdicom
     from pydicom.sr.codedict import codes as terms
 
@@ -153,13 +161,13 @@ def _segment(place: int, structure: Structure, structures: StructureSet) -> Any:
         )
     segment = highdicom.seg.SegmentDescription(
         segment_number=place,
-        segment_label=dicom_text(structure.name),
+        segment_label=name,
         segmented_property_category=_concept(codes.category),
         segmented_property_type=_concept(codes.type),
         algorithm_type="MANUAL" if structure.is_manual else "SEMIAUTOMATIC",
         algorithm_identification=algorithm,
         tracking_uid=structure.tracking_uid,
-        tracking_id=dicom_text(structure.name),
+        tracking_id=name,
         anatomic_regions=[_concept(codes.region)] if codes.region else None,
         display_color=highdicom.color.CIELabColor.from_rgb(*codes.colour),
     )

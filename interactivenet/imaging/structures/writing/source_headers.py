@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pydicom
 from pydicom.config import RAISE
+from pydicom.datadict import dictionary_VM
 from pydicom.dataset import Dataset
 from pydicom.valuerep import validate_value
 
@@ -13,6 +15,7 @@ from interactivenet.errors import DataError, one_line, sanitize_text
 from interactivenet.imaging.dicom.reading import folder_of
 from interactivenet.imaging.dicom.stack import Slice
 from interactivenet.imaging.dicom.volumes import Series
+from interactivenet.imaging.structures.structure import Structure
 from interactivenet.system.files import check_regular
 
 #: identifiers without which nothing can refer to a series
@@ -37,6 +40,8 @@ _FILED_BY = (
     "PatientName", "PatientID", "IssuerOfPatientID", "AccessionNumber", "StudyInstanceUID",
 )  # fmt: skip
 _LENGTHS = {"SH": 16, "LO": 64}
+#: values that there are
+_ENUMERATED = {"PatientSex": ("M", "F", "O", ""), "PatientIdentityRemoved": ("YES", "NO", "")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +94,17 @@ def read_source_headers(series: Series) -> SourceHeaders:
                 f" {found[1]}: they are not of one place",
                 expected="one",
             )
-    notes = tuple(note for keyword in REPEATED if (note := _mended(of_slices[0], keyword)))
-    return SourceHeaders(of_slices, notes)
+    first = of_slices[0]
+    checked = (*REPEATED, "PositionReferenceIndicator")
+    notes = [note for keyword in checked if (note := _mended(first, keyword))]
+    if not first.get("SpecificCharacterSet"):
+        notes += [
+            f"The series does not say in which characters its {keyword} is written: it is taken for"
+            " Latin 1; compare it with the archive's."
+            for keyword in _FILED_BY
+            if not str(first.get(keyword, "")).isascii()
+        ]
+    return SourceHeaders(of_slices, tuple(notes))
 
 
 def _read(one: Slice) -> Dataset:
@@ -123,8 +137,12 @@ def _mended(header: Dataset, keyword: str) -> str:
         return ""
     element = header[keyword]
     try:
+        if element.VM > 1 and dictionary_VM(element.tag) == "1":
+            raise ValueError("several values")
         for value in element.value if element.VM > 1 else [element.value]:
             validate_value(element.VR, "" if value is None else str(value), RAISE)
+            if keyword in _ENUMERATED and value not in _ENUMERATED[keyword]:
+                raise ValueError("none of those that there are")
     except (ValueError, TypeError):  # whose texts repeat what may be a name
         said = f"The {keyword} of the series is none that DICOM allows"
         if keyword in _FILED_BY:
@@ -150,3 +168,23 @@ def failure(kind: str, series: Series, headers: SourceHeaders, error: Exception)
 def dicom_text(text: str, most: int = 64) -> str:
     """Return a text as an element of type LO (64 characters) or SH (16) may have it."""
     return sanitize_text(text.replace("\\", "/")).strip()[:most].strip()
+
+
+def dicom_names(structures: Sequence[Structure]) -> tuple[dict[int, str], tuple[str, ...]]:
+    """Return number -> name of structures as an element of type LO may have it, and notes.
+
+    Names that DICOM has no room or no characters for are changed, so that no two are alike, and
+    that is said.
+    """
+    names: dict[int, str] = {}
+    notes = []
+    for one in structures:
+        name, tries = dicom_text(one.name) or "structure", 1
+        while name in names.values():
+            tries += 1
+            end = f" ({tries})"
+            name = f"{dicom_text(one.name, 64 - len(end)) or 'structure'}{end}"
+        names[one.number] = name
+        if name != one.name:
+            notes.append(f"'{sanitize_text(one.name)}' is called '{name}' in the file.")
+    return names, tuple(notes)

@@ -139,6 +139,15 @@ def test_colours_are_those_of_the_codes(tmp_path):
         )
 
 
+@pytest.mark.parametrize("thickness", ["-3", "0", "", None])
+def test_a_thickness_that_is_none_is_the_distance_of_slices(thickness, tmp_path):
+    series = write_source(tmp_path / "scan", "axial", SliceThickness=thickness)
+    grid = grid_of(series)
+    write_seg(tmp_path / "a.dcm", outlines(ring_and_more(grid.shape), grid, *RING), series)
+    shared = pydicom.dcmread(tmp_path / "a.dcm").SharedFunctionalGroupsSequence[0]
+    assert float(shared.PixelMeasuresSequence[0].SliceThickness) == 2.5
+
+
 def test_nothing_outlined_is_no_file_and_said(tmp_path):
     series = write_source(tmp_path / "scan", "axial")
     grid = grid_of(series)
@@ -176,7 +185,7 @@ def test_nobodys_name_is_told(name, tmp_path, recwarn, capfd):
     dataset = pydicom.dcmread(tmp_path / "a.dcm")
     first = pydicom.dcmread(series.slices[0].file.path)
     assert dataset.PatientName == first.PatientName
-    is_allowed = len(name) <= 64
+    is_allowed = len(name) <= 64 and "\\" not in name
     assert dataset.ReferringPhysicianName == (first.ReferringPhysicianName if is_allowed else "")
 
 

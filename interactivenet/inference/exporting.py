@@ -28,7 +28,6 @@ from interactivenet.inference.export_formats import (
 from interactivenet.inference.outlined_structures import (
     Naming,
     OutlinedCase,
-    guessed_labels,
     read_outlined,
     structures_of,
 )
@@ -239,12 +238,6 @@ class _Export:
 
     def result(self) -> Exported:
         """Say what became of the case."""
-        guessed = guessed_labels(self.structures)
-        if guessed and (self.written or self.kept):
-            self.notes.append(
-                f"{', '.join(guessed)}: a label whose name says nothing that is known here: its"
-                " code is a general one; give its own as `codes`"
-            )
         notes = [f"{', '.join(kinds)}: {note}" for note, kinds in self.told.items()]
         return Exported(
             tuple(self.written), tuple(self.kept), (*self.notes, *notes), dict(self.failures)

@@ -177,12 +177,6 @@ def structures_of(
     return whole, notes
 
 
-def guessed_labels(structures: StructureSet) -> list[str]:
-    """Return the labels whose names say nothing that is known, so that their codes are general."""
-    return list(dict.fromkeys(each.label for each in structures.structures
-                              if each.codes.is_default))  # fmt: skip
-
-
 def _described(model: str, structures: Sequence[Structure]) -> str:
     """Describe structures for people: the least Dice that is expected, where it is of all."""
     text = f"InteractiveNet {model}".strip()

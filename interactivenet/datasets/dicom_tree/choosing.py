@@ -238,7 +238,7 @@ def _all_series(patient: Patient) -> list[Series]:
 
 def _listed(series: Sequence[Series]) -> str:
     more = f" and {len(series) - _NAMED} more" if len(series) > _NAMED else ""
-    return ", ".join(map(str, series[:_NAMED])) + more
+    return ", ".join(one.brief for one in series[:_NAMED]) + more
 
 
 def _patient_names(patients: Sequence[Patient]) -> dict[int, str]:

@@ -108,12 +108,14 @@ def choose_outlines(
     meant = [one for one in case.patient.structures if is_meant(one, labelling.pattern)]
     if not meant:
         raise DataError(_none(case, labelling))
-    usable, faults = [], []
+    usable, faults, doubtful = [], [], []
     for one in meant:
         try:
             values, notes = labelling.values(one)
         except DataError as error:
             faults.append(f"{one.file.name} {error}")
+            if one.header is None or any(_refers_to(one, series) for series in case.series):
+                doubtful.append(faults[-1])  # it would have counted: else nobody misses it
         else:
             usable.append(Outlines(one, reference, "", values, notes))
     order = [reference, *(n for n in range(len(patterns)) if n != reference)]
@@ -127,21 +129,21 @@ def choose_outlines(
                 number = lies[0] if lies else number
             _check_frame(chosen.structures, case.series[number], across_frames)
             why = f"refers to the {patterns[number].name}"
-            return _of(chosen, number, why, faults)
+            return _of(chosen, number, why, doubtful)
     found = []
     for outlines in usable:
         for number in order:
             series = case.series[number]
             is_in_frame = _frame(outlines.structures) == series.file.reference != ""
             if is_in_frame and _lies_on(outlines, series, grids[number], labelling):
-                found.append(_of(outlines, number, "", faults))
+                found.append(_of(outlines, number, "", doubtful))
                 break
     if found:
         number = found[0].drawn_on
         chosen = _only(found, case.series[number], patterns[number])
         name = patterns[chosen.drawn_on].name
         why = f"is in the frame of reference of the {name}, on whose slices its outlines lie"
-        return _of(chosen, chosen.drawn_on, why, faults)
+        return _of(chosen, chosen.drawn_on, why, doubtful)
     told = [f"{one.structures} refers to other series" for one in usable] + faults
     raise DataError(f"has no structure set that fits: {_some(told)}")
 

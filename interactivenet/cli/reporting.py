@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import click
 from rich.console import Console
@@ -65,8 +65,10 @@ def show_findings(findings: Sequence[Finding]) -> None:
     if not grouped:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("", "case"):
-        table.add_column(column, no_wrap=True)
+    out = console()
+    # names with a UID would leave the findings a few letters a line: these are folded, never cut
+    table.add_column("", no_wrap=True)
+    table.add_column("case", overflow="fold", max_width=max(out.width // 3, 12))
     table.add_column("finding", overflow="fold")
     for (level, message), group in grouped.items():
         cases = list(dict.fromkeys(finding.case for finding in group))
@@ -82,14 +84,15 @@ def show_findings(findings: Sequence[Finding]) -> None:
             Text(escaped(subject)),
             Text(printable(translate(text))),
         )
-    console().print(table)
+    out.print(table)
 
 
 def show_table(table: reporting.Table) -> None:
     """Print a table: text to the left, numbers to the right."""
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for number, column in enumerate(table.columns):
-        shown.add_column(column, justify="left" if number < table.left else "right")
+        justify: Literal["left", "right"] = "left" if number < table.left else "right"
+        shown.add_column(column, justify=justify, overflow="fold")  # never cut: it may be a name
     for row in table.rows:
         shown.add_row(*(Text(printable(cell)) for cell in row))
     console().print(shown)

@@ -91,9 +91,11 @@ def import_cases(
     mark = _mark(source, options.merge_labels, options.copy, *more)
     partial = target.with_name(f".{target.name}.importing-{mark}")
     if target.exists():
-        if read_object(target / RECORD).get("mark") == mark:
+        former = read_object(target / RECORD).get("mark")
+        if former == mark:
             return  # done before
-        raise RequestError(f"{target} exists: choose another task name, or remove it first")
+        how = ", imported from other files or with other options" if former else ""
+        raise RequestError(f"{target} exists{how}: choose another task name, or remove it first")
     left_out, told = dict(source.left_out), partial / _CASES
     try:
         if read_object(partial / RECORD).get("mark") == mark:  # killed in the last moment

@@ -7,15 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from interactivenet.datasets.conversion import ImportOptions
+from interactivenet.datasets.dicom_tree.contents import Patient
 from interactivenet.datasets.dicom_tree.import_source import (
     TreeCase,
     TreeRequest,
     TreeSource,
     find_tree_source,
 )
+from interactivenet.datasets.dicom_tree.patterns import ModalityPattern
 from interactivenet.datasets.dicom_tree.writing import write_tree_case
+from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.sources import SourceCase
 from interactivenet.errors import RequestError
+from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.pipeline.reporting import Reporter, Table, counted
 from interactivenet.prompts.prompt import LabelNames
 
@@ -57,6 +61,16 @@ def read_source(
     reporter.say(f"reading the headers of {folder}")
     source = find_tree_source(folder, request, labels)
     show_tree(source, request, reporter)
+    if not source.cases:
+        reporter.findings(
+            [Finding("error", case, reason) for case, reason in source.left_out.items()]
+        )
+        name, reason = list(source.left_out.items())[-1]
+        count = counted(len(source.left_out), "case")
+        raise RequestError(
+            f"{folder}: no case of this DICOM tree can be used, {count} left out:"
+            f" {name}, for one, {reason}"
+        )
 
     def write(case: SourceCase, images: Path, labels: Path) -> dict[str, object]:
         assert isinstance(case, TreeCase)
@@ -74,23 +88,25 @@ def show_tree(source: TreeSource, request: TreeRequest, reporter: Reporter) -> N
     patients = counted(len(source.tree.patients), "patient")
     reporter.say(f"{source.folder}: {patients}, {counted(len(source.cases), 'case')}")
     cases = [case for case in source.cases if isinstance(case, TreeCase)]
-    reporter.table(
-        Table(
-            ("case", "modality", "series", "grid", "why"),
-            tuple(row for case in cases for row in _series_rows(case, request)),
-            left=5,
+    if cases:
+        reporter.table(
+            Table(
+                ("case", "modality", "series", "voxels, mm", "why"),
+                tuple(row for case in cases for row in _series_rows(case, request)),
+                left=5,
+            )
         )
-    )
-    reporter.table(
-        Table(
-            ("case", "structure set", "ROIs -> labels", "why"),
-            tuple(_outline_row(case, request) for case in cases),
-            left=4,
+        _say_resampled(cases, request, reporter)
+        reporter.table(
+            Table(
+                ("case", "structure set", "ROIs -> labels", "why"),
+                tuple(_outline_row(case, request) for case in cases),
+                left=4,
+            )
         )
-    )
     unused = [
-        *((str(patient), str(series)) for patient, series in source.unused),
-        *((str(patient), str(one)) for patient, one in source.unused_structures),
+        *((_whose(patient, series.file.study), series.brief) for patient, series in source.unused),
+        *((_whose(patient, one.file.study), str(one)) for patient, one in source.unused_structures),
     ]
     if unused:
         rows = tuple(unused[:_LISTED])
@@ -101,18 +117,39 @@ def show_tree(source: TreeSource, request: TreeRequest, reporter: Reporter) -> N
 
 def _series_rows(case: TreeCase, request: TreeRequest) -> list[tuple[str, ...]]:
     assert case.chosen is not None
-    target = case.grids[request.reference]
     rows: list[tuple[str, ...]] = []
     for number, (pattern, series, grid, reason) in enumerate(
         zip(request.patterns, case.series, case.grids, case.chosen.reasons, strict=True)
     ):
         size = "x".join(map(str, grid.shape))
-        spacing = "x".join(f"{mm:.4g}" for mm in grid.spacing)
-        text = f"{size} of {spacing} mm"
-        if not grid.is_same_lattice(target):
-            text += f", resampled to {request.patterns[request.reference].name}"
-        rows.append((case.name if number == 0 else "", pattern.name, str(series), text, reason))
+        text = f"{size} of {'x'.join(f'{mm:.3g}' for mm in grid.spacing)}"
+        why = reason.replace(f" {pattern}", "", 1)  # the pattern has a column of its own
+        name = case.name if number == 0 else ""
+        rows.append((name, str(pattern), _kind(series, pattern) + series.title, text, why))
     return rows
+
+
+def _kind(series: Series, pattern: ModalityPattern) -> str:
+    """Return what scanner a series is of, where the pattern does not say so."""
+    return "" if pattern.kind else f"{series.file.tags.get('Modality', 'no modality')} "
+
+
+def _say_resampled(cases: Sequence[TreeCase], request: TreeRequest, reporter: Reporter) -> None:
+    """Say which modalities are resampled, in how many cases."""
+    reference = request.patterns[request.reference].name
+    for number, pattern in enumerate(request.patterns):
+        moved = sum(
+            not case.grids[number].is_same_lattice(case.grids[request.reference]) for case in cases
+        )
+        if moved:
+            which = f"{moved} of {counted(len(cases), 'case')}"
+            reporter.say(f"{pattern.name} is resampled onto the grid of the {reference}: {which}")
+
+
+def _whose(patient: Patient, uid: str) -> str:
+    """Return whose a file is, with the study where its patient has several."""
+    study = next((str(study) for study in patient.studies if study.uid == uid), "")
+    return f"{patient}, {study}" if study and len(patient.studies) > 1 else str(patient)
 
 
 def _outline_row(case: TreeCase, request: TreeRequest) -> tuple[str, ...]:

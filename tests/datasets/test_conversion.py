@@ -231,7 +231,7 @@ def test_a_folder_that_is_no_dataset_and_a_name_that_is_taken_are_refused(tmp_pa
     source = decathlon(tmp_path / "Task01", channels=0)
     assert convert(source, tmp_path / "raw").exit_code == 0
     second = convert(nnunet(tmp_path / "other"), tmp_path / "raw")
-    assert second.exit_code == 2 and "exists: choose another task name" in second.stderr
+    assert second.exit_code == 2 and "exists, imported from other files" in second.stderr
 
 
 def test_an_import_that_is_done_is_only_checked_again(tmp_path):

@@ -62,6 +62,11 @@ def test_several_structure_sets(tree, tmp_path):
     done = convert(tree, tmp_path / "raw3", *WORDS)
     assert done.exit_code == 0
     assert "structure sets that were not taken: patient1/RS2 has no ROI" in done.output
+    # of another series it is listed with what is not used, and that is all
+    write_rtstruct(tree / "patient1" / "RS2", {"Heart": box_contours()}, refers_to=["1.2.3"],
+                   number=2)  # fmt: skip
+    done = convert(tree, tmp_path / "raw4", *WORDS)
+    assert "were not taken" not in done.output and "patient1/RS2" in done.output
 
 
 def test_outlines_that_name_no_series_of_the_case(tree, tmp_path):
@@ -98,6 +103,12 @@ def test_requests_that_cannot_be(tree, tmp_path):
         done = convert(tree, raw, *words)
         assert done.exit_code == 2 and refusal in done.output, done.output
         assert not raw.exists() or not list(raw.iterdir())
+    # the table of why is there, and the error has one reason
+    done = convert(tree, raw, "-m", "CT", "--roi", "PTV*=a")
+    assert done.exit_code == 2 and done.output.count("case  finding") == 1
+    told = done.output.splitlines()[-1]
+    assert "2 cases left out: P2, for one, has no structure set that fits" in told
+    assert "P1" not in told and "P1" in done.output
     (tmp_path / "plain" / "images").mkdir(parents=True)
     (tmp_path / "plain" / "labels").mkdir()
     done = convert(tmp_path / "plain", raw, "-m", "CT", "--resample-to", "CT")

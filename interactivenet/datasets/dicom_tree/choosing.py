@@ -211,10 +211,10 @@ def _one_of_each(
             said = preferred[named[0].file.series]
             reasons[number] = f"of {len(series)} that match {patterns[number]}, {said}"
             continue
-        which = "several of them are" if named else "none of them is"
+        which = "and more than one of them is referred to" if named else "and nothing says which"
         raise DataError(
-            f"has {len(series)} series that match {patterns[number]}: {_listed(series)}, and"
-            f" {which} named by anything else: choose one by its number, UID or description"
+            f"has {len(series)} series that match {patterns[number]}: {_listed(series)}, {which}:"
+            " choose one by its number, UID or description"
         )
     chosen = [series[0] for series in candidates]
     for one, count in Counter(map(id, chosen)).items():
@@ -238,7 +238,7 @@ def _all_series(patient: Patient) -> list[Series]:
 
 
 def _listed(series: Sequence[Series]) -> str:
-    return list_some([str(one) for one in series], _NAMED)
+    return list_some([one.brief for one in series], _NAMED)
 
 
 def _patient_names(patients: Sequence[Patient]) -> dict[int, str]:

@@ -32,7 +32,6 @@ from interactivenet.imaging.dicom.reading import folder_of
 from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.prompts.prompt import LabelNames
-from interactivenet.system.names import list_some
 
 
 @dataclass(frozen=True)
@@ -116,10 +115,7 @@ class TreeSource(Source):
 
 
 def find_tree_source(folder: Path, request: TreeRequest, labels: LabelNames) -> TreeSource:
-    """Read the headers of a tree and decide what becomes of it.
-
-    Raises RequestError where it holds no case that can be imported.
-    """
+    """Read the headers of a tree and decide what becomes of it; there may be no case left."""
     tree = read_tree(folder)
     patterns, labelling = request.patterns, request.labelling
     named = named_by_structures(tree, labelling.pattern)
@@ -147,11 +143,6 @@ def find_tree_source(folder: Path, request: TreeRequest, labels: LabelNames) -> 
     )  # fmt: skip
     checked = without_repeated_names(with_safe_names(source))
     assert isinstance(checked, TreeSource)
-    if not checked.cases:
-        reasons = [f"{name} {reason}" for name, reason in checked.left_out.items()]
-        raise RequestError(
-            f"{folder}: no case of this DICOM tree can be used: {list_some(reasons, 3, '; ')}"
-        )
     return checked
 
 

@@ -216,9 +216,10 @@ def _match(
             new.failures[case.name] = str(error)
             continue
         if first is None:
+            others = [key for key in dict.fromkeys(keys[case.name]) if key != case.name]
             new.failures[case.name] = (
                 f"has no points in {interactions[0]}: expected {case.name}.json, or the same with"
-                f" the name {' or '.join(keys[case.name][1:3])}"
+                f" the name {' or '.join(others[:2])}"
             )
             continue
         taken.add(first)
@@ -249,7 +250,7 @@ def _named_by_points(tree: Tree, points: Mapping[str, Sequence[Path]]) -> dict[s
 def _notes(tree: Tree, cases: Sequence[ChosenCase]) -> list[str]:
     """Say what of a tree is not used."""
     notes = [f"{text}: not used" for _, text in tree.lost]
-    unused = [f"{patient}: {series}" for patient, series in unused_series(tree, cases)]
+    unused = [f"{patient}: {series.brief}" for patient, series in unused_series(tree, cases)]
     if unused:
         notes.append(f"series that are not used: {list_some(unused, _NAMED)}")
     return notes

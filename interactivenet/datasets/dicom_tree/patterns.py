@@ -50,6 +50,11 @@ class ModalityPattern:
                 f"'{name}' is no name: {fault}", field="modalities", value=text,
                 expected="NAME=PATTERN",
             )  # fmt: skip
+        if re.search(r"[*?[]", name):
+            raise RequestError(
+                f"'{name}' is a pattern, which needs a name in front", field="modalities",
+                value=text, expected="NAME=PATTERN, such as 'MR=*T1*'",
+            )  # fmt: skip
         if not pattern and name.upper() not in _KINDS:
             raise RequestError(
                 f"'{name}' is no kind of scanner (CT, MR, PET, US, NM), so that it does not say"

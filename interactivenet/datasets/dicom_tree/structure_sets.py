@@ -124,12 +124,14 @@ def choose_outlines(
     meant = [one for one in case.patient.structures if is_meant(one, labelling.pattern)]
     if not meant:
         raise DataError(_none(case, labelling) + _of_others(tree, case))
-    usable, faults = [], []
+    usable, faults, doubtful = [], [], []
     for one in meant:
         try:
             values, notes = labelling.values(one)
         except DataError as error:
             faults.append(f"{one.file.name} {error}")
+            if one.header is None or any(_refers_to(one, series) for series in case.series):
+                doubtful.append(faults[-1])  # it would have counted: else nobody misses it
         else:
             usable.append(Outlines(one, reference, "", values, notes))
     order = [reference, *(n for n in range(len(patterns)) if n != reference)]
@@ -143,7 +145,7 @@ def choose_outlines(
                 number = lies[0] if lies else number
             _check_frame(chosen, case.series[number], across_frames)
             why = f"refers to the {patterns[number].name}"
-            return replace(_of(chosen, number, why, faults), refers=True)
+            return replace(_of(chosen, number, why, doubtful), refers=True)
     found = []
     for outlines in usable:
         for number in order if _is_of_its_studies(outlines.structures, case) else ():
@@ -151,14 +153,14 @@ def choose_outlines(
             if series.file.reference in outlines.frames and _lies_on(
                 outlines, series, grids[number], labelling
             ):
-                found.append(_of(outlines, number, "", faults))
+                found.append(_of(outlines, number, "", doubtful))
                 break
     if found:
         number = found[0].drawn_on
         chosen = _only(found, case.series[number], patterns[number])
         name = patterns[chosen.drawn_on].name
         why = f"is in the frame of reference of the {name}, on whose slices its outlines lie"
-        return _of(chosen, chosen.drawn_on, why, faults)
+        return _of(chosen, chosen.drawn_on, why, doubtful)
     frames = [series.file.reference for series in case.series]
     told = [_elsewhere(one, frames, _is_of_its_studies(one.structures, case)) for one in usable]
     told += faults

@@ -70,15 +70,28 @@ class Series:
     def _suffix(self) -> str:
         return f":{self.part}" if self.part else ""
 
-    def __str__(self) -> str:
+    @property
+    def title(self) -> str:
+        """Its number, or else its UID, its part and its description."""
         tags = self.file.tags
         name = tags.get("SeriesNumber") or self.file.series
         said = f" '{tags['SeriesDescription']}'" if tags.get("SeriesDescription") else ""
+        return f"{name}{self._suffix}{said}"
+
+    @property
+    def brief(self) -> str:
+        """What it is, for lists of many: it says that it is unusable, but not why."""
+        return self._described(", unusable")
+
+    def __str__(self) -> str:
+        return self._described(f", unusable: it {self.problem}")
+
+    def _described(self, unusable: str) -> str:
         rows, columns = self.file.size
         count = f"{len(self.slices)} slice{'s' if len(self.slices) != 1 else ''}"
-        why = f", unusable: it {self.problem}" if self.problem and self.is_volume else ""
-        modality = tags.get("Modality", "no modality")
-        return f"{name}{self._suffix}{said} ({modality}, {count} of {columns}x{rows}{why})"
+        why = unusable if self.problem and self.is_volume else ""
+        modality = self.file.tags.get("Modality", "no modality")
+        return f"{self.title} ({modality}, {count} of {columns}x{rows}{why})"
 
 
 def volumes_of(files: list[DicomFile]) -> list[Series]:

@@ -9,6 +9,7 @@ from typing import Any
 from interactivenet.errors import RequestError, describe_failure
 from interactivenet.inference.export_formats import (
     EXPORT_FORMATS,
+    EXPORTS,
     NAMES,
     ExportFormat,
     chosen_exports,
@@ -39,6 +40,29 @@ def parse_formats(given: Any, tags: Sequence[Mapping[str, str]]) -> tuple[Export
             f"{NAMES[formats[0]]} needs a scan that is a DICOM series, and this one is none"
         )
     return formats
+
+
+def exported_before(files: AnnotationFiles, case: str) -> dict[Path, str]:
+    """Return the files in other formats that were written of a case: path -> name of the format."""
+    entries = files.read_record(case).get(EXPORTS)
+    if not isinstance(entries, dict):
+        return {}
+    named = {NAMES[kind]: entries.get(kind) for kind in EXPORT_FORMATS}
+    found = {
+        files.folder / entry["file"]: name
+        for name, entry in named.items()
+        if isinstance(entry, dict) and isinstance(entry.get("file"), str)
+    }
+    return {path: name for path, name in found.items() if path.exists()}
+
+
+def removed_since(before: Mapping[Path, str]) -> tuple[str, ...]:
+    """Say which of them went with the outlines that they were of."""
+    return tuple(
+        f"{path.name}, of what was saved before, was removed: save as {name} again to have it"
+        for path, name in before.items()
+        if not path.exists()
+    )
 
 
 def write_exports(

@@ -28,7 +28,7 @@ from interactivenet.viewer.annotations.annotation_record import (
     write_annotation,
 )
 from interactivenet.viewer.annotations.records import scan_sources
-from interactivenet.viewer.saving.exports import write_exports
+from interactivenet.viewer.saving.exports import exported_before, removed_since, write_exports
 from interactivenet.viewer.saving.task_saving import save_into_task
 from interactivenet.viewer.worklist.worklist import WorklistEntry
 
@@ -110,11 +110,12 @@ def save_annotation(
         check_output(target.folder, entry.images)
         files = AnnotationFiles(target.folder)
         named = with_free_name(made, files)
+        before = exported_before(files, named.case)
         saved = write_annotation(files, named)
         exported, notes = write_exports(files, named.case, formats)
         return replace(
             saved, files=(*saved.files, *exported),
-            notes=(*renamed(made, named), *saved.notes, *notes),
+            notes=(*renamed(made, named), *saved.notes, *notes, *removed_since(before)),
         )  # fmt: skip
 
 

@@ -53,6 +53,7 @@ def test_matching(pattern, given, expected):
         ("T1", "'T1' is no kind of scanner"),
         ("T1=", "'T1=PATTERN'"),
         ("=T1", "'' is no name"),
+        ("*T1*", r"'\*T1\*' is a pattern, which needs a name in front"),
         ("../x=T1", "looks like a path"),
     ],
 )

@@ -74,6 +74,11 @@ def test_an_export_later_is_no_save_of_another(scan, tmp_path):
     again = save(scan, target, 2, formats=(), over=first.mark)
     assert not any("meanwhile" in note or "kept as" in note for note in again.notes)
     assert not list(target.folder.glob("*.dcm"))
+    gone = [note for note in again.notes if "was removed" in note]
+    assert len(gone) == 3 and "scan.rtstruct.dcm, of what was saved before, was" in gone[1]
+    # written anew it is not gone
+    save(scan, target, 1)
+    assert not [note for note in save(scan, target, 2).notes if "was removed" in note]
 
 
 def test_a_strangers_file_stays_and_the_outlines_are_saved(scan, tmp_path):

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from interactivenet.pipeline.ensemble import ensemble
     from interactivenet.pipeline.evaluate import evaluate
     from interactivenet.pipeline.evaluate_corrections import evaluate_corrections
+    from interactivenet.pipeline.export import export
     from interactivenet.pipeline.infer import infer
     from interactivenet.pipeline.models import convert_model, download_model, install_model
     from interactivenet.pipeline.plan import FoldOptions, plan
@@ -79,6 +80,7 @@ _NAMES_OF = {
     "pipeline.ensemble": ("ensemble",),
     "pipeline.evaluate": ("evaluate",),
     "pipeline.evaluate_corrections": ("evaluate_corrections",),
+    "pipeline.export": ("export",),
     "pipeline.infer": ("infer",),
     "pipeline.models": ("convert_model", "download_model", "install_model"),
     "pipeline.plan": ("FoldOptions", "plan"),
@@ -105,7 +107,7 @@ __all__ = [
     "SegmentedObject", "Session", "SimulationOptions", "TrainingOptions", "Volume", "__version__",
     "check_dataset", "convert_dataset", "convert_model", "demo", "deploy", "download_model",
     "encode_prompts", "ensemble", "evaluate", "evaluate_corrections", "evaluate_masks",
-    "geodesic_distance", "infer", "install_model", "load_model", "plan", "predict", "read_image",
+    "export", "geodesic_distance", "infer", "install_model", "load_model", "plan", "predict", "read_image",
     "read_label", "read_prompts", "robustness", "select", "simulate", "simulate_prompts",
     "test", "train", "validate", "write_label", "write_prompts",
 ]  # fmt: skip

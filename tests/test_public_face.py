@@ -18,7 +18,7 @@ PROMISED = [
     "Segmentation", "SegmentedObject",
     "evaluate_masks", "geodesic_distance", "encode_prompts", "simulate_prompts",
     "check_dataset", "convert_dataset", "simulate", "plan", "train", "validate", "select",
-    "predict", "ensemble", "test", "evaluate", "infer", "robustness",
+    "predict", "ensemble", "test", "evaluate", "infer", "export", "robustness",
     "evaluate_corrections", "deploy", "demo",
     "convert_model", "install_model",
     "InteractiveNetError", "DataError", "RequestError",

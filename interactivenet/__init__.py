@@ -107,9 +107,9 @@ __all__ = [
     "SegmentedObject", "Session", "SimulationOptions", "TrainingOptions", "Volume", "__version__",
     "check_dataset", "convert_dataset", "convert_model", "demo", "deploy", "download_model",
     "encode_prompts", "ensemble", "evaluate", "evaluate_corrections", "evaluate_masks",
-    "export", "geodesic_distance", "infer", "install_model", "load_model", "plan", "predict", "read_image",
-    "read_label", "read_prompts", "robustness", "select", "simulate", "simulate_prompts",
-    "test", "train", "validate", "write_label", "write_prompts",
+    "export", "geodesic_distance", "infer", "install_model", "load_model", "plan", "predict",
+    "read_image", "read_label", "read_prompts", "robustness", "select", "simulate",
+    "simulate_prompts", "test", "train", "validate", "write_label", "write_prompts",
 ]  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from interactivenet.imaging.structures.codes.structure_codes import Code
 from interactivenet.imaging.structures.structure import Structure, StructureSet, Written
 from interactivenet.imaging.structures.writing.mask_contours import contours_of
 from interactivenet.imaging.structures.writing.on_series import PlacedStructures, on_series
+from interactivenet.imaging.structures.writing.rtstruct_checking import check_contours
 from interactivenet.imaging.structures.writing.source_headers import (
     REPEATED,
     SourceHeaders,
@@ -44,7 +45,8 @@ def write_rtstruct(path: Path, structures: StructureSet, series: Series) -> Writ
     """Write structures as an RTSTRUCT of the series that they were outlined on.
 
     Contours run along the edges of voxels, so that the centres inside of them are the voxels
-    outlined; holes are keyholes. No file is written of structures without a voxel. The file
+    outlined; holes are keyholes. They are compared with what was outlined before anything is
+    written. No file is written of structures without a voxel. The file
     appears whole, or not at all. Raises DataError where the series is no whole scan, where the
     structures lie on another grid, and where its headers lack what an RTSTRUCT needs.
     """
@@ -55,6 +57,7 @@ def write_rtstruct(path: Path, structures: StructureSet, series: Series) -> Writ
     names, renamed = dicom_names(placed.structures)
     try:
         dataset = _dataset(structures, placed, headers, series, names)
+        check_contours(dataset, placed, series)
         with replacing(path) as temporary:
             dataset.save_as(temporary, enforce_file_format=True)
     except (AttributeError, LookupError, TypeError, ValueError) as error:  # of a stranger's header

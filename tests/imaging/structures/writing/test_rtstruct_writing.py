@@ -1,5 +1,7 @@
 """RTSTRUCT: the centres inside of what is written are what was outlined, on the real slices."""
 
+from dataclasses import replace
+
 import numpy as np
 import pydicom
 import pytest
@@ -10,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 from interactivenet.errors import DataError
 from interactivenet.imaging.dicom.reading import find_series
 from interactivenet.imaging.nifti import read_nifti
+from interactivenet.imaging.structures.writing import rtstruct_writing
 from interactivenet.imaging.structures.writing.rtstruct_writing import write_rtstruct
 from tests.imaging.structures.writing.outlined import (
     RING,
@@ -190,3 +193,40 @@ def test_a_failure_leaves_no_file(tmp_path, monkeypatch):
         write_rtstruct(tmp_path / "out" / "a.dcm", structures, series)
     assert "Doe" not in str(refused.value)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (lambda polygon: polygon + [1.0, 0.0], "has another outline on .* than was given"),
+        (lambda polygon: polygon[:, ::-1], "has another outline on .* than was given"),
+        (lambda polygon: polygon[:-1], "has another outline on .* than was given"),
+    ],
+)
+def test_other_contours_than_were_outlined_are_not_written(fault, message, tmp_path, monkeypatch):
+    """As a fault of this program, or of a library, would make them."""
+    right = rtstruct_writing.contours_of
+    monkeypatch.setattr(
+        rtstruct_writing, "contours_of", lambda mask: [fault(polygon) for polygon in right(mask)]
+    )
+    series = write_source(tmp_path / "scan", "axial")
+    grid = grid_of(series)
+    structures = outlines(ring_and_more(grid.shape), grid, *RING)
+    with pytest.raises(DataError, match=message):
+        write_rtstruct(tmp_path / "a.dcm", structures, series)
+    assert not (tmp_path / "a.dcm").exists()
+
+
+def test_contours_that_name_another_slice_are_not_written(tmp_path, monkeypatch):
+    right = rtstruct_writing.read_source_headers
+
+    def turned(series):
+        headers = right(series)
+        return replace(headers, of_slices=headers.of_slices[::-1])
+
+    monkeypatch.setattr(rtstruct_writing, "read_source_headers", turned)
+    series = write_source(tmp_path / "scan", "axial")
+    structures = outlines(ring_and_more(grid_of(series).shape), grid_of(series), *RING)
+    with pytest.raises(DataError, match="a contour that does not lie on the slice that it names"):
+        write_rtstruct(tmp_path / "a.dcm", structures, series)
+    assert not (tmp_path / "a.dcm").exists()

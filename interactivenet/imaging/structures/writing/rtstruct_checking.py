@@ -39,10 +39,8 @@ def check_contours(dataset: Any, placed: PlacedStructures, series: Series) -> No
             enclosed = even_odd(inside[:, :2], (u, v), (end_u - u, end_v - v))
             left[u:end_u, v:end_v, number] ^= enclosed
         if left.any():
-            slices = np.flatnonzero(left.any(axis=(0, 1)))
-            raise _differs(
-                f"another outline on {series.slices[int(slices[0])].name} than was given"
-            )
+            number = int(np.flatnonzero(left.any(axis=(0, 1)))[0])
+            raise _differs(f"another outline on {series.slices[number].name} than was given")
 
 
 def _differs(fault: str) -> DataError:

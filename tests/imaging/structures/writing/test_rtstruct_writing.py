@@ -196,14 +196,14 @@ def test_a_failure_leaves_no_file(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("fault", "message"),
+    "fault",
     [
-        (lambda polygon: polygon + [1.0, 0.0], "has another outline on .* than was given"),
-        (lambda polygon: polygon[:, ::-1], "has another outline on .* than was given"),
-        (lambda polygon: polygon[:-1], "has another outline on .* than was given"),
+        lambda polygon: polygon + np.array([1.0, 0.0]),
+        lambda polygon: polygon[:, ::-1],
+        lambda polygon: polygon[:-1],
     ],
 )
-def test_other_contours_than_were_outlined_are_not_written(fault, message, tmp_path, monkeypatch):
+def test_other_contours_than_were_outlined_are_not_written(fault, tmp_path, monkeypatch):
     """As a fault of this program, or of a library, would make them."""
     right = rtstruct_writing.contours_of
     monkeypatch.setattr(
@@ -212,7 +212,7 @@ def test_other_contours_than_were_outlined_are_not_written(fault, message, tmp_p
     series = write_source(tmp_path / "scan", "axial")
     grid = grid_of(series)
     structures = outlines(ring_and_more(grid.shape), grid, *RING)
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=r"has another outline on .* than was given"):
         write_rtstruct(tmp_path / "a.dcm", structures, series)
     assert not (tmp_path / "a.dcm").exists()
 

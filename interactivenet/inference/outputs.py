@@ -148,13 +148,14 @@ class Output:
             written.append(self.probability_file(case))
             write_probabilities(written[-1], claims, segmentation.source)
         others = [path for path in earlier.paths if path not in written]
+        stale: list[Path] = []
         if not key.matches(before):  # of another format, say, and not of this result
-            earlier.remove(others)
+            stale = earlier.remove(others)
         record = {
             **whose,
             MADE_FROM: dict(key.content),
             **(made_by or {}),
-            "notes": list(segmentation.notes),
+            "notes": [*segmentation.notes, *map(stale_note, stale)],
             "objects": [segmented.as_json() for segmented in segmentation.objects],
             **({EXPORTS: before[EXPORTS]} if EXPORTS in before and key.matches(before) else {}),
             FILES: noted_files(self.folder, written) | earlier.unchanged(others),
@@ -178,6 +179,14 @@ class Output:
     def _written(self, case: str, record: Mapping[str, Any]) -> WrittenFiles:
         """Return which files a record says are ours; those of a record without a list, by name."""
         return WrittenFiles.of_record(self.folder, record, self.targets(case) if record else ())
+
+
+def stale_note(path: Path) -> str:
+    """Say that a file of an earlier result stays."""
+    return (
+        f"{path.name} is of an earlier result, and was changed since: it stays, and is none of this"
+        " one"
+    )
 
 
 def _are_objects(content: Any) -> bool:

@@ -20,6 +20,7 @@ from interactivenet.inference.export_formats import (
     chosen_exports,
 )
 from interactivenet.inference.outputs import Output
+from interactivenet.inference.exporting.recorded_source import images_of
 from interactivenet.pipeline.reporting import (
     SILENT,
     Reporter,
@@ -103,10 +104,10 @@ def export(
             expected="a folder of label maps, each with the record that was written with it",
         )
     target = Output(Path(output) if output is not None else results, ())
-    if output is not None:
-        check_output(target.folder, folders)
-    labels = LabelNames.parse(names).names
     records = [Output(results, ()).read_record(case) for case in cases]
+    if output is not None:
+        check_output(target.folder, [*folders, *images_of(records)])
+    labels = LabelNames.parse(names).names
     _check_names(labels, records)
     chosen = _codes(codes, records, labels)
     arguments = {

@@ -142,6 +142,11 @@ def test_a_request_that_cannot_be_met_is_refused_at_once(bundle, cases, tmp_path
     done = run("export", out, "--format", "seg.nrrd", "--name", "7=x")
     assert done.exit_code == 2 and "no case has the label 7" in done.output
     assert run("export", tmp_path / "none", "--format", "rtstruct").exit_code == 2
+    series = cases[0] / "a"
+    before = sorted(series.iterdir())
+    done = run("export", out, "--format", "dcm-seg", "-o", series)
+    assert done.exit_code == 2 and "contains input files" in done.output
+    assert sorted(series.iterdir()) == before  # nothing but slices
 
 
 def test_what_cannot_be_exported_is_not_forgotten(bundle, cases, tmp_path):

@@ -12,7 +12,7 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from interactivenet.errors import DataError, sanitize_text
+from interactivenet.errors import DataError, one_line, sanitize_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Header:
             kind = dictionary_VR(tag) if element.VR in (None, "UN") else element.VR
             if kind in _CHARACTERS:
                 return sanitize_text(value.decode("latin-1").strip(" \0\r\n\t"))
-            value = self.dataset[tag].value
+            value = self._converted(tag, keyword)
         if value is None:
             return ""
         several = not isinstance(value, str | int | float)
@@ -84,8 +84,15 @@ class Header:
         tag = _tag(keyword)
         if tag not in self.dataset:
             return []
-        value = self.dataset[tag].value
+        value = self._converted(tag, keyword)
         return [Header(item) for item in value or () if isinstance(item, Dataset)]
+
+    def _converted(self, tag: Any, keyword: str) -> Any:
+        """Return the value of an element as pydicom converts it; raises DataError if it cannot."""
+        try:
+            return self.dataset[tag].value
+        except Exception as error:  # of a library, on a stranger's bytes
+            raise DataError(f"has a damaged {keyword}: {one_line(error)}") from error
 
     @property
     def frames(self) -> int:

@@ -130,7 +130,13 @@ def _stored(file: DicomFile) -> Array:
         raise DataError(
             f"holds {file.path.name}, which cannot be read ({syntax}): {one_line(error)}"
         ) from error
-    return np.asarray(pixels).reshape(file.frames, *file.size)
+    rows, columns = file.size
+    if np.size(pixels) != file.frames * rows * columns:
+        raise DataError(
+            f"holds {file.path.name}, which has {np.size(pixels)} pixels, expected {file.frames} of"
+            f" {columns}x{rows}"
+        )
+    return np.asarray(pixels).reshape(file.frames, rows, columns)
 
 
 def _decoded_by_itk(dataset: Dataset, file: DicomFile) -> Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -65,6 +66,15 @@ class RecordedSource:
         if self.image is None or not self.image.is_file():
             return None
         return self.image if sha256(self.image) in self.hashes else None
+
+
+def images_of(records: Iterable[Mapping[str, Any]]) -> list[Path]:
+    """Return the images that records name, as far as they can be read and are still there."""
+    images = []
+    for record in records:
+        with suppress(DataError):
+            images.append(RecordedSource.of_record(record).image)
+    return [image for image in images if image is not None and image.exists()]
 
 
 def _object(content: Mapping[str, Any], field_name: str) -> Mapping[str, Any]:

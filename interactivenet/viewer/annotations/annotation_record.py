@@ -14,7 +14,7 @@ from interactivenet import __version__
 from interactivenet.datasets.modalities import is_any
 from interactivenet.imaging.io import write_label_array
 from interactivenet.inference.model_record import LABELS, describe_made_by, label_names
-from interactivenet.inference.outputs import case_key
+from interactivenet.inference.outputs import case_key, stale_note
 from interactivenet.inference.sources import SOURCES
 from interactivenet.postprocessing.merging import Segmentation
 from interactivenet.prompts.io import write_prompts
@@ -179,6 +179,8 @@ def write_annotation(files: AnnotationFiles, made: Annotation) -> Saved:
     for path in earlier.paths:
         if path not in written and earlier.is_own(path):
             remove(path)
+        elif path not in written:
+            notes.append(stale_note(path))
     empty = [prompt.name or str(prompt.label) for number, prompt in enumerate(made.prompts, 1)
              if not np.any(result.instance_map == number)]  # fmt: skip
     if empty:

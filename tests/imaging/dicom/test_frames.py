@@ -1,10 +1,16 @@
 """Enhanced multi-frame files, and values that ITK does not keep."""
 
+from dataclasses import replace
+
 import numpy as np
 import pydicom
 import pytest
 from pydicom.uid import ExplicitVRBigEndian, RLELossless, UltrasoundMultiFrameImageStorage
 
+from interactivenet.errors import DataError
+from interactivenet.imaging.dicom.files import read_file
+from interactivenet.imaging.dicom.pixels import read_values
+from interactivenet.imaging.dicom.stack import Slice
 from interactivenet.imaging.io import ReadOptions, read_image
 from tests.imaging.dicom.test_facts import compress
 from tests.imaging.spoiled_files import refusal
@@ -172,3 +178,10 @@ def test_one_slice_of_monochrome1_among_others(tmp_path):
     dataset.PhotometricInterpretation = "MONOCHROME1"
     dataset.save_as(files[2])
     np.testing.assert_array_equal(values_of(read_image(tmp_path)), stored() - 1000)
+
+
+def test_fewer_frames_than_the_header_says_are_refused(tmp_path):
+    path = write_frames(tmp_path / "scan.dcm", stored())
+    file = read_file(path, tmp_path)
+    with pytest.raises(DataError, match=r"scan\.dcm, which has 120 pixels, expected 6 of 6x4"):
+        read_values([Slice(replace(file, frames=6), plane) for plane in file.planes])

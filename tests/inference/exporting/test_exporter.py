@@ -411,6 +411,19 @@ def test_results_of_a_new_segmentation_do_not_keep_old_exports(results, scan, tm
     assert "exports" not in read(results.record("a"))
 
 
+def test_an_old_export_that_somebody_changed_is_said_to_be_none_of_a_new_result(results, scan):
+    export(results, "dcm-seg")
+    path = results.folder / "a.seg.dcm"
+    path.write_bytes(path.read_bytes() + b"signed")
+    make_series(scan, VOXELS + 1)
+    segment(results.folder, "a", [scan], 1)
+    assert path.exists()
+    record = read(results.record("a"))
+    (note,) = [note for note in record["notes"] if "a.seg.dcm" in note]
+    assert "is of an earlier result, and was changed since: it stays" in note
+    assert set(record["files"]) == {"a.nii.gz"}
+
+
 def test_a_broken_writer_leaves_nothing_behind(results, monkeypatch):
     from interactivenet.imaging.structures.writing import rtstruct_writing
 

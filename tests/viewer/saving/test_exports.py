@@ -94,6 +94,18 @@ def test_a_strangers_file_stays_and_the_outlines_are_saved(scan, tmp_path):
     assert (target.folder / "scan.seg.dcm").exists()
 
 
+def test_a_file_of_old_outlines_that_somebody_changed_is_said(scan, tmp_path):
+    """Though nobody asks for such a file this time: it must not be taken for the new outlines."""
+    target = Target(tmp_path / "out")
+    first = save(scan, target, 1)
+    path = target.folder / "scan.seg.dcm"
+    path.write_bytes(path.read_bytes() + b"signed")
+    again = save(scan, target, 2, formats=(), over=first.mark)
+    assert [file.name for file in target.folder.glob("*.dcm")] == ["scan.seg.dcm"]
+    (note,) = [note for note in again.notes if "scan.seg.dcm" in note]
+    assert "is of an earlier result, and was changed since: it stays" in note
+
+
 def test_as_a_zip(scan):
     result = outlined(scan, 1)
     entry = entry_of(scan, series=f"{UID}.1.1")

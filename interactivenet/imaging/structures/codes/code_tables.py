@@ -53,7 +53,8 @@ _WEAK = frozenset(("mass", "met", "nodule", "clot", "inflammation"))
 #: words after which it is not the lesion itself
 _NEGATING = frozenset((
     "no", "not", "non", "without", "healthy", "normal", "bed", "cavity", "around", "near", "minus",
-    "outside", "rim", "margin", "resected", "ring",
+    "outside", "rim", "margin", "resected", "ring", "avoid", "avoidance", "shell", "prv",
+    "expanded",
 ))  # fmt: skip
 #: what a radiotherapist means to treat: type, RT ROI interpreted type
 _TARGETS = {
@@ -64,6 +65,12 @@ _TARGETS = {
     "ptvn": (Code("130053", "DCM", "PTV Nodal"), "PTV"),
     "ptvp": (Code("130054", "DCM", "PTV Primary"), "PTV"),
 }
+#: words beside a target's that change nothing of what it is
+_OF_TARGETS = frozenset((
+    "gy", "cgy", "boost", "high", "mid", "low", "risk", "dose", "tumor", "n", "p", "t",
+))  # fmt: skip
+#: what is left of something without a target, as radiotherapists write it: 'Lungs-GTV'
+_SUBTRACTED = re.compile(r"\w\s*-\s*[GCPI]TV", re.IGNORECASE)
 #: types of lesions that are what is to be treated
 _GROSS = frozenset(("neoplasm", "neoplasm primary", "neoplasm secondary", "lesion", "mass",
                     "nodule", "enhancing lesion", "non enhancing lesion"))  # fmt: skip
@@ -107,19 +114,26 @@ def codes_of(label: str) -> StructureCodes:
     words, side = _words_and_side(label)
     if term := _term(_words(label)):  # whose name has a side of its own, as 'left ventricle'
         return _coded(term, "", None)
-    if words and (target := _TARGETS.get(words[0])):
+    if words and (target := _TARGETS.get(words[0])) and _is_target(label, words[1:]):
         kind, roi = target
         return StructureCodes(TARGET, kind, _SIDES.get(side), None, roi, _hue(kind.value))
     if term := _term(words):
         return _coded(term, side, None)
-    return _lesion(words, side) or StructureCodes(
+    lesion = None if _SUBTRACTED.search(label) else _lesion(words, side)
+    return lesion or StructureCodes(
         TISSUE, TISSUE, _SIDES.get(side), None, "ORGAN", _hue(" ".join(words) or label), True
     )
 
 
+def _is_target(label: str, rest: list[str]) -> bool:
+    """Whether a name that begins as a target's is one: 'PTV ring' and 'PTV-GTV' are none."""
+    others = [word for word in rest if not word.rstrip("cgy").isdigit() and word not in _OF_TARGETS]
+    return not _SUBTRACTED.search(label) and (not others or _term(others) is not None)
+
+
 def _lesion(words: list[str], side: str) -> StructureCodes | None:
     """Return the codes of a lesion that is named with where it is, or else; None for none."""
-    if _NEGATING & set(words):
+    if (_NEGATING | _TARGETS.keys()) & set(words):
         return None
     for size in (2, 1):  # 'primary tumor' says more than 'tumor'
         for at in range(len(words) - size + 1):

@@ -39,6 +39,9 @@ REPEATED = (*_MANDATORY, *_OPTIONAL, "StudyInstanceUID")
 _FILED_BY = (
     "PatientName", "PatientID", "IssuerOfPatientID", "AccessionNumber", "StudyInstanceUID",
 )  # fmt: skip
+#: what all slices of a series have in common, as what is written has it once
+_OF_ONE = {"PatientID": "patient", "StudyInstanceUID": "place", "SeriesInstanceUID": "place",
+           "FrameOfReferenceUID": "place"}  # fmt: skip
 _LENGTHS = {"SH": 16, "LO": 64}
 #: values that there are
 _ENUMERATED = {"PatientSex": ("M", "F", "O", ""), "PatientIdentityRemoved": ("YES", "NO", "")}
@@ -86,17 +89,21 @@ def read_source_headers(series: Series) -> SourceHeaders:
         if str(one.file.path) not in headers:
             headers[str(one.file.path)] = _read(one)
     of_slices = tuple(headers[str(one.file.path)] for one in series.slices)
-    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
-        found = sorted({str(header.get(keyword)) for header in of_slices})
+    for keyword, whose in _OF_ONE.items():
+        found = sorted({str(header.get(keyword) or "none") for header in of_slices})
         if len(found) > 1:
             raise DataError(
                 f"{folder_of(series)}: has slices of {len(found)} {keyword}s, {found[0]} and"
-                f" {found[1]}: they are not of one place",
+                f" {found[1]}: they are not of one {whose}",
                 expected="one",
             )
     first = of_slices[0]
     checked = (*REPEATED, "PositionReferenceIndicator")
     notes = [note for keyword in checked if (note := _mended(first, keyword))]
+    if (count := len({str(header.PatientName) for header in of_slices})) > 1:
+        notes.append(
+            f"Its slices have {count} PatientNames: that of {series.slices[0].name} counts."
+        )
     if not first.get("SpecificCharacterSet"):
         notes += [
             f"The series does not say in which characters its {keyword} is written: it is taken for"

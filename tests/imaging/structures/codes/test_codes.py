@@ -45,6 +45,9 @@ ANATOMY = ["123037004", "SCT", "Anatomical Structure"]
         ("non-enhancing_lesion", terms.NCIt.NonEnhancingLesion, "", "GTV"),
         ("PTV_50", terms.SCT.PTV, "", "PTV"),
         ("CTV", terms.SCT.CTV, "", "CTV"),
+        ("PTV_60Gy_left", terms.SCT.PTV, "Left", "PTV"),
+        ("CTV-N", terms.SCT.CTV, "", "CTV"),
+        ("CTV liver", terms.SCT.CTV, "", "CTV"),
         ("stent", terms.SCT.Stent, "", "CONTROL"),
         ("lymph_node", terms.SCT.LymphNode, "", "ORGAN"),
     ],
@@ -59,7 +62,9 @@ def test_names_that_say_what_it_is(label, kind, side, roi):
 @pytest.mark.parametrize(
     "label",
     ["", "_", "foreground", "label 1", "no_tumour", "tumour_bed", "muscle_mass", "liver vessels",
-     "background", "normal", "left", "T1", "healthy liver tumour"],
+     "background", "normal", "left", "T1", "healthy liver tumour", "PTV ring", "ptv_avoid",
+     # what is left of an organ, or a target, without another (AAPM TG-263)
+     "Lungs-GTV", "liver - gtv", "PTV-CTV", "gtv_ctv", "heart_minus_ptv"],
 )  # fmt: skip
 def test_names_that_do_not(label):
     codes = codes_of(label)

@@ -168,3 +168,14 @@ def test_frames_of_segments_that_are_not_listed_are_said(tmp_path):
     label = read_label(path)
     assert np.array_equal(label.stored[0] > 0, blobs(1))
     assert "left out 6 frames of segments that it does not list: 2" in label.notes
+
+
+@pytest.mark.parametrize("damage", [b"ZI", b"U\xff"])
+def test_a_damaged_element_is_one_line(damage, tmp_path, scan):
+    path = one_roi(tmp_path, scan, GTV)
+    uid = b"\x08\x00\x18\x00"
+    path.write_bytes(path.read_bytes().replace(uid + b"UI", uid + damage))
+    for reading in (read_structure_header, lambda path: read(path, scan)):
+        with pytest.raises(DataError, match=r"RS\.dcm: has a damaged SOPInstanceUID: ") as caught:
+            reading(path)
+        assert "\n" not in str(caught.value)

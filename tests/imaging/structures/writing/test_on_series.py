@@ -153,6 +153,12 @@ def test_a_series_without_its_last_slice_is_another_part(tmp_path):
         ("FrameOfReferenceUID", [None] * 5, "has no FrameOfReferenceUID"),
         ("FrameOfReferenceUID", ["1.2.3"] * 3 + ["1.2.4"] * 2, "slices of 2 FrameOfReferenceUIDs"),
         ("StudyInstanceUID", ["1.2.3"] * 3 + ["1.2.4"] * 2, "slices of 2 StudyInstanceUIDs"),
+        (
+            "PatientID",
+            ["A"] * 3 + ["B"] * 2,
+            "slices of 2 PatientIDs, A and B: they are not of one",
+        ),
+        ("PatientID", [""] * 3 + ["B"] * 2, "slices of 2 PatientIDs, B and none"),
     ],
 )
 def test_a_series_of_no_one_place_is_refused(keyword, values, message, tmp_path):
@@ -164,6 +170,18 @@ def test_a_series_of_no_one_place_is_refused(keyword, values, message, tmp_path)
         dataset.save_as(one.file.path)
     (series,) = contents_of(tmp_path / "scan").series
     assert message in refused(tmp_path, outlines(ring_and_more(grid.shape), grid, *RING), series)
+
+
+def test_several_names_of_one_patient_are_said_but_not_told(tmp_path):
+    series = write_source(tmp_path / "scan", "axial")
+    path = series.slices[3].file.path
+    dataset = pydicom.dcmread(path)
+    dataset.PatientName = "Smith^Jane"
+    dataset.save_as(path)
+    grid = grid_of(series)
+    (note,) = both(tmp_path, outlines(ring_and_more(grid.shape), grid, *RING), series)
+    assert note == "Its slices have 2 PatientNames: that of 000.dcm counts."
+    assert pydicom.dcmread(tmp_path / "rt.dcm").PatientName == "Doe^Jane"
 
 
 def test_a_file_that_was_replaced_is_refused(tmp_path):

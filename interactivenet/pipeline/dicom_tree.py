@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from interactivenet.datasets.conversion import ImportOptions
 from interactivenet.datasets.dicom_tree.contents import Patient
@@ -62,15 +63,7 @@ def read_source(
     source = find_tree_source(folder, request, labels)
     show_tree(source, request, reporter)
     if not source.cases:
-        reporter.findings(
-            [Finding("error", case, reason) for case, reason in source.left_out.items()]
-        )
-        name, reason = list(source.left_out.items())[-1]
-        count = counted(len(source.left_out), "case")
-        raise RequestError(
-            f"{folder}: no case of this DICOM tree can be used, {count} left out:"
-            f" {name}, for one, {reason}"
-        )
+        _refuse(source, reporter)
 
     def write(case: SourceCase, images: Path, labels: Path) -> dict[str, object]:
         assert isinstance(case, TreeCase)
@@ -80,6 +73,19 @@ def read_source(
     settings = (_VERSION, *map(str, request.patterns), sorted(labels.names.items()), structures,
                 request.resample_to, across_frames)  # fmt: skip
     return source, replace(options, write=write, settings=settings), names
+
+
+def _refuse(source: TreeSource, reporter: Reporter) -> NoReturn:
+    """Say why each case is left out; raises RequestError with one of the reasons."""
+    left_out = source.left_out
+    refusal = f"{source.folder}: no case of this DICOM tree can be used"
+    if not left_out:
+        raise RequestError(refusal)
+    name, reason = list(left_out.items())[-1]
+    if len(left_out) == 1:
+        raise RequestError(f"{refusal}: {name} {reason}")
+    reporter.findings([Finding("error", case, reason) for case, reason in left_out.items()])
+    raise RequestError(f"{refusal}, {len(left_out)} are left out: {name}, for one, {reason}")
 
 
 def show_tree(source: TreeSource, request: TreeRequest, reporter: Reporter) -> None:

@@ -19,8 +19,8 @@ from interactivenet.inference.export_formats import (
     ExportFormat,
     chosen_exports,
 )
-from interactivenet.inference.outputs import Output
 from interactivenet.inference.exporting.recorded_source import images_of
+from interactivenet.inference.outputs import Output
 from interactivenet.pipeline.reporting import (
     SILENT,
     Reporter,

@@ -114,7 +114,7 @@ def test_results_are_exported_later(bundle, cases, tmp_path):
     failed = run("export", out, "--format", "rtstruct")
     assert failed.exit_code == 1
     reasons = read(out / "failures.json")["export"]
-    assert set(reasons) == {"c"} and "-i / --images" in reasons["c"]
+    assert set(reasons) == {"c"} and "'interactivenet export RESULTS -i FOLDER'" in reasons["c"]
 
 
 def test_a_request_that_cannot_be_met_is_refused_at_once(bundle, cases, tmp_path):

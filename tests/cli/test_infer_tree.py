@@ -228,6 +228,7 @@ def test_requests_that_cannot_be(bundle, tree, points, tmp_path):
     assert not (tmp_path / "out").exists()
     done = infer(bundle, *base, *WORDS[:4])  # without a grid that counts
     assert done.exit_code == 1 and "different grids" in done.output
+    assert "has no case in the tree" not in done.output  # it has one, which failed
 
 
 def test_patients_without_a_name_are_named_as_a_task_names_them(tree, points):

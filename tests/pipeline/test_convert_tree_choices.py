@@ -107,7 +107,7 @@ def test_requests_that_cannot_be(tree, tmp_path):
     done = convert(tree, raw, "-m", "CT", "--roi", "PTV*=a")
     assert done.exit_code == 2 and done.output.count("case  finding") == 1
     told = done.output.splitlines()[-1]
-    assert "2 cases left out: P2, for one, has no structure set that fits" in told
+    assert "2 are left out: P2, for one, has no structure set that fits" in told
     assert "P1" not in told and "P1" in done.output
     (tmp_path / "plain" / "images").mkdir(parents=True)
     (tmp_path / "plain" / "labels").mkdir()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -117,16 +117,19 @@ def find_tree_cases(
     new = NewCases(notes=[*choice.notes, *_notes(tree, choice.cases)])
     new.failures.update(choice.left_out)
     found: list[tuple[ChosenCase, Case, list[str]]] = []
+    failed: set[str] = set()
     for chosen in choice.cases:
         try:
             case, notes = _case(chosen, patterns, reference, query, reading, name_by)
         except DataError as error:
             new.failures[chosen.name] = str(error)
+            for number in range(len(patterns)):
+                failed.update(_names_of(chosen, number))
             continue
         found.append((chosen, case, notes))
     found = _without_repeated(found, new)
     keys = _keys(found, reference or 0)
-    _match(found, keys, interactions, labels, points, new)
+    _match(found, keys, interactions, labels, points, failed, new)
     new.failures = {printable(name): why for name, why in sorted(new.failures.items())}
     return new
 
@@ -175,15 +178,17 @@ def _keys(
     found: Sequence[tuple[ChosenCase, Case, list[str]]], reference: int
 ) -> dict[str, list[str]]:
     """Return the names that files of each case may have."""
-    keys = {}
-    for chosen, case, _ in found:
-        tags = chosen.series[reference].file.tags
-        keys[case.name] = [case.name, chosen.series[reference].file.series]
-        if chosen.is_only:  # a file that is named after a patient must not be of another study
-            keys[case.name] += [chosen.patient.identifier, chosen.name]
-        with suppress(DataError):  # a header without a PatientID
-            keys[case.name].append(name_of(tags, "series"))
-    return keys
+    return {case.name: [case.name, *_names_of(chosen, reference)] for chosen, case, _ in found}
+
+
+def _names_of(chosen: ChosenCase, reference: int) -> list[str]:
+    file = chosen.series[reference].file
+    names = [file.series]
+    if chosen.is_only:  # a file that is named after a patient must not be of another study
+        names += [chosen.patient.identifier, chosen.name]
+    with suppress(DataError):  # a header without a PatientID
+        names.append(name_of(file.tags, "series"))
+    return names
 
 
 def _match(
@@ -192,9 +197,13 @@ def _match(
     interactions: Sequence[Path],
     labels: Path | None,
     points: Mapping[str, Sequence[Path]],
+    failed: Collection[str],
     new: NewCases,
 ) -> None:
-    """Give the cases their points and labels; those without points have failed."""
+    """Give the cases their points and labels; those without points have failed.
+
+    failed: names that points of cases may have that are none, which has been said.
+    """
     single = not interactions[0].is_dir()
     if (single or (labels and not labels.is_dir())) and len(found) != 1:
         given = interactions[0] if single else labels
@@ -229,7 +238,7 @@ def _match(
         new.cases.append(replace(case, interaction=first, more_interactions=more, label=label))
         new.notes += [f"{case.name}: {note}" for note in notes]
     for name, paths in points.items():
-        if not taken & set(paths) and name not in new.failures:
+        if not taken & set(paths) and name not in new.failures and name not in failed:
             new.failures[name] = f"has no case in the tree: {paths[0]} belongs to none"
     if unlabelled and len(unlabelled) < len(new.cases):
         new.notes.append(f"{labels}: holds no label map for {', '.join(unlabelled)}: not compared")

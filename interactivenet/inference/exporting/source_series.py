@@ -84,7 +84,8 @@ class SourceFinder:
         if not source.uid and suffix_of(path):
             raise DataError(
                 f"{path}: is no DICOM series, which DICOM results refer to",
-                remedy="give the folder of the series that it was made from as `images`",
+                remedy="`export(results='RESULTS', images='FOLDER')` takes the folder of the series"
+                " that it was made from",
             )
         if not path.exists():
             raise DataError(

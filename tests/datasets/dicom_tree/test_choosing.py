@@ -71,9 +71,9 @@ def test_of_several_series_one_must_be_named(tmp_path):
     assert not choice.cases
     reason = choice.left_out["P1"]
     assert "has 2 series that match CT: 1 'thin' (CT, 6 slices of 12x10), 2 'thick'" in reason
-    assert "none of them is named" in reason
+    assert "and nothing says which: choose one by its number" in reason
     assert (
-        "several of them are named"
+        "more than one of them is referred to"
         in (choose(tmp_path, "CT", preferred={thin: "", thick: ""}).left_out["P1"])
     )
     choice = choose(tmp_path, "CT", preferred={thick: "the one that RS.dcm refers to"})

@@ -168,7 +168,6 @@ def test_a_series_of_no_one_place_is_refused(keyword, values, message, tmp_path)
         dataset = pydicom.dcmread(one.file.path)
         setattr(dataset, keyword, value)
         dataset.save_as(one.file.path)
-    (series,) = contents_of(tmp_path / "scan").series
     assert message in refused(tmp_path, outlines(ring_and_more(grid.shape), grid, *RING), series)
 
 

@@ -74,7 +74,10 @@ def test_patients_whose_series_have_one_uid_stay_apart(apart, tmp_path):
     for name, case in cases.items():
         label, said = label_of(case, tmp_path / name)
         assert label.sum() == box_mask().sum()
-        assert said["notes"] == []
+        assert said["notes"] == [
+            "CT: images of another patient have its SeriesInstanceUID, too: they are taken for no"
+            " part of it"
+        ]
 
 
 def test_a_folder_of_two_patients_of_one_uid_says_so(tmp_path):
@@ -188,3 +191,15 @@ def test_outlines_that_could_be_of_two_cases_are_of_none(tmp_path):
     write_rtstruct(tmp_path / "rs.dcm", {"GTV": box_contours()}, study=9)
     with pytest.raises(RequestError, match="lie on those of other cases, too"):
         source(tmp_path)
+
+
+def test_a_slice_whose_class_is_damaged_is_missing_and_its_text_is_not_told(tmp_path):
+    uid = write_scan(tmp_path / "ct")
+    write_rtstruct(tmp_path / "rs.dcm", {"GTV": box_contours()}, refers_to=[uid])
+    path = tmp_path / "ct" / "005.dcm"
+    dataset = pydicom.dcmread(path)
+    dataset.SOPClassUID = "1.2.Doe^Jane"
+    dataset.save_as(path)
+    with pytest.raises(RequestError, match=r"005\.dcm has a damaged SOPClassUID") as caught:
+        source(tmp_path)
+    assert "Doe" not in str(caught.value)

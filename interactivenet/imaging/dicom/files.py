@@ -44,6 +44,7 @@ _NAMES = {
     "1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation Storage",
     "1.2.840.10008.5.1.4.1.1.66.8": "Height Map Segmentation Storage",
 }
+_UID = re.compile(r"[\d.]{1,64}")
 #: where images are slices of a patient; one without a position is then a fault
 _TOMOGRAPHIC = re.compile(r"(CT|MR|PET|Positron Emission Tomography) Image")
 
@@ -133,6 +134,8 @@ def read_file(path: Path, root: Path) -> DicomFile | None:
             sop_class = header.text("SOPClassUID") or header.meta("MediaStorageSOPClassUID")
             if sop_class == _DIRECTORY:
                 return None
+            if sop_class and not _UID.fullmatch(sop_class):  # not told: it may be of a person
+                raise DataError("has a damaged SOPClassUID")
             return _described(path, path.relative_to(root).as_posix(), header, sop_class, file)
         except (OSError, DataError):
             raise

@@ -20,6 +20,10 @@ from interactivenet.imaging.dicom.files import (
 from interactivenet.imaging.dicom.volumes import Series, volumes_of
 from interactivenet.system.names import list_some
 
+#: where an anonymisation gave one UID to several patients
+_SHARED = (
+    "images of another patient have its SeriesInstanceUID, too: they are taken for no part of it"
+)
 #: so many series to choose from are named
 _LISTED = 12
 
@@ -73,7 +77,12 @@ def contents_of(path: Path) -> Contents:
             patient = file.tags.get("PatientID", "")
             by_series[patient, file.series or f"of {file.study}"].append(file)
     foreign = tuple(file for file in files if not (file.planes or file.broken))
-    series = chain.from_iterable(volumes_of(members) for members in by_series.values())
+    patients = Counter(uid for _, uid in by_series)
+    series = [
+        replace(one, notes=(*one.notes, _SHARED)) if patients[uid] > 1 else one
+        for (_, uid), members in by_series.items()
+        for one in volumes_of(members)
+    ]
     return Contents(tuple(series), foreign, tuple(lost), tuple(absent))
 
 

@@ -76,7 +76,10 @@ def test_patients_whose_series_have_one_uid_stay_apart(apart, tmp_path):
     for name, case in cases.items():
         label, said = label_of(case, tmp_path / name)
         assert label.sum() == box_mask().sum()
-        assert said["notes"] == []
+        assert said["notes"] == [
+            "CT: images of another patient have its SeriesInstanceUID, too: they are taken for no"
+            " part of it"
+        ]
 
 
 def test_a_folder_of_two_patients_of_one_uid_says_so(tmp_path):
@@ -191,3 +194,15 @@ def test_outlines_that_could_be_of_two_cases_are_of_none(tmp_path):
     left_out = source(tmp_path).left_out
     assert len(left_out) == 2
     assert all("lie on those of other cases, too" in why for why in left_out.values())
+
+
+def test_a_slice_whose_class_is_damaged_is_missing_and_its_text_is_not_told(tmp_path):
+    uid = write_scan(tmp_path / "ct")
+    write_rtstruct(tmp_path / "rs.dcm", {"GTV": box_contours()}, refers_to=[uid])
+    path = tmp_path / "ct" / "005.dcm"
+    dataset = pydicom.dcmread(path)
+    dataset.SOPClassUID = "1.2.Doe^Jane"
+    dataset.save_as(path)
+    (why,) = source(tmp_path).left_out.values()
+    assert "005.dcm has a damaged SOPClassUID" in why
+    assert "Doe" not in why

@@ -186,7 +186,49 @@ def _read_pair(pair: Pair, names: Mapping[int, str] | None) -> tuple[Volume, Vol
         read_label(path, options, names=names, image=image if path in outlined else None)
         for path, options in files
     )
+    if pair.label in outlined and not pair.images:
+        notes = (*label.notes, *_doubts(pair))
+        label = Volume.from_stored(label.stored, label.source, notes=notes)
     return prediction, label
+
+
+def _doubts(pair: Pair) -> list[str]:
+    """Say where outlines, of which no image is given, are not of the scan of the prediction.
+
+    That is the series that its record names, where that is still there; else its UID must do.
+    """
+    from interactivenet.imaging.dicom.reading import identity_at
+    from interactivenet.imaging.structures.reading.structure_files import (
+        differences,
+        find_structure_file,
+        read_structure_header,
+    )
+
+    file = find_structure_file(pair.label)
+    if file is None:
+        return []
+    source = _recorded_series(pair.record)
+    if source is None:
+        return [
+            "nothing says whether its outlines are of the patient and the scan that were segmented:"
+            " `images` with the scans tell"
+        ]
+    return differences(read_structure_header(file), identity_at(*source))
+
+
+def _recorded_series(path: Path | None) -> tuple[Path, str] | None:
+    """Return where the series was that a prediction's grid is of, and its UID; None where unknown.
+
+    path: of the prediction's record.
+    """
+    sources = read_object(path).get("sources") if path else None
+    if not isinstance(sources, Mapping):
+        return None
+    number = sources.get("reference", 0)
+    try:
+        return Path(str(sources["images"][number])), str(sources["series"][number])
+    except (LookupError, TypeError):
+        return None
 
 
 def _is_drawn(path: Path) -> bool:

@@ -17,7 +17,12 @@ from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.image_files import files_of
 from interactivenet.imaging.io import AS_IT_IS, ReadOptions, write_label_array
-from interactivenet.inference.export_formats import EXPORTS, ExportFormat, export_file
+from interactivenet.inference.export_formats import (
+    EXPORT_FORMATS,
+    EXPORTS,
+    ExportFormat,
+    export_file,
+)
 from interactivenet.inference.sources import SOURCES
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import PromptProbability, Segmentation
@@ -149,13 +154,17 @@ class Output:
             write_probabilities(written[-1], claims, segmentation.source)
         others = [path for path in earlier.paths if path not in written]
         stale: list[Path] = []
+        gone: list[str] = []
         if not key.matches(before):  # of another format, say, and not of this result
+            exported = [export_file(self.folder, case, kind) for kind in EXPORT_FORMATS
+                        if kind not in self.exports]  # fmt: skip
+            gone = [path.name for path in others if path in exported and path.is_file()]
             stale = earlier.remove(others)
         record = {
             **whose,
             MADE_FROM: dict(key.content),
             **(made_by or {}),
-            "notes": [*segmentation.notes, *map(stale_note, stale)],
+            "notes": [*segmentation.notes, *_gone_notes(gone, stale), *map(stale_note, stale)],
             "objects": [segmented.as_json() for segmented in segmentation.objects],
             **({EXPORTS: before[EXPORTS]} if EXPORTS in before and key.matches(before) else {}),
             FILES: noted_files(self.folder, written) | earlier.unchanged(others),
@@ -179,6 +188,13 @@ class Output:
     def _written(self, case: str, record: Mapping[str, Any]) -> WrittenFiles:
         """Return which files a record says are ours; those of a record without a list, by name."""
         return WrittenFiles.of_record(self.folder, record, self.targets(case) if record else ())
+
+
+def _gone_notes(names: Sequence[str], stale: Sequence[Path]) -> list[str]:
+    """Say which exports of an earlier result are no longer there."""
+    kept = {path.name for path in stale}
+    gone = [name for name in names if name not in kept]
+    return [f"{', '.join(gone)} of an earlier result removed: export this one, too"] if gone else []
 
 
 def stale_note(path: Path) -> str:

@@ -50,13 +50,15 @@ def labels_of(plan: Plan, content: Any) -> list[str]:
     return [*plan.labels.values()]
 
 
-def read_label_codes(path: Path | str | None, plan: Plan) -> dict[str, StructureCodes]:
-    """Read a user's file of codes of a plan's labels; {} where none is given.
+def read_label_codes(
+    path: Path | str | None, plan: Plan
+) -> tuple[dict[str, StructureCodes], tuple[str, ...]]:
+    """Read a user's file of codes of a plan's labels, none where none is given; and its others.
 
     Raises RequestError where there is none, DataError, naming it, where it cannot be used.
     """
     if path is None:
-        return {}
+        return {}, ()
     from interactivenet.imaging.structures.codes.code_files import read_codes
 
     path = Path(path)

@@ -19,6 +19,7 @@ from interactivenet.models.fold_results import FoldResults
 from interactivenet.models.model import CHOICE, Model, own_model, read_choice
 from interactivenet.pipeline.bundle_replacing import Deployment, replace_bundle
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.pipeline.segmenting import say_unused_codes
 from interactivenet.pipeline.select import is_current, make_selection
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.pipeline.up_to_date import check_sources
@@ -181,7 +182,9 @@ def _codes(
 ) -> dict[str, StructureCodes]:
     """Return the codes of the labels: those that are given, or those of the bundle before."""
     if path is not None:
-        return read_label_codes(path, model.plan)
+        given, others = read_label_codes(path, model.plan)
+        say_unused_codes(others, reporter)
+        return given
     with suppress(DataError, RequestError):
         before = read_description(folder)
         try:

@@ -28,7 +28,7 @@ from interactivenet.pipeline.reporting import (
     recorded_notes,
     recorded_reasons,
 )
-from interactivenet.pipeline.segmenting import report_failures, report_notes
+from interactivenet.pipeline.segmenting import report_failures, report_notes, say_unused_codes
 from interactivenet.pipeline.stage import Stage, running_stage
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.cache_key import MADE_FROM
@@ -109,7 +109,8 @@ def export(
         check_output(target.folder, [*folders, *images_of(records)])
     labels = LabelNames.parse(names).names
     _check_names(labels, records)
-    chosen = _codes(codes, records, labels)
+    chosen, others = _codes(codes, records, labels)
+    say_unused_codes(others, reporter)
     arguments = {
         "results": results, "format": formats, "images": folders,
         "codes": codes, "names": list(names),
@@ -176,8 +177,7 @@ def export_cases(
             )
     report_notes(notes, reporter)
     known = {label for case in cases for label in labels_in(results.read_record(case))}
-    if unused := sorted({*(codes or {})} - known - {*(names or {}).values()}):
-        reporter.say(f"`codes`: not used of {', '.join(unused)}: no case has such a label")
+    say_unused_codes({*(codes or {})} - known - {*(names or {}).values()}, reporter)
     stage.run.note(
         exported=[str(path) for path in files], export_notes=recorded_notes(notes, reporter)
     )
@@ -277,10 +277,10 @@ def _codes(
     codes: Path | str | None,
     records: Sequence[Mapping[str, Any]],
     names: Mapping[int, str],
-) -> dict[str, StructureCodes]:
-    """Return the codes that a user gives; they must be of labels that the results have."""
+) -> tuple[dict[str, StructureCodes], tuple[str, ...]]:
+    """Return the codes that a user gives of labels that the results have; and the other labels."""
     if codes is None:
-        return {}
+        return {}, ()
     from interactivenet.inference.exporting.outlined_structures import labels_in
 
     known = dict.fromkeys(names.values())

@@ -31,7 +31,12 @@ from interactivenet.pipeline.export import (
     export_cases,
 )
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
-from interactivenet.pipeline.segmenting import add_failures, describe_model, follow_cases
+from interactivenet.pipeline.segmenting import (
+    add_failures,
+    describe_model,
+    follow_cases,
+    say_unused_codes,
+)
 from interactivenet.pipeline.stage import running_stage, tracked_run
 
 
@@ -154,7 +159,9 @@ def infer(
         cases = new.cases
         suffix, exports = chosen_formats(format)
         check_used(codes, exports)
-        label_codes = {**trained.codes, **read_label_codes(codes, trained.plan)}
+        given, others = read_label_codes(codes, trained.plan)
+        label_codes = {**trained.codes, **given}
+        say_unused_codes(others, reporter)
         target = Output(output, trained.folds, True, probabilities, f".{suffix}", exports)
         check_outputs([target], cases)
         if any(case.label for case in cases):

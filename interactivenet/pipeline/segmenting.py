@@ -154,3 +154,9 @@ def report_failures(folder: Path, stage: str, failures: dict[str, str], reporter
     if failures:
         reporter.findings([Finding("error", case, reason) for case, reason in failures.items()])
         reporter.say(f"{counted(len(failures), 'case')} failed, see {path}")
+
+
+def say_unused_codes(labels: Iterable[str], reporter: Reporter) -> None:
+    """Say which labels have codes in a user's file, but are none here: a slip of a pen, perhaps."""
+    if labels := sorted(labels):
+        reporter.say(f"`codes`: not used of {', '.join(labels)}: there is no such label here")

@@ -31,7 +31,12 @@ from interactivenet.pipeline.export import (
     export_cases,
 )
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
-from interactivenet.pipeline.segmenting import add_failures, describe_model, follow_cases
+from interactivenet.pipeline.segmenting import (
+    add_failures,
+    describe_model,
+    follow_cases,
+    say_unused_codes,
+)
 from interactivenet.pipeline.select import is_current, make_selection
 from interactivenet.pipeline.stage import running_stage, tracked_run
 from interactivenet.pipeline.up_to_date import check_sources
@@ -108,7 +113,8 @@ def test(
     folder = results / PREDICTIONS
     exports = chosen_exports(format) if format else ()
     check_used(codes, exports)
-    label_codes = read_label_codes(codes, untouched.plan)
+    label_codes, others = read_label_codes(codes, untouched.plan)
+    say_unused_codes(others, reporter)
     ensemble = Output(
         predictions_folder(roots, task, None), numbers, True, probabilities, exports=exports
     )

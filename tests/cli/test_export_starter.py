@@ -40,7 +40,7 @@ def test_labels_are_called_as_their_points(starter_bundle, cases):
     codes.write_text(json.dumps({"kidney left": "Liver", "spleem": "Spleen"}), encoding="utf-8")
     done = infer(starter_bundle, cases, "--format", "dcm-seg", "--codes", codes)
     assert done.exit_code == 0, done.output
-    assert "not used of spleem: no case has such a label" in " ".join(done.output.split())
+    assert "not used of spleem: there is no such label here" in " ".join(done.output.split())
     record = read(cases / "out" / "a.json")
     assert record["labels"] == {"1": "kidney left"}
     if record["exports"]["dcm-seg"]["file"] is None:  # random weights found nothing

@@ -47,8 +47,10 @@ def test_deploy_keeps_codes_in_the_bundle(trained, tmp_path):
         " ".join(done.output.split())
     )
     assert not folder.exists()
-    codes.write_text(json.dumps({"tumour": "Neoplasm"}), encoding="utf-8")
-    assert deploy("--codes", codes).exit_code == 0
+    codes.write_text(json.dumps({"tumour": "Neoplasm", "spleen": "Spleen"}), encoding="utf-8")
+    done = deploy("--codes", codes)
+    assert done.exit_code == 0
+    assert "--codes: not used of spleen: there is no such label" in " ".join(done.output.split())
     assert read(folder / BUNDLE)["codes"]["tumour"]["type"][2] == "Neoplasm"
     assert "tumour: Neoplasm" in (folder / CARD).read_text(encoding="utf-8")
     words = ["models", "show", NAME, "--results", str(root / "results")]

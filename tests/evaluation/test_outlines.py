@@ -1,5 +1,7 @@
 """RTSTRUCT and DICOM SEG as labels, and SEG as predictions."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,11 @@ NAMES = LabelNames({1: "tumour"})
 #: ``label_array`` lies along RAS, the grid is stored along LPS
 STORED = GRID.from_ras(label_array())
 BOX = square((5, 5), (14, 12))
+#: what is said of outlines that are compared with voxels alone
+UNKNOWN = (
+    "a.dcm: nothing says whether its outlines are of the patient and the scan that were segmented:"
+    " `images` with the scans tell"
+)
 
 
 def write_outline(path, name="GTV", planes=range(4, 12), **elements):
@@ -61,8 +68,10 @@ def test_files_and_folders_of_the_name_of_a_case(tmp_path):
     assert list(measured) == list("abcde")
     assert not pairs.missing and not pairs.warnings
     assert {row["dice"] for rows, _ in measured.values() for row in rows} == {1.0}
-    assert measured["a"][1] == ("a.dcm: its only ROI, 'GTV', is read as 1=tumour",)
-    assert measured["c"][1] == measured["d"][1] == measured["e"][1] == ()
+    assert measured["a"][1] == ("a.dcm: its only ROI, 'GTV', is read as 1=tumour", UNKNOWN)
+    for case, name in (("c", "c.seg.dcm"), ("d", "d.rtstruct.dcm")):
+        assert measured[case][1] == (UNKNOWN.replace("a.dcm", name),)
+    assert measured["e"][1] == ()
 
 
 def test_patterns_and_values(tmp_path):
@@ -76,7 +85,7 @@ def test_patterns_and_values(tmp_path):
     names = LabelNames({1: "liver", 2: "tumour"})
     ((rows, notes),) = rows_of(tmp_path, rois=("GTV*=tumour",), names=names)[0].values()
     assert [(row["label"], row["name"], row["dice"]) for row in rows] == [(2, "tumour", 1.0)]
-    assert notes == ("a.dcm: left out its ROIs of no label: 'BODY'",)
+    assert notes == ("a.dcm: left out its ROIs of no label: 'BODY'", UNKNOWN)
     with pytest.raises(DataError, match="has no ROI of the name of a label"):
         rows_of(tmp_path, names=names)
 
@@ -88,11 +97,11 @@ def test_names_that_the_prediction_was_made_with(tmp_path):
     write_outline(tmp_path / "labels" / "a.dcm")
     ((rows, notes),) = rows_of(tmp_path, rois=("GTV=tumour",), names=None)[0].values()
     assert [(row["label"], row["dice"]) for row in rows] == [(2, 1.0)]
-    assert notes == ()
+    assert notes == (UNKNOWN,)
     (tmp_path / "found" / "a.json").unlink()
     ((rows, notes),) = rows_of(tmp_path, rois=("GTV=tumour",), names=None)[0].values()
     assert [row["dice"] for row in rows] == [0.0, 0.0]
-    assert notes == ("a.dcm: its labels are numbered as they are named: 1=tumour",)
+    assert notes == ("a.dcm: its labels are numbered as they are named: 1=tumour", UNKNOWN)
 
 
 def test_contours_are_voxels_on_the_grid_of_the_image(tmp_path):
@@ -117,6 +126,26 @@ def test_the_series_says_whose_outlines_they_are(tmp_path):
     ((rows, notes),) = rows_of(tmp_path, images="images")[0].values()
     assert rows[0]["dice"] == 1.0
     assert notes == ("a.dcm: it is of patient P2, the image of P1",)
+
+
+def test_without_images_the_record_says_whose_outlines_they_are(tmp_path):
+    """The series that was segmented, as long as it is there; of one that has gone, its UID."""
+    predict(tmp_path / "found" / "a.nii.gz")
+    write_outline(tmp_path / "labels" / "a.dcm", "tumour", PatientID="P2")
+    ((_, notes),) = rows_of(tmp_path)[0].values()
+    assert notes == (UNKNOWN,)
+    scan = tmp_path / "scan"
+    write_series(
+        scan, stored((16, 18, 20)), spacing=(1.1, 0.9), step=2.0, origin=(-30.0, -20.0, -40.0),
+        FrameOfReferenceUID=f"{UID}.9",
+    )  # fmt: skip
+    sources = {"images": [str(scan)], "series": [f"{UID}.1.1"]}
+    write_json(tmp_path / "found" / "a.json", {"case": "a", "objects": [], "sources": sources})
+    ((_, notes),) = rows_of(tmp_path)[0].values()
+    assert notes == ("a.dcm: it is of patient P2, the image of P1",)
+    shutil.rmtree(scan)
+    ((_, notes),) = rows_of(tmp_path)[0].values()
+    assert notes == ()  # of a series that nobody names, nothing differs
 
 
 def test_a_seg_is_compared_with_a_seg(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from interactivenet.errors import DataError, naming
 from interactivenet.imaging.dicom.files import begins_like_dicom, regular_files
-from interactivenet.imaging.dicom.identity import identity_of
+from interactivenet.imaging.dicom.identity import SeriesIdentity, identity_of
 from interactivenet.imaging.dicom.pixels import read_values
 from interactivenet.imaging.dicom.series import Contents, choose, contents_of
 from interactivenet.imaging.dicom.stack import stack_affine
@@ -108,3 +108,14 @@ def _contents(folder: Path, _: tuple[tuple[Path, int, int, int], ...]) -> Conten
 def holds_dicom(folder: Path) -> bool:
     """Whether a folder, or one in it, has a DICOM file; the first one found answers."""
     return any(begins_like_dicom(file) for file in regular_files(folder))
+
+
+def identity_at(path: Path, series: str) -> SeriesIdentity:
+    """Return the identity of the series of a UID, with its part, that was read at a path.
+
+    Where it is not there any more, nothing but its UID is known.
+    """
+    try:
+        return identity_of(find_series(path, series).file)
+    except (DataError, OSError):
+        return SeriesIdentity("", "", series.partition(":")[0], "")

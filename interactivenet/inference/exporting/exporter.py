@@ -18,6 +18,7 @@ from interactivenet.imaging.io import WRITABLE, ReadOptions
 from interactivenet.imaging.structures.structure import StructureSet, Written
 from interactivenet.inference.export_formats import (
     EXPORT_FAILURES,
+    EXPORT_FORMATS,
     EXPORTS,
     NAMES,
     OF_SERIES,
@@ -33,6 +34,7 @@ from interactivenet.inference.exporting.outlined_structures import (
 )
 from interactivenet.inference.exporting.recorded_source import RecordedSource
 from interactivenet.inference.exporting.source_series import SourceFinder, SourceSeries
+from interactivenet.inference.exporting.writers import write_export
 from interactivenet.inference.outputs import Output
 from interactivenet.inference.sources import SOURCES
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
@@ -200,7 +202,7 @@ class _Export:
             # while it is written, it is known to be ours
             self._note({**files, path.name: ""})
             try:
-                written = _write(kind, path, self.structures, self.found)
+                written = write_export(kind, path, self.structures, self.found)
             except Exception as error:  # one odd case must not end the others
                 self.failures[kind] = describe_failure(error)
                 self._note({**files, **noted_files(self.target.folder, [path])})
@@ -235,8 +237,27 @@ class _Export:
         self.record = {**record, **({EXPORT_FAILURES: failures} if failures else {})}
         write_json(self.target.record(self.case), self.record)
 
+    def differing(self) -> list[str]:
+        """Say which files of the case have other names or codes of the same outlines by now."""
+        others = []
+        for kind in EXPORT_FORMATS:
+            entry = self._exports().get(kind)
+            if kind in self.exporter.formats or not isinstance(entry, dict):
+                continue
+            made_from, now = entry.get(MADE_FROM), self._key(kind).content["structures"]
+            same = isinstance(made_from, dict) and made_from.get("structures") == now
+            if entry.get("file") and not same:
+                others.append(str(entry["file"]))
+        if not others:
+            return []
+        return [
+            f"{', '.join(others)}, written before, has other names, codes or outlines: export it"
+            " again, too"
+        ]
+
     def result(self) -> Exported:
         """Say what became of the case."""
+        self.notes += self.differing()
         notes = [f"{', '.join(kinds)}: {note}" for note, kinds in self.told.items()]
         return Exported(
             tuple(self.written), tuple(self.kept), (*self.notes, *notes), dict(self.failures)
@@ -273,22 +294,3 @@ class _Export:
                 "series": self.found.digest if self.found and kind in OF_SERIES else None,
             }
         )  # fmt: skip
-
-
-def _write(
-    kind: ExportFormat, path: Path, structures: StructureSet, found: SourceSeries | None
-) -> Written:
-    if kind == "seg.nrrd":
-        from interactivenet.imaging.structures.writing.slicer_writing import (
-            write_slicer_segmentation,
-        )
-
-        return write_slicer_segmentation(path, structures)
-    assert found is not None
-    if kind == "dcm-seg":
-        from interactivenet.imaging.structures.writing.seg_writing import write_seg
-
-        return write_seg(path, structures, found.series)
-    from interactivenet.imaging.structures.writing.rtstruct_writing import write_rtstruct
-
-    return write_rtstruct(path, structures, found.series)

@@ -408,7 +408,21 @@ def test_results_of_a_new_segmentation_do_not_keep_old_exports(results, scan, tm
     make_series(scan, VOXELS + 1)
     segment(tmp_path / "out", "a", [scan], 1)
     assert not (results.folder / "a.seg.dcm").exists()
-    assert "exports" not in read(results.record("a"))
+    record = read(results.record("a"))
+    assert "exports" not in record
+    (note,) = [note for note in record["notes"] if "removed" in note]
+    assert note.startswith("a.seg.dcm, a.rtstruct.dcm, a.seg.nrrd of an earlier result removed")
+
+
+def test_files_of_one_case_that_differ_are_said(results):
+    """A SEG and an RTSTRUCT of the same outlines must not say two things of them."""
+    export(results, "dcm-seg", "rtstruct", codes={"tumour": term_of("Liver")})
+    done = export(results, "rtstruct", codes={"tumour": term_of("Liver")})
+    assert not any("written before" in note for note in done.notes)
+    done = export(results, "rtstruct", codes={"tumour": term_of("Spleen")})
+    assert [note for note in done.notes if "written before" in note] == [
+        "a.seg.dcm, written before, has other names, codes or outlines: export it again, too"
+    ]
 
 
 def test_an_old_export_that_somebody_changed_is_said_to_be_none_of_a_new_result(results, scan):

@@ -8,6 +8,7 @@ from typing import Any
 
 from interactivenet.errors import DataError, naming
 from interactivenet.imaging.structures.codes.code_tables import (
+    is_general,
     term_of,
     with_defaults,
 )
@@ -27,10 +28,28 @@ _DCMQI = ("CodeValue", "CodingSchemeDesignator", "CodeMeaning")
 _CODE = "[value, scheme, meaning], such as ['10200004', 'SCT', 'Liver']"
 
 
-def read_codes(path: Path, labels: Iterable[str]) -> dict[str, StructureCodes]:
-    """Read the codes of labels from a JSON file: see :func:`parse_codes`; errors name the file."""
+def read_codes(
+    path: Path, labels: Iterable[str]
+) -> tuple[dict[str, StructureCodes], tuple[str, ...]]:
+    """Read the codes of labels from a JSON file, which may be of more labels than there are here.
+
+    Returns the codes, see :func:`parse_codes`, and the other labels that the file has some for,
+    which a user should know of. Raises DataError, naming the file, where none of its labels is
+    there, and as that does.
+    """
+    known = [*labels]
     with naming(path):
-        return parse_codes(read_json(path), labels)
+        content = read_json(path)
+        if not isinstance(content, Mapping):
+            return parse_codes(content, known), ()
+        codes = parse_codes(content, [*content])
+        others = tuple(label for label in codes if label not in known)
+        if codes and len(others) == len(codes):
+            raise DataError(
+                f"has codes of {', '.join(repr(label) for label in others)}",
+                expected=f"labels among {', '.join(known) or 'none'}",
+            )
+        return {label: code for label, code in codes.items() if label in known}, others
 
 
 def parse_codes(content: Any, labels: Iterable[str]) -> dict[str, StructureCodes]:
@@ -79,6 +98,11 @@ def _listed(code: Code) -> list[str]:
 
 def _structure(entry: Any) -> StructureCodes:
     if isinstance(entry, str):
+        if is_general(entry):
+            raise DataError(
+                f"is '{entry}', of which only the general code of a neoplasm is known by its name",
+                expected="an object with 'category' and 'type'",
+            )
         if (found := term_of(entry)) is None:
             raise DataError(
                 f"is '{entry}', which is no structure that is known by its name",

@@ -33,13 +33,12 @@ _SIDES = {
     "bilateral": Code("51440002", "SCT", "Bilateral"),
 }  # fmt: skip
 _SHORT_SIDES = {"l": "left", "lt": "left", "r": "right", "rt": "right"}
+#: neoplasms of one kind, which PS3.16 has no type of a segment for
+_KINDS = ("carcinoma", "sarcoma", "glioma", "glioblastoma", "lymphoma", "melanoma", "meningioma",
+          "schwannoma", "gist")  # fmt: skip
 #: words that say what is wrong somewhere -> term of CID 7194
 _LESIONS = {
-    **dict.fromkeys(
-        ("neoplasm", "tumor", "gtv", "cancer", "carcinoma", "sarcoma", "glioma", "glioblastoma",
-         "lymphoma", "melanoma", "meningioma", "schwannoma", "malignancy", "gist"),
-        "neoplasm",
-    ),
+    **dict.fromkeys(("neoplasm", "tumor", "gtv", "cancer", "malignancy", *_KINDS), "neoplasm"),
     **dict.fromkeys(("gtvp", "primary tumor", "primary neoplasm"), "neoplasm primary"),
     **dict.fromkeys(
         ("metastasis", "metastase", "metastatic", "met", "gtvn"), "neoplasm secondary"
@@ -101,6 +100,12 @@ _COLOURS = {
     "heart": (206, 110, 84), "lung": (197, 165, 145), "brain": (250, 250, 225),
     "prostate": (230, 158, 140), "bladder": (222, 154, 132), "bone": (241, 214, 145),
 }  # fmt: skip
+
+
+def is_general(name: str) -> bool:
+    """Whether a name says more than the code that is known for it: a sarcoma is a neoplasm."""
+    words = {word.removesuffix("s") for word in re.findall(r"[a-z]+", name.casefold())}
+    return not words.isdisjoint(_KINDS)
 
 
 def codes_of(label: str) -> StructureCodes:

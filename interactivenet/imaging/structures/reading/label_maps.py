@@ -22,6 +22,7 @@ from interactivenet.imaging.structures.reading.seg_reading import read_segments
 from interactivenet.imaging.structures.reading.structure_files import (
     StructureFile,
     describe,
+    differences,
     structure_kind,
 )
 from interactivenet.imaging.volume import Volume
@@ -151,18 +152,8 @@ def _strangers(
         notes.append(f"left out its ROIs of another frame of reference than the image's: {named}")
         for number in left:
             del of_roi[number], frames[number]
-    if of_image is None:
-        return notes
-    if file.patient_id and of_image.patient and file.patient_id != of_image.patient:
-        notes.append(f"it is of patient {file.patient_id}, the image of {of_image.patient}")
-    own, expected = next(iter(frames.values()), ""), of_image.frame_of_reference
-    if own and expected and own != expected:
-        notes.append(
-            "its frame of reference is another one than the image's: nothing says that positions"
-            " in both mean the same place"
-        )
-    elif file.series and of_image.series and of_image.series not in file.series:
-        notes.append("it was drawn on another series of the same frame of reference")
+    if of_image is not None:
+        notes += differences(file, of_image, next(iter(frames.values()), ""))
     return notes
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 from interactivenet.errors import DataError, naming
 from interactivenet.imaging.dicom.files import begins_like_dicom, regular_files
 from interactivenet.imaging.dicom.header import Header
+from interactivenet.imaging.dicom.identity import SeriesIdentity
 from interactivenet.imaging.dicom.opening import read_dataset
 from interactivenet.system.files import check_regular
 from interactivenet.system.names import list_names
@@ -81,6 +82,31 @@ class StructureFile:
             if roi.number in rois
         }
         return {number: frame for number, frame in frames.items() if frame}
+
+
+def differences(file: StructureFile, scan: SeriesIdentity, frame: str = "") -> list[str]:
+    """Say in what outlines are not of a scan: patient, frame of reference, series.
+
+    frame: UID of the frame of reference of the ROIs that are read; '' for that of the file.
+    What either of them does not say is no difference.
+    """
+    notes = []
+    if file.patient_id and scan.patient and file.patient_id != scan.patient:
+        notes.append(f"it is of patient {file.patient_id}, the image of {scan.patient}")
+    own, expected = frame or file.frame_of_reference, scan.frame_of_reference
+    if own and expected and own != expected:
+        notes.append(
+            "its frame of reference is another one than the image's: nothing says that positions"
+            " in both mean the same place"
+        )
+    elif file.series and scan.series and scan.series not in file.series:
+        same = own and own == expected
+        where = "another series of the same frame of reference" if same else (
+            "another series than the image, and nothing says that positions in both mean the same"
+            " place"
+        )  # fmt: skip
+        notes.append(f"it was drawn on {where}")
+    return notes
 
 
 def structure_kind(path: Path) -> Kind:

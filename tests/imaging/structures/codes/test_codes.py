@@ -115,7 +115,8 @@ def test_a_file_of_users(tmp_path):
         },
     }  # fmt: skip
     path.write_text(json.dumps(content), encoding="utf-8")
-    codes = read_codes(path, ["a", "b", "c", "d"])
+    codes, others = read_codes(path, ["a", "b", "c", "d"])
+    assert others == ()
     assert list(codes) == ["a", "b", "c"]
     assert codes["a"] == codes_of("liver")
     assert codes["b"] == StructureCodes(
@@ -139,6 +140,8 @@ GOOD = {"category": ANATOMY, "type": LIVER}
         ([], "holds a list of 0: expected an object of labels' names"),
         ({"b": "Liver"}, "has codes of 'b': expected labels among a"),
         ({"a": "Livver"}, "'a': is 'Livver', which is no structure that is known"),
+        ({"a": "Sarcoma"}, "'a': is 'Sarcoma', of which only the general code of a neoplasm is"),
+        ({"a": "Lymphomas"}, "only the general code"),
         ({"a": 3}, "'a': is 3: expected the name of a structure, or an object"),
         ({"a": {**GOOD, "color": [1, 2, 3]}}, "'a': has 'color': expected fields among category"),
         ({"a": {"type": LIVER}}, "'a': lacks 'category': expected a code, [value, scheme"),
@@ -166,6 +169,17 @@ def test_what_is_wrong_is_said_in_a_line(content, message, tmp_path):
         read_codes(path, ["a"])
     text = str(refused.value)
     assert text.startswith(f"{path}: ") and message in text and "\n" not in text
+
+
+def test_one_file_may_be_for_many_models(tmp_path):
+    """What it says of labels that are not there is checked, and told apart."""
+    path = tmp_path / "codes.json"
+    path.write_text('{"a": "Liver", "b": "Lung", "c": "Spleen"}', encoding="utf-8")
+    codes, others = read_codes(path, ["b"])
+    assert codes == {"b": codes_of("lung")} and others == ("a", "c")
+    path.write_text('{"a": "Livver", "b": "Lung"}', encoding="utf-8")
+    with pytest.raises(DataError, match="'a': is 'Livver'"):
+        read_codes(path, ["b"])
 
 
 def test_a_file_that_is_none(tmp_path):

@@ -153,7 +153,7 @@ def choose_outlines(
             if series.file.reference in outlines.frames and _lies_on(
                 outlines, series, grids[number], labelling
             ):
-                found.append(_of(outlines, number, "", doubtful))
+                found.append(_of(outlines, number, "", ()))
                 break
     if found:
         number = found[0].drawn_on

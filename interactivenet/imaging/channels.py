@@ -30,7 +30,8 @@ def read_channels(paths: Sequence[Path], options: ReadOptions = AS_IT_IS) -> Vol
         for number, path in enumerate(paths):
             with naming(path):
                 volumes[number] = onto_grid(volumes[number], grid)
-    return join_channels(volumes, paths, channel_names(paths, options))
+    named = _names_of_series(volumes) if options.channel_series else ()
+    return join_channels(volumes, paths, named or channel_names(paths, options))
 
 
 def read_grid(paths: Sequence[Path], options: ReadOptions = AS_IT_IS) -> Geometry:
@@ -80,6 +81,16 @@ def short_names(paths: Sequence[Path]) -> tuple[str, ...]:
     """Return the names of files, for messages; whole paths where two have the same name."""
     names = tuple(path.name for path in paths)
     return names if len(set(names)) == len(names) else tuple(str(path) for path in paths)
+
+
+def _names_of_series(volumes: Sequence[Volume]) -> tuple[str, ...]:
+    """Return names of series by their headers, as 'MR, series 7'; none where two are alike."""
+    names = []
+    for volume in volumes:
+        tags = volume.tags[0]
+        number = tags.get("SeriesNumber") or tags.get("SeriesInstanceUID", "")
+        names.append(f"{tags.get('Modality', 'series')}, series {number}")
+    return tuple(names) if len(set(names)) == len(names) else ()
 
 
 def channel_names(paths: Sequence[Path], options: ReadOptions = AS_IT_IS) -> tuple[str, ...]:

@@ -41,7 +41,8 @@ def test_series_of_one_folder_on_one_grid(flat):
         np.testing.assert_array_equal(image.array[1 - reference], moved.array[0])
         assert [tags["SeriesInstanceUID"] for tags in image.tags] == [ct, mr]
         (note,) = image.notes
-        assert note == f"all, series {(mr, ct)[reference]}: {moved.notes[0]}"
+        called = ("MR, series 2", "CT, series 1")[reference]
+        assert note == f"{called}: {moved.notes[0]}"
         assert channel_names(paths, options) == (f"all, series {ct}", f"all, series {mr}")
 
 

@@ -17,7 +17,10 @@ from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.imaging.size_limits import check_size
 from interactivenet.imaging.structures.reading.rasterising import Contour, rasterise
 from interactivenet.imaging.structures.reading.roi_names import RoiNames, listed_rois
-from interactivenet.imaging.structures.reading.rtstruct_contours import contours_of
+from interactivenet.imaging.structures.reading.rtstruct_contours import (
+    contours_of,
+    unlisted_contours,
+)
 from interactivenet.imaging.structures.reading.seg_reading import read_segments
 from interactivenet.imaging.structures.reading.structure_files import (
     StructureFile,
@@ -78,6 +81,11 @@ def read_structures(
             assert image is not None
             grid = image[1]
             check_size(grid.shape, 2)
+            if strange := unlisted_contours(header, [roi.number for roi in file.rois]):
+                notes.append(
+                    f"left out {sum(strange.values())} contours of ROIs that it does not list:"
+                    f" {', '.join(map(str, sorted(strange)))}"
+                )
             regions = _Regions(contours_of(header, of_roi), file, grid, notes)
             mask_of = regions.mask
         order = [rois.values(names)[label.casefold()] for label in rois.labels]

@@ -27,6 +27,16 @@ def contours_of(header: Header, wanted: Collection[int]) -> dict[int, list[Conto
     return contours
 
 
+def unlisted_contours(header: Header, listed: Collection[int]) -> dict[int, int]:
+    """Return how many contours there are of ROIs that are not listed, by their numbers."""
+    counts: dict[int, int] = {}
+    for item in header.items("ROIContourSequence"):
+        number, count = item.number("ReferencedROINumber", -1), len(item.items("ContourSequence"))
+        if number not in listed and count:
+            counts[number] = counts.get(number, 0) + count
+    return counts
+
+
 def _contour(item: Header) -> Contour:
     kind = item.text("ContourGeometricType").upper()
     points = _points(item)

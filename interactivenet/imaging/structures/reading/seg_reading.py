@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +72,13 @@ class Segments:
             )
         return mask
 
+    def values(self) -> set[int]:
+        """Return the stored values of all frames."""
+        found: set[int] = set()
+        for pixels in self._pixels(self._frames):
+            found.update(np.unique(pixels).tolist())
+        return found
+
     def _pixels(self, frames: Sequence[Frame]) -> Iterator[Array]:
         """Yield the stored values (rows, columns) of frames."""
         dataset = self._header.dataset
@@ -123,7 +130,12 @@ def read_segments(path: Path, header: Header, image: tuple[Path, Geometry] | Non
     places = Counter((frame.segment, _Placed(frame, grid, size).origin) for frame in frames)
     if (twice := places.most_common(1)[0])[1] > 1:
         raise DataError(f"has {twice[1]} frames of one place, of segment {twice[0][0] or 'any'}")
-    return Segments(grid, tuple(notes), header, kind, tuple(frames))
+    segments = Segments(grid, tuple(notes), header, kind, tuple(frames))
+    if kind == "LABELMAP" and (values := segments.values() - {0, *listed}):
+        named = ", ".join(map(str, sorted(values)))
+        said = f"left out voxels of segments that it does not list: {named}"
+        segments = replace(segments, notes=(*notes, said))
+    return segments
 
 
 class _Placed:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from interactivenet.errors import DataError, RequestError
@@ -90,6 +91,14 @@ def test_an_roi_without_contours_is_named(tmp_path, scan):
     label = read(path, scan)
     assert counts(label) == {0: 200, 1: 40}
     assert label.notes == ("ROI 'tumour': has no contours", "nothing in it is label 2=tumour")
+
+
+def test_contours_of_rois_that_it_does_not_list_are_named(tmp_path, scan):
+    path = written(tmp_path, scan[1], [("tumour", [TUMOUR]), ("Liver", [LIVER])])
+    dataset = pydicom.dcmread(path)
+    del dataset.StructureSetROISequence[1]
+    dataset.save_as(path)
+    assert "left out 2 contours of ROIs that it does not list: 12" in read(path, scan).notes
 
 
 def test_what_is_wrong_names_file_and_roi(tmp_path, scan):

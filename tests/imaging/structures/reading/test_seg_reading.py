@@ -62,6 +62,17 @@ def test_voxels_are_where_they_were(tmp_path, where, kind):
     assert alone.notes[0] == "its segments are read by their numbers: 1='Liver', 2='tumour'"
 
 
+def test_values_of_a_label_map_that_it_does_not_list_are_named(tmp_path):
+    masks, where = two(), next(iter(GRIDS.values()))
+    path = write_seg(tmp_path / "a.dcm", masks, where, kind="LABELMAP")
+    dataset = pydicom.dcmread(path)
+    del dataset.SegmentSequence[1]
+    dataset.save_as(path)
+    label = on(where, path)
+    assert "left out voxels of segments that it does not list: 2" in label.notes
+    assert np.array_equal(label.stored[0] > 0, masks["Liver"] & ~masks["tumour"])
+
+
 @given(st.integers(0, 2**30), st.tuples(*[st.integers(1, 9)] * 2, st.integers(2, 5)))
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_size_whose_frames_end_within_a_byte(tmp_path, seed, shape):

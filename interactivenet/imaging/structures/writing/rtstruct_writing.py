@@ -18,6 +18,8 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
 from interactivenet import __version__
+from interactivenet.errors import naming
+from interactivenet.imaging.dicom.reading import folder_of
 from interactivenet.imaging.dicom.stack import Slice
 from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.geometry import Array
@@ -46,8 +48,8 @@ def write_rtstruct(path: Path, structures: StructureSet, series: Series) -> Writ
 
     Contours run along the edges of voxels, so that the centres inside of them are the voxels
     outlined; holes are keyholes. They are compared with what was outlined before anything is
-    written. No file is written of structures without a voxel. The file
-    appears whole, or not at all. Raises DataError where the series is no whole scan, where the
+    written. No file is written of structures without a voxel. The file appears whole, or not at
+    all. Raises DataError, naming the series' folder, where the series is no whole scan, where the
     structures lie on another grid, and where its headers lack what an RTSTRUCT needs.
     """
     placed = on_series(structures, series)
@@ -57,7 +59,8 @@ def write_rtstruct(path: Path, structures: StructureSet, series: Series) -> Writ
     names, renamed = dicom_names(placed.structures)
     try:
         dataset = _dataset(structures, placed, headers, series, names)
-        check_contours(dataset, placed, series)
+        with naming(folder_of(series)):
+            check_contours(dataset, placed, series)
         with replacing(path) as temporary:
             dataset.save_as(temporary, enforce_file_format=True)
     except (AttributeError, LookupError, TypeError, ValueError) as error:  # of a stranger's header

@@ -1,5 +1,6 @@
-# What the three jobs share, sourced by them: `stage WORDS` runs `interactivenet WORDS` in the
-# container and ends it in time.  submit.sh exports the variables.
+# What the jobs share, sourced by them: `stage WORDS` runs `interactivenet WORDS` in the container
+# and ends it in time; `infer WORDS` is the stage infer of the new cases.  submit.sh exports the
+# variables.
 # shellcheck shell=bash
 #
 # What ends a job early:
@@ -11,7 +12,7 @@
 # The program finishes the current step, saves and ends with 143; the same line continues it later.
 # So a trap only has to keep this shell alive meanwhile: where it ends, SLURM kills the rest.
 
-program='' asked=''
+program='' asked='' binds=()
 trap 'asked=TERM; to_program' TERM
 trap 'asked=${asked:-USR1}; to_program' USR1
 
@@ -23,7 +24,9 @@ stage() {
   local status words=(exec)
   [ -z "$NV" ] || words+=("$NV")
   # nothing of this machine gets in but what is named here
-  words+=(--cleanenv --no-mount "home,cwd" -B "$DATA:/data" -B "$RESULTS:/results")
+  words+=(--cleanenv --no-mount "home,cwd" -B "$RESULTS:/results")
+  [ ! -d "$DATA" ] || words+=(-B "$DATA:/data") # new cases need none
+  words+=("${binds[@]}")
   words+=(--env "OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}")
   # which cards are this job's, where the cluster does not hide the others
   [ -z "${CUDA_VISIBLE_DEVICES:-}" ] || words+=(--env "CUDA_VISIBLE_DEVICES=$CUDA_VISIBLE_DEVICES")
@@ -42,6 +45,24 @@ stage() {
   [ "$status" -ne 143 ] || back_to_queue
   [ "$status" -eq 0 ] || echo "interactivenet $1: exit status $status"
   return "$status"
+}
+
+infer() {
+  local more words=(-i /images -in /points -o /output)
+  binds=(-B "$IMAGES:/images:ro" -B "$POINTS:/points:ro" -B "$OUTPUT:/output")
+  [ -z "$TASK" ] || words+=(-t "$TASK")
+  if [ -e "$MODEL" ]; then # a folder or a zip, and no name
+    binds+=(-B "$MODEL:/model/${MODEL##*/}:ro")
+    words+=(--model "/model/${MODEL##*/}")
+  elif [ -n "$MODEL" ]; then
+    words+=(--model "$MODEL")
+  fi
+  if [ -n "$LABELS" ]; then
+    binds+=(-B "$LABELS:/labels:ro")
+    words+=(-l /labels)
+  fi
+  read -r -a more <<<"$INFER_ARGS"
+  stage infer "${words[@]}" "${more[@]}" "$@"
 }
 
 back_to_queue() { # only what the time limit ended: scancel has to be the end

@@ -41,8 +41,11 @@ parser.add_argument("program", choices=["interactivenet"])
 parser.add_argument("words", nargs=argparse.REMAINDER)
 given = parser.parse_args()
 assert os.path.isfile(given.sif), given.sif
-bound = dict(reversed(one.split(":")) for one in given.B)
-assert sorted(bound) == ["/data", "/results"] and all(map(os.path.isdir, bound.values())), bound
+bound = {{inside: outside for outside, inside, *_ in (one.split(":") for one in given.B)}}
+new = ["/images", "/output", "/points"] if given.words[0] == "infer" else []
+assert sorted(bound) == ["/data", *new, "/results"], bound
+assert all(map(os.path.isdir, bound.values())), bound
+words = [bound.get(word, word) for word in given.words]
 inside = dict(one.split("=", 1) for one in given.env)
 print("apptainer:", "--nv" if given.nv else "", given.env, flush=True)
 inside.update(
@@ -51,7 +54,7 @@ inside.update(
     interactivenet_processed=bound["/data"] + "/processed",
     interactivenet_results=bound["/results"],
 )
-os.execve({program!r}, [{program!r}, *given.words], inside)
+os.execve({program!r}, [{program!r}, *words], inside)
 """
 
 
@@ -287,6 +290,35 @@ def test_failing_fold_ends_the_chain(planned, submit, jobs, until, tmp_path):
     assert "interactivenet train: exit status 2" in log
 
 
+def test_new_cases_in_an_array_one_of_whose_jobs_is_cancelled(
+    slurm, submit, jobs, until, data, tmp_path
+):
+    """What it has not done is named by the gathering, and done where the line is repeated."""
+    images, points = tmp_path / "new scans", tmp_path / "points"
+    images.mkdir()
+    points.mkdir()
+    raw, names = data / "raw" / TASK, ["a", "b", "c", "d", "e"]
+    for name in names:
+        os.link(raw / "imagesTr/phantom_000_0000.nii.gz", images / f"{name}_0000.nii.gz")
+        os.link(raw / "interactionsTr/phantom_000.json", points / f"{name}.json")
+    given = {"IMAGES": images, "POINTS": points, "OUTPUT": tmp_path / "out", "MODEL": "starter",
+             "TASK": "", "INFER_ARGS": "--no-tta"}  # fmt: skip
+    # one at a time: the second waits until it is cancelled
+    first = submit("infer", SHARDS="2%1", **given)
+    slurm("scancel", f"{first['infer']}_2")
+    until("FAILED", first["gather"])
+    assert jobs(first["gather"])["ExitCode"] == "1:0"
+    log = (tmp_path / f"my results/slurm/gather-{first['gather']}.out").read_text(encoding="utf-8")
+    done = {path.name.removesuffix(".nii.gz") for path in (tmp_path / "out").glob("*.nii.gz")}
+    assert done and {*read(tmp_path / "out/failures.json")["infer"]} == {*names} - done
+    assert "not segmented yet" in log
+
+    again = submit("infer", SHARDS=2, **given)
+    until("COMPLETED", f"{again['infer']}_1", f"{again['infer']}_2", again["gather"])
+    with (tmp_path / "out/summary.csv").open(encoding="utf-8") as file:
+        assert [row["case"] for row in csv.DictReader(file)] == names
+
+
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
@@ -296,12 +328,16 @@ def test_failing_fold_ends_the_chain(planned, submit, jobs, until, tmp_path):
         ({"DATA": "a:b"}, "apptainer binds no path with a colon"),
         ({"FOLDS": "0-4"}, "FOLDS=0-4: expected a whole number"),
         ({"STAGES": "test infer"}, "infer is none of"),
+        ({"words": "infer"}, "IMAGES is not set"),
+        ({"words": "infer", "TASK": ""}, "neither TASK nor MODEL is set"),
+        ({"words": "infer", "IMAGES": ".", "POINTS": ".", "OUTPUT": "o", "SHARDS": "1-4"}, "50%10"),
         ({"GRES": "gpu:1"}, "SLURM does not take the job for train"),
     ],
 )
 def test_refused_before_anything_waits(variables, said, submit, slurm):
     before = slurm("squeue", "--noheader")
-    assert said in submit(**variables)
+    words = [variables["words"]] if "words" in variables else []
+    assert said in submit(*words, **{name: variables[name] for name in variables if name.isupper()})
     assert slurm("squeue", "--noheader", "--states=pending,running") == before
 
 

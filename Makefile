@@ -51,7 +51,7 @@ $(STAMP): pyproject.toml constraints.txt
 # where containers are tested, too, image and SIF are built while the other tests run
 test: setup ## Run the tests (ARGS='-k nifti' to choose some)
 	$(if $(ARGS),,@mkdir -p build; $(BUILDING) >build/containers.log 2>&1 & building=$$!;) \
-	$(BIN)/python -m pytest -n auto -q --durations 25 --ignore tests/container $(ARGS) \
+	$(BIN)/python -m pytest -n auto --dist worksteal -q --durations 25 --ignore tests/container $(ARGS) \
 	$(if $(ARGS),,&& { wait $$building; $(BIN)/python -m pytest -q --durations 12 tests/container; })
 
 lint: setup ## Check style, format, types, and which package imports which

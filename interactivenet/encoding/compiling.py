@@ -93,6 +93,14 @@ def cache_folder() -> Path | None:
     return None
 
 
+def kept_places() -> tuple[Path, ...]:
+    """Return the folders that may hold what was compiled before; to the first it is written."""
+    folder = cache_folder()
+    if folder is None or folder == _IN_TREE:
+        return (_IN_TREE,) if folder else ()
+    return (folder, _IN_TREE)
+
+
 def _user() -> int | str:
     return os.getuid() if hasattr(os, "getuid") else "cache"
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, get_args, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from interactivenet.encoding.layout import FAR, SEGMENT, Layout, in_best_order, in_given_order
-from interactivenet.encoding.library import check_library
-from interactivenet.encoding.step_cost import StepCost, step_lengths
+from interactivenet.encoding.layout import FAR
+from interactivenet.encoding.on_cpu import geodesic_on_cpu
+from interactivenet.encoding.pace import Pace
+from interactivenet.encoding.step_cost import StepCost
 from interactivenet.errors import DataError
 from interactivenet.planning.plan import Kernel, MetricName
 
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
 
 #: greater ones would overflow where they are squared
 MAX_INTENSITY = 1e15
-#: on a GPU, up to so many voxels are rather computed by the CPU: sweeping them takes thousands of
-#: small kernels, one after the other
-FEW_VOXELS = 64**3
+#: up to so many voxels a graphics card is not asked: starting its kernels takes longer
+FEW_VOXELS = 12**3
+#: from so many voxels on, the kernels of a graphics card are waited for where they are not ready:
+#: one CPU core takes longer than compiling them
+MANY_VOXELS = 384**3
+#: which of the two was faster so far
+PACE = Pace()
 
 Spacing = tuple[float, float, float]
 Floats = NDArray[np.float32]
@@ -97,7 +102,8 @@ def geodesic_distance(
 
     Returns:
         (X, Y, Z) float32, in mm times intensity where ``lamb`` is 1 ("geodistk"). A tensor on the
-        image's device where the image is a tensor, computed there if that is a GPU; else an array.
+        image's device where the image is a tensor, else an array. What lies on a GPU is computed
+        there, or by the CPU where that is faster; "exact" gives the same bits either way.
 
     Raises:
         DataError: an image or seeds that cannot be used.
@@ -114,25 +120,48 @@ def geodesic_distance(
     if torch is None or not isinstance(image, torch.Tensor):
         if torch is not None and isinstance(seeds, torch.Tensor):
             seeds = seeds.cpu().numpy()
-        return _on_cpu(np.asarray(image), seeds, spacing, kernel, iterations, limit, settings)
+        image, seeds = np.asarray(image), np.asarray(seeds)
+        _check_arrays(image, seeds)
+        return geodesic_on_cpu(image, seeds, spacing, kernel, iterations, limit, settings)
     _check_arrays(image, seeds)
-    few = kernel == "exact" and image[(0,) * (image.ndim - 3)].numel() <= FEW_VOXELS
-    if image.device.type == "cpu" or kernel == "geodistk" or few:
-        if isinstance(seeds, torch.Tensor):
-            seeds = seeds.cpu().numpy()
-        array = image.detach().cpu().numpy()
-        distance = _on_cpu(array, seeds, spacing, kernel, iterations, limit, settings)
-        return torch.from_numpy(distance).to(image.device)
-    from interactivenet.encoding.sweeps import geodesic_sweeps
+    if image.device.type != "cpu":
+        seeds = torch.as_tensor(seeds, device=image.device)
+        channels = image.reshape(-1, *image.shape[-3:])
+        if kernel == "scan":
+            from interactivenet.encoding.sweeps import geodesic_sweeps
 
-    return geodesic_sweeps(
-        image.reshape(-1, *image.shape[-3:]),
-        torch.as_tensor(seeds, device=image.device),
-        spacing,
-        settings,
-        iterations=iterations if kernel == "scan" else None,
-        bound=limit,
-    )
+            return geodesic_sweeps(
+                channels, seeds, spacing, settings, iterations=iterations, bound=limit
+            )
+        if kernel == "exact" and seeds.numel() > FEW_VOXELS:
+            return _on_the_faster(channels, seeds, spacing, limit, settings)
+    if isinstance(seeds, torch.Tensor):
+        seeds = seeds.cpu().numpy()
+    array = image.detach().cpu().numpy()
+    distance = geodesic_on_cpu(array, seeds, spacing, kernel, iterations, limit, settings)
+    return torch.from_numpy(distance).to(image.device)
+
+
+def _on_the_faster(
+    image: Tensor, seeds: Tensor, spacing: Spacing, bound: float, metric: StepCost
+) -> Tensor:
+    """The kernel "exact" of what lies on a graphics card (C, X, Y, Z), there or on the CPU."""
+    import torch
+
+    from interactivenet.encoding.card import launcher_for
+    from interactivenet.encoding.on_card import geodesic_on_card
+
+    voxels = seeds.numel()
+    launcher = launcher_for(image.device, wait=voxels >= MANY_VOXELS)
+    # a bound may leave the CPU a ball of voxels in a large volume
+    kind = (image.device, metric, len(image), bound)
+    way = PACE.choose(kind, voxels) if launcher is not None else "cpu"
+    with PACE.timed(way, kind, voxels):
+        if launcher is not None and way == "card":
+            return geodesic_on_card(image, seeds, spacing, metric, bound, launcher)[0]
+        arrays = image.detach().cpu().numpy(), seeds.cpu().numpy()
+        distance = geodesic_on_cpu(*arrays, spacing, "exact", 1, bound, metric)
+        return torch.from_numpy(distance).to(image.device)
 
 
 def check_spacing(spacing: Spacing) -> None:
@@ -177,141 +206,3 @@ def _check_arrays(image: Any, seeds: Any) -> None:
             f"image has voxels from {least:.3g} to {most:.3g}, beyond {MAX_INTENSITY:.0e}:"
             " normalise it first"
         )
-
-
-def _on_cpu(
-    image: Any,
-    seeds: Any,
-    spacing: Spacing,
-    kernel: Kernel,
-    iterations: int,
-    bound: float,
-    metric: StepCost,
-) -> Floats:
-    seeds = np.asarray(seeds)
-    _check_arrays(image, seeds)
-    channels = image.reshape(-1, *image.shape[-3:])
-    if kernel == "geodistk":
-        distance = _by_library(channels, seeds, spacing, metric.lamb, iterations)
-    elif kernel == "scan":
-        distance = _by_raster_scan(channels, seeds, spacing, metric, iterations)
-    else:
-        distance = _by_settling(channels, seeds, spacing, metric, bound)
-    if distance.max() >= bound:
-        distance[distance >= bound] = np.inf
-    return distance
-
-
-def _by_settling(
-    image: Floats, seeds: Mask, spacing: Spacing, metric: StepCost, bound: float
-) -> Floats:
-    from interactivenet.encoding.kernels import SCRATCH, settle
-
-    layout = in_best_order(seeds.shape, spacing)
-    steps, general = _coefficients(image, spacing, metric, layout)
-    distance = layout.start(seeds)
-    key, row_key, plane_key, sources = _first_visits(seeds, layout)
-    settle(
-        layout.pad(image),
-        distance.reshape(-1),
-        layout.padded,
-        layout.shape[2],
-        np.ascontiguousarray(steps.reshape(9, 3, 3)),
-        general,
-        key,
-        sources,
-        row_key,
-        plane_key,
-        np.full((SCRATCH, 2 * SEGMENT), FAR),
-        np.float32(bound),
-        np.float32(_typical_step(image, spacing, metric, layout.order[2]) * 3),
-    )
-    return layout.crop(distance)
-
-
-def _by_raster_scan(
-    image: Floats, seeds: Mask, spacing: Spacing, metric: StepCost, iterations: int
-) -> Floats:
-    from interactivenet.encoding.kernels import ABREAST, SCRATCH, raster_scan
-
-    layout = in_given_order(seeds.shape)
-    steps, general = _coefficients(image, spacing, metric, layout)
-    # GeodisTK's forward mask: planes and rows beside, and the steps along x that it looks at
-    forward = (
-        (-1, -1, (0, 1, 2)), (-1, 0, (0, 1)), (0, -1, (0, 1, 2)), (1, -1, (0, 1, 2)), (1, 0, (0,)),
-    )  # fmt: skip
-    masked = np.empty((2, 6, 3, 3), dtype=np.float32)
-    beside = np.empty((2, 5, 2), dtype=np.int64)
-    for way, sign in enumerate((1, -1)):
-        for n, (plane, row, sides) in enumerate(forward):
-            masked[way, n] = steps[1 + plane, 1 + row]
-            outside = [1 + sign * (side - 1) for side in range(3) if side not in sides]
-            masked[way, n, outside, 1] = FAR
-            beside[way, n] = sign * plane, sign * row
-        masked[way, 5] = steps[1, 1]
-    distance = layout.start(seeds)
-    scratch = np.full((ABREAST, SCRATCH, layout.padded[2]), FAR)
-    raster_scan(
-        layout.pad(image),
-        distance.reshape(-1),
-        layout.padded,
-        layout.shape[2],
-        masked,
-        beside,
-        general,
-        scratch,
-        iterations,
-    )
-    return layout.crop(distance)
-
-
-def _by_library(
-    image: Floats, seeds: Mask, spacing: Spacing, lamb: float, iterations: int
-) -> Floats:
-    check_library("geodistk")
-    import GeodisTK
-
-    last = image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
-    distance = GeodisTK.geodesic3d_raster_scan(
-        np.ascontiguousarray(last),
-        np.ascontiguousarray(seeds, dtype=np.uint8),
-        np.asarray(spacing, dtype=np.float32),
-        lamb,
-        iterations,
-    )
-    return np.asarray(distance, dtype=np.float32)
-
-
-def _coefficients(
-    image: Floats, spacing: Spacing, metric: StepCost, layout: Layout
-) -> tuple[Floats, Floats | None]:
-    """The kernels' coefficients (3, 3, 3, 3) of the steps along z, y, x, and of the cost."""
-    lengths = step_lengths(spacing).transpose(layout.order)
-    linear = metric.linear(lengths) if len(image) == 1 else None
-    if linear is not None:
-        return linear, None
-    return metric.of_length(lengths), metric.coefficients
-
-
-def _first_visits(seeds: Mask, layout: Layout) -> tuple[Floats, Floats, Floats, NDArray[np.int64]]:
-    """Keys of segments, rows and planes, and the bits of their sources: what is beside a seed."""
-    planes, rows, _ = layout.padded
-    key = np.full((planes, rows, layout.segments + 2), FAR)
-    voxels = np.unravel_index(np.flatnonzero(seeds), seeds.shape)
-    z, y, x = (voxels[axis] for axis in layout.order)
-    touched = np.unique(np.stack([z + 1, y + 1, x // SEGMENT + 1]), axis=1)
-    for step in np.indices((3, 3, 3)).reshape(3, -1).T - 1:
-        key[tuple(touched + step[:, None])] = 0
-    sources = np.where(key == 0, 0b111111111, 0)
-    row_key = key.min(axis=2)
-    return key.reshape(-1), row_key.reshape(-1), row_key.min(axis=1), sources.reshape(-1)
-
-
-def _typical_step(image: Floats, spacing: Spacing, metric: StepCost, axis: int) -> float:
-    """Mean cost of a step along an axis, over some of the image."""
-    lines = np.moveaxis(image, 1 + axis, -1)
-    every = max(1, round((image[0].size / 50_000) ** 0.5))
-    lines = lines[:, :: min(every, lines.shape[1]), :: min(every, lines.shape[2])]
-    difference = np.linalg.norm(np.diff(lines.astype(np.float64), axis=-1), axis=0)
-    mean = float(metric.cost(difference, spacing[axis]).mean()) if difference.size else 0.0
-    return min(max(mean, 1e-6), 1e20)

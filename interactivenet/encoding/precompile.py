@@ -1,8 +1,12 @@
-"""Compiles the kernels and keeps them, when an image is built: ``python -m ...precompile``."""
+"""Compiles the kernels and keeps them, when an image is built: ``python -m ...precompile``.
+
+Those of a graphics card, too, where torch is a CUDA build: that takes no card.
+"""
 
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import get_args
 
 import numpy as np
@@ -10,6 +14,9 @@ import numpy as np
 from interactivenet.encoding.compiling import cache_folder
 from interactivenet.encoding.geodesic import geodesic_distance
 from interactivenet.planning.plan import Kernel, MetricName
+
+#: compute capabilities whose code runs on all cards since Turing, within their major version
+TARGETS = ((7, 5), (8, 0), (9, 0), (10, 0), (11, 0), (12, 0))
 
 
 def precompile() -> None:
@@ -23,6 +30,24 @@ def precompile() -> None:
             geodesic_distance(image, seeds, (1.0, 1.0, 1.0), kernel=kernel, metric=metric)
 
 
+def precompile_for_cards() -> list[str]:
+    """Compile the card's kernels for all cards that there are; returns those it worked for."""
+    import torch
+
+    if torch.version.cuda is None:
+        return []
+    from interactivenet.encoding.card_kernels import compile_and_keep
+    from interactivenet.encoding.nvrtc import CompilingError
+
+    done = []
+    for major, minor in TARGETS:
+        with suppress(CompilingError):  # older than torch's CUDA supports, or newer
+            compile_and_keep((major, minor))
+            done.append(f"{major}.{minor}")
+    return done
+
+
 if __name__ == "__main__":
     precompile()
-    sys.stdout.write(f"compiled, kept in {cache_folder()}\n")
+    cards = ", ".join(precompile_for_cards()) or "none"
+    sys.stdout.write(f"compiled, kept in {cache_folder()}; for graphics cards of: {cards}\n")

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import conv3d, leaky_relu
 
 from interactivenet.doctor.checks import Check
+from interactivenet.encoding.card import reason_against
 from interactivenet.encoding.geodesic import geodesic_distance
 from interactivenet.encoding.step_cost import StepCost
 from interactivenet.encoding.sweeps import geodesic_sweeps
@@ -21,8 +22,30 @@ _REMEDY = "use another card, driver or CUDA build (docs/how-to/containers.md), o
 
 
 def check_card(number: int) -> list[Check]:
-    """Run a step of a small network and a geodesic distance on a card; compare the numbers."""
-    return [check_device(f"gpu {number} test", torch.device("cuda", number))]
+    """Run a step of a small network and geodesic distances on a card; compare the numbers."""
+    device = torch.device("cuda", number)
+    checks = [check_device(f"gpu {number} test", device)]
+    if checks[0].status == "ok":
+        checks.append(check_maps(f"gpu {number} maps", device))
+    return checks
+
+
+def check_maps(subject: str, device: torch.device) -> Check:
+    """Have a card compute geodesic maps by its own kernel, against the processor's numbers."""
+    start = time.monotonic()
+    reason = reason_against(device)
+    return judge_maps(subject, reason, time.monotonic() - start)
+
+
+def judge_maps(subject: str, reason: str, seconds: float) -> Check:
+    """Judge whether geodesic maps are computed on a card; reason: why not, '' where they are."""
+    if reason:
+        finding = (
+            f"geodesic maps are computed by the processor, which is right but slower: {reason}"
+        )
+        return Check(subject, "note", finding, "use a CUDA build of torch with its own libraries")
+    finding = "geodesic maps are computed on it, with the processor's numbers to the bit"
+    return Check(subject, "ok", f"{finding} ({seconds:.1f} s)")
 
 
 def check_device(subject: str, device: torch.device) -> Check:

@@ -89,6 +89,15 @@ def launcher_for(device: torch.device, *, wait: bool = False) -> CardLauncher | 
     return preparation.launcher
 
 
+def reason_against(device: torch.device) -> str:
+    """Wait until a card is ready, or has failed; return why it is not used, '' where it is."""
+    if device.type != "cuda" or torch.version.cuda is None:
+        return "there is a kernel for CUDA alone"
+    preparation = _preparation(device)
+    preparation.wait()
+    return preparation.reason
+
+
 def agrees(launcher: Launcher, device: torch.device | str) -> bool:
     """Tell whether a device gives the CPU's distances, to the bit."""
     shape, spacing = (20, 17, 12), (1.0, 0.8, 2.5)

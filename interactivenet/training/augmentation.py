@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
+from monai.data import get_track_meta, set_track_meta
 from monai.transforms import (
     Compose,
     RandAdjustContrast,
@@ -171,13 +171,38 @@ def _sample(array: torch.Tensor, grid: torch.Tensor, mode: str) -> torch.Tensor:
     )[0]
 
 
-def value_changes(augmentation: Augmentation) -> Any:
-    """Return the changes of an image's values: a MONAI transform of (C, X, Y, Z) float32.
+class ValueChanges:
+    """Changes of an image's values, MONAI's: of a (C, X, Y, Z) float32 tensor.
 
     ``set_random_state(seed)`` makes the next call repeatable.
     """
+
+    def __init__(self, changes: Compose) -> None:
+        self._changes = changes
+
+    def set_random_state(self, seed: int) -> ValueChanges:
+        """Draw from a seed from here on; returns itself."""
+        self._changes.set_random_state(seed)
+        return self
+
+    def __call__(self, image: torch.Tensor) -> torch.Tensor:
+        """Change an image.
+
+        MONAI's tracking of a tensor's affine, which takes a third of the time for small images, is
+        off meanwhile. It is a setting of the whole process: one thread at a time.
+        """
+        tracked = get_track_meta()
+        set_track_meta(False)
+        try:
+            return torch.as_tensor(self._changes(image))
+        finally:
+            set_track_meta(tracked)
+
+
+def value_changes(augmentation: Augmentation) -> ValueChanges:
+    """Return the changes of an image's values for an augmentation."""
     often = augmentation.values
-    return Compose(
+    changes = Compose(
         [
             RandGaussianNoise(prob=0.15 * often, std=0.3),
             RandGaussianSmooth((0.5, 1.0), (0.5, 1.0), (0.5, 1.0), prob=0.2 * often),
@@ -189,3 +214,4 @@ def value_changes(augmentation: Augmentation) -> Any:
             RandAdjustContrast(prob=0.3 * often, gamma=(0.7, 1.5), retain_stats=True),
         ]
     )  # fmt: skip
+    return ValueChanges(changes)

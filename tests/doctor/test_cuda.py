@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from interactivenet.doctor import cuda
+from interactivenet.doctor.checks import Check
 
 CPU = torch.device("cpu")
 
@@ -51,6 +52,26 @@ def test_differences_are_relative_and_nan_is_the_largest():
     assert cuda.difference([one, one], [one, two]) == pytest.approx(0.01)
     assert math.isnan(cuda.difference([one, one], [two, one * math.nan]))
     assert math.isnan(cuda.difference([one, one], [one * math.nan, two]))
+
+
+def test_maps_by_the_cards_own_kernel_are_noted(monkeypatch):
+    monkeypatch.setattr(cuda, "check_device", lambda subject, _: Check(subject, "ok", "good"))
+    monkeypatch.setattr(cuda, "reason_against", lambda device: "")
+    first, maps = cuda.check_card(0)
+    assert (first.subject, maps.subject, maps.status) == ("gpu 0 test", "gpu 0 maps", "ok")
+    assert "to the bit" in maps.found
+
+
+def test_why_the_kernel_is_not_used_is_noted(monkeypatch):
+    monkeypatch.setattr(cuda, "check_device", lambda subject, _: Check(subject, "ok", "good"))
+    monkeypatch.setattr(cuda, "reason_against", lambda device: "the library NVRTC is missing")
+    maps = cuda.check_card(0)[1]
+    assert maps.status == "note" and maps.found.endswith("the library NVRTC is missing")
+
+
+def test_a_card_that_does_not_compute_is_asked_for_no_maps(monkeypatch):
+    monkeypatch.setattr(cuda, "check_device", lambda subject, _: Check(subject, "problem", "bad"))
+    assert len(cuda.check_card(0)) == 1
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from monai.data import get_track_meta, set_track_meta
 from scipy import ndimage
 
 from interactivenet.training.augmentation import (
@@ -156,6 +157,23 @@ def test_values_change_repeatably_and_stay_finite():
     constant = torch.zeros(1, 6, 5, 4)
     for seed in range(25):
         assert torch.isfinite(torch.as_tensor(changes.set_random_state(seed)(constant))).all()
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_values_do_not_depend_on_monais_tracking(tracked):
+    image = torch.from_numpy(sample((10, 9, 8))[0])
+    before = get_track_meta()
+    set_track_meta(tracked)
+    try:
+        for seed in range(10):
+            changes = value_changes(Augmentation(values=1.0)).set_random_state(seed)
+            found = changes(image.clone())
+            assert type(found) is torch.Tensor and get_track_meta() is tracked
+            # the transform itself, as MONAI would run it
+            expected = changes._changes.set_random_state(seed)(image.clone())
+            assert torch.equal(found, torch.as_tensor(expected).as_subclass(torch.Tensor))
+    finally:
+        set_track_meta(before)
 
 
 def test_all_flips_occur():

@@ -20,19 +20,17 @@ import numpy as np
 import torch
 from numba import njit
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from benchmarks.report import machine, print_table, write_result
+from benchmarks.volumes import SEED, SPACING, make_volume
 from interactivenet.encoding.geodesic import geodesic_distance
 from interactivenet.encoding.step_cost import StepCost, step_lengths
 from interactivenet.encoding.sweeps import geodesic_sweeps
 
 SHAPES = ((64, 64, 64), (128, 128, 64), (256, 256, 128))
-SPACING = (1.0, 1.0, 3.0)  # mm
 REPEATS = 5
 #: on a CPU the converged sweeps of tensors, made for a GPU, take minutes on a larger volume
 SWEPT_UNTIL = 128 * 128 * 64  # voxels
-SEED = 0
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -60,28 +58,6 @@ def main() -> None:
         **result,
     }
     print(f"\nwritten: {write_result('geodesic', content).name}")
-
-
-def make_volume(shape: tuple[int, int, int]) -> tuple[Floats, Mask]:
-    """Return an image (X, Y, Z), mean 0 and deviation 1, and the voxels of six points."""
-    rng = np.random.default_rng(SEED)
-
-    def texture(sigma_mm: float) -> NDArray[np.float64]:
-        noise = ndimage.gaussian_filter(rng.standard_normal(shape), [sigma_mm / s for s in SPACING])
-        return np.asarray(noise / noise.std())
-
-    centre = np.multiply(shape, SPACING) / 2
-    radii = 0.22 * (2 * centre).min() * np.array((1.3, 1.0, 0.9))
-    at = np.moveaxis(np.indices(shape), 0, -1) * np.array(SPACING) - centre
-    depth = radii.min() * (1 - np.linalg.norm(at / radii, axis=-1))  # mm inside the surface
-    image = 2 / (1 + np.exp(-depth)) + 0.8 * texture(6) + 0.3 * texture(2) + 0.25 * texture(0.6)
-    seeds = np.zeros(shape, dtype=bool)
-    for axis in range(3):
-        for side in (-1, 1):
-            point = centre.copy()
-            point[axis] += side * 0.95 * radii[axis]
-            seeds[tuple(np.rint(point / SPACING).astype(int))] = True
-    return ((image - image.mean()) / image.std()).astype(np.float32), seeds
 
 
 def measure(image: Floats, seeds: Mask) -> list[dict[str, Any]]:

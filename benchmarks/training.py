@@ -70,10 +70,10 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _prepare(data, folder)
+        prepare(data, folder)
         for preset in ("small", "default"):
             where = ["--raw", folder, "--processed", folder / preset, "--preset", preset]
-            _run("plan", "-t", TASK, *where)
+            run("plan", "-t", TASK, *where)
             fold = read_fold(PlannedTask.load(folder / preset / TASK), 0)
             nnunet = None
             if COMPARED:
@@ -101,7 +101,9 @@ def main() -> None:
     print(f"\nwritten: {write_result('training', content).name}")
 
 
-def compare(fold: Fold, results: Path, nnunet: Nnunet | None) -> dict[str, Any]:
+def compare(
+    fold: Fold, results: Path, nnunet: Nnunet | None, rounds: int = ROUNDS
+) -> dict[str, Any]:
     """Time the network alone, the loop, and nnU-Net's loop where there is one, in turns."""
     plan = fold.plan
     times: dict[str, list[float]] = {"network": [], "loop": [], "epoch": []}
@@ -110,7 +112,7 @@ def compare(fold: Fold, results: Path, nnunet: Nnunet | None) -> dict[str, Any]:
         if MIXED:
             times["nnunet_mixed"] = []
     network = NetworkAlone(fold)
-    for number in range(ROUNDS):
+    for number in range(rounds):
         times["network"].append(network.seconds_per_step())
         clock = Clock()
         train_fold(fold, results / str(number), TrainingOptions(epochs=2), [clock])
@@ -146,8 +148,9 @@ def compare(fold: Fold, results: Path, nnunet: Nnunet | None) -> dict[str, Any]:
 class NetworkAlone:
     """The plan's network, its loss and its optimiser on one batch."""
 
-    def __init__(self, fold: Fold) -> None:
+    def __init__(self, fold: Fold, precision: str = PRECISION) -> None:
         plan = fold.plan
+        self.precision = precision
         self.module = Segmenter(plan, 1000).to(DEVICE)
         self.optimiser = self.module.configure_optimizers()
         shape = (plan.batch_size, plan.channels, *plan.sample_shape)
@@ -155,18 +158,18 @@ class NetworkAlone:
         label = torch.rand((shape[0], 1, *shape[2:]), device=DEVICE) > 0.7
         self.label = label.to(torch.uint8)
 
-    def seconds_per_step(self) -> float:
+    def seconds_per_step(self, steps: int = STEPS) -> float:
         """Seconds of a step, on the mean."""
         self._step()
         self._wait()
         start = time.perf_counter()
-        for _ in range(STEPS):
+        for _ in range(steps):
             self._step()
         self._wait()
-        return (time.perf_counter() - start) / STEPS
+        return (time.perf_counter() - start) / steps
 
     def _step(self) -> None:
-        with torch.autocast(DEVICE, torch.bfloat16, enabled=PRECISION == "bf16"):
+        with torch.autocast(DEVICE, torch.bfloat16, enabled=self.precision == "bf16"):
             loss = self.module.training_step((self.image, self.label), 0)
         self.module.losses.clear()
         self.optimiser.zero_grad()
@@ -179,15 +182,17 @@ class NetworkAlone:
             torch.cuda.synchronize()
 
 
-def _prepare(data: Path, folder: Path) -> None:
+def prepare(data: Path, folder: Path) -> None:
+    """Import the real scans as a raw task, with prompts."""
     labels = ["--merge-labels", "hippocampus"]
     source = data / "hippocampus_mr"
-    _run("dataset", "convert", source, "-t", TASK, "--raw", folder, "-m", "MR", *labels)
-    _run("simulate", "-t", TASK, "--raw", folder)
-    _run("dataset", "-t", TASK, "--raw", folder)
+    run("dataset", "convert", source, "-t", TASK, "--raw", folder, "-m", "MR", *labels)
+    run("simulate", "-t", TASK, "--raw", folder)
+    run("dataset", "-t", TASK, "--raw", folder)
 
 
-def _run(*arguments: object) -> None:
+def run(*arguments: object) -> None:
+    """Run a command of InteractiveNet; raises where it fails."""
     command = [sys.executable, "-m", "interactivenet", *map(str, arguments)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 

@@ -39,7 +39,8 @@ class _Preparation:
         self.reason = ""
         self._said = False
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._prepare, args=(device,), daemon=True)
+        # no daemon: a process that ends while NVRTC works could crash, and what it compiles is kept
+        self._thread = threading.Thread(target=self._prepare, args=(device,))
         self._thread.start()
 
     def _prepare(self, device: torch.device) -> None:

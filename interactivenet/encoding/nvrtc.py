@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-_OPTIONS = ("--std=c++17", "--fmad=false", "--ftz=false", "--prec-div=true", "--prec-sqrt=true")
+_OPTIONS = ("-std=c++17", "-fmad=false", "-ftz=false", "-prec-div=true", "-prec-sqrt=true")
 
 
 class CompilingError(RuntimeError):
@@ -33,7 +33,7 @@ def compile_kernels(source: str, name: str, capability: tuple[int, int]) -> byte
     )
     _check(library, made)
     try:
-        options = [f"--gpu-architecture=sm_{capability[0]}{capability[1]}", *_OPTIONS]
+        options = [f"-arch=sm_{capability[0]}{capability[1]}", *_OPTIONS]
         texts = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
         if library.nvrtcCompileProgram(program, len(options), texts):
             log = _taken(library, program, "ProgramLog").decode(errors="replace")

@@ -212,12 +212,12 @@ def test_a_missing_nvrtc_is_named():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_a_real_card_gives_the_cpus_bits():
-    assert card.launcher_for(CUDA, wait=True) is not None
+    launcher = card.launcher_for(CUDA, wait=True)
+    assert launcher is not None, card.reason_against(CUDA)
     image = np.random.default_rng(0).standard_normal((70, 81, 92)).astype(np.float32)
     seeds = image > 4
-    pace = Pace()
-    tensors = torch.from_numpy(image).to(CUDA), torch.from_numpy(seeds).to(CUDA)
-    for metric in ("geodistk", "gradient"):
-        geodesic.PACE = pace
-        found = geodesic_distance(*tensors, (1, 1, 3), metric=metric).cpu().numpy()
-        assert np.array_equal(found, geodesic_distance(image, seeds, (1, 1, 3), metric=metric))
+    tensors = torch.from_numpy(image)[None].to(CUDA), torch.from_numpy(seeds).to(CUDA)
+    for metric in (geodesic.StepCost(), geodesic.StepCost("gradient")):
+        found, _ = on_card.geodesic_on_card(*tensors, (1, 1, 3), metric, 1e30, launcher)
+        expected = geodesic_distance(image, seeds, (1, 1, 3), metric=metric.name)
+        assert np.array_equal(found.cpu().numpy(), expected)

@@ -19,12 +19,16 @@ from interactivenet.errors import DataError, describe_failure
 from interactivenet.inference.model_record import describe_made_by
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult, Output, case_key, input_hashes
-from interactivenet.inference.sources import describe_sources, other_scan, sources_of
+from interactivenet.inference.sources import (
+    check_name,
+    describe_sources,
+    other_scan,
+    sources_of,
+)
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import average
 from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import sha256
-from interactivenet.system.names import record_fault
 from interactivenet.system.signals import Interrupted, Signals
 
 if TYPE_CHECKING:
@@ -102,7 +106,7 @@ class _Work:
 
     open: the outputs that lack it.  keys: folder of an output -> all that decides its result.
     prepared: its samples, or why it cannot be used; None where it is not yet read.
-    replaced: the other scan whose result is there.
+    replaced: the other scan whose result is there.  tried: digest of the key of the last output.
     """
 
     case: Case
@@ -110,6 +114,7 @@ class _Work:
     keys: Mapping[Path, CacheKey]
     prepared: PreparedScan | Exception | None = None
     replaced: str = ""
+    tried: str = ""
 
 
 @dataclass
@@ -132,7 +137,7 @@ class _Batch:
     def read(self, case: Case) -> _Work:
         """Find out which outputs lack a case and, where the model is loaded, prepare it."""
         try:
-            self._check_name(case)
+            check_name(case, self._seen)
             hashes = input_hashes(case)
         except DataError as error:
             return _Work(case, tuple(self.outputs), {}, error)
@@ -140,6 +145,7 @@ class _Batch:
             output.folder: case_key(hashes, self.model, output.folds, self._settings, case.reading)
             for output in self.outputs
         }
+        tried = keys[self.outputs[-1].folder].digest
         lacking = tuple(
             output
             for output in self.outputs
@@ -149,17 +155,8 @@ class _Batch:
             for output in lacking:
                 output.check_own(case.name)
         except DataError as error:  # without keys: what is there stays
-            return _Work(case, lacking, {}, error)
-        return self.prepare(_Work(case, lacking, keys))
-
-    def _check_name(self, case: Case) -> None:
-        """Raise DataError where a case's results cannot lie under its name."""
-        if fault := record_fault(case.name):
-            raise DataError(fault)
-        first = self._seen.setdefault(case.name, case)
-        if first is not case:
-            names = (describe_sources(sources_of(one, ())) for one in (first, case))
-            raise DataError(f"two scans have this name: {' and '.join(names)}: rename one of them")
+            return _Work(case, lacking, {}, error, tried=tried)
+        return self.prepare(_Work(case, lacking, keys, tried=tried))
 
     def prepare(self, work: _Work, *, load: bool = False) -> _Work:
         """Read an open case and make its samples, unless that was done; load: the model first."""
@@ -252,7 +249,7 @@ class _Batch:
             if output.folder in work.keys:
                 for path in output.remove_other(work.case.name, work.keys[output.folder]):
                     reason += f"; {path}, of an earlier result, was changed since: it stays"
-        return CaseResult(work.case.name, reason)
+        return CaseResult(work.case.name, reason, tried=work.tried)
 
 
 def _would_replace(work: _Work, scan: Scan, other: str) -> DataError:

@@ -234,6 +234,8 @@ class CaseResult:
     kept: whether it was done before.  error: why it failed, '' if it did not.
     network_seconds: of the networks alone.  record: the content of ``CASE.json`` of the last
     output.  replaced: the other scan whose result was there under this name, '' for none.
+    tried: of a case that failed, the digest of all that it was tried with (CacheKey); '' where its
+    files could not be read.
     """
 
     case: str
@@ -242,6 +244,7 @@ class CaseResult:
     network_seconds: float = 0.0
     record: Mapping[str, Any] | None = None
     replaced: str = ""
+    tried: str = ""
 
 
 def case_key(

@@ -7,10 +7,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from interactivenet.datasets.task import Case
+from interactivenet.errors import DataError
 from interactivenet.system.cache_key import MADE_FROM
+from interactivenet.system.names import record_fault
 
 #: in a record, where its files came from
 SOURCES = "sources"
+
+
+def check_name(case: Case, seen: dict[str, Case]) -> None:
+    """Raise DataError where a case's results cannot lie under its name.
+
+    seen: the cases before it, by their names; gets this one.
+    """
+    if fault := record_fault(case.name):
+        raise DataError(fault)
+    first = seen.setdefault(case.name, case)
+    if first is not case:
+        names = (describe_sources(sources_of(one, ())) for one in (first, case))
+        raise DataError(f"two scans have this name: {' and '.join(names)}: rename one of them")
 
 
 def sources_of(case: Case, tags: Sequence[Mapping[str, str]]) -> dict[str, Any]:

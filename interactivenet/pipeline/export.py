@@ -140,12 +140,14 @@ def export_cases(
     names: Mapping[int, str] | None = None,
     target: Output | None = None,
     overwrite: bool = False,
+    all_cases: bool = True,
     reporter: Reporter = SILENT,
 ) -> Exports:
     """Export the cases of an output, within a stage that runs; tells notes, but not failures.
 
     images, overwrite: as for :func:`export`.  codes: by names of labels.  names: by their values.
-    target: where files are written; None for the output itself.
+    target: where files are written; None for the output itself.  all_cases: whether they are all
+    that there are, so that a label that none of them has is none.
     """
     from interactivenet.inference.exporting.exporter import Exporter, export_case
     from interactivenet.inference.exporting.outlined_structures import Naming, labels_in
@@ -176,8 +178,9 @@ def export_cases(
                 for reason in reasons
             )
     report_notes(notes, reporter)
-    known = {label for case in cases for label in labels_in(results.read_record(case))}
-    say_unused_codes({*(codes or {})} - known - {*(names or {}).values()}, reporter)
+    if all_cases:
+        known = {label for case in cases for label in labels_in(results.read_record(case))}
+        say_unused_codes({*(codes or {})} - known - {*(names or {}).values()}, reporter)
     stage.run.note(
         exported=[str(path) for path in files], export_notes=recorded_notes(notes, reporter)
     )
@@ -196,7 +199,6 @@ def add_export_failures(
     exports: Exports,
     name: str,
     stage: Stage,
-    folder: Path,
     reporter: Reporter,
 ) -> None:
     """Tell and record which cases that were segmented lack a file; name: of the stage."""
@@ -207,7 +209,7 @@ def add_export_failures(
     recorded = recorded_reasons(failures, reporter)
     if new:
         stage.run.note(failures=recorded)
-        path = record_failures(folder, name, recorded)
+        path = record_failures(stage.folder, name, recorded)
         reporter.findings([Finding("error", case, reason) for case, reason in new.items()])
         reporter.say(f"{counted(len(failures), 'case')} failed, see {path}")
 

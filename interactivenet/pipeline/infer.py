@@ -30,6 +30,7 @@ from interactivenet.pipeline.export import (
     check_used,
     export_cases,
 )
+from interactivenet.pipeline.gathering import gather_cases, not_segmented
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import (
     add_failures,
@@ -37,6 +38,7 @@ from interactivenet.pipeline.segmenting import (
     follow_cases,
     say_unused_codes,
 )
+from interactivenet.pipeline.sharding import Part, ShardLike, say_missing, shard_reasons
 from interactivenet.pipeline.stage import running_stage, tracked_run
 
 
@@ -79,6 +81,8 @@ def infer(
     rois: Sequence[str] = (),
     options: InferenceOptions | None = None,
     overwrite: bool = False,
+    shard: ShardLike | None = None,
+    gather: bool = False,
     roots: Roots | None = None,
     reporter: Reporter = SILENT,
 ) -> Inference:
@@ -120,7 +124,11 @@ def infer(
         rois: Which ROIs of an RTSTRUCT, or segments of a DICOM SEG, among ``labels`` are which
             label of the model, such as ``["GTV_Mass*=tumour"]``; as for :func:`evaluate`.
         options: How the networks are used: device, precision, mirroring.
-        overwrite: Redo finished work.
+        overwrite: Redo finished work; of a shard, that of its own cases.
+        shard: Do one of several shares of the cases alone, such as '3/16': any number of jobs may
+            do the others at the same time, in the same ``output``. Nothing is compared.
+        gather: Segment nothing: look up what shards have done, with the same arguments, and make
+            what is one for all of it. A case that no shard has done is among the failures.
         roots: Folders of the tasks; by default those of the environment variables.
         reporter: Receives the messages and the progress.
 
@@ -130,6 +138,7 @@ def infer(
     Raises:
         RequestError: What is given does not fit together, or it is not clear which model is meant.
     """
+    part = Part.chosen(shard, gather, overwrite=overwrite)
     options, roots = options or InferenceOptions(), roots or Roots.choose()
     scans, points = _paths(images), _paths(interactions)
     output = Path(output)
@@ -156,7 +165,10 @@ def infer(
             new = find_new_cases(
                 scans, points, labels, trained.plan.modalities, reading=reading, name_by=name_by
             )
-        cases = new.cases
+        found = len(new.cases) + len(new.failures)
+        cases = [case for case in new.cases if part.has(case.name)]
+        refused = [CaseResult(case, why) for case, why in new.failures.items() if part.has(case)]
+        total = len(cases) + len(refused)
         suffix, exports = chosen_formats(format)
         check_used(codes, exports)
         given, others = read_label_codes(codes, trained.plan)
@@ -164,55 +176,65 @@ def infer(
         say_unused_codes(others, reporter)
         target = Output(output, trained.folds, True, probabilities, f".{suffix}", exports)
         check_outputs([target], cases)
-        if any(case.label for case in cases):
+        if part.is_one_for_all and any(case.label for case in cases):
             earlier_evaluation(output / EVALUATION, [case.name for case in cases if case.label])
         for line in describe_model(trained, options):
             reporter.say(line)
         for note in new.notes:
             reporter.say(note)
+        part.announce(total, found, reporter)
         arguments = {
             "task": task, "images": scans, "interactions": points, "output": output,
             "labels": labels, "mlflow": mlflow, "model": model, "format": format,
             "codes": codes, "probabilities": probabilities, "any_points": any_points,
             "series": series, "name_by": name_by, "modalities": list(modalities),
             "resample_to": resample_to, "across_frames": across_frames, "use_form": use_form,
-            "rois": list(rois), "overwrite": overwrite,
+            "rois": list(rois), "overwrite": overwrite, **part.arguments(),
             "options": options, "processed": roots.processed, "results": roots.results,
         }  # fmt: skip
         parameters = {"model": trained.name, "folds": list(trained.folds), **settings}
         evaluation: Evaluation | None = None
         with (
-            running_stage("infer", output, arguments, seed=trained.plan.seed) as stage,
+            running_stage(
+                "infer", output, arguments, seed=trained.plan.seed, shard=part.shard
+            ) as stage,
             tracked_run(
-                roots, name, "inference", parameters, mlflow=mlflow, reporter=reporter
+                roots, name, "inference", parameters,
+                mlflow=mlflow and part.is_one_for_all, reporter=reporter,
             ) as tracker,
-        ):
+        ):  # fmt: skip
             stage.run.note(
                 model=trained.name, plan=trained.plan.digest, weights=trained.digests,
                 choices=trained.choices(), **settings,
             )  # fmt: skip
             with stage.run.step("segment"):
-                segmented = predict_cases(
-                    cases, trained, [target], options,
-                    check=lambda scan: check_scan(scan, any_points), overwrite=overwrite,
-                    one_source=True, signals=stage.signals,
-                )  # fmt: skip
-                refused = [CaseResult(case, reason) for case, reason in new.failures.items()]
-                total = len(cases) + len(refused)
+                if part.gather:
+                    segmented = gather_cases(
+                        cases, trained, [target], options, shard_reasons(output, "infer"),
+                        signals=stage.signals,
+                    )  # fmt: skip
+                else:
+                    segmented = predict_cases(
+                        cases, trained, [target], options,
+                        check=lambda scan: check_scan(scan, any_points), overwrite=overwrite,
+                        one_source=True, signals=stage.signals,
+                    )  # fmt: skip
                 failures = follow_cases(
-                    chain(segmented, refused), total, "infer", stage.run, output, reporter
+                    chain(segmented, refused), total, "infer", stage.run, stage.folder, reporter
                 )
+            if part.gather:
+                say_missing(output, not_segmented(failures), reporter)
             exported: Exports | None = None
             if exports:
                 with stage.run.step("export"):
                     exported = export_cases(
                         target, [case.name for case in cases if case.name not in failures],
                         exports, stage, codes=label_codes, names=trained.plan.label_names.names,
-                        overwrite=overwrite, reporter=reporter,
+                        overwrite=overwrite, all_cases=part.is_one_for_all, reporter=reporter,
                     )  # fmt: skip
             tracker.metrics({"cases": total, "failed": len(failures)})
             segmented_cases = total - len(failures)  # the others are what is only not compared
-            labelled = [case for case in cases if case.label]
+            labelled = [case for case in cases if case.label and part.is_one_for_all]
             if labelled:
                 with stage.run.step("evaluate"):
                     evaluation = evaluate_output(
@@ -222,13 +244,15 @@ def infer(
                                   if case.name in failures},
                         signals=stage.signals, tracker=tracker, reporter=reporter,
                     )  # fmt: skip
-                add_failures(failures, evaluation.failures, "infer", stage.run, output, reporter)
-            elif labels is not None:
+                add_failures(
+                    failures, evaluation.failures, "infer", stage.run, stage.folder, reporter
+                )
+            elif labels is not None and part.is_one_for_all:
                 reporter.say(
                     f"{labels}: holds no label map for any of the cases: nothing to evaluate"
                 )
             if exported is not None:
-                add_export_failures(failures, exported, "infer", stage, output, reporter)
+                add_export_failures(failures, exported, "infer", stage, reporter)
         reporter.say(f"{output}: {counted(segmented_cases, 'case')}")
         return Inference(output, total, evaluation, failures)
 

@@ -14,9 +14,11 @@ from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import Output, check_outputs
 from interactivenet.inference.requirements import check_model
 from interactivenet.models.model import own_model
+from interactivenet.pipeline.gathering import gather_cases, not_segmented
 from interactivenet.pipeline.reporting import SILENT, Reporter
 from interactivenet.pipeline.segmenting import describe_model, follow_cases
 from interactivenet.pipeline.select import check_choice
+from interactivenet.pipeline.sharding import Part, ShardLike, say_missing, shard_reasons
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.pipeline.up_to_date import check_sources
 from interactivenet.planning.planned_task import PlannedTask
@@ -45,6 +47,8 @@ def predict(
     probabilities: bool = False,
     options: InferenceOptions | None = None,
     overwrite: bool = False,
+    shard: ShardLike | None = None,
+    gather: bool = False,
     roots: Roots | None = None,
     reporter: Reporter = SILENT,
 ) -> Predictions:
@@ -59,7 +63,11 @@ def predict(
         nifti: Write label maps.
         probabilities: Write probabilities.
         options: How the networks are used: device, precision, mirroring.
-        overwrite: Redo finished work.
+        overwrite: Redo finished work; of a shard, that of its own cases.
+        shard: Do one of several shares of the cases alone, such as '3/16', with each fold: any
+            number of jobs may do the others at the same time.
+        gather: Segment nothing: look up what shards have done, with the same arguments, and make
+            what is one for all of it. A case that no shard has done is among the failures.
         roots: Folders of the tasks; by default those of the environment variables.
         reporter: Receives the messages and the progress.
 
@@ -70,13 +78,15 @@ def predict(
         RequestError: The task has no test cases with points, a fold is not trained, or what it was
             trained on or chosen from has changed since.
     """
+    part = Part.chosen(shard, gather, overwrite=overwrite)
     options, roots = options or InferenceOptions(), roots or Roots.choose()
     if not (nifti or probabilities):
         raise RequestError(
             "`nifti=False` without `probabilities`: nothing would be written",
             expected="at least one of the two",
         )
-    cases = read_test_set(roots, task)
+    found = read_test_set(roots, task)
+    cases = [case for case in found if part.has(case.name)]
     check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
     model = own_model(roots, task, folds)
     check_choice(roots, task)
@@ -89,26 +99,38 @@ def predict(
     check_outputs(list(outputs.values()), cases)
     for line in describe_model(model, options):
         reporter.say(line)
+    part.announce(len(cases), len(found), reporter)
     folders: dict[int, Path] = {}
     failures: dict[str, str] = {}
     arguments = {
         "task": task, "folds": folds and list(folds), "nifti": nifti,
-        "probabilities": probabilities, "overwrite": overwrite, "options": options, "roots": roots,
+        "probabilities": probabilities, "overwrite": overwrite, **part.arguments(),
+        "options": options, "roots": roots,
     }  # fmt: skip
     for number in model.folds:
         output = outputs[number]
         folder = folders[number] = output.folder
         network = model.fold(number)
-        with running_stage("predict", folder, arguments, seed=model.plan.seed) as stage:
+        with running_stage(
+            "predict", folder, arguments, seed=model.plan.seed, shard=part.shard
+        ) as stage:
             stage.run.note(
                 plan=model.plan.digest, weights=network.digests, **options.as_json(),
-                **cases[0].reading.as_json(),
+                **found[0].reading.as_json(),
             )  # fmt: skip
-            results = predict_cases(
-                cases, network, [output], options, overwrite=overwrite, signals=stage.signals
-            )
-            failures |= follow_cases(
-                results, len(cases), f"fold {number}", stage.run, folder, reporter
-            )
+            name = f"fold {number}"
+            if part.gather:
+                results = gather_cases(
+                    cases, network, [output], options, shard_reasons(folder, name),
+                    signals=stage.signals,
+                )  # fmt: skip
+            else:
+                results = predict_cases(
+                    cases, network, [output], options, overwrite=overwrite, signals=stage.signals
+                )
+            failed = follow_cases(results, len(cases), name, stage.run, stage.folder, reporter)
+            if part.gather:
+                say_missing(folder, not_segmented(failed), reporter)
+            failures |= failed
         reporter.say(f"{folder}: fold {number}")
     return Predictions(folders, len(cases), failures)

@@ -12,6 +12,7 @@ from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult
 from interactivenet.models.model import Model
 from interactivenet.pipeline.reporting import Reporter, counted, recorded_notes, recorded_reasons
+from interactivenet.pipeline.sharding import FAILED_KEYS
 from interactivenet.system.cache_key import MADE_FROM
 from interactivenet.system.provenance import Run
 
@@ -39,6 +40,7 @@ def follow_cases(
     name: of the stage, in ``failures.json`` of the folder.
     """
     failures: dict[str, str] = {}
+    tried: dict[str, str] = {}
     inputs: dict[str, str] = {}
     kept, seconds = 0, 0.0
     notes: dict[str, list[str]] = {}
@@ -50,6 +52,8 @@ def follow_cases(
         seconds += result.network_seconds
         if result.error:
             failures[result.case] = result.error
+            if result.tried:
+                tried[result.case] = result.tried
         elif result.record:
             hashes = result.record[MADE_FROM]["inputs"]
             inputs |= {f"{result.case}/{part}": digest for part, digest in hashes.items()}
@@ -66,6 +70,8 @@ def follow_cases(
         cases=total, kept=kept, failures=recorded_reasons(failures, reporter),
         notes=recorded_notes(notes, reporter), review=recorded_notes(review, reporter),
     )  # fmt: skip
+    if tried:
+        run.note(**{FAILED_KEYS: tried})
     run.record["seconds"]["network"] = round(seconds, 3)
     report_notes(notes, reporter, review)
     report_failures(folder, name, failures, reporter)

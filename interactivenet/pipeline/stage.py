@@ -14,9 +14,10 @@ from interactivenet.datasets.task import FAILURES, are_failures
 from interactivenet.errors import DataError, RequestError
 from interactivenet.pipeline import tracking
 from interactivenet.pipeline.reporting import Reporter
+from interactivenet.pipeline.sharding import Shard
 from interactivenet.pipeline.tracking import Tracker
 from interactivenet.system.files import read_object, write_json
-from interactivenet.system.locks import folder_lock
+from interactivenet.system.locks import folder_lock, shard_lock
 from interactivenet.system.provenance import RUN, Run
 from interactivenet.system.signals import Interrupted, Signals
 
@@ -31,10 +32,12 @@ class Stage:
     """A stage that is running.
 
     run: its record, ``run.json``.  signals: asks it to end, between two cases.
+    folder: of its record, and of ``failures.json``: of a shard, one of its own.
     """
 
     run: Run
     signals: Signals
+    folder: Path
 
     def interruptible(self, items: Iterable[Item]) -> Iterator[Item]:
         """Pass items through; raises Interrupted after the first one that follows a signal.
@@ -59,25 +62,30 @@ def running_stage(
     others: Sequence[Path] = (),
     seed: int | None = None,
     keep: bool = False,
+    shard: Shard | None = None,
 ) -> Iterator[Stage]:
     """Run a stage: alone in its folders, recorded in ``run.json``, ended by signals in time.
 
     folder: gets ``run.json``.  arguments: of the stage, for the record; the fields of dataclasses
     among them, such as options, are recorded as arguments of their own.  others: further folders
     that are written.  keep: the records of earlier runs stay in it, as 'earlier'.
+    shard: which one it is, beside others in these folders; its record lies in a folder of its own.
 
     Raises RequestError where another run writes there, and Interrupted, which is noted in the
     record, where a signal ended the stage: called again, it continues.
     """
     signals = Signals()
-    check_records(folder)
+    place = shard.folder(folder) if shard else folder
+    check_records(place)
     with ExitStack() as opened:
         for locked in (folder, *others):
-            opened.enter_context(folder_lock(locked))
-        run = opened.enter_context(Run(folder, name, flat_arguments(arguments), seed, keep=keep))
+            opened.enter_context(
+                shard_lock(locked, shard.number, shard.of) if shard else folder_lock(locked)
+            )
+        run = opened.enter_context(Run(place, name, flat_arguments(arguments), seed, keep=keep))
         opened.enter_context(signals.noted())
         try:
-            yield Stage(run, signals)
+            yield Stage(run, signals, place)
             signals.check()  # what comes next must not begin
         except Interrupted as interruption:
             run.note(ended=str(interruption))

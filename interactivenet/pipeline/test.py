@@ -14,6 +14,7 @@ from interactivenet.datasets.roots import (
     predictions_folder,
 )
 from interactivenet.datasets.task import read_test_set
+from interactivenet.errors import RequestError
 from interactivenet.evaluation.earlier import earlier_evaluation
 from interactivenet.evaluation.evaluate import Evaluation
 from interactivenet.inference.batch import predict_cases
@@ -22,7 +23,7 @@ from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import Output, check_outputs
 from interactivenet.inference.requirements import check_model
 from interactivenet.models.bundle_codes import read_label_codes
-from interactivenet.models.model import own_model
+from interactivenet.models.model import CHOICE, own_model
 from interactivenet.pipeline.evaluate import evaluate_output
 from interactivenet.pipeline.export import (
     Exports,
@@ -30,6 +31,7 @@ from interactivenet.pipeline.export import (
     check_used,
     export_cases,
 )
+from interactivenet.pipeline.gathering import gather_cases, not_segmented
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import (
     add_failures,
@@ -38,6 +40,7 @@ from interactivenet.pipeline.segmenting import (
     say_unused_codes,
 )
 from interactivenet.pipeline.select import is_current, make_selection
+from interactivenet.pipeline.sharding import Part, ShardLike, say_missing, shard_reasons
 from interactivenet.pipeline.stage import running_stage, tracked_run
 from interactivenet.pipeline.up_to_date import check_sources
 from interactivenet.planning.planned_task import PlannedTask
@@ -71,6 +74,8 @@ def test(
     options: InferenceOptions | None = None,
     mlflow: bool = True,
     overwrite: bool = False,
+    shard: ShardLike | None = None,
+    gather: bool = False,
     roots: Roots | None = None,
     reporter: Reporter = SILENT,
 ) -> TaskTest:
@@ -91,7 +96,11 @@ def test(
             say it.
         options: How the networks are used: device, precision, mirroring.
         mlflow: Record it in MLflow.
-        overwrite: Redo finished work.
+        overwrite: Redo finished work; of a shard, that of its own cases.
+        shard: Segment one of several shares of the cases alone, such as '3/16': any number of jobs
+            may do the others at the same time, once ``select`` has chosen. Nothing is compared.
+        gather: Segment nothing: look up what shards have done, with the same arguments, and make
+            what is one for all of it. A case that no shard has done is among the failures.
         roots: Folders of the tasks; by default those of the environment variables.
         reporter: Receives the messages and the progress.
 
@@ -100,10 +109,12 @@ def test(
 
     Raises:
         RequestError: The task has no test cases with points, a fold is not trained, or what it was
-            trained on has changed since.
+            trained on has changed since; a shard, or a gather, finds no choice that was made of it.
     """
+    part = Part.chosen(shard, gather, overwrite=overwrite)
     options, roots = options or InferenceOptions(), roots or Roots.choose()
-    cases = read_test_set(roots, task)
+    found = read_test_set(roots, task)
+    cases = [case for case in found if part.has(case.name)]
     # refused at once, before anything is written
     check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
     untouched = own_model(roots, task, folds, choice=False)
@@ -125,37 +136,57 @@ def test(
     outputs = [*single, ensemble]
     check_no_raw_task(folder, "results")
     check_outputs(outputs, cases)
-    if any(case.label for case in cases):
+    if part.is_one_for_all and any(case.label for case in cases):
         earlier_evaluation(results / EVALUATION, [case.name for case in cases if case.label])
+    chosen = is_current(roots, task, folds)
+    if not chosen and (part.shard or part.gather):
+        given = "" if folds is None else f", folds={list(folds)}"
+        raise RequestError(
+            f"{results / CHOICE}: is not there, or not chosen from what there is now: shards all"
+            " need the same",
+            remedy=f"run `select(task={task!r}{given})` first",
+        )
     arguments = {
         "task": task, "folds": folds and list(folds), "nifti": nifti,
         "probabilities": probabilities, "format": format, "codes": codes, "mlflow": mlflow,
-        "overwrite": overwrite, "options": options, "roots": roots,
+        "overwrite": overwrite, **part.arguments(), "options": options, "roots": roots,
     }  # fmt: skip
     settings = options.as_json()
     with (
         running_stage(
-            "test", folder, arguments, others=[output.folder for output in outputs]
+            "test", folder, arguments, others=[output.folder for output in outputs],
+            shard=part.shard,
         ) as stage,
         tracked_run(
             roots, task, "test", {"folds": list(numbers), **settings},
-            mlflow=mlflow, reporter=reporter,
+            mlflow=mlflow and part.is_one_for_all, reporter=reporter,
         ) as tracker,
     ):  # fmt: skip
-        if not is_current(roots, task, folds):
+        if not chosen:
             make_selection(roots, task, folds, reporter)
         model = own_model(roots, task, folds)
         for line in describe_model(model, options):
             reporter.say(line)
+        part.announce(len(cases), len(found), reporter)
         stage.run.note(
             plan=model.plan.digest, seed=model.plan.seed, weights=model.digests,
             choices=model.choices(), **settings,
         )  # fmt: skip
         with stage.run.step("predict"):
-            predicted = predict_cases(
-                cases, model, outputs, options, overwrite=overwrite, signals=stage.signals
+            if part.gather:
+                predicted = gather_cases(
+                    cases, model, outputs, options, shard_reasons(folder, "test"),
+                    signals=stage.signals,
+                )  # fmt: skip
+            else:
+                predicted = predict_cases(
+                    cases, model, outputs, options, overwrite=overwrite, signals=stage.signals
+                )
+            failures = follow_cases(
+                predicted, len(cases), "test", stage.run, stage.folder, reporter
             )
-            failures = follow_cases(predicted, len(cases), "test", stage.run, folder, reporter)
+        if part.gather:
+            say_missing(folder, not_segmented(failures), reporter)
         reporter.say(f"{folder}: {counted(len(cases) - len(failures), 'case')}")
         exported: Exports | None = None
         if exports:
@@ -163,13 +194,13 @@ def test(
                 exported = export_cases(
                     ensemble, [case.name for case in cases if case.name not in failures], exports,
                     stage, codes=label_codes, names=model.plan.labels, overwrite=overwrite,
-                    reporter=reporter,
+                    all_cases=part.is_one_for_all, reporter=reporter,
                 )  # fmt: skip
-        labelled = [case for case in cases if case.label]
+        labelled = [case for case in cases if case.label and part.is_one_for_all]
         evaluation: Evaluation | None = None
-        if not labelled:
+        if not labelled and part.is_one_for_all:
             reporter.say("no test case has a label: nothing to evaluate")
-        else:
+        elif labelled:
             with stage.run.step("evaluate"):
                 evaluation = evaluate_output(
                     labelled, ensemble, results / EVALUATION, model, mirrored=options.mirrored,
@@ -179,7 +210,9 @@ def test(
                               if case.name in failures},
                     signals=stage.signals, tracker=tracker, reporter=reporter,
                 )  # fmt: skip
-            add_failures(failures, evaluation.failures, "test", stage.run, folder, reporter)
+            add_failures(
+                failures, evaluation.failures, "test", stage.run, stage.folder, reporter
+            )
         if exported is not None:
-            add_export_failures(failures, exported, "test", stage, folder, reporter)
+            add_export_failures(failures, exported, "test", stage, reporter)
     return TaskTest(folder, len(cases), evaluation, failures)

@@ -19,6 +19,7 @@ from interactivenet.cli.base import (
 )
 from interactivenet.cli.folders import Access, DataPath
 from interactivenet.cli.network_options import access_to_models, mlflow_option, network_options
+from interactivenet.cli.shard_options import shard_options
 
 if TYPE_CHECKING:
     from interactivenet.inference.options import InferenceOptions
@@ -55,6 +56,7 @@ def _access_to_processed(options: Mapping[str, Any]) -> Access:
 @network_options
 @mlflow_option
 @click.option("--overwrite", is_flag=True, help="Redo finished work.")
+@shard_options
 @raw_option
 @processed_option.with_access(_access_to_processed)
 @results_option.with_access(_access_to_results)
@@ -71,6 +73,8 @@ def evaluate_corrections(
     seed: int,
     mlflow: bool,
     overwrite: bool,
+    shard: str | None,
+    gather: bool,
     raw: Path | None,
     processed: Path | None,
     results: Path | None,
@@ -97,6 +101,8 @@ def evaluate_corrections(
         options=options,
         mlflow=mlflow,
         overwrite=overwrite,
+        shard=shard,
+        gather=gather,
         roots=Roots.choose(raw=raw, processed=processed, results=results),
         reporter=Terminal(),
     )

@@ -19,6 +19,7 @@ from interactivenet.cli.dicom_options import one_grid_options, rois_option
 from interactivenet.cli.export_options import codes_option
 from interactivenet.cli.folders import DataPath
 from interactivenet.cli.network_options import OF_TASK, access_to_models, network_options
+from interactivenet.cli.shard_options import shard_options
 
 if TYPE_CHECKING:
     from interactivenet.inference.options import InferenceOptions
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 @use_form_option
 @network_options
 @click.option("--overwrite", is_flag=True, help="Redo finished work.")
+@shard_options
 @processed_option.with_access("ignores")  # a deployed model needs nothing of its task
 @results_option.with_access(access_to_models)
 @max_gb_option
@@ -89,6 +91,8 @@ def infer(
     rois: tuple[str, ...],
     use_form: Literal["sform", "qform"] | None,
     overwrite: bool,
+    shard: str | None,
+    gather: bool,
     processed: Path | None,
     results: Path | None,
     options: InferenceOptions,
@@ -130,6 +134,8 @@ def infer(
         use_form=use_form,
         options=options,
         overwrite=overwrite,
+        shard=shard,
+        gather=gather,
         roots=Roots.choose(processed=processed, results=results),
         reporter=Terminal(),
     )

@@ -13,6 +13,7 @@ from interactivenet.cli.base import (
     required,
 )
 from interactivenet.cli.network_options import network_options, output_options, roots_options
+from interactivenet.cli.shard_options import shard_options
 
 if TYPE_CHECKING:
     from interactivenet.inference.options import InferenceOptions
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
               help="Folds to segment with, in turn; all: every trained fold.")  # fmt: skip
 @output_options
 @network_options
+@shard_options
 @max_gb_option
 @click.pass_context
 def predict(
@@ -34,6 +36,8 @@ def predict(
     nifti: bool,
     probabilities: bool,
     overwrite: bool,
+    shard: str | None,
+    gather: bool,
     raw: Path | None,
     processed: Path | None,
     results: Path | None,
@@ -56,6 +60,8 @@ def predict(
         probabilities=probabilities,
         options=options,
         overwrite=overwrite,
+        shard=shard,
+        gather=gather,
         roots=Roots.choose(raw=raw, processed=processed, results=results),
         reporter=Terminal(),
     )

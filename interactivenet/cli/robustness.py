@@ -19,6 +19,7 @@ from interactivenet.cli.base import (
 )
 from interactivenet.cli.folders import Access, DataPath
 from interactivenet.cli.network_options import network_options
+from interactivenet.cli.shard_options import shard_options
 
 if TYPE_CHECKING:
     from interactivenet.inference.options import InferenceOptions
@@ -42,6 +43,7 @@ def _access_to_results(options: Mapping[str, Any]) -> Access:
 @processed_option
 @results_option.with_access(_access_to_results)
 @click.option("--overwrite", is_flag=True, help="Redo finished work.")
+@shard_options
 @network_options
 @max_gb_option
 @click.pass_context
@@ -53,6 +55,8 @@ def robustness(
     seed: int,
     task: str | None,
     overwrite: bool,
+    shard: str | None,
+    gather: bool,
     raw: Path | None,
     processed: Path | None,
     results: Path | None,
@@ -67,7 +71,7 @@ def robustness(
     """
     run_robustness(
         ctx, task, raw, processed, results, output=output, repeats=repeats, seed=seed,
-        options=options, overwrite=overwrite,
+        options=options, overwrite=overwrite, shard=shard, gather=gather,
     )  # fmt: skip
 
 
@@ -83,6 +87,8 @@ def run_robustness(
     seed: int,
     options: InferenceOptions,
     overwrite: bool,
+    shard: str | None = None,
+    gather: bool = False,
 ) -> None:
     """Run the stage, for this command and for ``evaluate --robustness``."""
     from interactivenet.cli.terminal import Terminal
@@ -96,6 +102,8 @@ def run_robustness(
         seed=seed,
         options=options,
         overwrite=overwrite,
+        shard=shard,
+        gather=gather,
         roots=Roots.choose(raw=raw, processed=processed, results=results),
         reporter=Terminal(),
     )

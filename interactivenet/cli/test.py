@@ -19,6 +19,7 @@ from interactivenet.cli.network_options import (
     output_options,
     roots_options,
 )
+from interactivenet.cli.shard_options import shard_options
 
 if TYPE_CHECKING:
     from interactivenet.inference.options import InferenceOptions
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @codes_option
 @network_options
 @mlflow_option
+@shard_options
 @max_gb_option
 @click.pass_context
 def test(
@@ -48,6 +50,8 @@ def test(
     codes: Path | None,
     mlflow: bool,
     overwrite: bool,
+    shard: str | None,
+    gather: bool,
     raw: Path | None,
     processed: Path | None,
     results: Path | None,
@@ -74,6 +78,8 @@ def test(
         options=options,
         mlflow=mlflow,
         overwrite=overwrite,
+        shard=shard,
+        gather=gather,
         roots=Roots.choose(raw=raw, processed=processed, results=results),
         reporter=Terminal(),
     )

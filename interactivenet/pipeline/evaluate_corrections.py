@@ -31,8 +31,14 @@ from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.predictor import Predictor
 from interactivenet.metric_names import TOLERANCE_MM
 from interactivenet.pipeline.chosen_model import chosen_model
-from interactivenet.pipeline.measuring import MeasuredCase, Measurement, follow_measurement
+from interactivenet.pipeline.measuring import (
+    MeasuredCase,
+    Measurement,
+    follow_measurement,
+    shared_out,
+)
 from interactivenet.pipeline.reporting import SILENT, Reporter, Table, counted
+from interactivenet.pipeline.sharding import Part, ShardLike
 from interactivenet.pipeline.stage import running_stage, tracked_run
 from interactivenet.pipeline.tracking import Tracker
 from interactivenet.pipeline.unseen_cases import (
@@ -56,7 +62,8 @@ class CorrectionEvaluation:
     Attributes:
         folder: Of the rows, the table, the figure and the page.
         cases: How many there are.
-        summary: See :func:`~interactivenet.evaluation.correction_measures.summarise_corrections`.
+        summary: See :func:`~interactivenet.evaluation.correction_measures.summarise_corrections`;
+            of a shard, nothing.
         failures: Case to why it could not be measured.
     """
 
@@ -77,6 +84,8 @@ def evaluate_corrections(
     options: InferenceOptions | None = None,
     mlflow: bool = True,
     overwrite: bool = False,
+    shard: ShardLike | None = None,
+    gather: bool = False,
     roots: Roots | None = None,
     reporter: Reporter = SILENT,
 ) -> CorrectionEvaluation:
@@ -101,7 +110,11 @@ def evaluate_corrections(
         seed: Of what the sloppy robot draws.
         options: How the networks are used: device, precision, mirroring.
         mlflow: Record it in MLflow.
-        overwrite: Redo finished work.
+        overwrite: Redo finished work; of a shard, that of its own cases.
+        shard: Measure one of several shares of the cases alone, such as '3/16': any number of jobs
+            may do the others at the same time. Nothing is summarised.
+        gather: Measure nothing: take what shards have measured, with the same arguments, and
+            summarise all of it. A case that no shard has done is among the failures.
         roots: Folders of the tasks; by default those of the environment variables.
         reporter: Receives the messages and the progress.
 
@@ -112,6 +125,7 @@ def evaluate_corrections(
         RequestError: There is no such model or robot, no labelled case has points, or ``output``
             holds what is read, or files of these names that are somebody else's.
     """
+    part = Part.chosen(shard, gather, overwrite=overwrite)
     options, roots = options or InferenceOptions(), roots or Roots.choose()
     if clicks < 1:
         raise RequestError(field="clicks", value=clicks, expected="1 or more")
@@ -122,39 +136,51 @@ def evaluate_corrections(
     check_output(folder, folders_read(roots, task, planned=name == "own"))
     clicking = Clicking(clicks, robot, seed)
     title = f"{task}: corrections" + ("" if name == "own" else f", model {name}")
-    measurement = _measurement(folder, clicking, options, title)
+    measurement = _measurement(folder, clicking, options, title, part)
     measurement.earlier_files()
     arguments = {
         "task": task, "model": model, "output": folder, "clicks": clicks, "robot": robot,
-        "mlflow": mlflow, "overwrite": overwrite, "options": options, "roots": roots,
+        "mlflow": mlflow, "overwrite": overwrite, **part.arguments(), "options": options, "roots": roots,
     }  # fmt: skip
     settings = {**options.as_json(), "clicks": clicks, "robot": robot}
     with ExitStack() as opened:
-        groups: Sequence[UnseenCases]
+        found: Sequence[UnseenCases]
         if name == "own":
-            groups = unseen_by_own_folds(roots, task, options, reporter)
+            found = unseen_by_own_folds(roots, task, options, reporter)
         else:
             trained = opened.enter_context(chosen_model(roots, task, model))
-            groups = unseen_by_model(roots, task, trained, name, options, reporter)
+            found = unseen_by_model(roots, task, trained, name, options, reporter)
+        groups = shared_out(found, part)
         total = sum(len(group.cases) for group in groups)
-        stage = opened.enter_context(running_stage(STAGE, folder, arguments, seed=seed))
+        part.announce(total, sum(len(group.cases) for group in found), reporter)
+        stage = opened.enter_context(
+            running_stage(STAGE, folder, arguments, seed=seed, shard=part.shard)
+        )
         parameters = {
             "model": groups[0].predictor.model.name, "device": options.chosen_device, "seed": seed,
             **settings,
         }  # fmt: skip
         tracker = opened.enter_context(
-            tracked_run(roots, task, CORRECTIONS, parameters, mlflow=mlflow, reporter=reporter)
+            tracked_run(
+                roots,
+                task,
+                CORRECTIONS,
+                parameters,
+                mlflow=mlflow and part.is_one_for_all,
+                reporter=reporter,
+            )
         )
         stage.run.note(
             model=name, weights=[group.predictor.model.digests for group in groups], **settings
         )
         measured = measurement.run(groups, overwrite=overwrite, signals=stage.signals)
-        failures = follow_measurement(measured, total, folder, stage, reporter)
-        summary = measurement.summary()
-        for table in _tables(summary):
-            reporter.table(table)
-        _track(tracker, summary, failures, measurement)
-    page = measurement.path(".html")
+        failures = follow_measurement(measurement, measured, total, stage, reporter)
+        summary = measurement.summary() or {}
+        if part.is_one_for_all:
+            for table in _tables(summary):
+                reporter.table(table)
+            _track(tracker, summary, failures, measurement)
+    page = measurement.path(".html") if part.is_one_for_all else measurement.record
     reporter.say(f"{page}: {counted(total - len(failures), 'case')}")
     return CorrectionEvaluation(folder, total, summary, failures)
 
@@ -167,7 +193,7 @@ def _folder_name(model: str) -> str:
 
 
 def _measurement(
-    folder: Path, clicking: Clicking, options: InferenceOptions, title: str
+    folder: Path, clicking: Clicking, options: InferenceOptions, title: str, part: Part
 ) -> Measurement:
     """Return what is measured of each case, and where it is written."""
 
@@ -190,7 +216,9 @@ def _measurement(
         **clicking.as_json(), "tolerance_mm": TOLERANCE_MM, "device": options.chosen_device,
         "version": __version__,
     }  # fmt: skip
-    return Measurement(folder, CORRECTIONS, settings, measure, summarise, write, (".png", ".html"))
+    return Measurement(
+        folder, CORRECTIONS, settings, measure, summarise, write, (".png", ".html"), part, STAGE
+    )
 
 
 def measure_corrections(

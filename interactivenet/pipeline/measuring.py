@@ -1,7 +1,9 @@
 """What a stage measures of a task's cases, one after the other: it goes on where it was stopped.
 
-The record, ``NAME.json``, is written after every case, with a summary at the end; what is in it was
-measured from just the same files, weights and settings, or is measured again.
+Every case is added to a journal, ``NAME.cases.jsonl``, which becomes the record ``NAME.json`` at
+the end, with a summary; what is in them was measured from just the same files, weights and
+settings, or is measured again. A shard has both in its own folder; whoever comes later takes from
+all of them what holds.
 """
 
 from __future__ import annotations
@@ -14,22 +16,33 @@ from typing import Any
 
 from interactivenet.datasets.case import Scan
 from interactivenet.datasets.task import Case
-from interactivenet.errors import DataError, RequestError, describe_failure, naming
+from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.inference.outputs import input_hashes
 from interactivenet.inference.predictor import Predictor
+from interactivenet.pipeline.measured_cases import NOTES, all_rows, recorded_cases
 from interactivenet.pipeline.reporting import Reporter, recorded_notes, recorded_reasons
 from interactivenet.pipeline.segmenting import report_failures, report_notes
+from interactivenet.pipeline.sharding import (
+    ALL_CASES,
+    FAILED_KEYS,
+    Part,
+    say_missing,
+    shard_reasons,
+    shards_in_turn,
+)
 from interactivenet.pipeline.stage import Stage
 from interactivenet.pipeline.unseen_cases import UnseenCases
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
-from interactivenet.system.fields import field_of_kind, fields_of_kinds
-from interactivenet.system.files import read_object, write_csv, write_json
+from interactivenet.system.files import read_object, remove, write_csv, write_json
+from interactivenet.system.journal import append_row, read_rows
 from interactivenet.system.signals import Signals
 from interactivenet.system.written import FILES, WrittenFiles, noted_files
 
 Row = Mapping[str, Any]
-#: in a case's record, what is to be told of it
-_NOTES = "notes"
+#: why a case fails that no shard has measured
+NOT_MEASURED = "not measured yet: run the shards again"
+#: ending of the journal
+_JOURNAL = ".cases.jsonl"
 
 
 @dataclass(frozen=True)
@@ -42,11 +55,15 @@ class MeasuredCase:
 
 @dataclass(frozen=True)
 class CaseResult:
-    """What became of a case: why it failed, '' where it did not, and its notes."""
+    """What became of a case: why it failed, '' where it did not, and its notes.
+
+    tried: of a case that failed, the digest of all that it was tried with.
+    """
 
     case: str
     error: str = ""
     notes: tuple[str, ...] = ()
+    tried: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +75,8 @@ class Measurement:
     measure: a scan's rows.  summarise: the rows of all cases, as JSON data.
     write: writes ``more`` files, whose endings these are, from the rows, the summary and the
         failures (case -> reason).
+    part: all cases, a shard, which writes a record alone, or the gathering of all shards.
+    stage: its name in ``failures.json``, where that is not the name of the files.
     """
 
     folder: Path
@@ -67,20 +86,32 @@ class Measurement:
     summarise: Callable[[Sequence[Row]], Any]
     write: Callable[[Sequence[Row], Any, Mapping[str, str]], None]
     more: tuple[str, ...] = (".png",)
+    part: Part = ALL_CASES
+    stage: str = ""
+
+    @property
+    def place(self) -> Path:
+        """The folder of the record: of a shard, its own."""
+        return self.part.shard.folder(self.folder) if self.part.shard else self.folder
 
     def path(self, ending: str) -> Path:
         """Return the path of a file with an ending, such as '.json'."""
-        return self.folder / f"{self.name}{ending}"
+        return self.place / f"{self.name}{ending}"
 
     @property
     def record(self) -> Path:
-        """The record, which is written after every case."""
+        """The record of all cases, which is written at the end."""
         return self.path(".json")
+
+    @property
+    def journal(self) -> Path:
+        """The cases that are not yet in the record."""
+        return self.path(_JOURNAL)
 
     @property
     def others(self) -> list[Path]:
         """What is written beside the record."""
-        return [self.path(ending) for ending in (".csv", *self.more)]
+        return [] if self.part.shard else [self.path(e) for e in (".csv", *self.more)]
 
     def summary(self) -> Any:
         """Return the summary that is in the record, once :meth:`run` has ended."""
@@ -96,10 +127,14 @@ class Measurement:
             content = read_object(self.record)
             if os.path.lexists(self.record) and not {"summary", "cases"} <= set(content):
                 raise DataError(f"{self.record}: is not the record of a measurement")
-            written = WrittenFiles.of_record(self.folder, content, self.others if content else ())
+            written = WrittenFiles.of_record(self.place, content, self.others if content else ())
             strangers = written.strangers(self.others)
         except DataError:
             strangers = [self.record]
+        try:
+            read_rows(self.journal)
+        except DataError:
+            strangers = [self.journal]
         if strangers:
             raise RequestError(
                 f"{strangers[0]}: is not as this program wrote it, and would be replaced",
@@ -112,38 +147,49 @@ class Measurement:
     ) -> Iterator[CaseResult]:
         """Measure cases, each with the predictor that never saw it, yielding each as it is done.
 
-        At the end the other files are written. Raises Interrupted where a signal came.
+        At the end the other files are written; a gather measures none, and takes reasons of
+        failures from the shards. Raises Interrupted where a signal came.
         """
         written = self.earlier_files()
-        content = {} if overwrite else read_object(self.record)
-        with naming(self.record):
-            before = field_of_kind(content.get("cases", {}), dict, "cases")
-            for name, record in before.items():
-                fields_of_kinds(
-                    record, {MADE_FROM: dict, "rows": list}, f"cases.{name}", whole=True
-                )
-                fields_of_kinds(record, {_NOTES: list}, f"cases.{name}")
+        own = {} if overwrite else recorded_cases(self.record, self.journal)
+        others = [] if overwrite else self._elsewhere()
+        # of a gather, what shards have done last
+        before = [*others, own] if self.part.gather else [own, *others]
+        reasons = shard_reasons(self.folder, self.stage or self.name) if self.part.gather else {}
+        # an earlier summary is none of what comes, and an earlier journal is now in the record
+        files = written.unchanged(self.others)
+        write_json(self.record, {"summary": None, "cases": own, FILES: files})
+        remove(self.journal)
         now: dict[str, Any] = {}
         failures: dict[str, str] = {}
         for group in groups:
             for case in group.cases:
-                error = ""
-                try:
-                    now[case.name] = self._case(
-                        group, case, before.get(case.name, {}), signals.check
-                    )
-                except Exception as failure:  # one odd case must not end the others
-                    failures[case.name] = error = describe_failure(failure)
-                files = written.unchanged(self.others)
-                # summarised at the end: intervals of many figures take longer than some cases
-                write_json(self.record, {"summary": None, "cases": {**before, **now}, FILES: files})
-                notes = now.get(case.name, {}).get(_NOTES, ())
-                yield CaseResult(case.name, error, tuple(map(str, notes)))
+                result = self._case(group, case, before, reasons, signals.check)
+                if isinstance(result, CaseResult):
+                    failures[case.name] = result.error
+                    yield result
+                else:
+                    now[case.name] = result
+                    if own.get(case.name) != result:
+                        append_row(self.journal, {"case": case.name, "record": result})
+                    notes = result.get(NOTES, ())
+                    yield CaseResult(case.name, notes=tuple(map(str, notes)))
                 signals.check()
+        self._finish(now, failures, written)
+
+    def _finish(
+        self, now: Mapping[str, Any], failures: Mapping[str, str], written: WrittenFiles
+    ) -> None:
+        """Write the record of all cases, and what is made of it."""
+        if self.part.shard:
+            write_json(self.record, {"summary": None, "cases": now, FILES: {}})
+            remove(self.journal)
+            return
         rows = all_rows(now)
         content = {"summary": self.summarise(rows), "cases": now}
         # known to be ours while they are being written
         write_json(self.record, {**content, FILES: written.begun(self.others)})
+        remove(self.journal)
         if rows:
             write_csv(self.path(".csv"), rows)
             self.write(rows, content["summary"], failures)
@@ -151,45 +197,75 @@ class Measurement:
             written.remove(self.others)
         write_json(self.record, {**content, FILES: noted_files(self.folder, self.others)})
 
+    def _elsewhere(self) -> list[dict[str, dict[str, Any]]]:
+        """Return what others have measured for the same folder: all cases at once, and shards."""
+        places = [self.folder, *reversed(shards_in_turn(self.folder))]
+        return [
+            recorded_cases(place / self.record.name, place / self.journal.name)
+            for place in places
+            if place != self.place
+        ]
+
     def _case(
         self,
         group: UnseenCases,
         case: Case,
-        before: Mapping[str, Any],
+        before: Sequence[Mapping[str, Mapping[str, Any]]],
+        reasons: Mapping[tuple[str, str], str],
         interrupt: Callable[[], None],
-    ) -> dict[str, Any]:
-        """Return a case's record: that of before where it was made from the same, or a new one."""
-        key = _case_key(group.predictor, case, self.settings)
-        if key.matches(before):
-            return dict(before)
-        measured = self.measure(group.predictor, group.read(case), interrupt)
-        notes = {_NOTES: list(measured.notes)} if measured.notes else {}
+    ) -> dict[str, Any] | CaseResult:
+        """Return a case's record, one of before where that was made from the same; or its failure.
+
+        before: records by the names of the cases.  reasons: of a gather, why shards failed.
+        """
+        tried = ""
+        try:
+            key = _case_key(group.predictor, case, self.settings)
+            tried = key.digest
+            for records in before:
+                if key.matches(earlier := records.get(case.name)):
+                    return dict(earlier or {})
+            if self.part.gather:
+                return CaseResult(
+                    case.name, reasons.get((case.name, tried), NOT_MEASURED), (), tried
+                )
+            measured = self.measure(group.predictor, group.read(case), interrupt)
+        except Exception as failure:  # one odd case must not end the others
+            return CaseResult(case.name, describe_failure(failure), (), tried)
+        notes = {NOTES: list(measured.notes)} if measured.notes else {}
         return {MADE_FROM: key.content, "rows": list(measured.rows), **notes}
 
 
 def follow_measurement(
-    results: Iterator[CaseResult], total: int, folder: Path, stage: Stage, reporter: Reporter
+    measurement: Measurement,
+    results: Iterator[CaseResult],
+    total: int,
+    stage: Stage,
+    reporter: Reporter,
 ) -> dict[str, str]:
     """Follow a measurement through its cases, record and report it; returns case -> failure."""
     name = stage.run.record["stage"]
     failures: dict[str, str] = {}
+    tried: dict[str, str] = {}
     notes: dict[str, tuple[str, ...]] = {}
     for result in reporter.track(results, total, name):
         if result.error:
             failures[result.case] = result.error
+            if result.tried:
+                tried[result.case] = result.tried
         if result.notes:
             notes[result.case] = result.notes
     stage.run.note(cases=total, failures=recorded_reasons(failures, reporter))
+    if tried:
+        stage.run.note(**{FAILED_KEYS: tried})
     if notes:
         stage.run.note(notes=recorded_notes(notes, reporter))
     report_notes(notes, reporter)
-    report_failures(folder, name, failures, reporter)
+    report_failures(stage.folder, name, failures, reporter)
+    if measurement.part.gather:
+        missing = [case for case, reason in failures.items() if reason == NOT_MEASURED]
+        say_missing(measurement.folder, missing, reporter)
     return failures
-
-
-def all_rows(cases: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of the records of all cases."""
-    return [row for record in cases.values() for row in record["rows"]]
 
 
 def _case_key(predictor: Predictor, case: Case, settings: Mapping[str, Any]) -> CacheKey:

@@ -24,8 +24,14 @@ from interactivenet.evaluation.metrics import dice_score
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.predictor import Predictor
 from interactivenet.pipeline import reporting
-from interactivenet.pipeline.measuring import MeasuredCase, Measurement, follow_measurement
+from interactivenet.pipeline.measuring import (
+    MeasuredCase,
+    Measurement,
+    follow_measurement,
+    shared_out,
+)
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.pipeline.sharding import Part, ShardLike
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.pipeline.unseen_cases import (
     folders_read,
@@ -44,7 +50,7 @@ class Robustness:
     Attributes:
         folder: Of the rows, the table and the figure.
         cases: How many there are.
-        summary: A row for each kind of perturbation.
+        summary: A row for each kind of perturbation; of a shard, none.
         failures: Case to why it could not be measured.
     """
 
@@ -62,6 +68,8 @@ def robustness(
     seed: int = 0,
     options: InferenceOptions | None = None,
     overwrite: bool = False,
+    shard: ShardLike | None = None,
+    gather: bool = False,
     roots: Roots | None = None,
     reporter: Reporter = SILENT,
 ) -> Robustness:
@@ -76,7 +84,11 @@ def robustness(
         repeats: How often each kind of perturbation is drawn.
         seed: Of the perturbations.
         options: How the networks are used: device, precision, mirroring.
-        overwrite: Redo finished work.
+        overwrite: Redo finished work; of a shard, that of its own cases.
+        shard: Measure one of several shares of the cases alone, such as '3/16': any number of jobs
+            may do the others at the same time. Nothing is summarised.
+        gather: Measure nothing: take what shards have measured, with the same arguments, and
+            summarise all of it. A case that no shard has done is among the failures.
         roots: Folders of the tasks; by default those of the environment variables.
         reporter: Receives the messages and the progress.
 
@@ -87,30 +99,40 @@ def robustness(
         RequestError: No fold is trained, no labelled case has points, or ``output`` holds what is
             read, or files of these names that are somebody else's.
     """
+    part = Part.chosen(shard, gather, overwrite=overwrite)
     options, roots = options or InferenceOptions(), roots or Roots.choose()
     if repeats < 1:
         raise RequestError(field="repeats", value=repeats, expected="1 or more")
     folder = Path(output) if output else roots.results / task / "robustness"
     check_output(folder, folders_read(roots, task))
-    measurement = _measurement(folder, repeats, seed)
+    measurement = _measurement(folder, repeats, seed, part)
     measurement.earlier_files()
-    groups = unseen_by_own_folds(roots, task, options, reporter)
+    found = unseen_by_own_folds(roots, task, options, reporter)
+    groups = shared_out(found, part)
     total = sum(len(group.cases) for group in groups)
+    part.announce(total, sum(len(group.cases) for group in found), reporter)
     arguments = {
         "task": task, "output": folder, "repeats": repeats, "overwrite": overwrite,
-        "options": options, "roots": roots,
+        **part.arguments(), "options": options, "roots": roots,
     }  # fmt: skip
-    with running_stage("robustness", folder, arguments, seed=seed) as stage:
+    with running_stage("robustness", folder, arguments, seed=seed, shard=part.shard) as stage:
         stage.run.note(**options.as_json(), repeats=repeats)
         measured = measurement.run(groups, overwrite=overwrite, signals=stage.signals)
-        failures = follow_measurement(measured, total, folder, stage, reporter)
-        summary = tuple(measurement.summary())
-        reporter.table(_table(summary))
-    reporter.say(f"{measurement.path('.png')}: {counted(total - len(failures), 'case')}")
+        failures = follow_measurement(measurement, measured, total, stage, reporter)
+        summary = tuple(measurement.summary() or ())
+        if part.is_one_for_all:
+            reporter.table(_table(summary))
+    written = measurement.path(".png") if part.is_one_for_all else measurement.record
+    reporter.say(f"{written}: {counted(total - len(failures), 'case')}")
     return Robustness(folder, total, summary, failures)
 
 
-def _measurement(folder: Path, repeats: int, seed: int) -> Measurement:
+def _measurement(
+    folder: Path,
+    repeats: int,
+    seed: int,
+    part: Part = Part(),  # noqa: B008 - it is frozen
+) -> Measurement:
     """Return what is measured of each case, and where it is written."""
 
     def measure(predictor: Predictor, scan: Scan, interrupt: Callable[[], None]) -> MeasuredCase:
@@ -123,7 +145,7 @@ def _measurement(folder: Path, repeats: int, seed: int) -> Measurement:
         save_robustness(folder / "robustness.png", dice)
 
     settings = {"repeats": repeats, "seed": seed}
-    return Measurement(folder, "robustness", settings, measure, summarise_rows, draw)
+    return Measurement(folder, "robustness", settings, measure, summarise_rows, draw, part=part)
 
 
 def measure_scan(

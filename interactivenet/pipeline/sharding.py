@@ -118,6 +118,11 @@ class Part:
         """Whether what is one for all cases is made: evaluation, summary, tracking."""
         return self.shard is None
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several jobs do the cases: this is one of them, or gathers them."""
+        return self.shard is not None or self.gather
+
     def has(self, case: str) -> bool:
         """Whether a case of this name is among those of this part."""
         return self.shard is None or self.shard.has(case)
@@ -137,6 +142,10 @@ class Part:
             f"shard {self.shard}: {which}; what is one for all cases (report, evaluation, MLflow)"
             " comes with `gather=True` over all shards, once they have ended"
         )
+
+
+#: nothing is shared: one run does all cases
+ALL_CASES = Part()
 
 
 def shard_number(case: str, of: int) -> int:
@@ -179,6 +188,11 @@ def say_missing(output: Path, cases: Sequence[str], reporter: Reporter) -> None:
         more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
         again = f"run shard {named}{more} again, or all cases without `shard`"
     reporter.say(f"{counted(len(cases), 'case')} not done yet: {again}")
+
+
+def shards_in_turn(output: Path) -> list[Path]:
+    """Return the folders of the shards of a folder, the one that began last at the end."""
+    return [place for place, _ in _runs(output)]
 
 
 def _runs(output: Path) -> list[tuple[Path, Mapping[str, Any]]]:

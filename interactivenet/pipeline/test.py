@@ -138,8 +138,7 @@ def test(
     check_outputs(outputs, cases)
     if part.is_one_for_all and any(case.label for case in cases):
         earlier_evaluation(results / EVALUATION, [case.name for case in cases if case.label])
-    chosen = is_current(roots, task, folds)
-    if not chosen and (part.shard or part.gather):
+    if part.is_shared and not is_current(roots, task, folds):
         given = "" if folds is None else f", folds={list(folds)}"
         raise RequestError(
             f"{results / CHOICE}: is not there, or not chosen from what there is now: shards all"
@@ -162,7 +161,7 @@ def test(
             mlflow=mlflow and part.is_one_for_all, reporter=reporter,
         ) as tracker,
     ):  # fmt: skip
-        if not chosen:
+        if not part.is_shared and not is_current(roots, task, folds):
             make_selection(roots, task, folds, reporter)
         model = own_model(roots, task, folds)
         for line in describe_model(model, options):
@@ -210,9 +209,7 @@ def test(
                               if case.name in failures},
                     signals=stage.signals, tracker=tracker, reporter=reporter,
                 )  # fmt: skip
-            add_failures(
-                failures, evaluation.failures, "test", stage.run, stage.folder, reporter
-            )
+            add_failures(failures, evaluation.failures, "test", stage.run, stage.folder, reporter)
         if exported is not None:
             add_export_failures(failures, exported, "test", stage, reporter)
     return TaskTest(folder, len(cases), evaluation, failures)

@@ -142,9 +142,7 @@ def _door(folder: Path) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _held(
-    folder: Path, path: Path, refusal: RequestError, seconds: float = 0.0
-) -> Iterator[None]:
+def _held(folder: Path, path: Path, refusal: RequestError, seconds: float = 0.0) -> Iterator[None]:
     """Hold a lock of a folder; raises the refusal where another process has it for so long."""
     from filelock import FileLock, Timeout
 

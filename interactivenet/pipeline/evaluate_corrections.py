@@ -35,7 +35,6 @@ from interactivenet.pipeline.measuring import (
     MeasuredCase,
     Measurement,
     follow_measurement,
-    shared_out,
 )
 from interactivenet.pipeline.reporting import SILENT, Reporter, Table, counted
 from interactivenet.pipeline.sharding import Part, ShardLike
@@ -44,6 +43,7 @@ from interactivenet.pipeline.tracking import Tracker
 from interactivenet.pipeline.unseen_cases import (
     UnseenCases,
     folders_read,
+    shared_out,
     unseen_by_model,
     unseen_by_own_folds,
     without_corrections,
@@ -140,7 +140,8 @@ def evaluate_corrections(
     measurement.earlier_files()
     arguments = {
         "task": task, "model": model, "output": folder, "clicks": clicks, "robot": robot,
-        "mlflow": mlflow, "overwrite": overwrite, **part.arguments(), "options": options, "roots": roots,
+        "mlflow": mlflow, "overwrite": overwrite, **part.arguments(),
+        "options": options, "roots": roots,
     }  # fmt: skip
     settings = {**options.as_json(), "clicks": clicks, "robot": robot}
     with ExitStack() as opened:

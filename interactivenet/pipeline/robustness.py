@@ -28,13 +28,13 @@ from interactivenet.pipeline.measuring import (
     MeasuredCase,
     Measurement,
     follow_measurement,
-    shared_out,
 )
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
-from interactivenet.pipeline.sharding import Part, ShardLike
+from interactivenet.pipeline.sharding import ALL_CASES, Part, ShardLike
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.pipeline.unseen_cases import (
     folders_read,
+    shared_out,
     unseen_by_own_folds,
     without_corrections,
 )
@@ -131,7 +131,7 @@ def _measurement(
     folder: Path,
     repeats: int,
     seed: int,
-    part: Part = Part(),  # noqa: B008 - it is frozen
+    part: Part = ALL_CASES,
 ) -> Measurement:
     """Return what is measured of each case, and where it is written."""
 

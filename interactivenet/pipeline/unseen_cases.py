@@ -19,6 +19,7 @@ from interactivenet.models.model import Model, own_model
 from interactivenet.pipeline.reporting import Reporter, counted
 from interactivenet.pipeline.segmenting import describe_model
 from interactivenet.pipeline.select import check_choice
+from interactivenet.pipeline.sharding import Part
 from interactivenet.pipeline.up_to_date import check_sources
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.prompts.prompt import LabelNames
@@ -137,6 +138,14 @@ def unseen_by_model(
             " as never having seen these cases"
         )
     return [UnseenCases(load_predictor(model, options), cases, dataset.labels)]
+
+
+def shared_out(groups: Sequence[UnseenCases], part: Part) -> list[UnseenCases]:
+    """Return the groups with the cases of a part alone."""
+    return [
+        replace(group, cases=tuple(case for case in group.cases if part.has(case.name)))
+        for group in groups
+    ]
 
 
 def without_corrections(scan: Scan) -> tuple[Scan, tuple[str, ...]]:

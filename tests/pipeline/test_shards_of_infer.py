@@ -1,0 +1,244 @@
+"""Shards of ``infer``, killed at random: the same bytes as of one run, and one report."""
+
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from interactivenet.errors import RequestError
+from interactivenet.imaging.io import write_label_array, write_volume
+from interactivenet.inference.options import InferenceOptions
+from interactivenet.pipeline.infer import infer
+from interactivenet.pipeline.sharding import Shard, shard_number
+from interactivenet.prompts.io import write_prompts
+from interactivenet.prompts.prompt import Prompt
+from interactivenet.system.locks import SHARDS, folder_lock, shard_lock
+from tests.pipeline.recording_reporter import RecordingReporter
+from tests.raw_task import GRID, POINTS, image_array, label_array, read
+
+FAST = InferenceOptions(mirrored=False, precision="fp32", device="cpu")
+#: one for each shard of 3 and of 4, and more
+GOOD = [f"case_{letter}" for letter in "abcdefg"]
+#: its points are refused
+BAD = "bad"
+#: it has points, but no image
+LONE = "lone"
+LEFT = ".77-0123abcd-case.nii.gz"
+
+
+class Reporter(RecordingReporter):
+    """Speaks Python: what a shard has written down is not put into words again."""
+
+    def text(self, message):
+        return message
+
+
+class Killed(BaseException):
+    """What ends a process at once, whatever it is doing."""
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory):
+    """Folders of images, points and labels; not to be changed."""
+    root = tmp_path_factory.mktemp("scans")
+    points = GRID.ras.voxel_to_world(np.array(POINTS, float))
+    for number, name in enumerate([*GOOD, BAD]):
+        write_volume(root / "images" / f"{name}.nii.gz", image_array(number), GRID)
+        # two objects of one label in some: maps that tell them apart are written, too
+        names = ["tumour", "tumour #2"] if number % 3 == 0 else ["tumour"]
+        prompts = [Prompt(1, points + 1.5 * i, each) for i, each in enumerate(names)]
+        if name == BAD:
+            prompts = [Prompt(1, points[:2], "tumour")]
+        write_prompts(root / "points" / f"{name}.json", prompts)
+    shutil.copy(root / "points" / f"{GOOD[1]}.json", root / "points" / f"{LONE}.json")
+    for name in GOOD[:2]:
+        write_label_array(root / "labels" / f"{name}.nii.gz", label_array(), GRID)
+    return root
+
+
+def run(scans, output, reporter=None, **more):
+    return infer(
+        None, scans / "images", scans / "points", output, model="starter", options=FAST,
+        reporter=reporter or Reporter(), **more,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole(scans, starter_bundle, tmp_path_factory):
+    """What one run without shards writes and returns."""
+    output = tmp_path_factory.mktemp("whole") / "out"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("interactivenet.models.starter.FOLDER", starter_bundle)
+        return run(scans, output)
+
+
+@pytest.fixture(autouse=True)
+def starter(with_starter):
+    return with_starter
+
+
+def results(folder):
+    """Return the bytes of all label maps and records, by their paths."""
+    paths = [*folder.glob("*.nii.gz"), *folder.glob("*.json"), *folder.glob("objects/*")]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths
+            if path.name not in ("run.json", "failures.json")}  # fmt: skip
+
+
+def facts(folder):
+    """Return what the record of all cases says, but for what is of one run alone."""
+    record = read(folder / "run.json")
+    names = ("status", "inputs", "cases", "failures", "notes", "review", "weights", "failed_keys")
+    return {name: record.get(name) for name in names}
+
+
+def kill_at(monkeypatch, number):
+    """Have the process killed while it writes its so many-th file."""
+    rename, count = Path.replace, 0
+
+    def replace(self, target):
+        nonlocal count
+        count += 1
+        if count == number:
+            raise Killed
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+
+
+@pytest.mark.parametrize("of", [1, 3, 4])
+def test_killed_shards_give_the_same_bytes_and_one_report(scans, whole, tmp_path, monkeypatch, of):
+    draw, output, kills = random.Random(of), tmp_path / "out", 0
+    waiting = list(range(1, of + 1)) * 2
+    draw.shuffle(waiting)
+    failed = set()
+    while waiting:
+        shard = Shard(waiting.pop(), of)
+        with monkeypatch.context() as patched:
+            if kills < 2 * of:
+                kill_at(patched, draw.randint(1, 8))
+            try:
+                done = run(scans, output, shard=str(shard))
+            except Killed:
+                kills += 1
+                (output / LEFT).touch()  # what a real kill leaves
+                waiting.insert(draw.randint(0, len(waiting)), shard.number)
+                continue
+        failed |= {*done.failures}
+        assert all(shard.has(name) for name in done.failures) and done.evaluation is None
+        assert read(shard.folder(output) / "run.json")["arguments"]["shard"] == f"{shard}"
+    assert kills == 2 * of and failed == {BAD, LONE}
+    assert not (output / "run.json").exists() and (output / LEFT).exists()
+    reporter = Reporter()
+    gathered = run(scans, output, reporter, gather=True)
+    assert results(output) == results(whole.folder) and len(results(output)) == 2 * 7 + 3
+    assert gathered.failures == whole.failures and gathered.cases == whole.cases == 9
+    assert facts(output) == facts(whole.folder)
+    assert read(output / "failures.json") == read(whole.folder / "failures.json")
+    assert not (output / LEFT).exists() and not [t for t in reporter.texts if "not done" in t]
+    again = run(scans, output)  # without shards: there is nothing left to do
+    assert again.failures == whole.failures and results(output) == results(whole.folder)
+    assert read(output / "run.json")["kept"] == 7
+
+
+def test_what_no_shard_has_done_is_named_and_done_without_shards(scans, whole, tmp_path):
+    output = tmp_path / "out"
+    run(scans, output, shard=(1, 3))
+    reporter = Reporter()
+    gathered = run(scans, output, reporter, gather=True)
+    theirs = {name for name in [*GOOD, BAD] if shard_number(name, 3) == 1}
+    assert {*gathered.failures} - theirs == {*GOOD, BAD, LONE} - theirs
+    missing = [name for name, reason in gathered.failures.items()
+               if reason == "not segmented yet: run the shards again"]  # fmt: skip
+    assert sorted(missing) == sorted({*GOOD, BAD} - theirs)
+    assert {*read(output / "failures.json")["infer"]} == {*gathered.failures}
+    (line,) = [line for line in reporter.lines if "not done yet" in line]
+    assert line == f"{len(missing)} cases not done yet: run shard 2/3, 3/3 again, or all cases" \
+        " without `shard`"  # fmt: skip
+    done = run(scans, output)
+    assert results(output) == results(whole.folder) and done.failures == whole.failures
+
+
+def test_a_gather_compares_with_labels_as_one_run_does(scans, whole, tmp_path):
+    output, reporter = tmp_path / "out", Reporter()
+    for number in (2, 1):
+        run(scans, output, reporter, shard=(number, 2), labels=scans / "labels", mlflow=True)
+    assert not (output / "evaluation").exists()
+    left = [line for line in reporter.lines if "`gather=True` over all shards" in line]
+    assert [line.split(":")[0] for line in left] == ["shard 2/2", "shard 1/2"]
+    gathered = run(scans, output, gather=True, labels=scans / "labels")
+    alone = run(scans, tmp_path / "alone", labels=scans / "labels")
+    assert gathered.evaluation.rows == alone.evaluation.rows
+    assert {row["case"] for row in alone.evaluation.rows} == {*GOOD[:2]}
+    assert gathered.evaluation.summary == alone.evaluation.summary
+
+
+def test_inputs_that_changed_since_are_not_taken_for_done(scans, tmp_path):
+    mine, output = tmp_path / "scans", tmp_path / "out"
+    shutil.copytree(scans, mine)
+    run(mine, output, shard="1/1")
+    for name, other in ((GOOD[0], GOOD[1]), (BAD, GOOD[1])):
+        shutil.copy(mine / "points" / f"{other}.json", mine / "points" / f"{name}.json")
+    gathered = run(mine, output, gather=True)
+    assert gathered.failures[GOOD[0]] == (
+        f"not segmented yet: run the shards again ({GOOD[0]}.json is of other inputs)"
+    )
+    # the reason of before is not true of the points of now
+    assert gathered.failures[BAD] == "not segmented yet: run the shards again"
+    slow = InferenceOptions(precision="fp32", device="cpu")
+    other = infer(None, mine / "images", mine / "points", output, model="starter", options=slow,
+                  gather=True)  # fmt: skip
+    assert other.failures[GOOD[1]].endswith(f"({GOOD[1]}.json is of other mirrored)")
+    assert (output / f"{GOOD[1]}.nii.gz").exists()  # a gather removes nothing
+    run(mine, output, shard="1/1")
+    assert {*run(mine, output, gather=True).failures} == {LONE}
+
+
+def test_a_shard_of_another_number_finds_what_is_done(scans, whole, tmp_path):
+    output = tmp_path / "out"
+    run(scans, output, shard="1/3")
+    shard = next(
+        Shard(n, 4)
+        for n in range(1, 5)
+        if any(Shard(n, 4).has(name) and Shard(1, 3).has(name) for name in GOOD)
+    )
+    run(scans, output, shard=shard)
+    both = [name for name in GOOD if shard.has(name) and Shard(1, 3).has(name)]
+    assert read(shard.folder(output) / "run.json")["kept"] == len(both) > 0
+    run(scans, output, shard=shard, overwrite=True)
+    record = read(shard.folder(output) / "run.json")
+    assert record["kept"] == 0 and record["arguments"]["overwrite"] is True
+    for name, content in results(output).items():
+        assert content == results(whole.folder)[name]
+
+
+def test_one_case_and_more_shards_than_cases(scans, tmp_path):
+    image, points = (scans / folder / GOOD[0] for folder in ("images", "points"))
+    files = (image.with_suffix(".nii.gz"), points.with_suffix(".json"))
+    number = shard_number(GOOD[0], 5)
+    for shard in (number, number % 5 + 1):
+        reporter, output = Reporter(), tmp_path / str(shard)
+        done = infer(None, *files, output, model="starter", options=FAST, shard=(shard, 5),
+                     reporter=reporter)  # fmt: skip
+        own = shard == number
+        assert done.cases == own and done.failures == {}
+        assert (output / f"{GOOD[0]}.nii.gz").exists() == own
+        (line,) = [line for line in reporter.lines if line.startswith(f"shard {shard}/5: ")]
+        assert line.split(";")[0].endswith("1 of 1 case" if own else "none of 1 case belongs to it")
+
+
+def test_who_writes_at_the_same_time(scans, tmp_path):
+    output = tmp_path / "out"
+    with shard_lock(output, 1, 2):
+        for more, message in (
+            ({}, "shard 1/2 is writing to it"),
+            ({"gather": True}, "shard 1/2 is writing to it"),
+            ({"shard": "1/2"}, "shard 1/2 is running already"),
+            ({"shard": "1/3"}, "shard 1/2 is writing to it, and shard 1/3 might write"),
+        ):
+            with pytest.raises(RequestError, match=message):
+                run(scans, output, **more)
+    with folder_lock(output), pytest.raises(RequestError, match="a run without shards is writing"):
+        run(scans, output, shard="1/2")
+    assert not results(output) and {path.name for path in output.iterdir()} == {".lock", SHARDS}

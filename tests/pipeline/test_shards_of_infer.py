@@ -242,3 +242,25 @@ def test_who_writes_at_the_same_time(scans, tmp_path):
     with folder_lock(output), pytest.raises(RequestError, match="a run without shards is writing"):
         run(scans, output, shard="1/2")
     assert not results(output) and {path.name for path in output.iterdir()} == {".lock", SHARDS}
+
+
+def test_shards_export_their_own_cases_and_a_gather_checks_them(scans, tmp_path):
+    """Of scans that are no DICOM, one format cannot be written: that is told as one run tells it."""
+    mine, output = tmp_path / "scans", tmp_path / "out"
+    for kind in ("images", "points"):
+        for name in GOOD[:2]:
+            (found,) = (scans / kind).glob(f"{name}.*")
+            (mine / kind).mkdir(parents=True, exist_ok=True)
+            shutil.copy(found, mine / kind)
+    settings = {"format": ("seg.nrrd", "dcm-seg")}
+    alone = run(mine, tmp_path / "alone", **settings)
+    for number in (1, 2):
+        done = run(mine, output, shard=(number, 2), **settings)
+        assert {*done.failures} == {name for name in GOOD[:2] if shard_number(name, 2) == number}
+    gathered = run(mine, output, gather=True, **settings)
+    assert gathered.failures == alone.failures and {*alone.failures} == {*GOOD[:2]}
+    assert all("segmented, but not exported: dcm-seg" in why for why in alone.failures.values())
+    assert results(output) == results(tmp_path / "alone")
+    for name in GOOD[:2]:
+        files = [folder / f"{name}.seg.nrrd" for folder in (output, tmp_path / "alone")]
+        assert files[0].read_bytes() == files[1].read_bytes()

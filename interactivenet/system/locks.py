@@ -28,7 +28,7 @@ _TEMPORARY = re.compile(r"\.\d+-[0-9a-f]{8}-.+")
 #: errors of a file system without locks
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}
 #: seconds within which those that are beginning have passed the door
-_AT_THE_DOOR = 60.0
+_AT_THE_DOOR = 300.0
 
 
 @contextmanager

@@ -245,7 +245,7 @@ def test_who_writes_at_the_same_time(scans, tmp_path):
 
 
 def test_shards_export_their_own_cases_and_a_gather_checks_them(scans, tmp_path):
-    """Of scans that are no DICOM, one format cannot be written: that is told as one run tells it."""
+    """Of scans that are no DICOM, one format cannot be written: told as by one run."""
     mine, output = tmp_path / "scans", tmp_path / "out"
     for kind in ("images", "points"):
         for name in GOOD[:2]:

@@ -45,7 +45,7 @@ def main() -> None:
         root = Path(place)
         prepare(root, source if source.is_dir() else given.folder, given.scans)
         start = time.perf_counter()
-        started(root, root / "whole").wait()
+        started(root, root / "whole", jobs=1).wait()
         whole = {"seconds": round(time.perf_counter() - start, 1), **told(root / "whole")}
         jobs = {str(of): share(root, of) for of in given.shards}
     columns = ["shards", "seconds", "kills", "starts", "of kills lost", "cases", "equal", "failed"]
@@ -59,7 +59,7 @@ def main() -> None:
     path = write_result(
         "sharding",
         {"machine": machine("torch"), "scans": given.scans, "processes_at_once": AT_ONCE,
-         "threads_per_process": 1, "whole": whole, "shards": jobs},
+         "whole": whole, "shards": jobs},
     )  # fmt: skip
     print(f"\n{path}")
     if any(job["lost"] or not job["equal"] or job["failed"] for job in jobs.values()):
@@ -97,7 +97,8 @@ def share(root: Path, of: int) -> dict[str, Any]:
         while waiting and len(running) < AT_ONCE:
             number = waiting.pop(0)
             until = time.perf_counter() + draw.uniform(SPARED, 4 * SPARED)
-            running[number] = (started(root, output, "--shard", f"{number}/{of}"), until)
+            process = started(root, output, "--shard", f"{number}/{of}", jobs=min(of, AT_ONCE))
+            running[number] = (process, until)
             starts += 1
         for number, (process, until) in list(running.items()):
             if process.poll() is None and kills < allowed and time.perf_counter() > until:
@@ -112,7 +113,7 @@ def share(root: Path, of: int) -> dict[str, Any]:
                 del running[number]
         time.sleep(0.05)
     segmented = time.perf_counter()
-    status = started(root, output, "--gather").wait()
+    status = started(root, output, "--gather", jobs=1).wait()
     ended = time.perf_counter()
     files = {path.relative_to(root / "whole") for path in results_in(root / "whole")}
     mine = {path.relative_to(output) for path in results_in(output)}
@@ -130,15 +131,16 @@ def share(root: Path, of: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def started(root: Path, output: Path, *more: str) -> subprocess.Popen[bytes]:
-    """Start an inference of all scans, with one thread: the processes share the cores."""
+def started(root: Path, output: Path, *more: str, jobs: int) -> subprocess.Popen[bytes]:
+    """Start an inference of all scans.  jobs: how many share the cores."""
     command = [
         sys.executable, "-m", "interactivenet", "infer", "-i", str(root / "images"),
         "-in", str(root / "points"), "-o", str(output), *WORDS, *more,
     ]  # fmt: skip
+    threads = str(max(1, (os.cpu_count() or 1) // jobs))
     with (root / f"{output.name}.log").open("ab") as log:
         return subprocess.Popen(
-            command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=log, stderr=log
+            command, env=os.environ | {"OMP_NUM_THREADS": threads}, stdout=log, stderr=log
         )
 
 

@@ -48,7 +48,7 @@ def main() -> None:
         started(root, root / "whole", jobs=1).wait()
         whole = {"seconds": round(time.perf_counter() - start, 1), **told(root / "whole")}
         jobs = {str(of): share(root, of) for of in given.shards}
-    columns = ["shards", "seconds", "kills", "starts", "of kills lost", "cases", "equal", "failed"]
+    columns = ["shards", "seconds", "kills", "starts", "lost", "cases", "equal", "failed"]
     rows = [["none", f"{whole['seconds']}", "0", "1", "", str(whole["cases"]), "", ""]]
     rows += [
         [of, *(str(job[key]) for key in ("seconds", "kills", "starts", "lost", "cases", "equal",

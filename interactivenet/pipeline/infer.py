@@ -220,7 +220,13 @@ def infer(
                         one_source=True, signals=stage.signals,
                     )  # fmt: skip
                 failures = follow_cases(
-                    chain(segmented, refused), total, "infer", stage.run, stage.folder, reporter
+                    chain(segmented, refused),
+                    total,
+                    "infer",
+                    stage.run,
+                    stage.folder,
+                    reporter,
+                    gather=part.gather,
                 )
             if part.gather:
                 say_missing(output, not_segmented(failures), reporter)

@@ -128,7 +128,9 @@ def predict(
                 results = predict_cases(
                     cases, network, [output], options, overwrite=overwrite, signals=stage.signals
                 )
-            failed = follow_cases(results, len(cases), name, stage.run, stage.folder, reporter)
+            failed = follow_cases(
+                results, len(cases), name, stage.run, stage.folder, reporter, gather=part.gather
+            )
             if part.gather:
                 say_missing(folder, not_segmented(failed), reporter)
             failures |= failed

@@ -33,11 +33,18 @@ def describe_model(model: Model, options: InferenceOptions) -> list[str]:
 
 
 def follow_cases(
-    results: Iterable[CaseResult], total: int, name: str, run: Run, folder: Path, reporter: Reporter
+    results: Iterable[CaseResult],
+    total: int,
+    name: str,
+    run: Run,
+    folder: Path,
+    reporter: Reporter,
+    *,
+    gather: bool = False,
 ) -> dict[str, str]:
     """Follow a stage through its cases, record and report it; returns case -> why it failed.
 
-    name: of the stage, in ``failures.json`` of the folder.
+    name: of the stage, in ``failures.json`` of the folder.  gather: whether shards have done them.
     """
     failures: dict[str, str] = {}
     tried: dict[str, str] = {}
@@ -84,7 +91,9 @@ def follow_cases(
         reporter.say(
             f"corrected by clicks in the files of points, and no first results: {_few(corrected)}"
         )
-    if kept:
+    if kept and gather:
+        reporter.say(f"{counted(kept, 'case')} done from these files and settings: gathered")
+    elif kept:
         reporter.say(
             f"{counted(kept, 'case')} already done from the same files and settings: kept"
             " (`overwrite=True` redoes them)"

@@ -182,7 +182,7 @@ def test(
                     cases, model, outputs, options, overwrite=overwrite, signals=stage.signals
                 )
             failures = follow_cases(
-                predicted, len(cases), "test", stage.run, stage.folder, reporter
+                predicted, len(cases), "test", stage.run, stage.folder, reporter, gather=part.gather
             )
         if part.gather:
             say_missing(folder, not_segmented(failures), reporter)

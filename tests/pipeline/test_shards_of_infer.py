@@ -133,6 +133,7 @@ def test_killed_shards_give_the_same_bytes_and_one_report(scans, whole, tmp_path
     reporter = Reporter()
     gathered = run(scans, output, reporter, gather=True)
     assert results(output) == results(whole.folder) and len(results(output)) == 2 * 7 + 3
+    assert "7 cases done from these files and settings: gathered" in reporter.lines
     assert gathered.failures == whole.failures and gathered.cases == whole.cases == 9
     assert facts(output) == facts(whole.folder)
     assert read(output / "failures.json") == read(whole.folder / "failures.json")

@@ -8,8 +8,14 @@ from contextlib import ExitStack
 
 import pytest
 
-from interactivenet.errors import RequestError
-from interactivenet.system.locks import folder_lock, shard_folder, shard_folders, shard_lock
+from interactivenet.errors import DataError, RequestError
+from interactivenet.system.locks import (
+    SHARDS,
+    folder_lock,
+    shard_folder,
+    shard_folders,
+    shard_lock,
+)
 
 LEFT = ".77-0123abcd-case.nii.gz"
 
@@ -47,6 +53,15 @@ def test_a_run_alone_keeps_shards_out(tmp_path):
         refused("a run without shards", shard_lock(tmp_path, 1, 2))
     with shard_lock(tmp_path, 1, 2):
         pass
+
+
+def test_a_file_in_the_place_of_shards_is_in_no_runs_way(tmp_path):
+    (tmp_path / SHARDS).write_text("mine")
+    with folder_lock(tmp_path):
+        pass
+    with pytest.raises(DataError, match="cannot be written"), shard_lock(tmp_path, 1, 2):
+        pass
+    assert (tmp_path / SHARDS).read_text() == "mine"
 
 
 def test_a_shard_leaves_the_temporary_files_of_others(tmp_path):

@@ -12,6 +12,7 @@ from interactivenet.cli.base import (
     required,
 )
 from interactivenet.cli.network_options import mlflow_option, output_options, roots_options
+from interactivenet.cli.picture_options import pictures_option
 
 
 @click.command("ensemble", cls=Command)
@@ -19,6 +20,7 @@ from interactivenet.cli.network_options import mlflow_option, output_options, ro
 @click.option("-f", "--folds", metavar="0,1,2|all", default="all", show_default=True,
               help="Folds to average; all: every fold with probabilities.")  # fmt: skip
 @output_options
+@pictures_option
 @mlflow_option
 @max_gb_option
 @click.pass_context
@@ -28,6 +30,7 @@ def ensemble(
     folds: str,
     nifti: bool,
     probabilities: bool,
+    pictures: bool,
     mlflow: bool,
     overwrite: bool,
     raw: Path | None,
@@ -48,6 +51,7 @@ def ensemble(
         folds=parse_folds(folds),
         nifti=nifti,
         probabilities=probabilities,
+        pictures=pictures,
         mlflow=mlflow,
         overwrite=overwrite,
         roots=Roots.choose(raw=raw, processed=processed, results=results),

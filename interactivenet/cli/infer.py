@@ -19,6 +19,7 @@ from interactivenet.cli.dicom_options import one_grid_options, rois_option
 from interactivenet.cli.export_options import codes_option
 from interactivenet.cli.folders import DataPath
 from interactivenet.cli.network_options import OF_TASK, access_to_models, network_options
+from interactivenet.cli.picture_options import pictures_option
 from interactivenet.cli.shard_options import shard_options
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
               " Slicer).")  # fmt: skip
 @codes_option
 @click.option("-w", "--probabilities", is_flag=True, help="Also write probabilities (CASE.npz).")
+@pictures_option
 @click.option("--any-points", is_flag=True,
               help="Accept any number of points, not only six margin points.")  # fmt: skip
 @click.option("--series", default="", metavar="NUMBER|UID|TEXT",
@@ -82,6 +84,7 @@ def infer(
     format: tuple[str, ...],
     codes: Path | None,
     probabilities: bool,
+    pictures: bool,
     any_points: bool,
     series: str,
     name_by: Literal["folder", "patient", "study", "series"],
@@ -100,7 +103,8 @@ def infer(
     """Segment new cases with a trained model, and compare them with labels if given.
 
     The model is that of the task (-t), or the one that --model names.
-    Writes OUTPUT/CASE.nii.gz, on the grid of the case's image, and CASE.json, with its objects.
+    Writes OUTPUT/CASE.nii.gz, on the grid of the case's image, and CASE.json, with its objects;
+    report.html, summary.csv and contact sheets of all cases.
     """
     from interactivenet.cli.terminal import Terminal
     from interactivenet.datasets.roots import Roots
@@ -124,6 +128,7 @@ def infer(
         format=format,
         codes=codes,
         probabilities=probabilities,
+        pictures=pictures,
         any_points=any_points,
         series=series,
         name_by=name_by,

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from interactivenet.cli.durations import duration
 from interactivenet.cli.reporting import console, say
 
 
@@ -55,11 +56,3 @@ class EpochProgress:
         of = f"/{self._epochs}" if self._epochs else ""
         say(f"epoch {row['epoch']}{of}: {metrics}, {row['seconds']:.1f} s{best}")
         sys.stdout.flush()
-
-
-def duration(seconds: float) -> str:
-    """Write a time as '45 s', '12 min' or '3 h 20 min'."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

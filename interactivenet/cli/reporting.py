@@ -7,7 +7,6 @@ from typing import Literal, TypeVar
 
 import click
 from rich.console import Console
-from rich.progress import track as rich_track
 from rich.table import Table
 from rich.text import Text
 
@@ -38,17 +37,21 @@ def say(message: str) -> None:
     click.echo(printable(translate(message)))
 
 
-def track(items: Iterable[Item], total: int, description: str) -> Iterator[Item]:
-    """Pass items through under a progress bar, or with one line at the end in a log."""
-    out = console()
+def track(
+    items: Iterable[Item], total: int, description: str, names: Sequence[str] = ()
+) -> Iterator[Item]:
+    """Pass items through under a live bar; in a log with lines now and then, and one at the end.
+
+    names: of the cases in order, so that the one that is worked on is named.
+    """
+    from interactivenet.cli.case_progress import CaseProgress, logged, shown
+
+    out, progress = console(), CaseProgress(total, names)
     if out.is_terminal:
-        yield from rich_track(items, description, total=total, console=out, transient=True)
+        yield from shown(items, progress, description, out)
         return
-    count = 0
-    for item in items:
-        count += 1
-        yield item
-    say(f"{description}: {count} of {total} cases")
+    yield from logged(items, progress, description)
+    say(f"{description}: {progress.counted()}")
 
 
 def show_findings(findings: Sequence[Finding]) -> None:

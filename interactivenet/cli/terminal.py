@@ -34,9 +34,11 @@ class Terminal:
         """Print a table."""
         show_table(table)
 
-    def track(self, items: Iterable[Item], total: int, description: str) -> Iterator[Item]:
-        """Show a progress bar, or a line at the end."""
-        yield from track(items, total, description)
+    def track(
+        self, items: Iterable[Item], total: int, description: str, names: Sequence[str] = ()
+    ) -> Iterator[Item]:
+        """Show a live bar; in a log a line every minute, and one at the end."""
+        yield from track(items, total, description, names)
 
     def epochs(self, total: int | None) -> AbstractContextManager[reporting.EpochObserver]:
         """Show the epochs of a training."""

@@ -19,6 +19,7 @@ from interactivenet.cli.network_options import (
     output_options,
     roots_options,
 )
+from interactivenet.cli.picture_options import pictures_option
 from interactivenet.cli.shard_options import shard_options
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--folds", metavar="0,1,2|all", default="all", show_default=True,
               help="Folds to use; all: every fold of the plan.")  # fmt: skip
 @output_options
+@pictures_option
 @click.option("--format", multiple=True, metavar="FORMAT",
               help="Export the results of all folds, too, once for each: dcm-seg (DICOM SEG),"
               " rtstruct, seg.nrrd (3D Slicer).")  # fmt: skip
@@ -46,6 +48,7 @@ def test(
     folds: str,
     nifti: bool,
     probabilities: bool,
+    pictures: bool,
     format: tuple[str, ...],
     codes: Path | None,
     mlflow: bool,
@@ -73,6 +76,7 @@ def test(
         folds=parse_folds(folds),
         nifti=nifti,
         probabilities=probabilities,
+        pictures=pictures,
         format=format,
         codes=codes,
         options=options,

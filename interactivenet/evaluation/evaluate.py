@@ -35,7 +35,7 @@ _FEW = 8
 #: metrics in the title of a picture
 _TITLED = ("dice", "nsd")
 
-Track = Callable[[Iterator[Any], int, str], Iterator[Any]]
+Track = Callable[[Iterator[Any], int, str, Sequence[str]], Iterator[Any]]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def evaluate_cases(
     folder: gets metrics.json, metrics.csv, report.html, figures/*.png and, of cases with images,
     figures/cases/CASE.png of the object with the lowest Dice.
     calibration: for the report.  missing: case -> why there is nothing to compare.
-    track: passes items through under a progress bar: (items, how many, their verb).
+    track: passes items through under a progress bar: (items, how many, their verb, their cases).
 
     A case that cannot be measured or drawn is a failure; the others go on. Raises
     RequestError where two cases share a name, or a file of somebody else would be replaced, and
@@ -105,8 +105,9 @@ def evaluate_cases(
     rows: list[dict[str, Any]] = []
     notes: dict[str, tuple[str, ...]] = {}
     failures = dict(missing or {})
-    measurements = track(map_cases(read, pairs, jobs), len(pairs), "evaluated")
-    for case, measured, told, error in measurements:
+    for case, measured, told, error in track(
+        map_cases(read, pairs, jobs), len(pairs), "evaluated", cases
+    ):
         rows += measured
         if told:
             notes[case] = told
@@ -131,7 +132,8 @@ def evaluate_cases(
         ) as workers:
             errors = workers.map(_draw, drawings)
             attempts = zip(drawings, errors, strict=True)
-            for drawing, error in track(attempts, len(drawings), "drawn"):
+            names = [drawing.pair.case for drawing in drawings]
+            for drawing, error in track(attempts, len(drawings), "drawn", names):
                 if error:
                     failures[drawing.pair.case] = f"no picture: {error}"
                 else:

@@ -236,7 +236,10 @@ class _Batch:
             segmentation = self.predictor.merged(prepared, means)
             key = work.keys[output.folder]
             made_by = describe_made_by(self.model, output.folds, prepared.scan.prompts)
-            record = output.write(work.case.name, key, means, segmentation, sources, made_by)
+            record = output.write(
+                work.case.name, key, means, segmentation, sources, made_by,
+                image=prepared.scan.image,
+            )  # fmt: skip
         return record
 
     def _failed(self, work: _Work, error: Exception) -> CaseResult:

@@ -83,7 +83,7 @@ def _ensemble_case(
     )  # fmt: skip
     sources = sources_of(case, scan.image.tags)
     made_by = describe_made_by(model, output.folds, [item.prompt for item in means])
-    record = output.write(case.name, key, means, segmentation, sources, made_by)
+    record = output.write(case.name, key, means, segmentation, sources, made_by, image=scan.image)
     return CaseResult(case.name, record=record)
 
 

@@ -14,9 +14,10 @@ from typing import Any
 
 from interactivenet import __version__
 from interactivenet.datasets.task import Case
-from interactivenet.errors import DataError, RequestError
+from interactivenet.errors import DataError
 from interactivenet.imaging.image_files import files_of
 from interactivenet.imaging.io import AS_IT_IS, ReadOptions, write_label_array
+from interactivenet.imaging.volume import Volume
 from interactivenet.inference.export_formats import (
     EXPORT_FORMATS,
     EXPORTS,
@@ -24,16 +25,19 @@ from interactivenet.inference.export_formats import (
     export_file,
 )
 from interactivenet.inference.sources import SOURCES
+from interactivenet.inference.stale_files import gone_notes, stale_note
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import PromptProbability, Segmentation
 from interactivenet.postprocessing.probabilities import write_probabilities
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
-from interactivenet.system.files import read_object, remove, sha256, write_json
+from interactivenet.system.files import read_object, remove, sha256, write_bytes, write_json
 from interactivenet.system.names import composed
 from interactivenet.system.written import FILES, WrittenFiles, noted_files
 
 #: folder of the maps that tell objects of one label apart
 OBJECTS = "objects"
+#: folder of the small pictures; in a record, why there is none
+PICTURES, NO_PICTURE = "pictures", "no_picture"
 #: in the record of a case whose files are being written
 _UNFINISHED = "unfinished"
 
@@ -44,6 +48,7 @@ class Output:
 
     folds: numbers of the folds.  nifti: whether label maps are written, probabilities: whether
     ``CASE.npz`` is.  suffix: of label maps.  exports: formats that are written of them later.
+    pictures: whether ``pictures/CASE.png`` is.
     """
 
     folder: Path
@@ -52,6 +57,7 @@ class Output:
     probabilities: bool = False
     suffix: str = ".nii.gz"
     exports: tuple[ExportFormat, ...] = ()
+    pictures: bool = False
 
     def record(self, case: str) -> Path:
         """Return the path of ``CASE.json``: what was found, and what it was made from."""
@@ -69,11 +75,16 @@ class Output:
         """Return the path of ``CASE.npz``."""
         return self.folder / f"{case}.npz"
 
+    def picture(self, case: str) -> Path:
+        """Return the path of a case's small picture."""
+        return self.folder / PICTURES / f"{case}.png"
+
     def targets(self, case: str) -> list[Path]:
         """Return what may be written of a case beside its record."""
         exported = [export_file(self.folder, case, kind) for kind in self.exports]
         return [
-            self.label_map(case), self.object_map(case), self.probability_file(case), *exported
+            self.label_map(case), self.object_map(case), self.probability_file(case),
+            self.picture(case), *exported,
         ]  # fmt: skip
 
     def is_done(self, case: str, key: CacheKey) -> bool:
@@ -81,7 +92,10 @@ class Output:
         files = [self.label_map(case)] * self.nifti + [
             self.probability_file(case)
         ] * self.probabilities
-        return all(path.exists() for path in files) and key.matches(self.read_record(case))
+        record = self.read_record(case)
+        if self.pictures and NO_PICTURE not in record:
+            files.append(self.picture(case))
+        return all(path.exists() for path in files) and key.matches(record)
 
     def read_record(self, case: str) -> dict[str, Any]:
         """Read the record of a case; {} where there is none, or a file that is not one of ours."""
@@ -126,14 +140,21 @@ class Output:
         segmentation: Segmentation,
         sources: Mapping[str, Any] | None = None,
         made_by: Mapping[str, Any] | None = None,
+        *,
+        image: Volume | None = None,
     ) -> dict[str, Any]:
         """Write a case's results, its record last; returns the record.
 
         sources: where the case comes from.  made_by: what the record says of the model, as
-        :func:`~interactivenet.inference.model_record.describe_made_by` does.
+        :func:`~interactivenet.inference.model_record.describe_made_by` does.  image: the scan, for
+        the picture. One that cannot be drawn costs no segmentation: the record notes why.
         Raises DataError as :meth:`check_own` does.
         """
+        from interactivenet.inference.object_records import describe_objects
+
         self.check_own(case)
+        drawn_on = image if self.pictures else None
+        objects, picture, fault = describe_objects(case, segmentation, drawn_on)
         before = self.read_record(case)
         earlier = self._written(case, before)
         whose = {"case": case, **({SOURCES: dict(sources)} if sources else {})}
@@ -152,6 +173,9 @@ class Output:
         if self.probabilities:
             written.append(self.probability_file(case))
             write_probabilities(written[-1], claims, segmentation.source)
+        if picture:
+            written.append(self.picture(case))
+            write_bytes(written[-1], picture)
         others = [path for path in earlier.paths if path not in written]
         stale: list[Path] = []
         gone: list[str] = []
@@ -164,8 +188,14 @@ class Output:
             **whose,
             MADE_FROM: dict(key.content),
             **(made_by or {}),
-            "notes": [*segmentation.notes, *_gone_notes(gone, stale), *map(stale_note, stale)],
-            "objects": [segmented.as_json() for segmented in segmentation.objects],
+            "notes": [
+                *segmentation.notes,
+                *gone_notes(gone, stale),
+                *map(stale_note, stale),
+                *([f"there is no picture of it: {fault}"] if fault else []),
+            ],
+            "objects": objects,
+            **({NO_PICTURE: fault} if fault else {}),
             **({EXPORTS: before[EXPORTS]} if EXPORTS in before and key.matches(before) else {}),
             FILES: noted_files(self.folder, written) | earlier.unchanged(others),
         }
@@ -190,41 +220,8 @@ class Output:
         return WrittenFiles.of_record(self.folder, record, self.targets(case) if record else ())
 
 
-def _gone_notes(names: Sequence[str], stale: Sequence[Path]) -> list[str]:
-    """Say which exports of an earlier result are no longer there."""
-    kept = {path.name for path in stale}
-    gone = [name for name in names if name not in kept]
-    return [f"{', '.join(gone)} of an earlier result removed: export this one, too"] if gone else []
-
-
-def stale_note(path: Path) -> str:
-    """Say that a file of an earlier result stays."""
-    return (
-        f"{path.name} is of an earlier result, and was changed since: it stays, and is none of this"
-        " one"
-    )
-
-
 def _are_objects(content: Any) -> bool:
     return isinstance(content, list) and all(isinstance(segmented, dict) for segmented in content)
-
-
-def check_outputs(outputs: Sequence[Output], cases: Sequence[Case]) -> None:
-    """Raise RequestError where results would replace files that no run of this program wrote."""
-    found = [
-        path
-        for output in outputs
-        for case in cases
-        for path in output.strangers(case.name, changed=False)
-    ]
-    if found:
-        others = "one more was" if len(found) == 2 else f"{len(found) - 1} more were"
-        more = f", and {others} not, either" if len(found) > 1 else ""
-        raise RequestError(
-            f"{found[0]}: was not written by this program{more}",
-            expected="a folder for results alone",
-            remedy="move it away, or write elsewhere",
-        )
 
 
 @dataclass(frozen=True)
@@ -233,7 +230,8 @@ class CaseResult:
 
     kept: whether it was done before.  error: why it failed, '' if it did not.
     network_seconds: of the networks alone.  record: the content of ``CASE.json`` of the last
-    output.  replaced: the other scan whose result was there under this name, '' for none.
+    output.  replaced: the other scan whose result was there, '' for none.  seconds: to read,
+    segment and write it, without waiting; None where nothing was segmented.
     tried: of a case that failed, the digest of all that it was tried with (CacheKey); '' where its
     files could not be read.
     """
@@ -244,6 +242,7 @@ class CaseResult:
     network_seconds: float = 0.0
     record: Mapping[str, Any] | None = None
     replaced: str = ""
+    seconds: float | None = None
     tried: str = ""
 
 

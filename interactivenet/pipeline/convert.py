@@ -116,7 +116,8 @@ def convert_dataset(
         listed = Task(folder.name, folder, tuple(modalities), names, (), ())
         return CheckedTask(listed, tuple(known), dict(dataset.left_out))
     imported = import_cases(dataset, folder, options)
-    if not sum(1 for _ in reporter.track(imported, len(dataset.cases), "imported")):
+    found = [case.name for case in dataset.cases]
+    if not sum(1 for _ in reporter.track(imported, len(found), "imported", found)):
         reporter.say(f"{folder} is already imported: it is only checked again")
     left_out, noticed = _read_record(folder / RECORD)
     noticed += [Finding("warning", "", note) for note in dataset.notes]

@@ -154,7 +154,9 @@ def check_task(
     left_out: cases that an import has left out already, and why.
     """
     check = TaskCheck(folder, tuple(modalities), names, subtypes, reading)
-    for _ in reporter.track(check.run(jobs or available_cores()), len(check.cases), "checked"):
+    checked = check.run(jobs or available_cores())
+    cases = [case.name for _, case in check.cases]
+    for _ in reporter.track(checked, len(cases), "checked", cases):
         pass
     findings = (*check.findings, *check.overall())
     reporter.findings(findings)

@@ -10,8 +10,11 @@ from interactivenet.datasets.roots import Roots, check_no_raw_task, predictions_
 from interactivenet.datasets.task import read_test_set
 from interactivenet.errors import RequestError
 from interactivenet.inference.ensemble import ensemble_cases
-from interactivenet.inference.outputs import Output, check_outputs
+from interactivenet.inference.output_checks import check_outputs
+from interactivenet.inference.outputs import Output
+from interactivenet.inference.timings import all_seconds
 from interactivenet.models.model import own_model
+from interactivenet.pipeline.case_summary import check_summary, write_summary
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import follow_cases
 from interactivenet.pipeline.select import check_choice
@@ -43,6 +46,7 @@ def ensemble(
     folds: Sequence[int] | None = None,
     nifti: bool = True,
     probabilities: bool = False,
+    pictures: bool = True,
     mlflow: bool = True,
     overwrite: bool = False,
     roots: Roots | None = None,
@@ -57,6 +61,7 @@ def ensemble(
         folds: Numbers of the folds; by default those whose probabilities were kept.
         nifti: Write label maps.
         probabilities: Write the averaged probabilities.
+        pictures: Write a small picture of each case, and sheets of them.
         mlflow: Record it in MLflow.
         overwrite: Redo finished work.
         roots: Folders of the tasks; by default those of the environment variables.
@@ -83,12 +88,16 @@ def ensemble(
             remedy=f"run `predict(task={task!r}, probabilities=True)` first",
         )
     averaged = tuple(number for output in single for number in output.folds)
-    output = Output(predictions_folder(roots, task, None), averaged, nifti, probabilities)
+    output = Output(
+        predictions_folder(roots, task, None), averaged, nifti, probabilities, pictures=pictures
+    )
     check_no_raw_task(output.folder, "results")
     check_outputs([output], cases)
+    check_summary(output)
     arguments = {
         "task": task, "folds": folds and list(folds), "nifti": nifti,
-        "probabilities": probabilities, "mlflow": mlflow, "overwrite": overwrite, "roots": roots,
+        "probabilities": probabilities, "pictures": pictures, "mlflow": mlflow,
+        "overwrite": overwrite, "roots": roots,
     }  # fmt: skip
     with (
         running_stage("ensemble", output.folder, arguments, seed=model.plan.seed) as stage,
@@ -100,7 +109,14 @@ def ensemble(
         results = ensemble_cases(
             cases, model, single, output, overwrite=overwrite, signals=stage.signals
         )
-        failures = follow_cases(results, len(cases), "ensemble", stage.run, output.folder, reporter)
+        failures = follow_cases(
+            results, [case.name for case in cases], "ensemble", stage.run, output.folder, reporter
+        )
+        write_summary(
+            output, [case.name for case in cases], failures, all_seconds(output.folder),
+            title=f"{task}: {counted(len(cases), 'test case')}, {output.folder.name}",
+            reporter=reporter,
+        )  # fmt: skip
         tracker.metrics({"cases": len(cases), "failed": len(failures)})
     reporter.say(f"{output.folder}: the mean of {counted(len(averaged), 'fold')}")
     return Ensemble(output.folder, averaged, len(cases), failures)

@@ -175,7 +175,8 @@ def evaluate_corrections(
             model=name, weights=[group.predictor.model.digests for group in groups], **settings
         )
         measured = measurement.run(groups, overwrite=overwrite, signals=stage.signals)
-        failures = follow_measurement(measurement, measured, total, stage, reporter)
+        names = [case.name for group in groups for case in group.cases]
+        failures = follow_measurement(measurement, measured, names, stage, reporter)
         summary = measurement.summary() or {}
         if part.is_one_for_all:
             for table in _tables(summary):

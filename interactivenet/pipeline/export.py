@@ -160,11 +160,18 @@ def export_cases(
     kept = 0
     notes: dict[str, list[str]] = {}
     failures: dict[str, str] = {}
-    for case in stage.interruptible(reporter.track(cases, len(cases), "exported")):
+
+    def attempt(case: str) -> Any:
         try:
-            exported = export_case(results, case, exporter, target)
+            return export_case(results, case, exporter, target)
         except Exception as error:  # one odd case must not end the others
-            failures[case] = describe_failure(error)
+            return describe_failure(error)
+
+    for case, exported in stage.interruptible(
+        zip(cases, reporter.track(map(attempt, cases), len(cases), "exported", cases), strict=True)
+    ):
+        if isinstance(exported, str):
+            failures[case] = exported
             continue
         files += [*exported.written, *exported.kept]
         kept += len(exported.kept)

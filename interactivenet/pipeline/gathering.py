@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import get_args
 
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, describe_failure
-from interactivenet.inference.options import InferenceOptions
+from interactivenet.inference.options import InferenceOptions, Precision
 from interactivenet.inference.outputs import CaseResult, Output, case_key, input_hashes
 from interactivenet.inference.sources import check_name
 from interactivenet.models.model import Model
@@ -30,10 +32,15 @@ def gather_cases(
     """Look up what :func:`~interactivenet.inference.batch.predict_cases` has done, in their order.
 
     A case is done where all outputs hold it, made from the files and settings of now: these are
-    read and hashed, side by side. reasons: why others failed, as of
+    read and hashed, side by side. A precision that is left to the device is that of the shards',
+    which may have had another. reasons: why others failed, as of
     :func:`~interactivenet.pipeline.sharding.shard_reasons`. Raises Interrupted where a signal came.
     """
     settings = options.as_json()
+    chosen = settings["precision"]
+    precisions = [chosen]
+    if options.precision == "auto":
+        precisions += [name for name in get_args(Precision) if name not in (chosen, "auto")]
     seen: dict[str, Case] = {}
     faults: list[str] = []
     for case in cases:
@@ -52,21 +59,23 @@ def gather_cases(
             hashes = input_hashes(case)
         except DataError as error:
             return CaseResult(case.name, describe_failure(error))
-        keys = {
-            output.folder: case_key(hashes, model, output.folds, settings, case.reading)
-            for output in outputs
-        }
-        lacking = [
-            output for output in outputs if not output.is_done(case.name, keys[output.folder])
+        every = [
+            {
+                output.folder: case_key(
+                    hashes, model, output.folds, {**settings, "precision": name}, case.reading
+                )
+                for output in outputs
+            }
+            for name in precisions
         ]
-        if not lacking:
-            record = outputs[-1].read_record(case.name)
-            return CaseResult(case.name, kept=True, record=record)
-        tried = keys[outputs[-1].folder].digest
-        reason = reasons.get((case.name, tried)) or _not_segmented(
-            lacking[0], case.name, keys[lacking[0].folder]
-        )
-        return CaseResult(case.name, reason, tried=tried)
+        for keys in every:
+            if all(output.is_done(case.name, keys[output.folder]) for output in outputs):
+                record = outputs[-1].read_record(case.name)
+                return CaseResult(case.name, kept=True, record=record)
+        digests = [keys[outputs[-1].folder].digest for keys in every]
+        told = [reasons[case.name, tried] for tried in digests if (case.name, tried) in reasons]
+        reason = told[0] if told else _not_segmented(outputs, case.name, every[0])
+        return CaseResult(case.name, reason, tried=digests[0])
 
     yield from map_cases(look_up, zip(cases, faults, strict=True), available_cores())
 
@@ -76,12 +85,13 @@ def not_segmented(failures: Mapping[str, str]) -> list[str]:
     return [case for case, reason in failures.items() if reason.startswith(NOT_SEGMENTED)]
 
 
-def _not_segmented(output: Output, case: str, key: CacheKey) -> str:
+def _not_segmented(outputs: Sequence[Output], case: str, keys: Mapping[Path, CacheKey]) -> str:
     """Say that a case is not done, and where there is another result, in what that differs."""
-    made_from = output.read_record(case).get(MADE_FROM)
-    if not isinstance(made_from, Mapping):
-        return NOT_SEGMENTED
-    differences = key.differences(made_from)
-    if not differences:  # a file of it is gone
-        return NOT_SEGMENTED
-    return f"{NOT_SEGMENTED} ({output.record(case).name} is of other {', '.join(differences)})"
+    for output in outputs:
+        made_from = output.read_record(case).get(MADE_FROM)
+        if not isinstance(made_from, Mapping):
+            continue
+        if differences := keys[output.folder].differences(made_from):  # or a file of it is gone
+            name = output.record(case).name
+            return f"{NOT_SEGMENTED} ({name} is of other {', '.join(differences)})"
+    return NOT_SEGMENTED

@@ -19,9 +19,12 @@ from interactivenet.imaging.structures.reading.roi_names import check_rois
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.export_formats import chosen_formats
 from interactivenet.inference.options import InferenceOptions
-from interactivenet.inference.outputs import CaseResult, Output, check_outputs
+from interactivenet.inference.output_checks import check_outputs
+from interactivenet.inference.outputs import CaseResult, Output
 from interactivenet.inference.requirements import check_model
+from interactivenet.inference.timings import all_seconds
 from interactivenet.models.bundle_codes import read_label_codes
+from interactivenet.pipeline.case_summary import check_summary, write_summary
 from interactivenet.pipeline.chosen_model import chosen_model
 from interactivenet.pipeline.evaluate import evaluate_output
 from interactivenet.pipeline.export import (
@@ -71,6 +74,7 @@ def infer(
     format: str | Sequence[str] = "nii.gz",
     codes: Path | str | None = None,
     probabilities: bool = False,
+    pictures: bool = True,
     any_points: bool = False,
     series: str = "",
     name_by: NameBy = "folder",
@@ -88,7 +92,8 @@ def infer(
 ) -> Inference:
     """Segment new cases with a trained model, and compare them with labels if given.
 
-    Each case gives ``CASE.nii.gz`` on the grid of its image, and ``CASE.json`` with what was found.
+    Each case gives ``CASE.nii.gz`` on the grid of its image, ``CASE.json`` with what was found and
+    ``pictures/CASE.png``; all of them ``summary.csv``, ``report.html`` and ``sheets/``.
 
     Args:
         task: Name of the task whose model is used; None where ``model`` alone says which.
@@ -107,6 +112,7 @@ def infer(
         codes: What the labels are, for exports: a JSON file, name -> codes; by default those that
             the model came with, and for others what their names say.
         probabilities: Write ``CASE.npz``, too.
+        pictures: Write ``pictures/CASE.png`` of each case, and sheets of them, too.
         any_points: Take any number of points, not six margin points.
         series: Number, UID or description of the series to segment, where a DICOM folder has
             several.
@@ -174,8 +180,9 @@ def infer(
         given, others = read_label_codes(codes, trained.plan)
         label_codes = {**trained.codes, **given}
         say_unused_codes(others, reporter)
-        target = Output(output, trained.folds, True, probabilities, f".{suffix}", exports)
+        target = Output(output, trained.folds, True, probabilities, f".{suffix}", exports, pictures)
         check_outputs([target], cases)
+        check_summary(target)
         if part.is_one_for_all and any(case.label for case in cases):
             earlier_evaluation(output / EVALUATION, [case.name for case in cases if case.label])
         for line in describe_model(trained, options):
@@ -186,7 +193,8 @@ def infer(
         arguments = {
             "task": task, "images": scans, "interactions": points, "output": output,
             "labels": labels, "mlflow": mlflow, "model": model, "format": format,
-            "codes": codes, "probabilities": probabilities, "any_points": any_points,
+            "codes": codes, "probabilities": probabilities, "pictures": pictures,
+            "any_points": any_points,
             "series": series, "name_by": name_by, "modalities": list(modalities),
             "resample_to": resample_to, "across_frames": across_frames, "use_form": use_form,
             "rois": list(rois), "overwrite": overwrite, **part.arguments(),
@@ -219,15 +227,11 @@ def infer(
                         check=lambda scan: check_scan(scan, any_points), overwrite=overwrite,
                         one_source=True, signals=stage.signals,
                     )  # fmt: skip
+                names = [case.name for case in cases] + [result.case for result in refused]
                 failures = follow_cases(
-                    chain(segmented, refused),
-                    total,
-                    "infer",
-                    stage.run,
-                    stage.folder,
-                    reporter,
+                    chain(segmented, refused), names, "infer", stage.run, stage.folder, reporter,
                     gather=part.gather,
-                )
+                )  # fmt: skip
             if part.gather:
                 say_missing(output, not_segmented(failures), reporter)
             exported: Exports | None = None
@@ -259,6 +263,12 @@ def infer(
                 )
             if exported is not None:
                 add_export_failures(failures, exported, "infer", stage, reporter)
+            if part.is_one_for_all:
+                with stage.run.step("summary"):
+                    write_summary(
+                        target, names, failures, all_seconds(output),
+                        title=f"{name}: {counted(total, 'new case')}", reporter=reporter,
+                    )  # fmt: skip
         reporter.say(f"{output}: {counted(segmented_cases, 'case')}")
         return Inference(output, total, evaluation, failures)
 

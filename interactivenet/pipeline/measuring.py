@@ -58,12 +58,14 @@ class CaseResult:
     """What became of a case: why it failed, '' where it did not, and its notes.
 
     tried: of a case that failed, the digest of all that it was tried with.
+    kept: whether it was measured before.
     """
 
     case: str
     error: str = ""
     notes: tuple[str, ...] = ()
     tried: str = ""
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,8 +174,9 @@ class Measurement:
                     now[case.name] = result
                     if own.get(case.name) != result:
                         append_row(self.journal, {"case": case.name, "record": result})
-                    notes = result.get(NOTES, ())
-                    yield CaseResult(case.name, notes=tuple(map(str, notes)))
+                    notes = tuple(map(str, result.get(NOTES, ())))
+                    kept = any(result == records.get(case.name) for records in before)
+                    yield CaseResult(case.name, notes=notes, kept=kept)
                 signals.check()
         self._finish(now, failures, written)
 
@@ -239,16 +242,20 @@ class Measurement:
 def follow_measurement(
     measurement: Measurement,
     results: Iterator[CaseResult],
-    total: int,
+    names: Sequence[str],
     stage: Stage,
     reporter: Reporter,
 ) -> dict[str, str]:
-    """Follow a measurement through its cases, record and report it; returns case -> failure."""
+    """Follow a measurement through its cases, record and report it; returns case -> failure.
+
+    names: of the cases, in order.
+    """
+    total = len(names)
     name = stage.run.record["stage"]
     failures: dict[str, str] = {}
     tried: dict[str, str] = {}
     notes: dict[str, tuple[str, ...]] = {}
-    for result in reporter.track(results, total, name):
+    for result in reporter.track(results, total, name, names):
         if result.error:
             failures[result.case] = result.error
             if result.tried:

@@ -118,8 +118,10 @@ def plan(
         run = stage.run
         with run.step("fingerprint"):
             cases = steps.measure_cases(dataset, folder, workers, overwrite=overwrite)
-            cases = reporter.track(stage.interruptible(cases), total, "measured")
-            fingerprint, measured = steps.collect(dataset, cases)
+            names = [case.name for case in dataset.training]
+            fingerprint, measured = steps.collect(
+                dataset, reporter.track(stage.interruptible(cases), total, "measured", names)
+            )
         run.inputs(steps.input_hashes(dataset, measured))
         failures = {case.name: case.error for case in measured if case.error}
         record_failures(folder, "plan", recorded_reasons(failures, reporter))
@@ -145,7 +147,7 @@ def plan(
             preparation = Preparation(dataset, decided, folder, pictures, overwrite)
             regions = steps.prepare_cases(dataset, measured, preparation, workers)
             regions = stage.interruptible(regions)
-            results = list(reporter.track(regions, len(usable), "preprocessed"))
+            results = list(reporter.track(regions, len(usable), "preprocessed", usable))
         prepared = [case for case in results if case.status != "failed"]
         small = steps.lost_objects(prepared, dataset)
         late = {case.name: case.error for case in results if case.status == "failed"}

@@ -11,11 +11,14 @@ from interactivenet.datasets.task import read_test_set
 from interactivenet.errors import RequestError
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
-from interactivenet.inference.outputs import Output, check_outputs
+from interactivenet.inference.output_checks import check_outputs
+from interactivenet.inference.outputs import Output
 from interactivenet.inference.requirements import check_model
+from interactivenet.inference.timings import all_seconds
 from interactivenet.models.model import own_model
+from interactivenet.pipeline.case_summary import check_summary, write_summary
 from interactivenet.pipeline.gathering import gather_cases, not_segmented
-from interactivenet.pipeline.reporting import SILENT, Reporter
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import describe_model, follow_cases
 from interactivenet.pipeline.select import check_choice
 from interactivenet.pipeline.sharding import Part, ShardLike, say_missing, shard_reasons
@@ -97,6 +100,8 @@ def predict(
     }
     check_no_raw_task(roots.results / task, "results")
     check_outputs(list(outputs.values()), cases)
+    for output in outputs.values():
+        check_summary(output)
     for line in describe_model(model, options):
         reporter.say(line)
     part.announce(len(cases), len(found), reporter)
@@ -118,7 +123,7 @@ def predict(
                 plan=model.plan.digest, weights=network.digests, **options.as_json(),
                 **found[0].reading.as_json(),
             )  # fmt: skip
-            name = f"fold {number}"
+            name, names = f"fold {number}", [case.name for case in cases]
             if part.gather:
                 results = gather_cases(
                     cases, network, [output], options, shard_reasons(folder, name),
@@ -129,10 +134,16 @@ def predict(
                     cases, network, [output], options, overwrite=overwrite, signals=stage.signals
                 )
             failed = follow_cases(
-                results, len(cases), name, stage.run, stage.folder, reporter, gather=part.gather
+                results, names, name, stage.run, stage.folder, reporter, gather=part.gather
             )
             if part.gather:
                 say_missing(folder, not_segmented(failed), reporter)
+            if part.is_one_for_all:
+                write_summary(
+                    output, names, failed, all_seconds(folder),
+                    title=f"{task}: {counted(len(names), 'test case')}, fold {number}",
+                    reporter=reporter,
+                )  # fmt: skip
             failures |= failed
         reporter.say(f"{folder}: fold {number}")
     return Predictions(folders, len(cases), failures)

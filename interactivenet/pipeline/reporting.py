@@ -52,10 +52,14 @@ class Reporter(Protocol):
     def table(self, table: Table) -> None:
         """Show a table."""
 
-    def track(self, items: Iterable[Item], total: int, description: str) -> Iterator[Item]:
+    def track(
+        self, items: Iterable[Item], total: int, description: str, names: Sequence[str] = ()
+    ) -> Iterator[Item]:
         """Pass items through while showing the progress.
 
         total: how many items.  description: what was done with them, such as 'measured'.
+        names: of the cases that the items come from, in order, where they are known: the one that
+        is worked on is named. An item that is ``kept`` was done before.
         """
 
     def epochs(self, total: int | None) -> AbstractContextManager[EpochObserver]:
@@ -86,7 +90,9 @@ class SilentReporter:
     def table(self, table: Table) -> None:
         """Show nothing."""
 
-    def track(self, items: Iterable[Item], total: int, description: str) -> Iterator[Item]:
+    def track(
+        self, items: Iterable[Item], total: int, description: str, names: Sequence[str] = ()
+    ) -> Iterator[Item]:
         """Pass items through."""
         yield from items
 

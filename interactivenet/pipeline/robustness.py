@@ -118,7 +118,8 @@ def robustness(
     with running_stage("robustness", folder, arguments, seed=seed, shard=part.shard) as stage:
         stage.run.note(**options.as_json(), repeats=repeats)
         measured = measurement.run(groups, overwrite=overwrite, signals=stage.signals)
-        failures = follow_measurement(measurement, measured, total, stage, reporter)
+        names = [case.name for group in groups for case in group.cases]
+        failures = follow_measurement(measurement, measured, names, stage, reporter)
         summary = tuple(measurement.summary() or ())
         if part.is_one_for_all:
             reporter.table(_table(summary))

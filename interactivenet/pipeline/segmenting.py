@@ -10,10 +10,11 @@ from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.task import record_failures
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult
+from interactivenet.inference.timings import note_seconds
 from interactivenet.models.model import Model
 from interactivenet.pipeline.reporting import Reporter, counted, recorded_notes, recorded_reasons
 from interactivenet.pipeline.sharding import FAILED_KEYS
-from interactivenet.system.cache_key import MADE_FROM
+from interactivenet.system.cache_key import MADE_FROM, CacheKey
 from interactivenet.system.provenance import Run
 
 #: of mirroring along every combination of the axes
@@ -34,7 +35,7 @@ def describe_model(model: Model, options: InferenceOptions) -> list[str]:
 
 def follow_cases(
     results: Iterable[CaseResult],
-    total: int,
+    cases: Sequence[str],
     name: str,
     run: Run,
     folder: Path,
@@ -44,8 +45,10 @@ def follow_cases(
 ) -> dict[str, str]:
     """Follow a stage through its cases, record and report it; returns case -> why it failed.
 
-    name: of the stage, in ``failures.json`` of the folder.  gather: whether shards have done them.
+    cases: their names, in order.  name: of the stage, in ``failures.json`` of the folder.
+    gather: whether shards have done them.
     """
+    total = len(cases)
     failures: dict[str, str] = {}
     tried: dict[str, str] = {}
     inputs: dict[str, str] = {}
@@ -54,7 +57,7 @@ def follow_cases(
     review: dict[str, list[str]] = {}
     replaced: dict[str, str] = {}
     corrected: list[str] = []
-    for result in reporter.track(results, total, name):
+    for result in reporter.track(results, total, name, cases):
         kept += result.kept
         seconds += result.network_seconds
         if result.error:
@@ -62,7 +65,10 @@ def follow_cases(
             if result.tried:
                 tried[result.case] = result.tried
         elif result.record:
-            hashes = result.record[MADE_FROM]["inputs"]
+            made_from = result.record[MADE_FROM]
+            if result.seconds is not None:
+                note_seconds(folder, result.case, CacheKey(made_from).digest, result.seconds)
+            hashes = made_from["inputs"]
             inputs |= {f"{result.case}/{part}": digest for part, digest in hashes.items()}
             if result.replaced:
                 replaced[result.case] = result.replaced

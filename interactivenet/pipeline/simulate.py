@@ -113,9 +113,9 @@ def simulate(
         DataError: The task's ``dataset.json`` or ``simulation.json`` cannot be used.
     """
     folder = (roots or Roots.choose()).raw_task(task)
-    total = len(labelled_cases(folder))
+    names = [printable(name) for _, name, _ in labelled_cases(folder)]
     cases = simulate_task(folder, options, jobs=jobs or available_cores(), overwrite=overwrite)
-    result = Simulated(folder, tuple(reporter.track(cases, total, "simulated")))
+    result = Simulated(folder, tuple(reporter.track(cases, len(names), "simulated", names)))
     reporter.findings(
         [
             Finding("error" if case.status == "failed" else "note", case.name, note)

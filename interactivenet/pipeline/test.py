@@ -20,10 +20,13 @@ from interactivenet.evaluation.evaluate import Evaluation
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.export_formats import chosen_exports
 from interactivenet.inference.options import InferenceOptions
-from interactivenet.inference.outputs import Output, check_outputs
+from interactivenet.inference.output_checks import check_outputs
+from interactivenet.inference.outputs import Output
 from interactivenet.inference.requirements import check_model
+from interactivenet.inference.timings import all_seconds, check_timings
 from interactivenet.models.bundle_codes import read_label_codes
 from interactivenet.models.model import CHOICE, own_model
+from interactivenet.pipeline.case_summary import check_summary, write_summary
 from interactivenet.pipeline.evaluate import evaluate_output
 from interactivenet.pipeline.export import (
     Exports,
@@ -69,6 +72,7 @@ def test(
     folds: Sequence[int] | None = None,
     nifti: bool = True,
     probabilities: bool = False,
+    pictures: bool = True,
     format: str | Sequence[str] = (),
     codes: Path | str | None = None,
     options: InferenceOptions | None = None,
@@ -90,6 +94,7 @@ def test(
         folds: Numbers of the folds; by default those of the plan.
         nifti: Write the label maps of single folds, too.
         probabilities: Write all probabilities, too.
+        pictures: Write a small picture of each case's mean of all folds, and sheets of them, too.
         format: Any of 'dcm-seg', 'rtstruct' and 'seg.nrrd', in which the results of all folds are
             exported, too.
         codes: What the labels are, for exports: a JSON file, name -> codes; for others, their names
@@ -127,7 +132,12 @@ def test(
     label_codes, others = read_label_codes(codes, untouched.plan)
     say_unused_codes(others, reporter)
     ensemble = Output(
-        predictions_folder(roots, task, None), numbers, True, probabilities, exports=exports
+        predictions_folder(roots, task, None),
+        numbers,
+        True,
+        probabilities,
+        exports=exports,
+        pictures=pictures,
     )
     single = [
         Output(predictions_folder(roots, task, number), (number,), nifti, probabilities)
@@ -136,6 +146,9 @@ def test(
     outputs = [*single, ensemble]
     check_no_raw_task(folder, "results")
     check_outputs(outputs, cases)
+    for output in outputs:
+        check_summary(output)
+    check_timings(folder)
     if part.is_one_for_all and any(case.label for case in cases):
         earlier_evaluation(results / EVALUATION, [case.name for case in cases if case.label])
     if part.is_shared and not is_current(roots, task, folds):
@@ -147,8 +160,9 @@ def test(
         )
     arguments = {
         "task": task, "folds": folds and list(folds), "nifti": nifti,
-        "probabilities": probabilities, "format": format, "codes": codes, "mlflow": mlflow,
-        "overwrite": overwrite, **part.arguments(), "options": options, "roots": roots,
+        "probabilities": probabilities, "pictures": pictures, "format": format,
+        "codes": codes, "mlflow": mlflow, "overwrite": overwrite, **part.arguments(),
+        "options": options, "roots": roots,
     }  # fmt: skip
     settings = options.as_json()
     with (
@@ -171,6 +185,7 @@ def test(
             plan=model.plan.digest, seed=model.plan.seed, weights=model.digests,
             choices=model.choices(), **settings,
         )  # fmt: skip
+        names = [case.name for case in cases]
         with stage.run.step("predict"):
             if part.gather:
                 predicted = gather_cases(
@@ -182,7 +197,7 @@ def test(
                     cases, model, outputs, options, overwrite=overwrite, signals=stage.signals
                 )
             failures = follow_cases(
-                predicted, len(cases), "test", stage.run, stage.folder, reporter, gather=part.gather
+                predicted, names, "test", stage.run, stage.folder, reporter, gather=part.gather
             )
         if part.gather:
             say_missing(folder, not_segmented(failures), reporter)
@@ -212,4 +227,12 @@ def test(
             add_failures(failures, evaluation.failures, "test", stage.run, stage.folder, reporter)
         if exported is not None:
             add_export_failures(failures, exported, "test", stage, reporter)
+        if part.is_one_for_all:
+            with stage.run.step("summary"):
+                for output in outputs:  # those of single folds are not to be of an earlier run
+                    write_summary(
+                        output, names, failures, all_seconds(folder),
+                        title=f"{task}: {counted(len(cases), 'test case')}, {output.folder.name}",
+                        reporter=reporter, tell=output is ensemble,
+                    )  # fmt: skip
     return TaskTest(folder, len(cases), evaluation, failures)

@@ -208,7 +208,7 @@ def validate_fold(
             record["epoch"] = predictor.facts[0]["epoch"]
             interrupt = (signals or Signals()).check
             segmented = _segment(task, fold, predictor, folder, due, tolerance_mm, interrupt)
-            for case, found in reporter.track(segmented, len(due), f"validated {checkpoint}"):
+            for case, found in reporter.track(segmented, len(due), f"validated {checkpoint}", due):
                 measured[case] = found
                 write_json(path, records)
                 interrupt()

@@ -11,13 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from interactivenet.imaging.components import bounding_box
 from interactivenet.imaging.geometry import Array, box
 from interactivenet.plotting.canvas import new_figure, save_picture
-from interactivenet.plotting.planes import COLOURS, PLANES, draw_plane
+from interactivenet.plotting.planes import COLOURS, PLANES, choose_window, draw_plane
 
 #: what is shown around the object: this share of its extent, at least so many mm
 _CONTEXT, _CONTEXT_MM = 0.3, 10.0
 _INCHES = 3.0
-#: what is shown of the values below and above the object's, as a share of their range
-_REACH = 1.0
 
 
 def save_overlay(
@@ -56,7 +54,7 @@ def save_overlay(
     top = 1 - 0.6 / (_INCHES * len(shown) + 0.6)
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=top, wspace=0.03, hspace=0.03)
     for row, channel in enumerate(shown):
-        window = _window(channel, masks)
+        window = choose_window(channel, np.logical_or.reduce(list(masks.values())))
         for column, plane in enumerate(PLANES):
             draw_plane(
                 axes[row, column], plane, channel, spacing, int(centre[PLANES[plane][0]]),
@@ -78,20 +76,6 @@ def save_overlay(
         labelcolor="white",
     )  # fmt: skip
     save_picture(figure, path, 110)
-
-
-def _window(channel: Array, masks: dict[str, NDArray[np.bool_]]) -> tuple[float, float]:
-    """Choose the values (low, high) that are black and white: around those of the object.
-
-    Bone and air beside a tumour in CT would leave nothing of its contrast.
-    """
-    low, high = np.percentile(channel, (1, 99)).tolist()
-    inside = np.logical_or.reduce(list(masks.values()))
-    if inside.any():
-        darkest, brightest = np.percentile(channel[inside], (1, 99)).tolist()
-        reach = _REACH * max(brightest - darkest, (high - low) / 10)
-        low, high = max(channel.min(), darkest - reach), min(channel.max(), brightest + reach)
-    return low, high if high > low else low + 1
 
 
 def _around(

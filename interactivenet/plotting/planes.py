@@ -13,11 +13,32 @@ from interactivenet.imaging.geometry import Array
 #: plane -> (axis across it, axis to the left, axis upwards), of arrays along RAS+
 PLANES = {"axial": (2, 0, 1), "coronal": (1, 0, 2), "sagittal": (0, 1, 2)}
 #: letters at the left, right, bottom and top of each plane: the patient's right, or front, left
-_SIDES = {"axial": "RLPA", "coronal": "RLIS", "sagittal": "APIS"}
+SIDES = {"axial": "RLPA", "coronal": "RLIS", "sagittal": "APIS"}
 #: outlines and points, told apart by the colour-blind, too
 COLOURS = {"label": "#ffd21f", "prediction": "#2fb4ff", "points": "#ff3b6b"}
 #: points further than this from a plane are drawn faintly, mm
 _NEAR_MM = 3.0
+#: what is shown of the values below and above the object's, as a share of their range
+_REACH = 1.0
+
+
+def choose_window(image: Array, inside: NDArray[np.bool_]) -> tuple[float, float]:
+    """Choose the values (low, high) that are black and white: around those of the object.
+
+    Bone and air beside a tumour in CT would leave nothing of its contrast.
+    image: values around the object.  inside: of the same shape, which of them are the object's.
+    """
+    low, high = np.percentile(image, (1, 99)).tolist()
+    if inside.any():
+        darkest, brightest = np.percentile(image[inside], (1, 99)).tolist()
+        reach = _REACH * max(brightest - darkest, (high - low) / 10)
+        low, high = max(image.min(), darkest - reach), min(image.max(), brightest + reach)
+    return float(low), float(high if high > low else low + 1)
+
+
+def near_plane(distances: NDArray[np.float64], spacing: float) -> NDArray[np.bool_]:
+    """Tell which points belong to a plane. distances: mm.  spacing: across the plane, mm."""
+    return np.asarray(distances <= max(_NEAR_MM, spacing / 2))
 
 
 def draw_plane(
@@ -57,7 +78,7 @@ def draw_plane(
             axes.contour(*centres, flat, levels=[0.5], colors=COLOURS[name], linewidths=1.2)
     distances = np.abs(voxels[:, across] - index) * sides[across]
     for position, distance in zip(voxels * sides, distances, strict=True):
-        near = distance <= max(_NEAR_MM, sides[across] / 2)
+        near = bool(near_plane(distance, float(sides[across])))
         axes.plot(
             position[left], position[up], "o", markersize=4 if near else 3,
             markeredgecolor=COLOURS["points"], alpha=1.0 if near else 0.5, markeredgewidth=0.8,
@@ -73,7 +94,7 @@ def draw_plane(
 def _write_sides(axes: Any, plane: str) -> None:
     """Write which side of the patient is which at the edges of a plane's picture."""
     for letter, x, y in zip(
-        _SIDES[plane], (0.02, 0.98, 0.5, 0.5), (0.5, 0.5, 0.02, 0.98), strict=True
+        SIDES[plane], (0.02, 0.98, 0.5, 0.5), (0.5, 0.5, 0.02, 0.98), strict=True
     ):
         axes.text(
             x, y, letter, color="white", fontsize=7, transform=axes.transAxes,

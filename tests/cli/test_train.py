@@ -326,7 +326,8 @@ def test_two_processes_for_one_fold(root, tmp_path):
 def test_the_bar_on_a_terminal():
     from rich.console import Console
 
-    from interactivenet.cli.progress import EpochProgress, duration
+    from interactivenet.cli.durations import duration
+    from interactivenet.cli.progress import EpochProgress
 
     shown = EpochProgress(3, Console(force_terminal=True, width=100))
     with shown:

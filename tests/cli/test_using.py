@@ -24,8 +24,10 @@ def test_everything_is_written(trained, tested):
     folder = results / NAME
     names = [case.name for case in Task.load(trained / "raw" / NAME).test]
     expected = [f"{name}{end}" for name in names for end in (".json", ".nii.gz")]
-    for one in ("fold_0", "fold_1", "ensemble"):
-        assert files(folder / "predictions" / one) == sorted(expected)
+    expected += ["report.html", "summary.csv", "sheets/summary.json"]
+    drawn = ["sheets/sheet_001.jpg", *(f"pictures/{name}.png" for name in names)]
+    for one, more in (("fold_0", []), ("fold_1", []), ("ensemble", drawn)):
+        assert files(folder / "predictions" / one) == sorted(expected + more)
     assert files(folder / "postprocess") == ["reliability.png"]
     found = files(folder / "evaluation")
     for name in ("metrics.csv", "metrics.json", "report.html", f"figures/cases/{names[0]}.png"):

@@ -28,7 +28,8 @@ class RecordingReporter(SilentReporter):
     def table(self, table):
         self.tables.append(table)
 
-    def track(self, items, total, description):
+    def track(self, items, total, description, names=()):
+        assert not names or len(names) == total
         count = 0
         for item in items:
             count += 1

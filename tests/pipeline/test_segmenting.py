@@ -11,7 +11,7 @@ def test_reasons_are_recorded_in_the_words_of_the_reader(tmp_path):
     reporter = RecordingReporter()
     with running_stage("infer", tmp_path, {}) as stage:
         results = [CaseResult("a", "needs `any_points=True`"), CaseResult("b", kept=True)]
-        failures = follow_cases(results, 2, "infer", stage.run, tmp_path, reporter)
+        failures = follow_cases(results, ["a", "b"], "infer", stage.run, tmp_path, reporter)
     assert failures == {"a": "needs `any_points=True`"}
     assert read(tmp_path / "failures.json") == {"infer": told(failures)}
     assert read(tmp_path / "run.json")["failures"] == told(failures)
@@ -25,7 +25,7 @@ def test_the_record_has_the_files_of_every_case(tmp_path):
                       "objects": []} for name in "ab"}  # fmt: skip
     results = [CaseResult(name, record=record) for name, record in records.items()]
     with running_stage("infer", tmp_path, {}) as stage:
-        follow_cases(results, 2, "infer", stage.run, tmp_path, RecordingReporter())
+        follow_cases(results, ["a", "b"], "infer", stage.run, tmp_path, RecordingReporter())
     assert read(tmp_path / "run.json")["inputs"] == {
         "a/image 0": "a", "a/points": "pa", "b/image 0": "b", "b/points": "pb",
     }  # fmt: skip

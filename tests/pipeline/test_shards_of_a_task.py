@@ -50,7 +50,7 @@ def written(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes()
             for path in folder.rglob("*.*")
             if path.suffix in (".gz", ".json") and path.name != "run.json"
-            and "shards" not in path.parts}  # fmt: skip
+            and not {"shards", "sheets"} & {*path.parts}}  # fmt: skip
 
 
 def shards_of(names, of):

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -265,3 +266,20 @@ def test_shards_export_their_own_cases_and_a_gather_checks_them(scans, tmp_path)
     for name in GOOD[:2]:
         files = [folder / f"{name}.seg.nrrd" for folder in (output, tmp_path / "alone")]
         assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_gather_on_another_device_takes_the_precision_of_the_shards(scans, tmp_path):
+    """Which one a device is fast in is its own affair; one that was asked for is not."""
+
+    def start(precision, **more):
+        options = replace(FAST, precision=precision)
+        return infer(
+            None, scans / "images", scans / "points", tmp_path / "out", model="starter",
+            options=options, **more,
+        )  # fmt: skip
+
+    for precision, other in (("fp32", "bf16"), ("bf16", "fp32")):
+        start(precision, shard="1/1")
+        assert sorted(start("auto", gather=True).failures) == [BAD, LONE]
+        refused = start(other, gather=True).failures[GOOD[0]]
+        assert refused.endswith(f"({GOOD[0]}.json is of other precision)")

@@ -1,0 +1,123 @@
+"""The report of cases that were segmented, also without labels: one HTML file beside them."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from interactivenet.evaluation.pages import page_template
+
+Row = Mapping[str, Any]
+
+#: columns of the page's table: name in a row, heading, unit, decimals (None for text)
+_COLUMNS: tuple[tuple[str, str, str, int | None], ...] = (
+    ("case", "Case", "", None),
+    ("name", "Object", "", None),
+    ("volume_ml", "Volume", "ml", 2),
+    ("axial_diameter_mm", "Largest axial diameter", "mm", 1),
+    ("diameter_3d_mm", "Largest diameter", "mm", 1),
+    ("expected_dice", "Expected Dice", "", 3),
+    ("look_first", "Look first", "", None),
+    ("reasons", "Why", "", None),
+    ("notes", "Notes", "", None),
+    ("seconds", "Seconds", "s", 1),
+    ("error", "Error", "", None),
+)
+#: failures that are listed; the table has them all
+_LISTED = 500
+#: a step of expected Dice, and the steps of volumes within a decade
+_STEP, _DECADE = 0.05, (1.0, 2.0, 5.0)
+
+
+def case_report(
+    *,
+    title: str,
+    rows: Sequence[Row],
+    failures: Mapping[str, str],
+    cases: int,
+    pictures: Iterable[str],
+    sheets: Sequence[str],
+    notes: Sequence[str] = (),
+) -> str:
+    """Return the page as text.
+
+    rows: of ``summary.csv``, those to be looked at first on top.  failures: case -> reason.
+    cases: how many there are.  pictures: cases that have ``pictures/CASE.png`` beside the page.
+    sheets: paths of the contact sheets relative to the page.  notes: on all of them, a sentence
+    each.
+    """
+    objects = [row for row in rows if row["object"] is not None]
+    columns = [
+        column
+        for column in _COLUMNS
+        if column[0] == "case" or any(row[column[0]] not in (None, "") for row in rows)
+    ]
+    drawn = set(pictures)
+    listed = dict(list(failures.items())[:_LISTED])
+    return page_template("case_report.html.j2").render(
+        title=title,
+        cases=cases,
+        objects=len(objects),
+        flagged=len({row["case"] for row in objects if row["look_first"] == "yes"}),
+        flags=any(row["look_first"] for row in objects),
+        failures=listed,
+        failed=len(failures),
+        notes=notes,
+        sheets=sheets,
+        columns=columns,
+        table=[
+            [*(_shown(row[name], digits) for name, _, _, digits in columns), row["case"] in drawn]
+            for row in rows
+        ],
+        distributions=[
+            (heading, bars)
+            for heading, bars in (
+                ("Volume, ml", _volumes([row["volume_ml"] for row in objects])),
+                ("Expected Dice", _dice([row["expected_dice"] for row in objects])),
+            )
+            if bars
+        ],
+    )
+
+
+def _shown(value: Any, digits: int | None) -> Any:
+    """Return a value of the table: a number of so many decimals or digits, text, or ''."""
+    if value is None:
+        return ""
+    if digits is None or isinstance(value, str):
+        return value
+    # small volumes keep two digits that say something
+    return round(value, digits) if abs(value) >= 10**-digits * 10 else float(f"{value:.2g}")
+
+
+def _volumes(values: Iterable[float | None]) -> list[tuple[str, int]]:
+    """Count volumes between 1, 2, 5, 10 and so on; those of nothing apart."""
+    found = [value for value in values if value is not None]
+    positive = [value for value in found if value > 0]
+    bars = [("0", len(found) - len(positive))] if len(positive) < len(found) else []
+    if positive:
+        low, high = (math.floor(math.log10(value)) for value in (min(positive), max(positive)))
+        edges = [step * 10.0**decade for decade in range(low, high + 2) for step in _DECADE]
+        bars += _counted(positive, edges)
+    return bars
+
+
+def _dice(values: Iterable[float | None]) -> list[tuple[str, int]]:
+    """Count expected Dice in steps of 0.05."""
+    known = [value for value in values if value is not None]
+    return _counted(known, [place * _STEP for place in range(round(1 / _STEP) + 1)])
+
+
+def _counted(values: Sequence[float], edges: Sequence[float]) -> list[tuple[str, int]]:
+    """Count values between edges, from the first to the last with any."""
+    counts = [0] * (len(edges) - 1)
+    for value in values:
+        place = bisect.bisect_right(edges, value + 1e-9) - 1
+        counts[min(max(place, 0), len(counts) - 1)] += 1
+    used = [place for place, count in enumerate(counts) if count]
+    return [
+        (f"{edges[place]:g} to {edges[place + 1]:g}", counts[place])
+        for place in (range(used[0], used[-1] + 1) if used else ())
+    ]

@@ -30,7 +30,7 @@ _READ = DataPath("reads")
 #: options that only 'evaluate --robustness' uses
 _OF_ROBUSTNESS = {
     "robustness", "repeats", "seed", "task", "overwrite", "raw", "processed", "results",
-    "mirrored", "device", "precision", "restore",
+    "mirrored", "tta", "device", "precision", "restore", "backend",
 }  # fmt: skip
 
 

@@ -6,15 +6,21 @@ import os
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from interactivenet.cli.base import processed_option, raw_option, results_option, task_option
 from interactivenet.cli.folders import Access
 
+if TYPE_CHECKING:
+    from interactivenet.models.model import Mirrored
+
 #: what --model says of a task: which of its own is meant, or nothing
 OF_TASK = (None, "deployed", "own")
+
+#: --mirrored -> InferenceOptions.mirrored
+_COPIES: Mapping[str, Mirrored] = {"all": True, "adaptive": "adaptive", "none": False}
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -32,11 +38,18 @@ def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def collected(
-        *arguments: Any, mirrored: bool, device: Any, precision: Any, restore: Any, **others: Any
-    ) -> Any:
+        *arguments: Any, mirrored: str | None, tta: bool | None, device: Any, precision: Any,
+        restore: Any, backend: Any, **others: Any,
+    ) -> Any:  # fmt: skip
         from interactivenet.inference.options import InferenceOptions
 
-        options = InferenceOptions(mirrored, restore, precision, device)
+        if mirrored is not None and tta is not None and _COPIES[mirrored] is not tta:
+            raise click.UsageError(
+                f"--{'' if tta else 'no-'}tta and --mirrored {mirrored} contradict each other: give"
+                " one of them."
+            )
+        asked = _COPIES[mirrored or "all"] if tta is None else tta
+        options = InferenceOptions(asked, restore, precision, device, backend)
         return function(*arguments, options=options, **others)
 
     for option in (
@@ -50,8 +63,15 @@ def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
                      " otherwise fp32."),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
                      show_default=True, help="Device to segment on; auto: a GPU if available."),
-        click.option("--tta/--no-tta", "mirrored", default=True, show_default=True,
-                     help="Average over mirrored copies of the image: better, 8 times the work."),
+        click.option("--backend", type=click.Choice(["auto", "torch", "openvino"]),
+                     default="torch", show_default=True,
+                     help="What computes the network; openvino: faster on a CPU (pip install"
+                     " 'interactivenet[openvino]'); auto: openvino on a CPU if installed."),
+        click.option("--tta/--no-tta", default=None, help="As --mirrored all, or none."),
+        click.option("--mirrored", type=click.Choice([*_COPIES]),
+                     help="Mirrored copies of the image to average over: better, but 8 times the"
+                     " work; adaptive: no more than are needed, where they agree."
+                     "  [default: all]"),
     ):  # fmt: skip
         collected = option(collected)
     return collected

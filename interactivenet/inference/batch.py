@@ -42,7 +42,7 @@ def load_predictor(model: Model, options: InferenceOptions) -> Predictor:
 
     return Predictor(
         model, mirrored=options.mirrored, device=options.device, precision=options.precision,
-        restore=options.restore,
+        restore=options.restore, backend=options.backend,
     )  # fmt: skip
 
 

@@ -56,6 +56,8 @@ def _ensemble_case(
     records = [_read_record(fold, case.name, model.plan.task) for fold in folds]
     first = records[0].get(MADE_FROM, {})
     options = {name: first.get(name) for name in ("mirrored", "restore", "precision")}
+    if "backend" in first:  # which is noted where it is not PyTorch
+        options["backend"] = first["backend"]
     for fold, record in zip(folds, records, strict=True):
         key = case_key(hashes, model, fold.folds, options, case.reading)
         differences = key.differences(record.get(MADE_FROM, {}))
@@ -76,7 +78,7 @@ def _ensemble_case(
         path = fold.probability_file(case.name)
         by_fold.append(read_probabilities(path, prompts, agreements, source))
     means = [average(of_prompt) for of_prompt in zip(*by_fold, strict=True)]
-    calibration = model.calibration(bool(options["mirrored"]))
+    calibration = model.calibration(options["mirrored"])
     segmentation = merge(
         means, source, model.postprocessing, calibration,
         unlike=examined.unlike, notes=examined.notes,

@@ -1,8 +1,9 @@
-"""The networks of a model, asked about samples: all mirrored copies, all images, all corrections.
+"""The networks of a model, asked about samples: their mirrored copies, all images, all corrections.
 
-The foreground scores of a network's predictions of all mirrored copies of a sample are averaged;
-so are those of all images of a case, where a network of any modality takes one at a time. Networks
-that see corrections are asked again with each of them, and with what they found before.
+The foreground scores of a network's predictions of the mirrored copies of a sample are averaged, of
+all or of as many as :mod:`.mirroring` finds enough; so are those of all images of a case, where a
+network of any modality takes one at a time. Networks that see corrections are asked again with each
+of them, and with what they found before.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -20,13 +20,12 @@ from torch import Tensor
 
 from interactivenet.encoding.clicks import put_clicks
 from interactivenet.errors import DataError
+from interactivenet.inference.mirroring import ENOUGH, FLIPS, RunningMean
 from interactivenet.inference.rules import InferenceRules
 from interactivenet.inference.windows import blend_windows
-from interactivenet.models.model import Model
+from interactivenet.models.model import Mirrored, Model
 from interactivenet.models.network import load_network
 from interactivenet.planning.plan import Plan
-from interactivenet.postprocessing.calibration import agreement
-from interactivenet.postprocessing.merging import THRESHOLD
 from interactivenet.preprocessing.sample import Sample
 from interactivenet.prompts.corrections import positions_of
 from interactivenet.system.signals import go_on
@@ -41,8 +40,10 @@ class NetworkOutput:
     """What the networks say of one sample.
 
     probability: (K, X, Y, Z) float32 on its grid, of each of K networks.
-    agreement: of each network's mirrored predictions; single: of the unmirrored one alone; each of
-        the mean of all images, where a network takes one at a time.
+    agreement: of each network's mirrored predictions; single: of the unmirrored one alone;
+        adaptive: of as many as are enough; each of the mean of all images, where a network takes
+        one at a time.
+    copies: how many mirrored copies each network was asked about.
     corrections: how many of the prompt's the networks have seen.
     """
 
@@ -50,12 +51,16 @@ class NetworkOutput:
     agreement: tuple[float, ...]
     single: tuple[float, ...]
     corrections: int = 0
+    adaptive: tuple[float, ...] = ()
+    copies: tuple[int, ...] = ()
 
 
 class Networks:
     """The networks of a model on a device.
 
     facts: what each file of weights says about itself.  flips: of the copies of a sample.
+    mirrored: whether all of them are asked, none but the first, or ('adaptive') as many as needed.
+    backend: what computes the networks, 'torch' or 'openvino'.
     batch: mirrored copies or windows to compute at once; None for as many as fit the memory.
     """
 
@@ -66,19 +71,28 @@ class Networks:
         device: str,
         precision: str,
         *,
-        mirrored: bool,
+        mirrored: Mirrored,
         batch: int | None = None,
+        backend: str = "torch",
     ) -> None:
         self.plan, self.device, self.precision = model.plan, device, precision
         self._rules = rules
-        copies = mirrored and self.plan.is_mirrored
-        self.flips = list(product((False, True), repeat=3)) if copies else [(False,) * 3]
+        copies = bool(mirrored) and self.plan.is_mirrored
+        self.flips = FLIPS if copies else FLIPS[:1]
+        self._adaptive = mirrored == "adaptive"
         self.networks: list[torch.nn.Module] = []
         self.facts: list[dict[str, Any]] = []
         for path in model.weights:
             network, facts = load_network(path, self.plan)
             self.facts.append(facts)
-            self.networks.append(network.eval().to(device))
+            network.eval()
+            if backend == "openvino":
+                from interactivenet.models.openvino_network import OpenVINONetwork
+
+                shape = None if self.plan.legacy else self.plan.sample_shape
+                self.networks.append(OpenVINONetwork(network, shape, precision))
+            else:
+                self.networks.append(network.to(device))
         self._batch = batch or _batch_size(self.plan, device)
 
     def answer(self, sample: Sample, answer: NetworkOutput | None = None) -> NetworkOutput:
@@ -111,7 +125,8 @@ class Networks:
             for sign in (True, False)
         )
         scores = np.empty((len(self.networks), *sample.grid.shape), np.float32)
-        agreed, single = [], []
+        means: list[RunningMean] = []
+        agreed = []
         for number, network in enumerate(self.networks):
             if before is not None:
                 found = torch.zeros(images[0].shape[2:])
@@ -119,25 +134,25 @@ class Networks:
                 for image in images:
                     put_clicks(image[0], self.plan, positive, negative, found)
             members = [self._members(network, image) for image in images]
+            mean = RunningMean(rules, inside[1:])
             # one mirrored copy after the other, the sample as it is first: the mean of all images
-            means = (torch.stack(of_copy).mean(0) for of_copy in zip(*members, strict=True))
-            total: Tensor | None = None
-            for score in means:
-                if total is None:
-                    first = rules.probability(score[inside].cpu().numpy())
-                    single.append(agreement(first, THRESHOLD))
-                    total = torch.zeros_like(score)
-                total += score
-            assert total is not None
-            scores[number] = (total / len(self.flips))[inside].cpu().numpy()
-            agreed.append(agreement(rules.probability(scores[number]), THRESHOLD))
+            for of_copy in zip(*members, strict=True):
+                mean.add(torch.stack(of_copy).mean(0))
+                if self._adaptive and mean.enough:
+                    break
+            scores[number], of_all = mean.finish()
+            agreed.append(of_all)
+            means.append(mean)
         if not np.isfinite(scores).all():
             raise DataError(
                 f"{sample.case}: the network's output is not finite: the scan's values are far from"
                 f" those that it was trained on, or too large for `precision={self.precision!r}`"
             )
         probability = rules.probability(rules.combine(scores))
-        return NetworkOutput(probability, tuple(agreed), tuple(single), count)
+        return NetworkOutput(
+            probability, tuple(agreed), tuple(mean.single for mean in means), count,
+            tuple(mean.agreed for mean in means), tuple(mean.count for mean in means),
+        )  # fmt: skip
 
     def _members(self, network: torch.nn.Module, image: Tensor) -> Iterator[Tensor]:
         """Yield the score (X, Y, Z) of an image (1, C, X, Y, Z) from each mirrored copy.
@@ -147,8 +162,10 @@ class Networks:
         whole = self._rules.window(tuple(image.shape[2:])) is None
         done = 0
         while done < len(self.flips):
-            # windows are batched of one copy at a time
-            now = self.flips[done : done + (self._batch if whole else 1)]
+            # windows are batched of one copy at a time; none is computed before it is needed
+            end = next((n for n in ENOUGH if n > done), len(self.flips))
+            end = min(done + (self._batch if whole else 1), end if self._adaptive else 8)
+            now = self.flips[done:end]
             axes = [[2 + axis for axis in range(3) if flips[axis]] for flips in now]
             try:
                 scores = self._foreground(network, torch.cat([image.flip(a) for a in axes]))
@@ -182,12 +199,12 @@ class Networks:
 
     @contextmanager
     def interruptible(self, interrupt: Callable[[], None]) -> Iterator[None]:
-        """Ask inside, before every convolution, whether to end."""
+        """Ask inside, before every convolution that is PyTorch's, whether to end."""
         convolutions = (torch.nn.Conv3d, torch.nn.ConvTranspose3d)
         with ExitStack() as hooks:
             for network in self.networks if interrupt is not go_on else ():
                 for module in network.modules():
-                    if isinstance(module, convolutions):
+                    if module is network or isinstance(module, convolutions):
                         hook = module.register_forward_pre_hook(lambda *_: interrupt())
                         hooks.callback(hook.remove)
             yield

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from interactivenet.errors import RequestError
+from interactivenet.models.model import Mirrored
 
 #: how results get back to the grid of the scan: the probability linearly, or the nearest label
 Restore = Literal["probability", "label"]
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
 Device = Literal["auto", "cpu", "cuda"]
+#: what computes the networks; OpenVINO is faster on a CPU, where it is installed
+Backend = Literal["auto", "torch", "openvino"]
 
 
 @dataclass(frozen=True)
@@ -19,22 +22,34 @@ class InferenceOptions:
 
     Args:
         mirrored: Average over all mirrored copies of a sample: better, but eight times the work.
+            ``"adaptive"`` asks no more of them where those that were asked agree.
         restore: What is resampled to the grid of the scan: the ``"probability"``, interpolated, or
             the ``"label"`` of the nearest voxel: faster, but with stepped surfaces.
         precision: Of the network's arithmetic; ``"auto"`` for the one that the device is fast in.
         device: Device that the network runs on; ``"auto"`` for a graphics card if there is one.
+        backend: What computes the network: ``"torch"``, or ``"openvino"``, which is faster on a CPU
+            and has to be installed (``interactivenet[openvino]``); ``"auto"`` for the faster one of
+            those that there are.
 
     Raises:
         RequestError: A value is none of these.
     """
 
-    mirrored: bool = True
+    mirrored: Mirrored = True
     restore: Restore = "probability"
     precision: Precision = "auto"
     device: Device = "auto"
+    backend: Backend = "torch"
 
     def __post_init__(self) -> None:
-        for field, choices in (("restore", Restore), ("precision", Precision), ("device", Device)):
+        if self.mirrored not in (True, False, "adaptive"):
+            raise RequestError(
+                field="mirrored", value=self.mirrored, expected="True, False or 'adaptive'"
+            )
+        for field, choices in (
+            ("restore", Restore), ("precision", Precision), ("device", Device),
+            ("backend", Backend),
+        ):  # fmt: skip
             value, allowed = getattr(self, field), get_args(choices)
             if value not in allowed:
                 raise RequestError(
@@ -55,9 +70,23 @@ class InferenceOptions:
 
         return choose_precision(self.precision, self.chosen_device)
 
+    @property
+    def chosen_backend(self) -> str:
+        """'torch' or 'openvino'; raises RequestError for one that is not there, or cannot."""
+        from interactivenet.models.backend import choose_backend
+
+        return choose_backend(self.backend, self.chosen_device)
+
     def as_json(self) -> dict[str, Any]:
-        """Return what decides a result, for the record of each case: the device does not."""
+        """Return what decides a result, for the record of each case: the device does not.
+
+        A backend other than PyTorch does, with its version.
+        """
+        from interactivenet.models.backend import describe_backend
+
+        backend = describe_backend(self.chosen_backend)
         return {
+            **({"backend": backend} if backend else {}),
             "mirrored": self.mirrored,
             "restore": self.restore,
             "precision": self.chosen_precision,

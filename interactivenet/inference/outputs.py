@@ -261,7 +261,7 @@ def case_key(
     said = replace(reading, rois=()).as_json()  # which decide only what it is compared with
     asked = {"reading": said} if said else {}
     weights = dict(zip(model.folds, model.digests, strict=True))
-    calibration = model.calibration(bool(options["mirrored"]))
+    calibration = model.calibration(options["mirrored"])
     return CacheKey(
         {
             "version": __version__,

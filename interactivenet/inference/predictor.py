@@ -23,14 +23,21 @@ from interactivenet.errors import DataError
 from interactivenet.imaging.io import ReadOptions
 from interactivenet.inference.examination import Examination, examine
 from interactivenet.inference.networks import NetworkOutput, Networks
-from interactivenet.inference.options import Device, InferenceOptions, Precision, Restore
+from interactivenet.inference.options import (
+    Backend,
+    Device,
+    InferenceOptions,
+    Precision,
+    Restore,
+)
 from interactivenet.inference.reading import read_case
 from interactivenet.inference.requirements import check_model
 from interactivenet.inference.rules import rules_for
 from interactivenet.inference.session import Session
+from interactivenet.models.backend import choose_backend
 from interactivenet.models.bundle import load_model
 from interactivenet.models.device import choose_device, choose_precision
-from interactivenet.models.model import Model
+from interactivenet.models.model import Mirrored, Model
 from interactivenet.postprocessing.merging import PromptProbability, Segmentation, merge
 from interactivenet.preprocessing.sample import Sample, restored_part
 from interactivenet.prompts.prompt import Prompt
@@ -60,11 +67,12 @@ class Predictor:
         device: 'auto', 'cpu' or 'cuda'; 'auto' takes a graphics card if there is one.
         mirrored: Whether each sample is also segmented mirrored along every combination of axes, as
             in nnU-Net: a little better, but eight times the work. Not of models that were trained
-            on the patient's axes alone.
+            on the patient's axes alone. 'adaptive' asks no more copies where those asked agree.
         precision: 'auto', 'bf16', 'fp16' or 'fp32'.
         restore: 'probability' interpolates the probability on the image's grid; 'label' gives each
             voxel the nearest one's label: faster, but stepped where the network's grid is coarser.
         batch: Mirrored copies or windows to compute at once; None for as many as fit the memory.
+        backend: 'torch', 'openvino' (on a CPU; has to be installed), or 'auto' for the faster one.
 
     Attributes:
         model: The model.
@@ -87,13 +95,16 @@ class Predictor:
         model: Model | Path | str,
         *,
         device: str = "auto",
-        mirrored: bool = True,
+        mirrored: Mirrored = True,
         precision: str = "auto",
         restore: Restore = "probability",
         batch: int | None = None,
+        backend: Backend = "torch",
     ) -> None:
         # refuses what is none of the choices
-        InferenceOptions(mirrored, restore, cast("Precision", precision), cast("Device", device))
+        InferenceOptions(
+            mirrored, restore, cast("Precision", precision), cast("Device", device), backend
+        )
         if not isinstance(model, Model):
             model = load_model(model)
         self.model, self.plan = model, model.plan
@@ -101,10 +112,12 @@ class Predictor:
         self.device = choose_device(device)
         check_model(model, self.device)
         self.precision = choose_precision(precision, self.device)
+        self.backend = choose_backend(backend, self.device)
         self._rules = rules_for(self.plan)
         self._networks = Networks(
-            model, self._rules, self.device, self.precision, mirrored=mirrored, batch=batch
-        )
+            model, self._rules, self.device, self.precision,
+            mirrored=mirrored, batch=batch, backend=self.backend,
+        )  # fmt: skip
         self.facts = self._networks.facts
 
     def segment(

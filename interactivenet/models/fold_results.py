@@ -122,7 +122,7 @@ def _check_row(row: Any, field: str) -> None:
     }  # fmt: skip
     fields_of_kinds(row, kinds, field)
     agreement, postprocessed = row.get("agreement", {}), row.get("postprocessed", {})
-    for name in ("mirrored", "single"):
+    for name in ("mirrored", "single", "adaptive"):
         if name in agreement:
             field_of_kind(agreement[name], number, f"{field}.agreement.{name}")
     for place, metrics in (

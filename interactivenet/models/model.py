@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from interactivenet.datasets.roots import Roots
 from interactivenet.errors import DataError, RequestError
@@ -20,6 +20,8 @@ from interactivenet.postprocessing.components import Postprocessing
 from interactivenet.system.files import read_object, sha256
 from interactivenet.system.schema import parse_json_as
 
+#: whether a sample's mirrored copies are asked: all, none but itself, or as many as are needed
+Mirrored = bool | Literal["adaptive"]
 CHOICE = "postprocessing.json"
 CHOICE_VERSION = 1
 
@@ -34,8 +36,9 @@ class Model:
         folds: Their numbers.
         checkpoint: Which weights of each fold they are, 'best' or 'last'.
         postprocessing: Of each object's mask.
-        calibrations: 'mirrored' and 'single' (without mirroring) -> what Dice an agreement of the
-            predictions lets expect.
+        calibrations: 'mirrored', 'single' (without mirroring) and 'adaptive' (as many copies as are
+            needed; models of before lack it) -> what Dice an agreement of the predictions lets
+            expect.
         name: What the model is called in messages.
         training: What its training set looks like; None where that is not known.
         half_of: Of weights in half precision, the SHA-256 of those that they were rounded from;
@@ -60,8 +63,10 @@ class Model:
         """SHA-256 of each file of weights."""
         return tuple(sha256(path) for path in self.weights)
 
-    def calibration(self, mirrored: bool) -> Calibration | None:
-        """What agreements of mirrored members, or of single predictions, are worth."""
+    def calibration(self, mirrored: Mirrored) -> Calibration | None:
+        """What agreements of mirrored members, of some of them, or of single ones, are worth."""
+        if mirrored == "adaptive":
+            return self.calibrations.get("adaptive")
         return self.calibrations.get("mirrored" if mirrored else "single")
 
     def fold(self, number: int) -> Model:

@@ -32,7 +32,7 @@ from interactivenet.system.parallel import available_cores
 
 if TYPE_CHECKING:
     from interactivenet.inference.outputs import Output
-    from interactivenet.models.model import Model
+    from interactivenet.models.model import Mirrored, Model
     from interactivenet.pipeline.tracking import Tracker
     from interactivenet.system.signals import Signals
 
@@ -140,7 +140,7 @@ def evaluate_output(
     folder: Path,
     model: Model,
     *,
-    mirrored: bool,
+    mirrored: Mirrored,
     title: str,
     failures: Mapping[str, str],
     signals: Signals,
@@ -149,7 +149,7 @@ def evaluate_output(
 ) -> Evaluation:
     """Compare an output with the labels of its cases; report and log what is found.
 
-    folder: to write to.  mirrored: whether the model was used so.  failures: of the cases, why
+    folder: to write to.  mirrored: how the model was used.  failures: of the cases, why
     some were not segmented.
     """
     calibration = model.calibration(mirrored)

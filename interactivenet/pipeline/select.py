@@ -278,7 +278,9 @@ def _means(rows: Sequence[Row]) -> dict[str, Any]:
 
 def _calibrations(objects: Sequence[Row]) -> dict[str, Calibration]:
     calibrations = {}
-    for members in ("mirrored", "single"):
+    for members in ("mirrored", "single", "adaptive"):
+        if any(members not in row["agreement"] for row in objects):
+            continue  # a fold was validated by an earlier version
         calibration = calibrate(
             [row["agreement"][members] for row in objects],
             [row["dice"] for row in objects],

@@ -256,7 +256,9 @@ def validate_case(
     plain = merge(claims, scan.image.source, notes=notes)
     measured = measure(scan, plain.instance_map, tolerance_mm)
     rows = [
-        {**row, "agreement": {"mirrored": answer.agreement[0], "single": answer.single[0]},
+        {**row,
+         "agreement": {"mirrored": answer.agreement[0], "single": answer.single[0],
+                       "adaptive": answer.adaptive[0]},
          "postprocessed": {}}
         for row, answer in zip(measured, answers, strict=True)
     ]  # fmt: skip

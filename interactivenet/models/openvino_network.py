@@ -11,14 +11,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from interactivenet.errors import RequestError
 from interactivenet.models.unet import SLOPE, UNet
 from interactivenet.planning.plan import Ints
 from interactivenet.system.parallel import available_cores
@@ -26,36 +24,18 @@ from interactivenet.system.parallel import available_cores
 _TELEMETRY = "openvino_telemetry"
 
 
-def has_openvino() -> bool:
-    """Whether OpenVINO is installed."""
-    return find_spec("openvino") is not None
-
-
-def openvino_version() -> str:
-    """Return the version that is installed, such as '2026.4.1'; raises RequestError without one."""
-    if not has_openvino():
-        raise RequestError(
-            "OpenVINO is not installed", field="backend", value="openvino",
-            expected="'torch', or the package `interactivenet[openvino]`",
-        )  # fmt: skip
-    from importlib.metadata import version
-
-    return version("openvino")
-
-
 class OpenVINONetwork(nn.Module):
     """A network that OpenVINO computes: input (B, C, X, Y, Z), output (B, 2, X, Y, Z), float32.
 
     network: of which it is made; its weights are copied.  shape: X, Y, Z that it will be given,
     None for any, which is slower.  precision: 'fp32' or 'bf16'.  threads: None for a thread of each
-    core that this process has. Raises RequestError where OpenVINO is not installed.
+    core that this process has. OpenVINO must be installed.
     """
 
     def __init__(
         self, network: UNet, shape: Ints | None, precision: str, threads: int | None = None
     ) -> None:
         super().__init__()
-        openvino_version()
         with _untold():
             import openvino
             from openvino.properties import hint, inference_num_threads

@@ -36,23 +36,25 @@ from interactivenet.system.written import JUNK, files_in
 
 BUNDLE, CARD = "bundle.json", "MODEL_CARD.md"
 BUNDLE_VERSION = 2
-#: of bundles in half precision, and of those that say what their labels are, in codes: programs
-#: before cannot read them; others stay readable for them
-HALF_VERSION, CODES_VERSION = 3, 4
+#: of bundles in half precision, of those that say what their labels are, in codes, and of those of
+#: a distilled network: programs before cannot read them; others stay readable for them
+HALF_VERSION, CODES_VERSION, DISTILLED_VERSION = 3, 4, 5
 _WEIGHTS = re.compile(r"fold_\d+\.safetensors")
 #: fields that bundles of an earlier version do not have; what they tell is not known of these
 _LATER = {
-    1: {"training_set", "half_of", "codes"}, BUNDLE_VERSION: {"half_of", "codes"},
-    HALF_VERSION: {"codes"}, CODES_VERSION: set[str](),
+    1: {"training_set", "half_of", "codes", "distilled_from"},
+    BUNDLE_VERSION: {"half_of", "codes", "distilled_from"},
+    HALF_VERSION: {"codes", "distilled_from"}, CODES_VERSION: {"distilled_from"},
+    DISTILLED_VERSION: set[str](),
 }  # fmt: skip
-_OPTIONAL = {CODES_VERSION: {"half_of"}}
+_OPTIONAL = {CODES_VERSION: {"half_of"}, DISTILLED_VERSION: {"half_of", "codes"}}
 #: repeated from the plan, for whoever reads the file without knowing plans
 _OF_PLAN = ("task", "modalities", "labels", "encoding")
 #: what is known of a model beside what its use needs; null where it is not
 ABOUT = ("description", "training", "cross_validation")
 _FIELDS = {
     "schema_version", "version", "libraries", *_OF_PLAN, *ABOUT, "plan", "weights", "checkpoint",
-    "postprocessing", "uncertainty", "training_set", "half_of", "codes", "digest",
+    "postprocessing", "uncertainty", "training_set", "half_of", "codes", "distilled_from", "digest",
 }  # fmt: skip
 
 
@@ -65,6 +67,8 @@ def bundle_content(model: Model, about: Mapping[str, Any] | None = None) -> dict
     names = [f"fold_{number}.safetensors" for number in model.folds]
     half = dict(zip(names, model.half_of, strict=True)) if model.half_of else {}
     version = CODES_VERSION if model.codes else HALF_VERSION if half else BUNDLE_VERSION
+    if model.distilled_from:
+        version = DISTILLED_VERSION
     content = {
         "schema_version": version,
         "version": __version__,
@@ -76,6 +80,7 @@ def bundle_content(model: Model, about: Mapping[str, Any] | None = None) -> dict
         "weights": dict(zip(names, model.digests, strict=True)),
         **({"half_of": half} if half else {}),
         **codes_field(model),
+        **({"distilled_from": list(model.distilled_from)} if model.distilled_from else {}),
         "plan": plan,
         "libraries": libraries(),
     }
@@ -150,7 +155,7 @@ def read_description(folder: Path) -> dict[str, Any]:
         "description": (str, type(None)), "training": (dict, type(None)),
         "cross_validation": (dict, type(None)), "labels": (dict,), "modalities": (list,),
         "weights": (dict,), "libraries": (dict,), "plan": (dict,), "half_of": (dict,),
-        "codes": (dict,),
+        "codes": (dict,), "distilled_from": (list,),
     }  # fmt: skip
     for name, kind in kinds.items():
         if name in content and not isinstance(content[name], kind):
@@ -191,6 +196,9 @@ def read_bundle(folder: Path) -> Model:
     half_of = content.get("half_of", weights)
     if set(half_of) != set(weights) or not all(isinstance(one, str) for one in half_of.values()):
         raise DataError(f"{path}: field half_of must have a checksum for each file of weights")
+    distilled_from = content.get("distilled_from", [])
+    if not all(isinstance(one, str) for one in distilled_from):
+        raise DataError(f"{path}: field distilled_from must be a list of checksums")
     try:
         choices = chosen(content)
         codes = parse_codes_field(content, plan)
@@ -210,7 +218,7 @@ def read_bundle(folder: Path) -> Model:
         name=f"{plan.task}, deployed, folds {', '.join(map(str, numbers))}, in {folder}",
         training=training,
         half_of=tuple(half_of[files[number].name] for number in numbers if "half_of" in content),
-        codes=codes, **choices,
+        codes=codes, distilled_from=tuple(distilled_from), **choices,
     )  # fmt: skip
 
 

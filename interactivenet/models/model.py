@@ -43,6 +43,8 @@ class Model:
         training: What its training set looks like; None where that is not known.
         half_of: Of weights in half precision, the SHA-256 of those that they were rounded from;
             empty where they are float32.
+        distilled_from: Of a network that an ensemble was distilled into, the SHA-256 of the weights
+            of each of its networks; empty otherwise.
         codes: Name of a label to what it is, as archives and planning systems know it; of labels
             that it lacks, their names say it.
     """
@@ -57,6 +59,7 @@ class Model:
     training: TrainingSet | None = None
     half_of: tuple[str, ...] = ()
     codes: Mapping[str, StructureCodes] = field(default_factory=dict)
+    distilled_from: tuple[str, ...] = ()
 
     @cached_property
     def digests(self) -> tuple[str, ...]:

@@ -33,10 +33,17 @@ _NOT_FOR = """\
   again before relying on them.
 """
 
+_DISTILLED = """\
+**These are the results of the networks that this one was distilled from**, each on cases that it
+had not seen. The distilled network has learned from all of the cases, so it was not measured on any
+of them, and it expects no Dice. Measure it on other cases before relying on it.
+"""
+
 
 def render_card(bundle: Mapping[str, Any]) -> str:
     """Render ``MODEL_CARD.md`` (Mitchell et al. 2019) of the content of a ``bundle.json``."""
     plan = bundle["plan"]
+    distilled = bundle.get("distilled_from") or []
     half = [("weights", "float16, rounded from float32")] if bundle.get("half_of") else []
     sections = [
         f"# {bundle['task']}",
@@ -47,7 +54,7 @@ def render_card(bundle: Mapping[str, Any]) -> str:
             [
                 ("segments", f"{_labels(bundle)}: one object for each six interior margin points"),
                 ("images", describe_modalities(bundle["modalities"])),
-                ("networks", f"{len(bundle['weights'])}, one for each fold; their mean is used"),
+                ("networks", _networks(bundle)),
                 *half,
                 *_codes(bundle.get("codes") or {}),
                 ("points are encoded as", _encoding(bundle["encoding"])),
@@ -60,10 +67,18 @@ def render_card(bundle: Mapping[str, Any]) -> str:
         _training(bundle["training"]),
         _known(bundle.get("training_set")),
         "## How it did in cross-validation",
+        *[_DISTILLED] * bool(distilled),
         _validation(bundle["cross_validation"]),
         _NOT_FOR,
     ]
     return "\n\n".join(section.strip() for section in sections) + "\n"
+
+
+def _networks(bundle: Mapping[str, Any]) -> str:
+    if teacher := bundle.get("distilled_from"):
+        digests = ", ".join(digest[:12] for digest in teacher)
+        return f"1, distilled from {len(teacher)} (SHA-256 {digests})"
+    return f"{len(bundle['weights'])}, one for each fold; their mean is used"
 
 
 def _training(training: Mapping[str, Any] | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interactivenet.datasets.roots import Roots, check_task_name
 from interactivenet.errors import DataError, RequestError
@@ -28,6 +28,9 @@ from interactivenet.system.archives import zip_folder
 from interactivenet.system.files import interpreting, read_object, remove, write_json
 from interactivenet.system.written import FILES, WrittenFiles, noted_files
 
+if TYPE_CHECKING:  # training takes seconds to import
+    from interactivenet.training.options import TrainingOptions
+
 #: of the fingerprint, what a model card tells; numbers only, no case is named
 _MEASURED = ("spacing_mm", "shape", "object_mm", "volume_ml")
 #: in the task's results: the stage's record, and what an old bundle had and the new one has not
@@ -42,6 +45,8 @@ def deploy(
     half: bool = False,
     description: str = "",
     codes: Path | str | None = None,
+    distil: bool = False,
+    options: TrainingOptions | None = None,
     roots: Roots | None = None,
     reporter: Reporter = SILENT,
 ) -> Deployment:
@@ -60,6 +65,11 @@ def deploy(
             of the bundle before.
         codes: JSON file of what the labels are, name -> codes, for exports to archives and planning
             systems; None to keep those that were deployed before.
+        distil: Deploy one network that has learned to say what the folds' mean says, instead of
+            the folds: as many times faster as there are folds. It is trained on all cases, in
+            ``TASK/distilled`` of the results, and goes on where it was interrupted. It expects no
+            Dice of its outlines: that was learned of the folds.
+        options: How it is trained; by default for a fifth of the folds' epochs.
         roots: Folders of the tasks; by default those of the environment variables.
         reporter: Receives the messages and the progress.
 
@@ -85,7 +95,14 @@ def deploy(
     try:
         own_model(roots, task, folds, choice=False)
     except RequestError:
-        if not (folder / BUNDLE).exists() or folds is not None or description or half or codes:
+        if (
+            not (folder / BUNDLE).exists()
+            or folds is not None
+            or description
+            or half
+            or codes
+            or distil
+        ):
             raise
         if _has_trained_folds(roots, task):  # which are out of date
             raise
@@ -95,8 +112,9 @@ def deploy(
         deployment = Deployment(folder, read_bundle(folder).folds, False)
     else:
         deployment = _deploy_own(
-            roots, task, folds, folder, zip, half, description, codes, reporter
-        )
+            roots, task, folds, folder, zip, half, description, codes,
+            distil, options, reporter,
+        )  # fmt: skip
         if deployment.changed and archive.exists() and not zip:
             _remove_zip(archive, reporter)
     if not zip:
@@ -152,11 +170,13 @@ def _deploy_own(
     half: bool,
     description: str,
     codes: Path | str | None,
+    distil: bool,
+    options: TrainingOptions | None,
     reporter: Reporter,
 ) -> Deployment:
     place = roots.results / task / FOLDER
     arguments = {"task": task, "folds": folds and list(folds), "zip": zip, "half": half,
-                 "description": description, "codes": codes, "processed": roots.processed,
+                 "description": description, "codes": codes, "distil": distil, "processed": roots.processed,
                  "results": roots.results}  # fmt: skip
     check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
     with running_stage("deploy", place, arguments) as stage:
@@ -166,14 +186,23 @@ def _deploy_own(
         model = replace(model, codes=_codes(codes, model, folder, reporter))
         stage.run.note(plan=model.plan.digest, weights=model.digests, choices=model.choices())
         about = describe(roots, model, description)
+        if distil:
+            from interactivenet.pipeline.distil import distil as distil_folds
+
+            model = distil_folds(roots, model, options, reporter)
+            reporter.say(
+                "the distilled network expects no Dice: what an agreement is worth was learned of"
+                " the folds"
+            )
         with _rounded(model, place) if half else nullcontext(model) as written:
             deployment = replace_bundle(written, folder, about, place / BEFORE)
     for path in deployment.aside:
         reporter.say(f"{path}: kept from the previous bundle; the new one does not contain it")
+    held = counted(len(model.folds), "fold")
+    if distil:
+        held = f"one network, distilled from {len(model.distilled_from)}"
     outcome = "written" if deployment.changed else "already up to date"
-    reporter.say(
-        f"{folder}: {counted(len(model.folds), 'fold')}, {outcome}; read and complete its {CARD}"
-    )
+    reporter.say(f"{folder}: {held}, {outcome}; read and complete its {CARD}")
     return deployment
 
 

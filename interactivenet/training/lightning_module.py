@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from interactivenet.models.network import build_network
 from interactivenet.planning.plan import Plan
 from interactivenet.training.clicks import correct_samples
+from interactivenet.training.distillation import Teacher, soft_loss
 from interactivenet.training.random_fields import RandomSource
 from interactivenet.training.recipe import Recipe, recipe_for
 
@@ -27,18 +28,25 @@ class Segmenter(LightningModule):
     """Learns the object of every sample: Dice and cross entropy, at every resolution.
 
     progress: how far the training is at a step, or how many steps there are in all.
-    recipe: by default that of the plan.
+    recipe: by default that of the plan.  teacher: says what is learned, in place of the labels.
     average: the moving average of the network, where the recipe has one.
     losses: of the batches of the epoch so far.  dices: of its validation samples.
     """
 
-    def __init__(self, plan: Plan, progress: Progress | int, recipe: Recipe | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        progress: Progress | int,
+        recipe: Recipe | None = None,
+        teacher: Teacher | None = None,
+    ) -> None:
         super().__init__()
         self.plan, self.recipe = plan, recipe or recipe_for(plan)
         self.network: Module = build_network(plan.network, plan.channels)
         self.average = self.recipe.averaged(self.network)
         self.losses: list[Tensor] = []
         self.dices: list[Tensor] = []
+        self._teacher = teacher
         self._progress = progress if callable(progress) else lambda step: step / progress
         self._loss = DiceCELoss(include_background=False, to_onehot_y=True, softmax=True)
         self._weights = resolution_weights(plan.network.deep_supervision)
@@ -48,6 +56,12 @@ class Segmenter(LightningModule):
         """The network that is validated and saved: the average, where there is one."""
         return self.network if self.average is None else self.average.module
 
+    def start_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Take all the weights of a network of the same plan."""
+        self.network.load_state_dict(weights)
+        if self.average is not None:
+            self.average.module.load_state_dict(weights)
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of images (B, C, X, Y, Z) and labels (B, 1, X, Y, Z)."""
         image, label = batch
@@ -56,7 +70,8 @@ class Segmenter(LightningModule):
                 [self.plan.seed, self.global_step, self.global_rank], image.device
             )
             correct_samples(image, label, self.plan, self.probability, random)
-        loss = self.loss(self.network(image), label)
+        target = label if self._teacher is None else self._teacher.probability(image)
+        loss = self.loss(self.network(image), target)
         self.losses.append(loss.detach())
         return loss
 
@@ -65,10 +80,14 @@ class Segmenter(LightningModule):
         finest: Tensor = self.network(image)[:, 0]  # of the resolutions
         return finest.float().softmax(1)[:, 1]
 
-    def loss(self, outputs: Tensor, label: Tensor) -> Tensor:
-        """Weigh the losses of outputs (B, 1 + lower resolutions, 2, X, Y, Z), full one first."""
+    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """Weigh the losses of outputs (B, 1 + lower resolutions, 2, X, Y, Z), full one first.
+
+        target: labels (B, 1, X, Y, Z), or a teacher's probabilities (B, X, Y, Z).
+        """
+        measure = self._loss if self._teacher is None else soft_loss
         with torch.autocast(outputs.device.type, enabled=False):
-            losses = [self._loss(output.float(), label) for output in outputs.unbind(1)]
+            losses = [measure(output.float(), target) for output in outputs.unbind(1)]
         weighted = [weight * loss for weight, loss in zip(self._weights, losses, strict=True)]
         return torch.stack(weighted).sum()
 

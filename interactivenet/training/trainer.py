@@ -34,6 +34,7 @@ from interactivenet.training.checkpointing import (
     read_checkpoint,
     seconds_spent,
 )
+from interactivenet.training.distillation import TEACHER, Teacher
 from interactivenet.training.lightning_messages import named_errors, quiet_lightning
 from interactivenet.training.lightning_module import Segmenter
 from interactivenet.training.loaders import epoch_batches, make_loaders
@@ -61,7 +62,12 @@ class Trained:
     complete: bool = False
 
 
-def identity(fold: Fold, settings: TrainingOptions, start: Start | None = None) -> CacheKey:
+def identity(
+    fold: Fold,
+    settings: TrainingOptions,
+    start: Start | None = None,
+    teacher: Teacher | None = None,
+) -> CacheKey:
     """Return what a training must agree in to be continued.
 
     Not how long it lasts, which may be changed, and not the device, nor its precision: a queue may
@@ -81,12 +87,18 @@ def identity(fold: Fold, settings: TrainingOptions, start: Start | None = None) 
         content["steps"] = len(epoch_batches(fold, settings))
     if start:
         content["start"] = start.facts
+    if teacher:
+        content[TEACHER] = list(teacher.digests)
     return CacheKey(content)
 
 
-def origin(fold: Fold, start: Start | None = None) -> dict[str, Any]:
+def origin(
+    fold: Fold, start: Start | None = None, teacher: Teacher | None = None
+) -> dict[str, Any]:
     """Return which images a training's weights will have seen, as JSON data for their facts."""
     before = start.seen if start and start.seen else frozenset()
+    if teacher:
+        before |= teacher.seen
     saw = start_saw(start, fold)
     return {
         SEEN: sorted(fold.training_images | before),
@@ -101,6 +113,7 @@ def train_fold(
     observers: Sequence[Observer] = (),
     *,
     start: Start | None = None,
+    teacher: Teacher | None = None,
     overwrite: bool = False,
     warn: Callable[[str], None] = print,
     signals: Signals | None = None,
@@ -108,6 +121,7 @@ def train_fold(
     """Train a fold into a folder, or continue what an interrupted run left there.
 
     start: the model whose weights it starts from; what ``settings.start`` names.
+    teacher: what it learns from instead of the labels, and starts from.
     signals: asks for the end; without it SIGTERM and SIGINT do, while the training lasts.
 
     Raises RequestError where the folder holds another training, nothing of the start fits, or the
@@ -119,16 +133,18 @@ def train_fold(
     devices.check_devices(settings.devices, device)
     fold.check_learnable()
     rank = devices.rank(settings.devices)
-    key, budget = identity(fold, settings, start), settings.budget
+    key, budget = identity(fold, settings, start, teacher), settings.budget
     earlier = None if overwrite else _earlier(folder, key, settings)
     torch.manual_seed(fold.seed)
-    recipe = recipe_for(fold.plan, fine_tuning=start is not None)
+    recipe = recipe_for(fold.plan, fine_tuning=bool(start or teacher))
     batches = epoch_batches(fold, settings)
     signals = signals or Signals()
     callback = CheckpointCallback(
-        folder, budget, key.content, batches, signals, observers, origin(fold, start)
+        folder, budget, key.content, batches, signals, observers, origin(fold, start, teacher)
     )
-    module = Segmenter(fold.plan, callback.progress, recipe)
+    module = Segmenter(fold.plan, callback.progress, recipe, teacher)
+    if teacher:
+        module.start_from(teacher.first_weights)
     taken = take_weights(module.network, fold.plan, start) if start else None
     if earlier is None and not rank:
         clear(folder)

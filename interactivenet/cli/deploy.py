@@ -78,6 +78,7 @@ def deploy(
     from interactivenet.datasets.roots import Roots
     from interactivenet.models.model import parse_folds
     from interactivenet.pipeline.deploy import deploy as run_stage
+    from interactivenet.pipeline.student import StudentOptions
 
     name = required(task, "-t / --task")
     if not image.strip():
@@ -90,13 +91,8 @@ def deploy(
 
         check_target(grand_challenge)
         chosen = AlgorithmSettings() if settings is None else AlgorithmSettings.load(settings)
-    options = None
     if not distil and (epochs is not None or minutes is not None or device != "auto"):
         raise click.UsageError("--epochs, --minutes and --device can only be used with --distil.")
-    if distil and (epochs is not None or minutes is not None or device != "auto"):
-        from interactivenet.training.options import TrainingOptions
-
-        options = TrainingOptions(epochs=epochs, minutes=minutes, device=device)
     deployment = run_stage(
         name,
         folds=parse_folds(folds),
@@ -104,8 +100,7 @@ def deploy(
         half=half,
         description=description,
         codes=codes,
-        distil=distil,
-        options=options,
+        distil=distil and StudentOptions(epochs, minutes, device),
         roots=Roots.choose(raw=raw, processed=processed, results=results),
         reporter=Terminal(),
     )

@@ -24,7 +24,7 @@ FLIPS = tuple(
     for x, y, z in ("000", "111", "011", "100", "101", "010", "110", "001")
 )
 #: numbers of copies after which no more are asked -> the least Dice of their halves' masks
-ENOUGH = {2: 0.97, 4: 0.96}
+ENOUGH = {2: 0.97, 4: 0.97}
 
 
 class RunningMean:

@@ -134,7 +134,7 @@ class Networks:
                 for image in images:
                     put_clicks(image[0], self.plan, positive, negative, found)
             members = [self._members(network, image) for image in images]
-            mean = RunningMean(rules, inside[1:])
+            mean = RunningMean(rules, inside)
             # one mirrored copy after the other, the sample as it is first: the mean of all images
             for of_copy in zip(*members, strict=True):
                 mean.add(torch.stack(of_copy).mean(0))

@@ -36,16 +36,15 @@ from interactivenet.system.written import JUNK, files_in
 
 BUNDLE, CARD = "bundle.json", "MODEL_CARD.md"
 BUNDLE_VERSION = 2
-#: of bundles in half precision, of those that say what their labels are, in codes, and of those of
-#: a distilled network: programs before cannot read them; others stay readable for them
+#: of bundles in half precision, with codes of their labels, and of a distilled network: programs
+#: before cannot read them; others stay readable for them
 HALF_VERSION, CODES_VERSION, DISTILLED_VERSION = 3, 4, 5
 _WEIGHTS = re.compile(r"fold_\d+\.safetensors")
+_NEW = ("half_of", "codes", "distilled_from")
 #: fields that bundles of an earlier version do not have; what they tell is not known of these
 _LATER = {
-    1: {"training_set", "half_of", "codes", "distilled_from"},
-    BUNDLE_VERSION: {"half_of", "codes", "distilled_from"},
-    HALF_VERSION: {"codes", "distilled_from"}, CODES_VERSION: {"distilled_from"},
-    DISTILLED_VERSION: set[str](),
+    1: {"training_set", *_NEW}, BUNDLE_VERSION: set(_NEW), HALF_VERSION: set(_NEW[1:]),
+    CODES_VERSION: set(_NEW[2:]), DISTILLED_VERSION: set[str](),
 }  # fmt: skip
 _OPTIONAL = {CODES_VERSION: {"half_of"}, DISTILLED_VERSION: {"half_of", "codes"}}
 #: repeated from the plan, for whoever reads the file without knowing plans
@@ -67,8 +66,7 @@ def bundle_content(model: Model, about: Mapping[str, Any] | None = None) -> dict
     names = [f"fold_{number}.safetensors" for number in model.folds]
     half = dict(zip(names, model.half_of, strict=True)) if model.half_of else {}
     version = CODES_VERSION if model.codes else HALF_VERSION if half else BUNDLE_VERSION
-    if model.distilled_from:
-        version = DISTILLED_VERSION
+    version = DISTILLED_VERSION if model.distilled_from else version
     content = {
         "schema_version": version,
         "version": __version__,
@@ -196,10 +194,10 @@ def read_bundle(folder: Path) -> Model:
     half_of = content.get("half_of", weights)
     if set(half_of) != set(weights) or not all(isinstance(one, str) for one in half_of.values()):
         raise DataError(f"{path}: field half_of must have a checksum for each file of weights")
-    distilled_from = content.get("distilled_from", [])
-    if not all(isinstance(one, str) for one in distilled_from):
-        raise DataError(f"{path}: field distilled_from must be a list of checksums")
+    teacher = content.get("distilled_from", [])
     try:
+        if not all(isinstance(one, str) for one in teacher):
+            raise ValueError("field distilled_from must be a list of checksums")
         choices = chosen(content)
         codes = parse_codes_field(content, plan)
         training = parse_training_set(content.get("training_set"))
@@ -218,7 +216,7 @@ def read_bundle(folder: Path) -> Model:
         name=f"{plan.task}, deployed, folds {', '.join(map(str, numbers))}, in {folder}",
         training=training,
         half_of=tuple(half_of[files[number].name] for number in numbers if "half_of" in content),
-        codes=codes, distilled_from=tuple(distilled_from), **choices,
+        codes=codes, distilled_from=tuple(teacher), **choices,
     )  # fmt: skip
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from interactivenet.datasets.roots import Roots, check_task_name
 from interactivenet.errors import DataError, RequestError
@@ -22,14 +22,12 @@ from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import say_unused_codes
 from interactivenet.pipeline.select import is_current, make_selection
 from interactivenet.pipeline.stage import running_stage
+from interactivenet.pipeline.student import StudentOptions
 from interactivenet.pipeline.up_to_date import check_sources
 from interactivenet.planning.planned_task import PLANS, PlannedTask
 from interactivenet.system.archives import zip_folder
 from interactivenet.system.files import interpreting, read_object, remove, write_json
 from interactivenet.system.written import FILES, WrittenFiles, noted_files
-
-if TYPE_CHECKING:  # training takes seconds to import
-    from interactivenet.training.options import TrainingOptions
 
 #: of the fingerprint, what a model card tells; numbers only, no case is named
 _MEASURED = ("spacing_mm", "shape", "object_mm", "volume_ml")
@@ -45,8 +43,7 @@ def deploy(
     half: bool = False,
     description: str = "",
     codes: Path | str | None = None,
-    distil: bool = False,
-    options: TrainingOptions | None = None,
+    distil: bool | StudentOptions = False,
     roots: Roots | None = None,
     reporter: Reporter = SILENT,
 ) -> Deployment:
@@ -68,8 +65,8 @@ def deploy(
         distil: Deploy one network that has learned to say what the folds' mean says, instead of
             the folds: as many times faster as there are folds. It is trained on all cases, in
             ``TASK/distilled`` of the results, and goes on where it was interrupted. It expects no
-            Dice of its outlines: that was learned of the folds.
-        options: How it is trained; by default for a fifth of the folds' epochs.
+            Dice of its outlines: that was learned of the folds. True trains it for a fifth of
+            their epochs.
         roots: Folders of the tasks; by default those of the environment variables.
         reporter: Receives the messages and the progress.
 
@@ -95,14 +92,8 @@ def deploy(
     try:
         own_model(roots, task, folds, choice=False)
     except RequestError:
-        if (
-            not (folder / BUNDLE).exists()
-            or folds is not None
-            or description
-            or half
-            or codes
-            or distil
-        ):
+        asked = folds is not None or description or half or codes or distil
+        if asked or not (folder / BUNDLE).exists():
             raise
         if _has_trained_folds(roots, task):  # which are out of date
             raise
@@ -113,7 +104,7 @@ def deploy(
     else:
         deployment = _deploy_own(
             roots, task, folds, folder, zip, half, description, codes,
-            distil, options, reporter,
+            StudentOptions() if distil is True else distil or None, reporter,
         )  # fmt: skip
         if deployment.changed and archive.exists() and not zip:
             _remove_zip(archive, reporter)
@@ -170,13 +161,13 @@ def _deploy_own(
     half: bool,
     description: str,
     codes: Path | str | None,
-    distil: bool,
-    options: TrainingOptions | None,
+    student: StudentOptions | None,
     reporter: Reporter,
 ) -> Deployment:
     place = roots.results / task / FOLDER
     arguments = {"task": task, "folds": folds and list(folds), "zip": zip, "half": half,
-                 "description": description, "codes": codes, "distil": distil, "processed": roots.processed,
+                 "description": description, "codes": codes,
+                 "distil": student and asdict(student), "processed": roots.processed,
                  "results": roots.results}  # fmt: skip
     check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
     with running_stage("deploy", place, arguments) as stage:
@@ -186,10 +177,10 @@ def _deploy_own(
         model = replace(model, codes=_codes(codes, model, folder, reporter))
         stage.run.note(plan=model.plan.digest, weights=model.digests, choices=model.choices())
         about = describe(roots, model, description)
-        if distil:
-            from interactivenet.pipeline.distil import distil as distil_folds
+        if student:
+            from interactivenet.pipeline.distil import distil
 
-            model = distil_folds(roots, model, options, reporter)
+            model = distil(roots, model, student, reporter)
             reporter.say(
                 "the distilled network expects no Dice: what an agreement is worth was learned of"
                 " the folds"
@@ -199,7 +190,7 @@ def _deploy_own(
     for path in deployment.aside:
         reporter.say(f"{path}: kept from the previous bundle; the new one does not contain it")
     held = counted(len(model.folds), "fold")
-    if distil:
+    if student:
         held = f"one network, distilled from {len(model.distilled_from)}"
     outcome = "written" if deployment.changed else "already up to date"
     reporter.say(f"{folder}: {held}, {outcome}; read and complete its {CARD}")

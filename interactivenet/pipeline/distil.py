@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from interactivenet.datasets.roots import Roots
 from interactivenet.errors import DataError
@@ -13,35 +11,31 @@ from interactivenet.models.fold_results import CHECKPOINT, WEIGHTS
 from interactivenet.models.model import Model
 from interactivenet.pipeline.reporting import Reporter, counted
 from interactivenet.pipeline.stage import running_stage
+from interactivenet.pipeline.student import StudentOptions
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.system.files import read_object
 from interactivenet.system.signals import Interrupted
 from interactivenet.training.distillation import Teacher, every_case
-from interactivenet.training.options import TrainingOptions
 from interactivenet.training.trainer import train_fold
 
 #: in the task's results
 FOLDER = "distilled"
-#: of the folds' epochs, those of a student
-SHARE = 0.2
 
 
-def distil(
-    roots: Roots, model: Model, options: TrainingOptions | None, reporter: Reporter
-) -> Model:
+def distil(roots: Roots, model: Model, student: StudentOptions, reporter: Reporter) -> Model:
     """Train one network on what a task's folds say, and return the model that it is.
 
     A training that was interrupted is continued; one that is complete is left as it is.
 
-    model: the folds, with what cross-validation chose.  options: of the training; None for a fifth
-    of the folds' epochs, of as many steps. What an agreement lets expect was learned of the folds'
-    networks and holds for none that was trained on every case: the model expects no Dice.
+    model: the folds, with what cross-validation chose.  student: how it is trained.
+    What an agreement lets expect was learned of the folds' networks and holds for none that was
+    trained on every case: the model expects no Dice.
     """
     task = model.plan.task
     planned = PlannedTask.load(roots.processed_task(task))
     teacher = Teacher(model)
     fold = every_case(planned, model.folds)
-    options = options or student_options(read_object(model.weights[0].with_suffix(".json")))
+    options = student.training(read_object(model.weights[0].with_suffix(".json")))
     folder = roots.results / task / FOLDER
     reporter.say(
         f"distilling {counted(len(model.folds), 'fold')} of {task} into one network:"
@@ -72,13 +66,3 @@ def distilled_model(model: Model, weights: Path) -> Model:
         model, weights=(weights,), folds=model.folds[:1], checkpoint="last", calibrations={},
         name=f"{model.name}, distilled", half_of=(), distilled_from=model.digests,
     )  # fmt: skip
-
-
-def student_options(facts: Mapping[str, Any]) -> TrainingOptions:
-    """Return how a student is trained by default; facts: of a fold's weights."""
-    epochs, steps = facts.get("epochs"), facts.get("steps")
-    if not isinstance(epochs, int):
-        return TrainingOptions()
-    return TrainingOptions(
-        epochs=max(1, round(SHARE * epochs)), steps=steps if isinstance(steps, int) else None
-    )

@@ -117,16 +117,20 @@ def test_where_none_agree_all_are_asked(sample, paths, monkeypatch):
     assert few.agreement == every.agreement == every.adaptive
 
 
-def test_no_copy_is_computed_before_it_is_needed(sample, paths, monkeypatch):
-    """Neither in batches of eight, as on a graphics card."""
+def test_no_copy_is_computed_before_it_is_needed(tmp_path, monkeypatch):
+    """Not where eight fit at once, as on a graphics card, either."""
     monkeypatch.setattr(mirroring, "ENOUGH", {2: 0.0, 4: 0.0})
-    few = predictor(PLAN, paths[0], mirrored="adaptive", batch=8)
-    plan_shaped = replace(PLAN, sample_shape=tuple(sample.grid.shape))
-    few._networks._rules.plan = plan_shaped
-    seen = []
-    few._networks.networks[0].register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
-    few.answer_one(sample)
-    assert sum(seen) == 2 or set(seen) == {1}
+    plan = replace(PLAN, sample_shape=(32, 32, 32))
+    scan = make_scan(stored_grid((24, 22, 20), (1.0, 1.0, 1.0)))
+    sample = make_sample(scan, scan.prompts[0], plan)
+    weights = random_weights(tmp_path / "w.safetensors", plan)
+    for mirrored, expected in (("adaptive", [2]), (True, [8]), (False, [1])):
+        made = predictor(plan, weights, mirrored=mirrored, batch=8)
+        seen = []
+        network = made._networks.networks[0]
+        network.register_forward_pre_hook(lambda _, args, seen=seen: seen.append(len(args[0])))
+        made.answer_one(sample)
+        assert seen == expected
 
 
 def test_corrections_are_asked_as_carefully(tmp_path, monkeypatch):

@@ -3,8 +3,9 @@
 Run with ``python -m benchmarks.backends FOLDER``, the folder of real scans (shared/data); without
 it nothing is measured. The starter (samples of 64^3) and an ensemble of five small networks with
 random weights segment hippocampi, mirrored, in turns; preparation is the loading of the model, and
-with torch.compile the first case, too. From how many cases on that pays is told. torch.compile needs a C++ compiler where it runs (for a
-graphics card a C compiler, for Triton's launcher); without one, the result says so.
+with torch.compile the first case, too. From how many cases on that pays is told. torch.compile
+needs a C++ compiler where it runs (for a graphics card a C compiler, for Triton's launcher);
+without one, the result says so.
 """
 
 from __future__ import annotations

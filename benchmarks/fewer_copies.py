@@ -3,7 +3,8 @@
 Run with ``python -m benchmarks.fewer_copies FOLDER [MODEL ...]``, the folder of real scans
 (shared/data), and further bundles to measure on the hippocampus; without a folder nothing is
 measured. The starter segments hippocampi (every second one) and sarcomas from simulated points,
-each object in the three ways in turn. Seconds are of the processor, of all threads, in the networks.
+each object in the three ways in turn. Seconds are of the processor, of all threads, in the
+networks.
 """
 
 from __future__ import annotations

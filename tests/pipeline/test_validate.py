@@ -71,7 +71,7 @@ class Oracle:
         return PreparedScan(scan, (), Examination((), None))
 
     def answer(self, prepared, **_):
-        return [NetworkOutput(None, (0.9,), (0.8,)) for _ in prepared.scan.prompts]
+        return [NetworkOutput(None, (0.9,), (0.8,), adaptive=(0.85,)) for _ in prepared.scan.prompts]
 
     def claims(self, prepared, _):
         scan = prepared.scan

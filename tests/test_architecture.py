@@ -198,7 +198,6 @@ OPENED = {
     "models/download.py": ("open", 'self.part.open("ab")'),
     "models/network.py": ("safe_open", "load_file", "check_regular(path)"),
     "pipeline/evaluate_corrections.py": ("open", "predictor.open(scan)"),
-    "pipeline/simulate.py": ("open", 'open("a"'),
     "pipeline/tracking.py": ("open", "tracker.open"),
     "plotting/contact_sheets.py": ("open", "read_bytes(path"),
     "plotting/snapshots.py": ("open", "check_regular(path)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from interactivenet.errors import naming
 from interactivenet.system.fields import field_of_kind, fields_of_kinds
 from interactivenet.system.files import read_object, sha256
 from interactivenet.system.names import safe_path
+from interactivenet.system.stamps import ReadOnce
 
 #: settings and files of simulated prompts, in a raw task's folder
 SIMULATION = "simulation.json"
@@ -22,10 +24,17 @@ def simulated_files(folder: Path) -> dict[str, dict[str, Any]]:
 
     Raises DataError, naming file and field, where it is not as this program writes it.
     """
-    path = folder / SIMULATION
+    return dict(_records(folder / SIMULATION))
+
+
+def _read(path: Path) -> Mapping[str, dict[str, Any]]:
     with naming(path):
         cases: dict[str, Any] = field_of_kind(read_object(path).get("cases", {}), dict, "cases")
         return {case: check_simulated(record, f"cases.{case}") for case, record in cases.items()}
+
+
+#: asked for every case of a task
+_records = ReadOnce(_read, most=2)
 
 
 def simulation_settings(file: Path, case: str, digest: str | None = None) -> dict[str, Any] | None:
@@ -35,7 +44,7 @@ def simulation_settings(file: Path, case: str, digest: str | None = None) -> dic
     One that was edited since is a person's. Raises as :func:`simulated_files` does.
     """
     subset = file.parent.name.removeprefix("interactions")
-    record = simulated_files(file.parent.parent).get(f"{subset}/{case}", {})
+    record = _records(file.parent.parent / SIMULATION).get(f"{subset}/{case}", {})
     if record.get("file") != f"{file.parent.name}/{file.name}":
         return None
     if record.get("prompt") != (digest or sha256(file)):

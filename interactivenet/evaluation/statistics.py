@@ -15,6 +15,9 @@ from interactivenet.metric_names import METRIC
 #: resamples of a bootstrap, and the share of their means that its interval holds
 RESAMPLES, COVERAGE = 2000, 0.95
 
+#: cases that are drawn at once for the resamples: their values take some hundred MB at the most
+_DRAWN = 2**22
+
 Statistics = dict[str, Any]
 
 
@@ -79,6 +82,7 @@ def bootstrap_interval(
     interval = bootstrap(
         (sums, counts), lambda sums, counts, axis: sums.sum(axis) / counts.sum(axis),
         paired=True, vectorized=True, method="percentile", n_resamples=RESAMPLES,
+        batch=max(1, min(RESAMPLES, _DRAWN // len(groups))),
         confidence_level=COVERAGE, rng=np.random.default_rng(seed),
     ).confidence_interval  # fmt: skip
     return float(interval.low), float(interval.high)

@@ -100,11 +100,11 @@ class FoldResults:
         with naming(path):
             content = read_object(path)
             for checkpoint, record in content.items():
-                _check_validated(record, checkpoint)
+                check_validated(record, checkpoint)
         return content
 
 
-def _check_validated(record: Any, field: str) -> None:
+def check_validated(record: Any, field: str) -> None:
     """Raise DataError, naming the field, where what was measured is not as it is written."""
     kinds = {"made_from": dict, "epoch": int, "cases": dict, "warning": str}
     fields_of_kinds(record, kinds, field)

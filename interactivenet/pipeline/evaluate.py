@@ -11,12 +11,13 @@ from interactivenet.datasets.case_lists import read_subtypes
 from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.roots import check_no_raw_task
 from interactivenet.datasets.task import Case
-from interactivenet.evaluation.earlier import earlier_evaluation
+from interactivenet.evaluation.earlier import FIGURES, earlier_evaluation
 from interactivenet.evaluation.evaluate import Evaluation, evaluate_cases
 from interactivenet.evaluation.matching import Pair, build_pairs, case_name
 from interactivenet.imaging.io import ReadOptions
 from interactivenet.imaging.structures.reading.roi_names import check_rois
 from interactivenet.metric_names import METRIC, TOLERANCE_MM
+from interactivenet.pipeline.crowding import report_crowding
 from interactivenet.pipeline.reporting import (
     SILENT,
     Reporter,
@@ -115,6 +116,8 @@ def evaluate(
         "rois": list(rois), "jobs": jobs,
     }  # fmt: skip
     with running_stage("evaluate", output, arguments) as stage:
+        drawn = sum(bool(pair.images) for pair in matched.pairs) if pictures else 0
+        report_crowding(output / FIGURES / "cases", drawn, 1, reporter, stage.run)
         evaluation = evaluate_cases(
             matched.pairs, output, labels=LabelNames(dict(names)) if names else None,
             tolerance_mm=tolerance_mm, title=predictions.resolve().name, pictures=pictures,

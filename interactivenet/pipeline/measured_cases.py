@@ -10,7 +10,7 @@ from interactivenet.errors import naming
 from interactivenet.system.cache_key import MADE_FROM
 from interactivenet.system.fields import field_of_kind, fields_of_kinds
 from interactivenet.system.files import read_object
-from interactivenet.system.journal import read_rows
+from interactivenet.system.journal import Journal
 
 #: in a case's record, what is to be told of it
 NOTES = "notes"
@@ -31,7 +31,7 @@ def recorded_cases(record: Path, journal: Path) -> dict[str, dict[str, Any]]:
         for name, content in cases.items():
             _check_case(name, content)
     with naming(journal):
-        for row in read_rows(journal):
+        for row in Journal(journal).rows():
             name = str(row.get("case"))
             _check_case(name, row.get("record"))
             cases[name] = row["record"]

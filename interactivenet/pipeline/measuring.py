@@ -34,7 +34,7 @@ from interactivenet.pipeline.stage import Stage
 from interactivenet.pipeline.unseen_cases import UnseenCases
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
 from interactivenet.system.files import read_object, remove, write_csv, write_json
-from interactivenet.system.journal import append_row, read_rows
+from interactivenet.system.journal import Journal
 from interactivenet.system.signals import Signals
 from interactivenet.system.written import FILES, WrittenFiles, noted_files
 
@@ -134,7 +134,7 @@ class Measurement:
         except DataError:
             strangers = [self.record]
         try:
-            read_rows(self.journal)
+            Journal(self.journal).rows()
         except DataError:
             strangers = [self.journal]
         if strangers:
@@ -161,7 +161,8 @@ class Measurement:
         # an earlier summary is none of what comes, and an earlier journal is now in the record
         files = written.unchanged(self.others)
         write_json(self.record, {"summary": None, "cases": own, FILES: files})
-        remove(self.journal)
+        journal = Journal(self.journal)
+        journal.remove()
         now: dict[str, Any] = {}
         failures: dict[str, str] = {}
         for group in groups:
@@ -173,7 +174,7 @@ class Measurement:
                 else:
                     now[case.name] = result
                     if own.get(case.name) != result:
-                        append_row(self.journal, {"case": case.name, "record": result})
+                        journal.add({"case": case.name, "record": result})
                     notes = tuple(map(str, result.get(NOTES, ())))
                     kept = any(result == records.get(case.name) for records in before)
                     yield CaseResult(case.name, notes=notes, kept=kept)

@@ -14,6 +14,7 @@ from interactivenet.datasets.task import Task, record_failures
 from interactivenet.errors import DataError, RequestError
 from interactivenet.models.bundle_plan import read_bundle_plan
 from interactivenet.pipeline import planning_steps as steps
+from interactivenet.pipeline.crowding import crowded_regions
 from interactivenet.pipeline.epoch_time import describe_epoch
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.pipeline.stage import running_stage
@@ -144,7 +145,9 @@ def plan(
         with run.step("preprocess"):
             _withdraw(folder, decided)
             pictures = steps.SNAPSHOTS if snapshots else None
-            preparation = Preparation(dataset, decided, folder, pictures, overwrite)
+            preparation = Preparation(
+                dataset, decided, folder, pictures, overwrite, steps.are_many(fingerprint)
+            )
             regions = steps.prepare_cases(dataset, measured, preparation, workers)
             regions = stage.interruptible(regions)
             results = list(reporter.track(regions, len(usable), "preprocessed", usable))
@@ -164,6 +167,7 @@ def plan(
                 *steps.small_objects(small, decided),
                 *(Finding("warning", case.name, note) for case in prepared for note in case.notes),
                 *(Finding("note", "", note) for note in decided.notes),
+                *crowded_regions(folder),
             ]
         )
         splits = _divide(dataset, [case.name for case in prepared], division, seed)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,10 +38,15 @@ from interactivenet.preprocessing.preparation import (
     prepare_case,
 )
 from interactivenet.preprocessing.region import is_lost
-from interactivenet.preprocessing.sources import Stamp
+from interactivenet.preprocessing.storage import FILES
 from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import read_object, remove, sha256, write_json
 from interactivenet.system.parallel import Workers
+from interactivenet.system.spread import MOST_ENTRIES, folder_of, spread_files, subfolder
+from interactivenet.system.stamps import Stamp
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 FACTS = "fingerprint"
 #: pictures of the regions
@@ -75,7 +81,9 @@ def measure_cases(
     A case whose files are unchanged since an earlier run is not read again.
     """
     shared = _without_cases(task)
-    yield from workers.map(_measure, ((shared, folder, case, overwrite) for case in task.training))
+    spread = len(task.training) > MOST_ENTRIES
+    works = ((shared, folder, case, overwrite, spread) for case in task.training)
+    yield from workers.map(_measure, works)
 
 
 def collect(task: Task, measured: Iterator[MeasuredCase]) -> tuple[Fingerprint, list[MeasuredCase]]:
@@ -99,6 +107,11 @@ def input_hashes(task: Task, measured: list[MeasuredCase]) -> dict[str, str]:
     for case in measured:
         hashes |= case.hashes
     return hashes
+
+
+def are_many(fingerprint: Fingerprint) -> bool:
+    """Whether the regions of a task are too many for one folder."""
+    return FILES * len(fingerprint.prompts) > MOST_ENTRIES
 
 
 def prepare_cases(
@@ -231,7 +244,7 @@ def _times(values: tuple[float, ...]) -> str:
 def remove_stale_facts(task: Task, folder: Path) -> None:
     """Remove the facts of cases that the task does not have any more."""
     names = {case.name for case in task.training}
-    for path in (folder / FACTS).glob("*.json"):
+    for path in spread_files(folder / FACTS, ".json"):
         if path.stem not in names:
             remove(path)
 
@@ -241,14 +254,17 @@ def _without_cases(task: Task) -> Task:
     return replace(task, training=(), test=())
 
 
-def _measure(work: tuple[Task, Path, Case, bool]) -> MeasuredCase:
-    task, folder, case, overwrite = work
+def _measure(work: tuple[Task, Path, Case, bool, bool]) -> MeasuredCase:
+    task, folder, case, overwrite, spread = work
     hashes: dict[str, str] = {}
     stamps: dict[str, Stamp | None] = {}
     try:
         stamps = file_stamps(task, case)
         hashes = file_hashes(task, case)
-        path = folder / FACTS / f"{case.name}.json"
+        facts_of = folder / FACTS
+        path = folder_of(facts_of, case.name, ".json") / f"{case.name}.json"
+        if spread and not path.exists():
+            path = subfolder(facts_of, case.name) / path.name
         key = CacheKey(
             {
                 "version": FACTS_VERSION,
@@ -281,15 +297,21 @@ def _measure(work: tuple[Task, Path, Case, bool]) -> MeasuredCase:
         return MeasuredCase(case.name, hashes, stamps, error=describe_failure(error))
 
 
+@cache
+def _facts_reader() -> TypeAdapter[CaseFacts]:
+    """Return what reads the facts of a case: made once, for that takes longer than any case."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(CaseFacts)
+
+
 def _measured_before(path: Path, key: CacheKey) -> tuple[CaseFacts, dict[str, Histogram]] | None:
     """Read the facts that an earlier run measured on the same files."""
     try:
         content = read_object(path)
         if not key.matches(content):
             return None
-        from pydantic import TypeAdapter
-
-        facts = TypeAdapter(CaseFacts).validate_python(content["facts"])
+        facts = _facts_reader().validate_python(content["facts"])
         histograms = {
             modality: Histogram(np.array(values, dtype=np.float64), np.array(counts, np.int64))
             for modality, (values, counts) in content["histograms"].items()

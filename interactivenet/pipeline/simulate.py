@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import threading
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -25,7 +24,8 @@ from interactivenet.prompts.placement import check_certain
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.prompts.simulation import SimulationOptions, simulate_prompts_with_notes
 from interactivenet.system.cache_key import CacheKey
-from interactivenet.system.files import read_text, remove, replacing, sha256, write_json
+from interactivenet.system.files import remove, replacing, sha256, write_json
+from interactivenet.system.journal import Journal
 from interactivenet.system.names import list_names, name_fault, printable
 from interactivenet.system.parallel import available_cores, map_cases
 
@@ -146,7 +146,10 @@ def simulate_task(
     folder: Path, options: SimulationOptions, *, jobs: int = 1, overwrite: bool = False
 ) -> Iterator[SimulatedCase]:
     """Do what :func:`simulate` says in a raw task's folder, yielding each case as it is done."""
-    journal = _Journal(folder)
+    journal, cases = _Journal(folder), labelled_cases(folder)
+    # once: to look for each case's own in a folder of all costs the square of the cases
+    placed = {subset: stems(folder / f"interactions{subset}", PROMPT_SUFFIXES)
+              for subset in {subset for subset, _, _ in cases}}  # fmt: skip
     task = Task.load(folder) if (folder / "dataset.json").exists() else None
     labels = task.labels if task else None
     reading = task.reading if task else AS_IT_IS
@@ -159,15 +162,16 @@ def simulate_task(
             if len(paths) > 1:
                 files = list_names(paths)
                 raise DataError(f"has {len(paths)} label files, expected one: {files}")
+            existing = placed[subset].get(name, [])
             return _simulate_case(
-                subset, name, paths[0], options, labels, journal, overwrite, reading
+                subset, name, paths[0], existing, options, labels, journal, overwrite, reading
             )
         except Exception as error:  # one odd file must not end the others
             failure = describe_failure(error)
             return SimulatedCase(subset, printable(name), "failed", notes=(failure,))
 
     files: dict[tuple[str, str], Path] = {}
-    for result in map_cases(simulated, labelled_cases(folder), jobs):
+    for result in map_cases(simulated, cases, jobs):
         if result.file:
             files[result.subset, result.name] = folder / result.file
         yield result
@@ -185,8 +189,7 @@ class _Journal:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._record, self._path = folder / SIMULATION, folder / ".simulation.journal"
-        self._lock = threading.Lock()
+        self._record, self._journal = folder / SIMULATION, Journal(folder / ".simulation.journal")
         cases = simulated_files(folder)
         self._entries: dict[str, list[dict[str, Any]]] = {k: [v] for k, v in cases.items()}
         for case, entry in self._read():
@@ -194,14 +197,8 @@ class _Journal:
 
     def _read(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield what a run that was killed has noted: case, entry."""
-        if not self._path.exists():
-            return
-        for number, line in enumerate(read_text(self._path, "replace").splitlines(), 1):
-            try:
-                noted = json.loads(line)
-            except (ValueError, RecursionError):
-                continue  # half a line: its file never got its name
-            with naming(self._path):
+        for number, noted in self._journal.read():
+            with naming(self._journal.path):
                 if not (isinstance(noted, list) and len(noted) == 2 and isinstance(noted[0], str)):
                     raise DataError(f"line {number} is not a case and what its file was made from")
                 yield noted[0], check_simulated(noted[1], f"of {noted[0]} in line {number}")
@@ -216,16 +213,8 @@ class _Journal:
 
     def add(self, case: str, entry: dict[str, Any]) -> None:
         """Note a file that is about to get its name."""
-        with self._lock:
-            self._entries.setdefault(case, []).append(entry)
-            try:
-                with self._path.open("a", encoding="utf-8") as file:
-                    # a new line first: the one before may have been cut off by a kill
-                    file.write("\n" + json.dumps([case, entry]))
-            except OSError as error:
-                raise DataError(
-                    f"{self._path}: cannot be written: {error.strerror or error}"
-                ) from error
+        self._entries.setdefault(case, []).append(entry)
+        self._journal.add([case, entry])
 
     def close(self, options: SimulationOptions) -> None:
         """Write ``simulation.json`` with what each case's file on disk was made from."""
@@ -237,7 +226,7 @@ class _Journal:
                     cases[case] = entry
                     break
         write_json(self._record, {"settings": asdict(options), "cases": cases})
-        remove(self._path)
+        self._journal.remove()
 
 
 def labelled_cases(folder: Path) -> list[tuple[str, str, list[Path]]]:
@@ -262,6 +251,7 @@ def _simulate_case(
     subset: str,
     name: str,
     label: Path,
+    existing: list[Path],
     options: SimulationOptions,
     labels: LabelNames | None,
     journal: _Journal,
@@ -270,7 +260,6 @@ def _simulate_case(
 ) -> SimulatedCase:
     case = f"{subset}/{name}"
     folder = label.parent.parent / f"interactions{subset}"
-    existing = stems(folder, PROMPT_SUFFIXES).get(name, [])
     simulated = {path: entry for path in existing if (entry := journal.entry_of(case, path))}
     if len(existing) > 1 and len(simulated) < len(existing):
         files = list_names(existing)
@@ -294,6 +283,8 @@ def _simulate_case(
             check_certain(prompt.points, (label, volume.source))
     task = folder.parent
     aside = {old: place_aside(task, old) for old in existing if old not in simulated}
+    if not existing and os.path.lexists(path):
+        raise DataError(f"{path}: was placed there meanwhile", remedy="run it again")
     for old, kept in aside.items():  # a person's are never lost
         place(old, kept, copy=False)
     with replacing(path) as temporary:

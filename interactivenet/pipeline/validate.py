@@ -25,8 +25,14 @@ from interactivenet.evaluation import evaluate_masks
 from interactivenet.imaging.io import read_label
 from interactivenet.inference.predictor import Predictor
 from interactivenet.inference.requirements import check_plan
-from interactivenet.models.fold_results import VALIDATION_METRICS, WEIGHTS, FoldResults
+from interactivenet.models.fold_results import (
+    VALIDATION_METRICS,
+    WEIGHTS,
+    FoldResults,
+    check_validated,
+)
 from interactivenet.models.model import Model
+from interactivenet.pipeline.crowding import report_crowding
 from interactivenet.pipeline.reporting import (
     SILENT,
     Reporter,
@@ -56,6 +62,7 @@ from interactivenet.preprocessing.sources import Sources
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import (
+    interpreting,
     read_bytes,
     remove,
     sha256,
@@ -63,10 +70,13 @@ from interactivenet.system.files import (
     write_csv,
     write_json,
 )
+from interactivenet.system.journal import Journal
 from interactivenet.system.parallel import map_cases
 from interactivenet.system.signals import Signals, go_on
 
 _WHICH = ("label", "name", "prompt")
+#: what is measured so far, until metrics.json has it
+_JOURNAL = ".metrics.journal"
 
 
 def validate(
@@ -127,6 +137,7 @@ def validate(
         ) as stage:
             stage.run.note(plan=chosen.plan.digest, fold=chosen.number)
             stage.run.inputs(chosen.inputs)
+            report_crowding(results.validation / "best", len(chosen.cases), 1, reporter, stage.run)
             outcome = validate_fold(
                 dataset, chosen, results,
                 device=device, precision=precision, reporter=reporter, signals=stage.signals,
@@ -177,7 +188,10 @@ def validate_fold(
     a signal came.
     """
     path = results.validation / VALIDATION_METRICS
-    records = results.read_validation()
+    records, journal = results.read_validation(), Journal(results.validation / _JOURNAL)
+    if _take_in(journal, records):
+        write_json(path, records)
+    journal.remove()
     checkpoints: list[Validated] = []
     for checkpoint in WEIGHTS:
         folder = results.validation / checkpoint
@@ -207,11 +221,17 @@ def validate_fold(
             predictor = Predictor(model, device=device, precision=precision)
             record["epoch"] = predictor.facts[0]["epoch"]
             interrupt = (signals or Signals()).check
+            write_json(path, records)  # what the journal's lines belong to
             segmented = _segment(task, fold, predictor, folder, due, tolerance_mm, interrupt)
-            for case, found in reporter.track(segmented, len(due), f"validated {checkpoint}", due):
-                measured[case] = found
+            told = f"validated {checkpoint}"
+            try:
+                for case, found in reporter.track(segmented, len(due), told, due):
+                    measured[case] = found
+                    journal.add([checkpoint, key.digest, case, found])
+                    interrupt()
+            finally:
                 write_json(path, records)
-                interrupt()
+                journal.remove()
         cases = {case: measured[case] for case in fold.cases}
         checkpoints.append(Validated(checkpoint, record["epoch"], cases))
     write_csv(path.with_suffix(".csv"), csv_rows(checkpoints))
@@ -280,6 +300,22 @@ def validate_case(
     return plain, rows
 
 
+def _take_in(journal: Journal, records: dict[str, Any]) -> bool:
+    """Put what a run that was killed has measured into the records of the same weights and data.
+
+    Returns whether there was anything.
+    """
+    taken = False
+    with interpreting(journal.path, remedy="remove it"):
+        for number, (checkpoint, digest, case, found) in journal.read():
+            record = records.get(checkpoint, {})
+            if record and CacheKey(record["made_from"]).digest == digest:
+                check_validated({"cases": {case: found}}, f"line {number}")
+                record["cases"][case] = found
+                taken = True
+    return taken
+
+
 def _is_done(folder: Path, case: str, measured: Mapping[str, Mapping[str, Any]]) -> bool:
     return case in measured and not measured[case]["error"] and (folder / f"{case}.nii.gz").exists()
 
@@ -311,11 +347,12 @@ def _segment(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each of the cases with its entry of :attr:`Validated.cases`."""
     cases = {case.name: case for case in task.training}
+    sources = _planned_sources(task, fold)
 
     def read(name: str) -> tuple[str, Scan | None, str]:
         interrupt()
         try:
-            return name, _read_case(task, cases, name, fold), ""
+            return name, _read_case(sources, cases, name, fold), ""
         except Exception as error:
             return name, None, describe_failure(error)
 
@@ -332,15 +369,23 @@ def _segment(
         yield name, {"objects": rows, "error": failure, "notes": list(notes)}
 
 
-def _read_case(task: Task, cases: Mapping[str, Case], name: str, fold: Fold) -> Scan:
+def _planned_sources(task: Task, fold: Fold) -> tuple[Sources, Mapping[str, str]]:
+    """Return what cases were planned from, and a region of each; for all of them, read once."""
+    regions = {region.rpartition("__")[0]: region for region in reversed(fold.validation)}
+    return Sources(task, fold.processed), regions
+
+
+def _read_case(
+    planned: tuple[Sources, Mapping[str, str]], cases: Mapping[str, Case], name: str, fold: Fold
+) -> Scan:
     """Read a validation case, if it still is what the fold's regions were made from."""
+    sources, regions = planned
     if name not in cases:
         raise DataError(f"{name}: is in the plan, but no longer in the task's dataset.json")
-    region = next(region for region in fold.validation if region.rpartition("__")[0] == name)
-    if changes := Sources(task, fold.processed).changes_of(cases[name], region):
+    if changes := sources.changes_of(cases[name], regions[name]):
         raise DataError(
             f"{name}: is out of date: since it was planned, {', '.join(changes)} changed",
-            remedy=f"run `plan(task={task.name!r})` again",
+            remedy=f"run `plan(task={sources.task.name!r})` again",
         )
     scan = read_scan(cases[name], len(fold.plan.modalities), LabelNames(fold.plan.labels))
     if scan.label is None:
@@ -350,11 +395,11 @@ def _read_case(task: Task, cases: Mapping[str, Case], name: str, fold: Fold) -> 
 
 def _save_pictures(task: Task, fold: Fold, folder: Path, validated: Validated) -> None:
     """Draw the best, the median and the worst object of a checkpoint."""
-    cases = {case.name: case for case in task.training}
+    cases, sources = {case.name: case for case in task.training}, _planned_sources(task, fold)
     for old in folder.glob("*.png"):
         remove(old)
     for rank, row in ranked(validated.objects).items():
-        scan = _read_case(task, cases, row["case"], fold)
+        scan = _read_case(sources, cases, row["case"], fold)
         prompt = scan.prompts[row["prompt"]]
         label = read_label(folder / validated.checkpoint / f"{row['case']}.nii.gz").array[0]
         save_overlay(

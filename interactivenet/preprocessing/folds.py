@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from interactivenet.errors import RequestError
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PlannedTask
-from interactivenet.preprocessing.storage import REGIONS, is_empty, record_digest
-from interactivenet.system.cache_key import MADE_FROM
-from interactivenet.system.files import read_object, sha256
-
-#: of a checksum in hex
-_DIGITS = 16
+from interactivenet.preprocessing.region_records import record_path, region_record
+from interactivenet.preprocessing.storage import REGIONS, is_empty
 
 
 @dataclass(frozen=True)
@@ -54,12 +49,14 @@ class Fold:
     @property
     def learnable(self) -> tuple[str, ...]:
         """Regions to train on: those that are not empty."""
-        return tuple(name for name in self.training if name not in self.empty)
+        empty = set(self.empty)
+        return tuple(name for name in self.training if name not in empty)
 
     @property
     def measurable(self) -> tuple[str, ...]:
         """Regions to validate an epoch on: those that are not empty."""
-        return tuple(name for name in self.validation if name not in self.empty)
+        empty = set(self.empty)
+        return tuple(name for name in self.validation if name not in empty)
 
     @property
     def seed(self) -> int:
@@ -69,15 +66,17 @@ class Fold:
     @cached_property
     def inputs(self) -> dict[str, str]:
         """SHA-256 of the regions' records, by their path, which hold those of the scans' files."""
-        return {path.relative_to(self.processed).as_posix(): sha256(path) for path in self._records}
+        return {
+            path.relative_to(self.processed).as_posix(): region_record(path).sha256
+            for path in self._records.values()
+        }
 
     @cached_property
     def images(self) -> dict[str, frozenset[str]]:
         """Of each case, what identifies its images, whoever calls them what: by their files."""
         images = {}
-        for name in {*self.training, *self.validation}:
-            made_from = read_object(self.processed / REGIONS / f"{name}.json").get(MADE_FROM, {})
-            images[name.rpartition("__")[0]] = image_digests(made_from)
+        for name, path in self._records.items():
+            images[name.rpartition("__")[0]] = region_record(path).images
         return images
 
     @property
@@ -89,30 +88,14 @@ class Fold:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of its regions: which they are, which train, and what they were made from."""
-        content = [*self.training, "", *self.validation, "", *map(record_digest, self._records)]
+        digests = [region_record(path).digest for path in self._records.values()]
+        content = [*self.training, "", *self.validation, "", *digests]
         return hashlib.sha256("\n".join(content).encode()).hexdigest()
 
-    @property
-    def _records(self) -> list[Path]:
+    @cached_property
+    def _records(self) -> dict[str, Path]:
         names = sorted({*self.training, *self.validation})
-        return [self.processed / REGIONS / f"{name}.json" for name in names]
-
-
-def image_digests(made_from: Mapping[str, Any]) -> frozenset[str]:
-    """Identify each image that a region's record names, by the checksums of its files.
-
-    Of a DICOM series, by those of all of its files, in any order. A part of a checksum, 64 bits,
-    is enough to tell images apart.
-    """
-    files: Mapping[str, str] = made_from.get("files") or {}
-    digests = set()
-    for path in made_from.get("images") or []:
-        own = sorted(
-            sum_of for name, sum_of in files.items() if name == path or name.startswith(f"{path}/")
-        )
-        if own:
-            digests.add(hashlib.sha256("\n".join(own).encode()).hexdigest()[:_DIGITS])
-    return frozenset(digests)
+        return {name: record_path(self.processed / REGIONS, name) for name in names}
 
 
 def read_fold(planned: PlannedTask, number: int) -> Fold:

@@ -16,19 +16,19 @@ from interactivenet.errors import DataError, describe_failure, one_line
 from interactivenet.imaging.image_files import files_of
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.region import Region, make_region
-from interactivenet.preprocessing.sources import Stamp, stamp
+from interactivenet.preprocessing.region_records import VOLUME, record_path, volume_of
 from interactivenet.preprocessing.storage import (
     REGIONS,
     SNAPSHOTS,
-    VOLUME,
     region_names,
     region_settings,
     save_region,
     simulation_of,
-    volume_of,
 )
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
 from interactivenet.system.files import read_object, remove, sha256
+from interactivenet.system.spread import folder_of, spread_files, subfolder
+from interactivenet.system.stamps import Stamp, stamp
 
 #: regions of another version are made again
 _VERSION = 2
@@ -51,7 +51,7 @@ class Preparation:
     """What a worker needs to prepare cases.
 
     folder: of the processed task.  snapshots: draws pictures of the regions; None for none.
-    overwrite: make again what is unchanged.
+    overwrite: make again what is unchanged.  spread: regions and pictures go to subfolders.
     """
 
     task: Task
@@ -59,6 +59,7 @@ class Preparation:
     folder: Path
     snapshots: Snapshots | None = None
     overwrite: bool = False
+    spread: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,14 @@ def _prepare(preparation: Preparation, case: Case, hashes: Mapping[str, str]) ->
         coverage[name] = region.coverage
         if region.volume_ml:
             volumes[name] = region.volume_ml
-        save_region(preparation.folder / REGIONS, name, region, _key_of_region(key, names))
-        path = preparation.folder / SNAPSHOTS / f"{name}.png"
-        remove(path)
+        spread, folder = preparation.spread, preparation.folder / SNAPSHOTS
+        save_region(
+            preparation.folder / REGIONS, name, region, _key_of_region(key, names), spread=spread
+        )
+        pictures = folder / f"{name}.png", subfolder(folder, name) / f"{name}.png"
+        for path in pictures:
+            remove(path)
+        path = pictures[spread]
         if snapshots:
             try:
                 snapshots.save(path, scan, region, plan, picture)
@@ -176,8 +182,8 @@ def simulation_settings(task: Task, case: Case, hashes: Mapping[str, str]) -> di
 def remove_stale(folder: Path, regions: Iterable[str]) -> int:
     """Remove regions, and pictures of them, that no case of the task has; returns how many."""
     kept = set(regions)
-    files = [*(folder / REGIONS).glob("*.npz"), *(folder / REGIONS).glob("*.json"),
-             *(folder / SNAPSHOTS).glob("*.png")]  # fmt: skip
+    files = [*spread_files(folder / REGIONS, ".npz"), *spread_files(folder / REGIONS, ".json"),
+             *spread_files(folder / SNAPSHOTS, ".png")]  # fmt: skip
     stale = [path for path in files if path.stem not in kept]
     for path in stale:
         remove(path)
@@ -202,19 +208,20 @@ def _covered(
 ) -> PreparedCase | None:
     folder, snapshots = preparation.folder / REGIONS, preparation.snapshots
     first = next((name for name in region_names(case, preparation.plan.labels)
-                  if (folder / f"{name}.json").exists()), None)  # fmt: skip
+                  if record_path(folder, name).exists()), None)  # fmt: skip
     if first is None:
         return None
-    names = _record(folder / f"{first}.json").get(MADE_FROM, {}).get("regions", [])
+    names = _record(record_path(folder, first)).get(MADE_FROM, {}).get("regions", [])
     coverage, volumes = {}, {}
     for name in names:
-        record = _record(folder / f"{name}.json")
-        arrays = folder / f"{name}.npz"
+        path = record_path(folder, name)
+        record, arrays = _record(path), path.with_name(f"{name}.npz")
         if not _key_of_region(key, names).matches(record):
             return None
         if not arrays.exists() or arrays.stat().st_size != record.get("bytes"):
             return None
-        drawn = preparation.folder / SNAPSHOTS / f"{name}.png"
+        pictures = preparation.folder / SNAPSHOTS
+        drawn = folder_of(pictures, name, ".png") / f"{name}.png"
         if snapshots and snapshots.made_from(drawn) != picture:
             return None
         if VOLUME not in record:  # of an earlier version: measured now

@@ -8,7 +8,6 @@ they do, is hashed, and is the same where its content is.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,32 +18,14 @@ from interactivenet.datasets.task import Case, Task
 from interactivenet.errors import DataError
 from interactivenet.imaging.image_files import files_of
 from interactivenet.planning.planned_task import PlannedTask
+from interactivenet.preprocessing.region_records import record_path
 from interactivenet.preprocessing.storage import REGIONS
 from interactivenet.system.cache_key import MADE_FROM
 from interactivenet.system.files import read_object, sha256, write_json
 from interactivenet.system.parallel import available_cores, map_cases
+from interactivenet.system.stamps import Stamp, stamp
 
 SOURCES = "sources.json"
-#: nanoseconds: a file that changed less than this before it was hashed may change again with the
-#: same times, on a file system that keeps whole seconds
-_SETTLED = 2_000_000_000
-
-#: size, and the times of the last changes of content and of entry, in nanoseconds
-Stamp = tuple[int, int, int]
-
-
-def stamp(path: Path) -> Stamp | None:
-    """Return what changes with a file's content; None where it is missing, or has just changed.
-
-    The time of the last change of its entry cannot be set back, as that of its content can.
-    """
-    now = time.time_ns()
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    times = (status.st_mtime_ns, status.st_ctime_ns)
-    return None if max(times) > now - _SETTLED else (status.st_size, *times)
 
 
 def write_sources(
@@ -94,11 +75,12 @@ class Sources:
 
     def changes_of(self, case: Case, region: str) -> list[str]:
         """Say what differs of one case.  region: the name of one of its regions."""
-        record = read_object(self.folder / REGIONS / f"{region}.json").get(MADE_FROM, {})
+        path = record_path(self.folder / REGIONS, region)
+        record = read_object(path).get(MADE_FROM, {})
         hashes = record.get("files")
         if not isinstance(hashes, dict):
             raise DataError(
-                f"{self.folder / REGIONS / region}.json: does not say what it was made from",
+                f"{path}: does not say what it was made from",
                 remedy=f"run `plan(task={self.task.name!r}, overwrite=True)`",
             )
         changes = []

@@ -2,12 +2,11 @@
 
 ``regions/CASE__LABEL[_N].npz`` holds the arrays (image float32, label uint8), uncompressed; the
 ``.json`` beside it holds the geometry and what the region was made from, and is written last: a
-region without it is not finished.
+region without it is not finished. Where there are thousands, both are in a subfolder (spread.py).
 """
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -22,22 +21,24 @@ from interactivenet.errors import DataError, naming, one_line
 from interactivenet.imaging.geometry import Array, Geometry
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.region import Region
+from interactivenet.preprocessing.region_records import (
+    DEPTH,
+    VOLUME,
+    record_path,
+    region_record,
+    volume_of,
+)
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.prompts.simulation import SimulationOptions
 from interactivenet.system.arrays import open_arrays
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
-from interactivenet.system.files import (
-    json_bytes,
-    read_json,
-    remove,
-    replacing,
-    write_json,
-)
+from interactivenet.system.files import read_json, remove, replacing, write_json
 from interactivenet.system.names import SafeName
+from interactivenet.system.spread import subfolder
 
 REGIONS, SNAPSHOTS = "regions", "snapshots"
-#: in a region's record
-VOLUME, DEPTH = "volume_ml", "depth_mm"
+#: of one region, in a folder
+FILES = 2
 
 
 def region_names(case: str, labels: Iterable[int]) -> list[str]:
@@ -80,13 +81,18 @@ def _grid_settings(plan: Plan) -> dict[str, Any]:
     }
 
 
-def save_region(folder: Path, name: str, region: Region, key: CacheKey | None = None) -> None:
+def save_region(
+    folder: Path, name: str, region: Region, key: CacheKey | None = None, *, spread: bool = False
+) -> None:
     """Write a region's arrays, and then its geometry, without which it counts as unfinished.
 
-    key: what it is made from.
+    key: what it is made from.  spread: into a subfolder, of which there are many.
     """
-    path = folder / f"{name}.npz"
-    remove(path.with_suffix(".json"))
+    places = folder, subfolder(folder, name)
+    for place in places:  # wherever it was before
+        remove(place / f"{name}.json")
+    remove(places[not spread] / f"{name}.npz")
+    path = places[spread] / f"{name}.npz"
     arrays: dict[str, Array] = {"image": region.image}
     if region.label is not None:
         arrays["label"] = region.label
@@ -116,7 +122,7 @@ def load_region(folder: Path, name: str, plan: Plan) -> Region:
 
     Raises DataError where it is missing, unfinished or damaged, or was made for another plan.
     """
-    path = folder / f"{name}.json"
+    path = record_path(folder, name)
     content = read_json(path)
     try:
         if content[MADE_FROM]["settings"] != region_settings(plan):
@@ -124,7 +130,7 @@ def load_region(folder: Path, name: str, plan: Plan) -> Region:
                 f"{path}: was made with settings other than the plan's",
                 remedy=f"run `plan(task={plan.task!r})` again",
             )
-        with open_arrays(folder / f"{name}.npz") as arrays:
+        with open_arrays(path.with_name(f"{name}.npz")) as arrays:
             image = arrays["image"]
             label = arrays.get("label")
         if image.shape[1:] != tuple(content["grid"]["shape"]):
@@ -161,12 +167,6 @@ def load_region(folder: Path, name: str, plan: Plan) -> Region:
         ) from error
 
 
-def volume_of(record: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Return an object's volume, ml, in the scan and on the target grid; None where not noted."""
-    volume = record.get(VOLUME)
-    return (float(volume[0]), float(volume[1])) if volume else None
-
-
 def _depth_of(record: Mapping[str, Any]) -> tuple[float, float, float] | None:
     """Return how deep a prompt's points lie, mm; None where nobody said."""
     if DEPTH not in record:
@@ -180,8 +180,8 @@ def is_empty(folder: Path, name: str) -> bool:
 
     Raises DataError where the region cannot be read.
     """
-    path = folder / f"{name}.json"
-    if volume := volume_of(read_json(path)):
+    path = record_path(folder, name)
+    if volume := region_record(path).volume_ml:
         return volume[1] == 0
     try:  # of an earlier version
         with open_arrays(path.with_suffix(".npz")) as arrays:
@@ -194,10 +194,7 @@ def is_empty(folder: Path, name: str) -> bool:
 
 def record_digest(path: Path) -> str:
     """SHA-256 of a region's record, in hex; what earlier versions lack, and all follows, aside."""
-    content = read_json(path)
-    for later in (VOLUME, DEPTH):
-        content.pop(later, None)
-    return hashlib.sha256(json_bytes(content)).hexdigest()
+    return region_record(path).digest
 
 
 def simulation_of(made_from: Mapping[str, Any]) -> SimulationOptions | None:

@@ -105,6 +105,17 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def read_into_cache(path: Path) -> None:
+    """Read a file and keep nothing: the system has it in its cache when it is wanted.
+
+    For threads beside the work: advice to the system (posix_fadvise) is ignored by some.
+    """
+    buffer = bytearray(2**20)
+    with suppress(OSError, DataError), open_regular(path) as file:  # whoever wants it says why
+        while file.readinto(buffer):
+            pass
+
+
 def check_writable(folder: Path) -> None:
     """Raise DataError, naming the folder, where no file could be made in it; none stays there."""
     try:
@@ -239,8 +250,14 @@ def copy_file(source: Path, target: Path) -> None:
 
 def read_json(path: Path) -> Any:
     """Read a JSON file; raises DataError, naming it, where it is missing or not JSON."""
+    return parse_json(read_bytes(path, _TEXT_BYTES), path)
+
+
+def parse_json(data: bytes, path: Path) -> Any:
+    """Return what the bytes of a JSON file hold; raises as :func:`read_json` does.  path: of it."""
     try:
-        return json.loads(read_text(path), parse_int=_whole_number, object_pairs_hook=_unique_keys)
+        text = data.decode("utf-8-sig")
+        return json.loads(text, parse_int=_whole_number, object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as error:  # not JSON, not text, or nested without end
         raise DataError(f"{path}: is not valid JSON: {error}") from error
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from interactivenet.training.augmentation import (
     value_changes,
 )
 from interactivenet.training.budget import batches_of
+from interactivenet.training.region_cache import RegionCache, region_bytes
 
 #: points that a person placed are moved by normal noise of this deviation, mm
 PERSON_MM = 2.0
@@ -56,18 +58,23 @@ class PatchDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """Training patches: item (epoch, number, region) is (C, X, Y, Z) float32 and its label.
 
     The label is (1, X, Y, Z) uint8. Raises DataError where a region cannot be read.
+    most: bytes of regions that are kept in memory; None for what the memory that there is allows.
     """
 
-    def __init__(self, patches: Patches) -> None:
+    def __init__(self, patches: Patches, most: int | None = None) -> None:
         self._patches = patches
         self._changes = value_changes(patches.augmentation)
+        self.regions: RegionCache[Region] = RegionCache(
+            partial(labelled_region, patches.folder, plan=patches.plan), _bytes_of,
+            region_bytes() if most is None else most,
+        )  # fmt: skip
 
     def __getitem__(self, key: Key) -> tuple[torch.Tensor, torch.Tensor]:
         """Make one draw."""
         patches = self._patches
         epoch, number, index = key
         rng = np.random.default_rng([patches.seed, epoch, number])
-        region = labelled_region(patches.folder, patches.names[index], patches.plan)
+        region = self.regions(patches.names[index])
         sample = crop_sample(region, draw_prompt(region, rng), patches.plan)
         array, label = draw_patch(sample, patches.plan, patches.augmentation, rng)
         if patches.augmentation.values:
@@ -168,6 +175,10 @@ def labelled_region(folder: Path, name: str, plan: Plan) -> Region:
     if region.label is None:
         raise DataError(f"{folder / REGIONS / name}.npz: has no label: nothing to learn from")
     return region
+
+
+def _bytes_of(region: Region) -> int:
+    return region.image.nbytes + (0 if region.label is None else region.label.nbytes)
 
 
 def draw_prompt(region: Region, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Subset
 
 from interactivenet.models import device as devices
 from interactivenet.preprocessing.folds import Fold
+from interactivenet.preprocessing.region_records import record_path
+from interactivenet.preprocessing.storage import REGIONS
 from interactivenet.system.parallel import available_cores, start_forkserver
 from interactivenet.training.budget import OBJECT_GRID_STEPS
 from interactivenet.training.dataset import (
@@ -20,6 +22,7 @@ from interactivenet.training.dataset import (
 )
 from interactivenet.training.object_dataset import ObjectDataset, StagedBatches
 from interactivenet.training.options import TrainingOptions
+from interactivenet.training.read_ahead import ReadAhead
 from interactivenet.training.threaded_draws import ThreadedDraws
 
 #: threads that draw samples on a graphics card
@@ -75,7 +78,7 @@ def make_loaders(
     if workers:
         # their parent imports for some seconds once, in place of every one of them, and meanwhile
         start_forkserver(_WORKER_MODULES)
-    training: Dataset[Any] = PatchDataset(patches(fold.learnable))
+    training: Any = PatchDataset(patches(fold.learnable))
     drawn: EpochBatches | StagedBatches = batches
     if fold.plan.grid is not None:  # drawn where the network is, if no worker draws
         place = "cpu" if workers else device
@@ -83,11 +86,17 @@ def make_loaders(
         drawn = StagedBatches(batches, is_coarse)
     if workers:  # compiles the kernels, which the workers find compiled then
         training[(0, 0, 0) if fold.plan.grid is None else (0, 0, 0, False)]
+    names, regions = fold.learnable, training.regions
+    drawn_ahead = ReadAhead(
+        drawn, batches,
+        lambda index: None if names[index] in regions
+        else record_path(fold.processed / REGIONS, names[index]).with_name(f"{names[index]}.npz"),
+    )  # fmt: skip
     drawing: Any
     if fold.plan.grid is not None and device == "cuda" and not workers:
-        drawing = ThreadedDraws(training, drawn, drawing_threads(), device)
+        drawing = ThreadedDraws(training, drawn_ahead, drawing_threads(), device)
     else:
-        drawing = DataLoader(training, batch_sampler=drawn, **options(workers))
+        drawing = DataLoader(training, batch_sampler=drawn_ahead, **options(workers))
     validation = ValidationDataset(patches(fold.measurable))
     # a process without a share takes the first again: all must validate something
     share = list(range(devices.rank(settings.devices), len(validation), settings.devices)) or [0]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from threading import Lock
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler, get_worker_info
+from torch.utils.data import Dataset, Sampler
 
 from interactivenet.planning.plan import Plan
 from interactivenet.training.dataset import EpochBatches, Patches, labelled_region
@@ -19,9 +18,8 @@ from interactivenet.training.object_samples import (
     labelled_image,
 )
 from interactivenet.training.random_fields import RandomSource
+from interactivenet.training.region_cache import RegionCache, region_bytes
 
-#: values of images that all processes together keep in memory: half a GB
-_MOST_VALUES = 2**27
 #: of the plan's voxels along each axis, how many a coarse sample has, about
 _COARSE = 5 / 8
 
@@ -34,10 +32,15 @@ class ObjectDataset(Dataset[tuple[Tensor, Tensor]]):
 
     It is (C, N, N, N) float32 and its label (1, N, N, N) uint8, on ``device``; N is the plan's, or
     that of :func:`coarser`. Raises DataError where a region cannot be read.
+    most: bytes of regions that are kept in memory; None for what the memory that there is allows.
     """
 
     def __init__(
-        self, patches: Patches, augmentation: ObjectAugmentation, device: torch.device | str = "cpu"
+        self,
+        patches: Patches,
+        augmentation: ObjectAugmentation,
+        device: torch.device | str = "cpu",
+        most: int | None = None,
     ) -> None:
         grid = patches.plan.grid
         assert grid is not None
@@ -47,9 +50,8 @@ class ObjectDataset(Dataset[tuple[Tensor, Tensor]]):
         self._augmentation = replace(augmentation, warping=warping)
         self._patches, self._device = patches, device
         self._plans = {False: patches.plan, True: coarser(patches.plan)}
-        self._kept: dict[str, LabelledImage] = {}
-        self._values = 0
-        self._keeping = Lock()  # threads may draw at once
+        kept = region_bytes(torch.device(device).type) if most is None else most
+        self.regions: RegionCache[LabelledImage] = RegionCache(self._read, _bytes_of, kept)
 
     def __getitem__(self, key: ObjectKey) -> tuple[Tensor, Tensor]:
         """Make one draw."""
@@ -59,27 +61,20 @@ class ObjectDataset(Dataset[tuple[Tensor, Tensor]]):
         if random.chance(self._augmentation.made_up):
             thing = make_up(len(plan.modalities), random)
         else:
-            thing = self._thing(self._patches.names[index])
+            thing = self.regions(self._patches.names[index])
             if random.chance(self._augmentation.recoloured):
                 thing = recoloured(thing, random)
         sample, label = draw_sample(thing, plan, self._augmentation, random)
         return sample, label[None].to(torch.uint8)
 
-    def _thing(self, name: str) -> LabelledImage:
-        """Read a region, or take it from memory: as many as fit are kept."""
-        kept = self._kept.get(name)
-        return self._read(name) if kept is None else kept
-
     def _read(self, name: str) -> LabelledImage:
-        region = labelled_region(self._patches.folder, name, self._patches.plan)
-        thing = labelled_image(region, self._patches.plan, self._device)
-        worker = get_worker_info()
-        most = _MOST_VALUES // (worker.num_workers if worker else 1)
-        with self._keeping:
-            if name not in self._kept and self._values + thing.image.numel() <= most:
-                self._values += thing.image.numel()
-                self._kept[name] = thing
-        return thing
+        patches = self._patches
+        region = labelled_region(patches.folder, name, patches.plan)
+        return labelled_image(region, patches.plan, self._device)
+
+
+def _bytes_of(thing: LabelledImage) -> int:
+    return sum(part.nbytes for part in (thing.image, thing.mask, thing.pointed))
 
 
 class StagedBatches(Sampler[list[ObjectKey]]):

@@ -134,10 +134,10 @@ def test_a_region_that_cannot_be_written_is_in_no_split(task, monkeypatch):
     case = Task.load(task).training[2].name
     real = preparation.save_region
 
-    def fails(folder, name, *rest):
+    def fails(folder, name, *rest, **more):
         if name.startswith(case):
             raise DataError(f"{name}.npz: cannot be written: No space left on device")
-        real(folder, name, *rest)
+        real(folder, name, *rest, **more)
 
     monkeypatch.setattr(preparation, "save_region", fails)
     result = run(task)

@@ -17,7 +17,8 @@ from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.folds import read_fold
 from interactivenet.preprocessing.preparation import PreparedCase
 from interactivenet.preprocessing.region import effective_coverage
-from interactivenet.preprocessing.storage import VOLUME, record_digest
+from interactivenet.preprocessing.region_records import VOLUME
+from interactivenet.preprocessing.storage import record_digest
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.files import write_json
 from tests.raw_task import read

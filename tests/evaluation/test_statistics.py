@@ -44,6 +44,17 @@ def test_describe():
     assert nothing.pop("n") == 0 and set(nothing.values()) == {None} and len(nothing) == 9
 
 
+@pytest.mark.parametrize("cases", [7, 60])
+def test_an_interval_is_the_same_however_few_resamples_are_drawn_at_once(cases, monkeypatch):
+    values = np.random.default_rng(1).random(cases).tolist()
+    names = [str(number) for number in range(cases)]
+    whole = bootstrap_interval(values, names, seed=2)
+    monkeypatch.setattr(
+        "interactivenet.evaluation.statistics._DRAWN", 3 * cases
+    )  # three at a time: memory stays as it is
+    assert bootstrap_interval(values, names, seed=2) == whole
+
+
 def test_bootstrap_equals_a_plain_one():
     rng = np.random.default_rng(5)
     cases = [f"case_{number}" for number in rng.integers(12, size=40)]

@@ -18,7 +18,7 @@ from interactivenet.pipeline.sharding import Shard, shard_number
 from interactivenet.pipeline.test import test as run_test
 from interactivenet.prompts.perturbation import PERTURBATIONS
 from interactivenet.system.files import write_json
-from interactivenet.system.journal import read_rows
+from interactivenet.system.journal import Journal
 from interactivenet.system.signals import Interrupted, Signals
 from tests.pipeline.recording_reporter import RecordingReporter
 from tests.raw_task import read
@@ -172,7 +172,7 @@ def test_a_kill_costs_no_case_that_was_measured(roots, names, measured, monkeypa
         with pytest.raises(Interrupted):
             robustness(NAME, **settings)
     journal = record.with_name("robustness.cases.jsonl")
-    (row,) = read_rows(journal)
+    (row,) = Journal(journal).rows()
     assert measured == names[:1] and read(record)["cases"] == {} and row["case"] == names[0]
     with journal.open("a") as file:
         file.write('\n{"case": "' + names[1])  # what a kill in the middle of a line leaves

@@ -12,7 +12,7 @@ from interactivenet.cli import main
 from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
 from interactivenet.datasets.roots import Roots
 from interactivenet.datasets.task import Task
-from interactivenet.errors import RequestError
+from interactivenet.errors import DataError, RequestError
 from interactivenet.evaluation import evaluate_masks
 from interactivenet.imaging.io import read_label
 from interactivenet.inference.examination import Examination
@@ -25,6 +25,8 @@ from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.merging import PromptProbability
 from interactivenet.preprocessing.folds import read_fold
 from interactivenet.prompts.corrections import Correction
+from interactivenet.system import files
+from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.signals import Interrupted, Signals
 from interactivenet.training.trainer import train_fold
 from tests.pipeline.recording_reporter import RecordingReporter, told
@@ -71,7 +73,8 @@ class Oracle:
         return PreparedScan(scan, (), Examination((), None))
 
     def answer(self, prepared, **_):
-        return [NetworkOutput(None, (0.9,), (0.8,), adaptive=(0.85,)) for _ in prepared.scan.prompts]
+        answer = NetworkOutput(None, (0.9,), (0.8,), adaptive=(0.85,))
+        return [answer for _ in prepared.scan.prompts]
 
     def claims(self, prepared, _):
         scan = prepared.scan
@@ -147,6 +150,46 @@ def test_interrupted_it_keeps_what_is_done(trained, tmp_path, oracle, monkeypatc
     (results.validation / "best" / f"{fold.cases[1]}.nii.gz").unlink()
     validate_fold(task, fold, results)
     assert segmented[3:] == [fold.cases[1]]
+
+
+def test_killed_it_keeps_what_is_done(trained, tmp_path, oracle, monkeypatch):
+    """A run that could not write metrics.json at its end has left a journal."""
+    task, fold, results = copied(trained, tmp_path)
+    expected = validate_fold(task, fold, results).checkpoints
+    path, journal = results.validation / "metrics.json", results.validation / ".metrics.journal"
+    whole = path.read_bytes()
+    records = json.loads(whole)
+    assert not journal.exists()
+    record = records["best"]
+    case, found = record["cases"].popitem()
+    records["last"]["cases"] = {}
+    path.write_text(json.dumps(records))
+    digest = CacheKey(record["made_from"]).digest
+    lines = [["best", digest, case, found], ["best", "other", fold.cases[0], {"damaged": 1}]]
+    journal.write_text("".join(f"\n{json.dumps(line)}" for line in lines) + '\n["best", "')
+    monkeypatch.setattr("interactivenet.pipeline.validate._segment", None)  # nothing is left to do
+    assert validate_fold(task, fold, results).checkpoints == expected
+    assert path.read_bytes() == whole and not journal.exists()
+
+
+def test_a_damaged_journal_is_named(trained, tmp_path, oracle):
+    task, fold, results = copied(trained, tmp_path)
+    results.validation.mkdir()
+    (results.validation / ".metrics.journal").write_text('\n{"best": 1}')
+    with pytest.raises(DataError, match=r"\.metrics\.journal: is not as this program writes it"):
+        validate_fold(task, fold, results)
+
+
+def test_the_record_is_written_as_often_whatever_the_cases(trained, tmp_path, oracle, monkeypatch):
+    task, fold, results = copied(trained, tmp_path)
+    written = []
+    real = files.write_json
+    monkeypatch.setattr(
+        "interactivenet.pipeline.validate.write_json",
+        lambda path, content: written.append(path.name) or real(path, content),
+    )
+    validate_fold(task, fold, results)
+    assert written == ["metrics.json"] * 3  # before, after, and of the last, which is the same
 
 
 def test_other_weights_are_measured_anew(trained, tmp_path, oracle):

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from interactivenet.preprocessing.folds import image_digests
+from interactivenet.preprocessing.region_records import image_digests
 from interactivenet.system.files import sha256
 from tests.training.trained_task import NAME, first_fold, make_task
 

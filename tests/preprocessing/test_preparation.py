@@ -4,12 +4,18 @@ import hashlib
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from interactivenet.datasets.task import Case, Task
 from interactivenet.errors import DataError
 from interactivenet.planning.plan import Encoding, Normalisation, ObjectGrid
-from interactivenet.preprocessing.preparation import Preparation, Snapshots, prepare_case
+from interactivenet.preprocessing.preparation import (
+    Preparation,
+    Snapshots,
+    prepare_case,
+    remove_stale,
+)
 from interactivenet.preprocessing.storage import (
     load_region,
     record_digest,
@@ -18,6 +24,7 @@ from interactivenet.preprocessing.storage import (
 )
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.files import sha256, write_json
+from interactivenet.system.spread import subfolder
 from tests.raw_task import read, write_case
 from tests.sample_cases import make_plan
 
@@ -159,3 +166,51 @@ def test_a_region_keeps_the_depth_of_its_points(raw, processed):
     del content["depth_mm"]
     write_json(path, content)
     assert record_digest(path) == digest
+
+
+def test_regions_in_subfolders_are_those_of_one_folder(raw, processed, tmp_path):
+    """And stay where they are as long as nothing has changed, whichever way is asked for now."""
+
+    def save(path, *arguments):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_source(path, *arguments)
+
+    pictures = Snapshots(save, read_source)
+    prepare(raw, processed, snapshots=pictures)
+    flat = load_region(processed / "regions", "a__1", PLAN)
+    other = tmp_path / "spread"
+    assert prepare(raw, other, spread=True, snapshots=pictures).status == "written"
+    names = sorted(path.relative_to(other).as_posix() for path in other.rglob("*.*"))
+    inside = subfolder(other / "regions", "a__1").name
+    assert names == [
+        f"regions/{inside}/a__1.json", f"regions/{inside}/a__1.npz",
+        f"snapshots/{inside}/a__1.png",
+    ]  # fmt: skip
+    for name in names:
+        path = other / name
+        assert path.read_bytes() == (processed / path.parent.parent.name / path.name).read_bytes()
+    region = load_region(other / "regions", "a__1", PLAN)
+    assert np.array_equal(region.image, flat.image) and np.array_equal(region.label, flat.label)
+    for folder, spread in ((processed, True), (other, False)):
+        again = prepare(raw, folder, spread=spread, snapshots=pictures)
+        assert again.status == "unchanged" and again.coverage == {"a__1": 1.0}
+
+
+@pytest.mark.parametrize("spread", [True, False])
+def test_a_region_that_is_made_again_is_in_one_place_alone(raw, processed, spread):
+    prepare(raw, processed, spread=not spread)
+    assert prepare(raw, processed, spread=spread, overwrite=True).status == "written"
+    regions = processed / "regions"
+    place = subfolder(regions, "a__1") if spread else regions
+    assert sorted(regions.rglob("a__1.*")) == [place / "a__1.json", place / "a__1.npz"]
+
+
+def test_stale_regions_are_removed_wherever_they_are(raw, processed):
+    prepare(raw, processed)
+    inside = subfolder(processed / "regions", "gone__1")
+    inside.mkdir()
+    for path in (inside / "gone__1.npz", inside / "gone__1.json", processed / "regions/b__1.npz"):
+        path.touch()
+    assert remove_stale(processed, ["a__1"]) == 2
+    left = [path.name for path in (processed / "regions").rglob("*.*")]
+    assert sorted(left) == ["a__1.json", "a__1.npz"]

@@ -10,8 +10,10 @@ import pytest
 from interactivenet.datasets.task import Task
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing import sources
-from interactivenet.preprocessing.sources import Sources, stamp, write_sources
+from interactivenet.preprocessing.sources import Sources, write_sources
+from interactivenet.system import stamps
 from interactivenet.system.files import sha256, write_json
+from interactivenet.system.stamps import stamp
 from tests.raw_task import read
 from tests.training.trained_task import NAME, make_task
 
@@ -93,7 +95,7 @@ def test_a_missing_file_has_not_changed(root):
 def test_files_are_not_read_where_size_and_times_are_those_of_before(root, monkeypatch):
     raw, folder = root / "raw" / NAME, root / "processed" / NAME
     files = [path for case in cases(root) for path in case.files]
-    monkeypatch.setattr(sources, "_SETTLED", -(10**12))  # the copies are new
+    monkeypatch.setattr(stamps, "SETTLED", -(10**12))  # the copies are new
     names = {path.relative_to(raw).as_posix(): path for path in files}
     hashes = {name: sha256(path) for name, path in names.items()}
     write_sources(folder, hashes, {name: stamp(path) for name, path in names.items()})

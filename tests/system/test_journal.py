@@ -1,30 +1,34 @@
-"""Lines that are added, and what a kill leaves of them."""
+"""Lines that are added to a journal, and what a kill leaves of them."""
 
 import pytest
 
 from interactivenet.errors import DataError
-from interactivenet.system.journal import append_row, read_rows
+from interactivenet.system.journal import Journal
 
 
-def test_rows_come_back_exactly(tmp_path):
-    path = tmp_path / "below" / "a.jsonl"
+def test_lines_come_back_exactly(tmp_path):
+    journal = Journal(tmp_path / "below" / "a.jsonl")
     rows = [{"case": "Köln\udcfc\u2028", "dice": 0.1 + 0.2, "rows": [None, True]}, {"case": "b"}]
-    assert read_rows(path) == []
+    assert journal.rows() == []
     for row in rows:
-        append_row(path, row)
-    assert read_rows(path) == rows
+        journal.add(row)
+    journal.add(["no row", 1])
+    assert journal.rows() == rows
+    assert [content for _, content in journal.read()] == [*rows, ["no row", 1]]
+    journal.remove()
+    assert not journal.path.exists()
 
 
 def test_what_a_kill_cut_off_costs_that_line_alone(tmp_path):
-    path = tmp_path / "a.jsonl"
+    journal = Journal(tmp_path / "a.jsonl")
     for case in "abc":
-        append_row(path, {"case": case})
-    whole = path.read_bytes()
+        journal.add({"case": case})
+    whole = journal.path.read_bytes()
     for length in range(len(whole)):
-        path.write_bytes(whole[:length])
-        append_row(path, {"case": "d"})
+        journal.path.write_bytes(whole[:length])
+        journal.add({"case": "d"})
         complete = whole[:length].count(b"}")
-        assert [row["case"] for row in read_rows(path)] == [*"abc"[:complete], "d"]
+        assert [row["case"] for row in journal.rows()] == [*"abc"[:complete], "d"]
 
 
 @pytest.mark.parametrize("content", ["case,dice\na,1\n", '{"case": "a"}\n'])
@@ -32,9 +36,9 @@ def test_a_file_of_somebody_else_is_refused(tmp_path, content):
     path = tmp_path / "a.jsonl"
     path.write_text(content)
     with pytest.raises(DataError, match=r"a\.jsonl: is no journal of this program"):
-        read_rows(path)
+        Journal(path).rows()
 
 
 def test_a_folder_is_no_journal(tmp_path):
     with pytest.raises(DataError, match="is a folder: expected a regular file"):
-        append_row(tmp_path, {})
+        Journal(tmp_path).add({})

@@ -1,8 +1,9 @@
-"""nnU-Net v2's own trainer on the network, patch and batch of one of our plans.
+"""nnU-Net v2's own trainer and predictor on the network and patch of one of our plans.
 
-For ``benchmarks.training``, where the package nnunetv2 is installed beside InteractiveNet. Its
-network is the same but for the first convolution: it sees the scan alone, no map of points. A
-torchvision that was built for another torch has to be uninstalled there; neither needs it.
+For ``benchmarks.training`` and ``benchmarks.nnunet_inference``, where the package nnunetv2 is
+installed beside InteractiveNet. Its network is the same but for the first convolution: it sees the
+scan alone, no map of points. A torchvision that was built for another torch has to be uninstalled
+there; neither needs it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from interactivenet.models.network import count_parameters
 from interactivenet.planning.plan import Plan
 
 DATASET = "Dataset001_Benchmark"
+_NUMBERS = [int(DATASET[7:10])]
 
 
 class Nnunet:
@@ -32,11 +34,11 @@ class Nnunet:
     """
 
     def __init__(self, raw: Path, work: Path, plan: Plan, device: str) -> None:
-        _settle(work)
-        with _quiet():
-            _convert(raw, work / "raw" / DATASET)
+        settle(work)
+        with quiet():
+            convert(raw, work / "raw" / DATASET)
             _prepare()
-            _adopt(plan, work / "preprocessed" / DATASET / "nnUNetPlans.json")
+            adopt(plan, work / "preprocessed" / DATASET / "nnUNetPlans.json")
             if device == "cpu":  # no processes that draw samples, like ours
                 _set(n_proc_DA=0)
             get = importlib.import_module("nnunetv2.run.run_training").get_trainer_from_args
@@ -64,7 +66,8 @@ class Nnunet:
         return (time.perf_counter() - start) / steps
 
 
-def _settle(work: Path) -> None:
+def settle(work: Path) -> None:
+    """Tell nnU-Net which folders are its own."""
     folders = {name: work / name for name in ("raw", "preprocessed", "results")}
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +79,8 @@ def _set(**values: object) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
+    """Keep what nnU-Net says to itself."""
     with (
         Path(os.devnull).open("w", encoding="utf-8") as sink,
         contextlib.redirect_stdout(sink),
@@ -85,7 +89,8 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _convert(raw: Path, folder: Path) -> None:
+def convert(raw: Path, folder: Path) -> None:
+    """Copy a raw task into nnU-Net's layout."""
     for name in ("imagesTr", "labelsTr"):
         shutil.copytree(raw / name, folder / name)
     content = {
@@ -97,15 +102,50 @@ def _convert(raw: Path, folder: Path) -> None:
     (folder / "dataset.json").write_text(json.dumps(content), encoding="utf-8")
 
 
+def plan_experiments() -> None:
+    """Have nnU-Net measure and plan the dataset."""
+    tools = _tools()
+    tools.extract_fingerprints(_NUMBERS, num_processes=2)
+    tools.plan_experiments(_NUMBERS)
+
+
+def predictor(work: Path) -> Any:
+    """Return nnU-Net's predictor with the network of its plans, random weights, on the CPU.
+
+    work: as given to :func:`settle`.
+    """
+    get: Any = importlib.import_module
+    folder = work / "preprocessed" / DATASET
+    dataset = json.loads((work / "raw" / DATASET / "dataset.json").read_text(encoding="utf-8"))
+    plans = get("nnunetv2.utilities.plans_handling.plans_handler").PlansManager(
+        str(folder / "nnUNetPlans.json")
+    )
+    configuration = plans.get_configuration("3d_fullres")
+    torch.manual_seed(0)
+    network = get("nnunetv2.utilities.get_network_from_plans").get_network_from_plans(
+        configuration.network_arch_class_name, configuration.network_arch_init_kwargs,
+        configuration.network_arch_init_kwargs_req_import, 1, 2, deep_supervision=False,
+    )  # fmt: skip
+    made = get("nnunetv2.inference.predict_from_raw_data").nnUNetPredictor(
+        perform_everything_on_device=False, device=torch.device("cpu"), allow_tqdm=False
+    )
+    weights = [network.state_dict()]
+    made.manual_initialization(
+        network, plans, configuration, weights, dataset, "nnUNetTrainer", (0, 1, 2)
+    )
+    return made
+
+
+def _tools() -> Any:
+    return importlib.import_module("nnunetv2.experiment_planning.plan_and_preprocess_api")
+
+
 def _prepare() -> None:
-    tools: Any = importlib.import_module("nnunetv2.experiment_planning.plan_and_preprocess_api")
-    numbers = [int(DATASET[7:10])]
-    tools.extract_fingerprints(numbers, num_processes=2)
-    tools.plan_experiments(numbers)
-    tools.preprocess(numbers, configurations=["3d_fullres"], num_processes=[2])
+    plan_experiments()
+    _tools().preprocess(_NUMBERS, configurations=["3d_fullres"], num_processes=[2])
 
 
-def _adopt(plan: Plan, path: Path) -> None:
+def adopt(plan: Plan, path: Path) -> None:
     """Put our plan's patch, batch and network into nnU-Net's plans; its axes run the other way."""
     content = json.loads(path.read_text(encoding="utf-8"))
     configuration = content["configurations"]["3d_fullres"]

@@ -1,17 +1,20 @@
-"""How long it takes until inference can begin: imports, each in a process of its own.
+"""How long a command takes that has little to do: imports, the help, one small scan segmented.
 
-Run with ``python -m benchmarks.startup [CHECKOUT]``. CHECKOUT: of an earlier version, whose import
-is measured, too; in versions up to 0.1.0, ``import interactivenet.inference`` loads all of MONAI.
-The same import after ``import monai`` stands for it where there is none. Processes take turns, so
-that a slow spell of the machine meets all of them.
+Run with ``python -m benchmarks.startup [FOLDER]``. FOLDER: of real scans (hippocampus_mr), the
+first of which ``interactivenet infer`` segments, with the starter and with a small model that was
+deployed; without it only imports are measured. Each run is a process of its own, in turns, so that
+a slow spell of the machine meets all of them; what counts is the time beside that of a bare
+``import torch`` in the same turn.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -21,62 +24,88 @@ from benchmarks.report import machine, print_table, write_result
 REPEATS = 7
 ROOT = Path(__file__).parent.parent
 PREDICTOR = "import interactivenet.inference.predictor"
-#: what is measured: name -> code
+BARE = "torch"
+#: what is imported: name -> code
 IMPORTS = {
     "nothing": "pass",
     "the public face": "import interactivenet",
-    "torch": "import torch",
+    BARE: "import torch",
     "the predictor": PREDICTOR,
     "monai, then the predictor": f"import monai, monai.networks.nets, monai.inferers; {PREDICTOR}",
 }
-#: of an earlier version
-EARLIER = "the predictor, earlier version"
-OLD_CODE = "import interactivenet.inference"
+PROGRAM = [sys.executable, "-m", "interactivenet"]
 
 
 def main() -> None:
     """Measure, print and write ``results/startup.json``."""
-    codes = {name: (code, ROOT) for name, code in IMPORTS.items()}
-    if len(sys.argv) > 1:
-        codes[EARLIER] = (OLD_CODE, Path(sys.argv[1]).resolve())
-    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in codes}
-    for number in range(REPEATS + 1):
-        for name, (code, root) in codes.items():
-            seconds = run(code, root)
-            if number:  # the first fills the disk's cache
-                runs[name].append(seconds)
+    with tempfile.TemporaryDirectory() as place:
+        commands = {name: [sys.executable, "-c", code] for name, code in IMPORTS.items()}
+        commands["interactivenet --help"] = [*PROGRAM, "--help"]
+        if len(sys.argv) > 1:
+            commands |= prepare(Path(place), Path(sys.argv[1]))
+        runs: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+        for number in range(REPEATS + 1):
+            for name, command in commands.items():
+                shutil.rmtree(Path(place) / "out", ignore_errors=True)
+                seconds = run(command, Path(place))
+                if number:  # the first fills the disk's cache
+                    runs[name].append(seconds)
     medians = {
         name: {
-            "seconds": round(statistics.median(wall for wall, _ in of_code), 3),
-            "cpu_seconds": round(statistics.median(cpu for _, cpu in of_code), 3),
+            "seconds": round(statistics.median(wall for wall, _ in of_command), 3),
+            "cpu_seconds": round(statistics.median(cpu for _, cpu in of_command), 3),
+            "to_torch": _ratio(of_command, runs[BARE], 0),
+            "cpu_to_torch": _ratio(of_command, runs[BARE], 1),
         }
-        for name, of_code in runs.items()
+        for name, of_command in runs.items()
     }
-    before = medians[EARLIER if EARLIER in medians else "monai, then the predictor"]
-    now, torch = medians["the predictor"], medians["torch"]
-    ratios = {
-        "before_to_now": {key: round(before[key] / now[key], 2) for key in now},
-        "share_of_torch": {key: round(torch[key] / now[key], 2) for key in now},
-    }
-    rows = [[name, f"{m['seconds']:.2f}", f"{m['cpu_seconds']:.2f}"] for name, m in medians.items()]
-    print_table("Seconds until imported, medians", ["import", "wall", "CPU"], rows)
-    print(f"\nbefore to now: {ratios['before_to_now']}")
+    rows = [[name, *(f"{value:.2f}" for value in of_name.values())]
+            for name, of_name in medians.items()]  # fmt: skip
+    columns = ["", "s", "CPU s", "to torch", "CPU to torch"]
+    print_table(f"Seconds, medians of {REPEATS}; beside import torch", columns, rows)
     content: dict[str, Any] = {
-        "machine": machine("torch", "monai"), "repeats": REPEATS, "imports": medians, **ratios,
+        "machine": machine("torch", "monai"), "repeats": REPEATS, "runs": medians,
     }  # fmt: skip
     print(write_result("startup", content))
 
 
-def run(code: str, root: Path) -> tuple[float, float]:
-    """Return the wall-clock and the processor seconds of a Python process that runs some code."""
-    environment = {**os.environ, "PYTHONPATH": str(root)}
+def prepare(root: Path, source: Path) -> dict[str, list[str]]:
+    """Make points and a small deployed model; returns the commands that segment one scan."""
+    from benchmarks import inference
+    from interactivenet.models.bundle import write_bundle
+
+    inference.FOLDS = 1
+    model, task = inference.prepare(root, source)
+    write_bundle(model, root / "bundle")
+    case = task.training[0]
+    words = ["infer", "-i", str(case.images[0]), "-in", str(case.interaction)]
+    return {
+        f"infer, {name}{', no copies' if more else ''}": [
+            *PROGRAM, *words, "-o", str(root / "out"), "--model", model_name, *more
+        ]
+        for name, model_name in (("starter", "starter"), ("bundle", str(root / "bundle")))
+        for more in ([], ["--no-tta"])
+    }  # fmt: skip
+
+
+def run(command: list[str], folder: Path) -> tuple[float, float]:
+    """Return the wall-clock and the processor seconds of a process."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     start = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", code], env=environment, cwd=root)
+    process = subprocess.Popen(
+        command, env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
     if status:
-        raise SystemExit(f"cannot be run: {code}")
+        raise SystemExit(f"cannot be run: {' '.join(command)}")
     return seconds, usage.ru_utime + usage.ru_stime
+
+
+def _ratio(runs: list[tuple[float, float]], bare: list[tuple[float, float]], column: int) -> float:
+    """Return the median ratio of runs of the same turns."""
+    pairs = zip(runs, bare, strict=True)
+    return round(statistics.median(one[column] / other[column] for one, other in pairs), 2)
 
 
 if __name__ == "__main__":

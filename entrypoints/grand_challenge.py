@@ -4,7 +4,11 @@
 import signal
 import sys
 
-from interactivenet.grand_challenge.algorithm import main
+from interactivenet.system.threads import settle_waiting
+
+settle_waiting()  # before torch is imported
+
+from interactivenet.grand_challenge.algorithm import main  # noqa: E402
 
 # the first process of a container ignores what it does not handle
 signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))

@@ -12,8 +12,6 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import ConvexHull, QhullError
-from scipy.spatial.distance import pdist
 
 from interactivenet.errors import DataError
 from interactivenet.evaluation.metrics import checked_spacing
@@ -76,6 +74,9 @@ def _farthest(points: NDArray[np.float64], sides: NDArray[np.float64]) -> float:
 
     Both are corners of the convex hull, which has a volume: a voxel has faces on all sides.
     """
+    from scipy.spatial import ConvexHull, QhullError
+    from scipy.spatial.distance import pdist
+
     placed = points * sides
     outer = _outer(placed)
     if len(outer) > _FEW:
@@ -88,6 +89,8 @@ def _farthest(points: NDArray[np.float64], sides: NDArray[np.float64]) -> float:
 
 def _outer(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Leave out most of the points (N, D), mm, that cannot be one of the two farthest apart."""
+    from scipy.spatial.distance import pdist
+
     axes = np.array(list(product((-1, 0, 1), repeat=points.shape[1]))).T
     along = points @ axes
     extremes = points[np.unique(np.concatenate([along.argmax(axis=0), along.argmin(axis=0)]))]

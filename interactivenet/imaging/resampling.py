@@ -14,7 +14,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import solve_banded
 
 from interactivenet.imaging.geometry import Array, Geometry, box, coarse_axes
 
@@ -308,6 +307,8 @@ def _coefficients(size: int) -> NDArray[np.float64]:
 
     The inverse of the B-spline's sampling (Unser, IEEE Signal Processing Magazine 1999).
     """
+    from scipy.linalg import solve_banded
+
     padded = size + 2 * CONTEXT
     bands = np.full((3, padded), 1 / 6)
     bands[1] = 4 / 6

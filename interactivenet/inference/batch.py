@@ -1,13 +1,12 @@
 """Segmenting many cases into folders; what was done before, of the same files, is kept.
 
-While the networks work on a case, the next one is read and the last one written; no more than
-three are in memory.
+While the networks work on a case, the next ones are read and the last ones written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from interactivenet.datasets.case import Scan
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, describe_failure
+from interactivenet.inference import overlap
 from interactivenet.inference.model_record import describe_made_by
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult, Output, case_key, input_hashes
@@ -57,12 +57,14 @@ def predict_cases(
     overwrite: bool = False,
     one_source: bool = False,
     signals: Signals | None = None,
+    threads: overlap.Threads | None = None,
 ) -> Iterator[CaseResult]:
     """Segment cases, yielding each as it is done, in their order.
 
     predictor: the model, loaded; None to load it once a case is due.  check: raises DataError
     where a scan is not to be segmented.  one_source: the result of another scan of the same name is
-    not replaced, unless ``overwrite``. A case writes ``CASE.nii.gz``, ``CASE.npz`` and
+    not replaced, unless ``overwrite``.  threads: that read and write; None for what suits the
+    machine; results are the same with any number. A case writes ``CASE.nii.gz``, ``CASE.npz`` and
     ``objects/CASE.nii.gz`` as its output asks for, and ``CASE.json`` last, which marks it done.
     A case that fails costs itself only. Raises Interrupted where a signal came, at once: what is
     half done of a case is thrown away, and what was done before is written.
@@ -70,34 +72,35 @@ def predict_cases(
     batch = _Batch(
         model, outputs, options, predictor, check, overwrite, one_source, signals or Signals()
     )
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        reading: Future[_Work] | None = None
-        writing: Future[CaseResult] | None = None
+    threads = threads or overlap.choose_threads(options.chosen_device)
+    room = overlap.Room()
+    with (
+        ThreadPoolExecutor(threads.readers) as readers,
+        ThreadPoolExecutor(threads.writers) as writers,
+    ):
+        ahead = overlap.ReadAhead(
+            readers, map(batch.expect, cases), batch.read, threads.readers, room.for_one_more
+        )
+        behind = overlap.WriteBehind[CaseResult](writers, threads.writers)
         try:
-            for number, case in enumerate(cases):
-                work = (reading or reader.submit(batch.read, case)).result()
-                # prepared here where the model is loaded only now, ahead of time otherwise
-                work = batch.prepare(work, load=True)
-                reading = None
-                if number + 1 < len(cases):
-                    reading = reader.submit(batch.read, cases[number + 1])
-                write = batch.segment(work)
-                if writing is not None:
-                    yield writing.result()
-                writing = writer.submit(write)
+            for work in ahead:
+                if work.is_due and batch.load():
+                    ahead.then(batch.prepare)
+                work = batch.prepare(work)
+                room.note(work.voxels)
+                if not room.for_one_more():
+                    yield from behind.finish()
+                ahead.fill()
+                yield from behind.add(batch.segment(work))
                 if batch.signals.received:
                     break
-            if writing is not None:
-                yield writing.result()
-                writing = None
+            yield from behind.finish()
             batch.signals.check()
         except Interrupted:
-            if writing is not None:
-                yield writing.result()
+            yield from behind.finish()
             raise
         finally:
-            if reading is not None:
-                reading.cancel()
+            ahead.cancel()
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +110,7 @@ class _Work:
     open: the outputs that lack it.  keys: folder of an output -> all that decides its result.
     prepared: its samples, or why it cannot be used; None where it is not yet read.
     replaced: the other scan whose result is there.  tried: digest of the key of the last output.
+    seconds: what it took so far.
     """
 
     case: Case
@@ -115,6 +119,19 @@ class _Work:
     prepared: PreparedScan | Exception | None = None
     replaced: str = ""
     tried: str = ""
+    seconds: float = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it has to be read yet."""
+        return bool(self.open) and self.prepared is None
+
+    @property
+    def voxels(self) -> int:
+        """Bytes of its image, 0 where it is not in memory."""
+        if self.prepared is None or isinstance(self.prepared, Exception):
+            return 0
+        return int(self.prepared.scan.image.array.nbytes)
 
 
 @dataclass
@@ -134,8 +151,26 @@ class _Batch:
         self._settings = self.options.as_json()
         self._seen: dict[str, Case] = {}
 
+    def expect(self, case: Case) -> Case:
+        """Note a case's name before any thread reads it: the first one in order keeps it."""
+        self._seen.setdefault(case.name, case)
+        return case
+
+    def load(self) -> bool:
+        """Load the model; returns whether that was yet to be done."""
+        if self.predictor is not None:
+            return False
+        self.predictor = load_predictor(self.model, self.options)
+        return True
+
     def read(self, case: Case) -> _Work:
         """Find out which outputs lack a case and, where the model is loaded, prepare it."""
+        start = perf_counter()
+        work = self._find(case)
+        return self.prepare(replace(work, seconds=perf_counter() - start))
+
+    def _find(self, case: Case) -> _Work:
+        """Find out which outputs lack a case."""
         try:
             check_name(case, self._seen)
             hashes = input_hashes(case)
@@ -156,27 +191,28 @@ class _Batch:
                 output.check_own(case.name)
         except DataError as error:  # without keys: what is there stays
             return _Work(case, lacking, {}, error, tried=tried)
-        return self.prepare(_Work(case, lacking, keys, tried=tried))
+        return _Work(case, lacking, keys, tried=tried)
 
-    def prepare(self, work: _Work, *, load: bool = False) -> _Work:
-        """Read an open case and make its samples, unless that was done; load: the model first."""
-        if not work.open or work.prepared is not None:
+    def prepare(self, work: _Work) -> _Work:
+        """Read an open case and make its samples, unless that was done, or no model is loaded."""
+        if not work.is_due or self.predictor is None:
             return work
-        if load and self.predictor is None:
-            self.predictor = load_predictor(self.model, self.options)
-        if self.predictor is None:
-            return work
+        start = perf_counter()
+        prepared = self._prepared(work, self.predictor)
+        return replace(prepared, seconds=prepared.seconds + perf_counter() - start)
+
+    def _prepared(self, work: _Work, predictor: Predictor) -> _Work:
         try:
             self.signals.check()
             # a label is for comparison only: one that cannot be read costs no segmentation
-            scan = self.predictor.read(replace(work.case, label=None))
+            scan = predictor.read(replace(work.case, label=None))
             if replaced := self._other_scan(work, scan):
                 if not self.overwrite:
                     return replace(work, keys={}, prepared=_would_replace(work, scan, replaced))
                 work = replace(work, replaced=replaced)
             if self.check:
                 self.check(scan)
-            prepared = self.predictor.prepare(scan, interrupt=self.signals.check)
+            prepared = predictor.prepare(scan, interrupt=self.signals.check)
             return replace(work, prepared=prepared)
         except Exception as error:  # one odd case must not end the others
             return replace(work, prepared=error)
@@ -213,11 +249,15 @@ class _Batch:
         seconds = perf_counter() - start
 
         def write() -> CaseResult:
+            start = perf_counter()
             try:
                 record = self._write(work, prepared, answers)
             except Exception as error:
                 return self._failed(work, error)
-            return CaseResult(case, network_seconds=seconds, record=record, replaced=work.replaced)
+            return CaseResult(
+                case, network_seconds=seconds, record=record, replaced=work.replaced,
+                seconds=work.seconds + seconds + perf_counter() - start,
+            )  # fmt: skip
 
         return write
 

@@ -178,7 +178,8 @@ class _Output(nn.Module):
 
 
 def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv3d | nn.ConvTranspose3d):
+    if isinstance(module, nn.Conv3d | nn.ConvTranspose3d) and not module.weight.is_meta:
+        # on no device there is nothing to draw, and torch would import its compiler to do so
         nn.init.kaiming_normal_(module.weight, a=SLOPE)
         if module.bias is not None:
             nn.init.constant_(module.bias, 0)

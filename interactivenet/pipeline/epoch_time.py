@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from interactivenet.errors import InteractiveNetError, one_line
+from interactivenet.pipeline.reporting import Reporter
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.folds import read_fold
+from interactivenet.system.provenance import Run
+from interactivenet.system.slowness import Slowness
 
 
 def describe_epoch(planned: PlannedTask) -> str:
@@ -22,3 +28,20 @@ def describe_epoch(planned: PlannedTask) -> str:
     coarse = recipe_for(planned.plan).coarse
     less = f"; less in the first {coarse:.0%} of a training, on fewer voxels" if coarse else ""
     return f"an epoch of {steps} steps takes about {length} here (the network's part alone{less})"
+
+
+class SlowEpochs:
+    """Tells and records, once, an epoch that took many times longer than the fastest, and why."""
+
+    def __init__(self, run: Run, reporter: Reporter) -> None:
+        self._run, self._reporter = run, reporter
+        self._noticed = Slowness("epoch")
+
+    def step(self, epoch: int, batch: int, batches: int) -> None:
+        """Do nothing: steps differ."""
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        """Compare an epoch with those before it."""
+        if told := self._noticed.note(row["epoch"], row["seconds"]):
+            self._reporter.say(told)
+            self._run.note(slow=told)

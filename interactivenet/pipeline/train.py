@@ -13,6 +13,7 @@ from interactivenet.inference.requirements import check_plan
 from interactivenet.models.device import choose_device, choose_precision, rank
 from interactivenet.models.fold_results import CHECKPOINT, METRICS, VALIDATION, FoldResults
 from interactivenet.models.network import build_network, count_parameters
+from interactivenet.pipeline.epoch_time import SlowEpochs
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.pipeline.stage import Stage, running_stage, tracked_run
 from interactivenet.pipeline.tracking import Epochs, Tracker
@@ -160,7 +161,7 @@ def _train(
     try:
         with run.step("train"), reporter.epochs(options.epochs) as shown:
             trained = train_fold(
-                fold, folder, options, [shown, Epochs(tracker)],
+                fold, folder, options, [shown, Epochs(tracker), SlowEpochs(run, reporter)],
                 start=start, overwrite=overwrite, warn=reporter.say, signals=stage.signals,
             )  # fmt: skip
     except Interrupted:

@@ -205,7 +205,7 @@ OPENED = {
     "system/archives.py": ("open", "archive.open"),
     "system/arrays.py": ("open", "load", "open_regular(path)"),
     "system/files.py": ("open", "read_bytes", "open_regular"),
-    "system/journal.py": ("open", "check_regular(path)"),
+    "system/journal.py": ("open", "check_regular(self.path)"),
     "system/mounts.py": ("read_text", "/proc/self/mountinfo"),
     "system/native_output.py": ("open", "memfd_create"),
     "system/resources.py": ("read_text", "_text(root / \"proc/self/cgroup\")"),

@@ -16,7 +16,7 @@ from interactivenet.datasets.case import Scan
 from interactivenet.imaging.geometry import box
 from interactivenet.inference.rules import make_sample
 from interactivenet.preprocessing.object_grid import sample_at
-from interactivenet.preprocessing.object_region import sample_box, smoothed
+from interactivenet.preprocessing.object_region import sample_box, smooth
 from interactivenet.preprocessing.sample import restored_part
 
 
@@ -25,9 +25,8 @@ def seen_on_the_grid(scan: Scan, thing: TestObject, voxels: int) -> NDArray[np.b
     plan = replace(starter_plan(), sample_shape=(voxels,) * 3)
     grid = scan.image.grid
     placed = sample_box(thing.prompt, plan, grid)
-    shares = smoothed(
-        thing.mask.astype(np.float32), placed.cell(plan.sample_shape) / np.array(grid.spacing)
-    )
+    shares = thing.mask.astype(np.float32)
+    smooth(shares, placed.cell(plan.sample_shape) / np.array(grid.spacing))
     soft = sample_at(shares[None], grid, placed, plan.sample_shape, np.zeros(3))[0]
     values, start = restored_part(soft, make_sample(scan, thing.prompt, plan))
     found = np.zeros(grid.shape, dtype=bool)

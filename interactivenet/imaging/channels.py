@@ -62,7 +62,8 @@ def join_channels(
     for path, volume in zip(paths[1:], volumes[1:], strict=True):
         check_same_lattice(path, volume.source, paths[0], volumes[0].source)
     source = volumes[0].source
-    array = np.concatenate([volume.array for volume in volumes])
+    arrays = [volume.array for volume in volumes]
+    array = np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
     names = names or short_names(paths)
     several = len(volumes) > 1  # of one alone, whoever tells its notes knows the name
     notes = tuple(

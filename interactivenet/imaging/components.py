@@ -24,6 +24,15 @@ def label_components(mask: Mask) -> tuple[NDArray[np.int32], int]:
     return numbers, int(count)
 
 
+def component_sizes(numbers: NDArray[np.integer], count: int) -> NDArray[np.int64]:
+    """Count the voxels (count + 1,) of each of the numbers (X, Y, Z) from 1 on; 0 of background."""
+    sizes = np.zeros(count + 1, np.int64)
+    for slab in numbers:  # slab by slab: bincount copies to 64 bits
+        sizes += np.bincount(slab.ravel(), minlength=count + 1)
+    sizes[0] = 0
+    return sizes
+
+
 def bounding_box(mask: Mask) -> Box3D | None:
     """Return the index of the smallest box around a mask (X, Y, Z); None for an empty mask."""
     box = []

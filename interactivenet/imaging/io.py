@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from interactivenet.errors import DataError, RequestError, naming
 from interactivenet.imaging.geometry import Array, Geometry
@@ -134,15 +135,19 @@ def read_label(
     return as_label(path, volume, image)
 
 
-def write_volume(path: Path | str, array: Array, grid: Geometry) -> None:
+def write_volume(
+    path: Path | str, array: Array, grid: Geometry, dtype: DTypeLike | None = None
+) -> None:
     """Write an array (X, Y, Z) along RAS+ on the stored grid ``grid``, compressed.
 
-    The format follows the name: .nii.gz, .nii, .mha or .nrrd. The geometry written is the
-    grid's, exactly as it was read. Nothing is left under ``path`` if writing fails.
+    dtype: of the file; by default the array's own. The format follows the name: .nii.gz, .nii, .mha
+    or .nrrd. The geometry written is the grid's, exactly as it was read. Nothing is left under
+    ``path`` if writing fails.
     """
     path = Path(path)
     suffix = suffix_of(path, WRITABLE)
-    stored = np.asfortranarray(grid.from_ras(array))
+    # in the file's type and order at once: a large array is copied but once
+    stored = np.asarray(grid.from_ras(array), dtype=dtype, order="F")
     if suffix in (".nii", ".nii.gz"):
         from interactivenet.imaging.nifti import write_nifti
 
@@ -190,7 +195,7 @@ def write_label_array(path: Path | str, array: Array, grid: Geometry) -> None:
             raise DataError(f"{path}: a label map holds no negative values, got {array.min():g}")
         if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
             raise DataError(f"{path}: a label map holds whole numbers, got fractions")
-    write_volume(path, array.astype(label_type(array)), grid)
+    write_volume(path, array, grid, label_type(array))
 
 
 def check_finite(array: Array) -> None:

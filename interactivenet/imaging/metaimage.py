@@ -139,14 +139,15 @@ def _check_header(fields: dict[str, str]) -> None:
             raise DataError(f"has {name} '{fields[name]}', expected positive numbers")
 
 
-def _data(path: Path, fields: dict[str, str], voxels_at: int) -> bytes | None:
+def _data(path: Path, fields: dict[str, str], voxels_at: int) -> bytes | memoryview | None:
     """Return the bytes that hold the voxels, still compressed; None where ITK must find them."""
     name, skip = fields["ElementDataFile"], _integer(fields, "HeaderSize", 0)
     binary = _is_true(fields, "BinaryData", True)
     if name.upper().startswith("LIST") or "%" in name or not binary:
         return None
+    data: bytes | memoryview
     if name.upper() == "LOCAL":
-        data = read_bytes(path)[voxels_at:]
+        data = memoryview(read_bytes(path))[voxels_at:]  # not copied
         skip = 0
     else:
         file = path.parent / name
@@ -160,7 +161,7 @@ def _data(path: Path, fields: dict[str, str], voxels_at: int) -> bytes | None:
     return data
 
 
-def _voxels(data: bytes, fields: dict[str, str], shape: tuple[int, int, int]) -> Array:
+def _voxels(data: bytes | memoryview, fields: dict[str, str], shape: tuple[int, int, int]) -> Array:
     """View the voxels (X, Y, Z) in the bytes that hold them."""
     kind = _TYPES[fields["ElementType"].upper()]
     if _is_true(fields, "CompressedData", False):

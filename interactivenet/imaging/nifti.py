@@ -99,7 +99,9 @@ def write_nifti(path: Path, array: Array, geometry: Geometry) -> None:
     header.set_data_dtype(array.dtype)
     two = isinstance(header, nib.Nifti2Header)
     image = (nib.Nifti2Image if two else nib.Nifti1Image)(array, None, header)
-    data = image.to_bytes()
+    buffer = io.BytesIO()
+    image.to_stream(buffer)
+    data: bytes | memoryview = buffer.getbuffer()  # not copied
     if path.name.lower().endswith(".gz"):
         data = igzip.compress(data, GZIP_LEVEL, mtime=0)  # no time stamp: same input, same bytes
     write_bytes(path, data)

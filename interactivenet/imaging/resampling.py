@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from interactivenet.imaging.geometry import Array, Geometry, box, coarse_axes
+from interactivenet.imaging.interpolation import blend_along
 
 Float32 = NDArray[np.float32]
 Kind = Literal["cubic", "linear", "nearest", "area"]
@@ -149,17 +150,20 @@ def restore_box(
     original: Sequence[int],
     *,
     nearest: bool = False,
-) -> tuple[Float32, NDArray[np.intp]]:
+    dtype: DTypeLike = np.float32,
+) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Put part of a resampled volume back on the original voxels, linearly or from the nearest.
 
     array: (..., X, Y, Z), the part of the resampled volume that starts at voxel ``start`` (3,).
     resampled, original: (3,) shapes of the whole volume, after and before resampling.
-    Returns the values (..., x, y, z) float32 of those original voxels whose centres lie in the
+    dtype: of what is returned, rounded at the end.
+    Returns the values (..., x, y, z) of those original voxels whose centres lie in the
     part, and the first of them (3,). Along an axis whose size was kept they are the array's own.
     """
     values = np.asarray(array, dtype=np.float32)
     first = np.zeros(3, dtype=np.intp)
     begin = np.asarray(start, dtype=np.intp)
+    last = max((axis for axis in range(3) if original[axis] != resampled[axis]), default=None)
     for axis in range(3):
         n, m, a = int(original[axis]), int(resampled[axis]), int(begin[axis])
         size = values.shape[axis - 3]
@@ -171,14 +175,31 @@ def restore_box(
         first[axis] = inside[0] if len(inside) else 0
         at = (at[inside] - a).clip(0, size - 1)
         if nearest:
-            values = values.take(np.floor(at + 0.5).astype(np.intp), axis - 3)
+            closest = np.floor(at + 0.5).astype(np.intp)
+            values = values.take(closest, axis - 3)
             continue
         below = np.minimum(at.astype(np.intp), max(size - 2, 0))
         share = (at - below).astype(np.float32)
-        share = share.reshape([-1 if k == axis else 1 for k in range(3)])
         above = np.minimum(below + 1, size - 1)
-        values = values.take(below, axis - 3) * (1 - share) + values.take(above, axis - 3) * share
-    return values, first
+        kind = dtype if axis == last else np.float32
+        values = blend_along(values, axis - 3, below, above, share, kind)
+    return values.astype(dtype, copy=False), first
+
+
+def resampling_values(before: ArrayLike, after: ArrayLike) -> int:
+    """Return how many values resampling a volume (3,) to another shape (3,) holds at the most.
+
+    Of one channel: the volume, and what there is of it between two axes; not the result's copy.
+    """
+    old, new = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
+    whole = most = values = float(old.prod())
+    held = 0.0
+    for ratio in sorted((new / old).tolist()):
+        if ratio != 1:
+            values *= ratio
+            most = max(most, whole + held + values)
+            held = values
+    return int(most)
 
 
 def _resample(

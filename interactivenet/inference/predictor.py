@@ -246,12 +246,13 @@ class Predictor:
     def claims_of(self, sample: Sample, answer: NetworkOutput) -> list[PromptProbability]:
         """Bring one answer back to the grid of the case: one claim of each network."""
         nearest = self.restore == "label"
-        restored, start = restored_part(answer.probability, sample, nearest=nearest)
-        first = (int(start[0]), int(start[1]), int(start[2]))
-        return [
-            PromptProbability(sample.prompt, probability.astype(np.float16), first, agreed)
-            for probability, agreed in zip(restored, answer.agreement, strict=True)
-        ]
+        claims = []
+        # one network after the other, and rounded at once: of a large object each is large
+        for probability, agreed in zip(answer.probability, answer.agreement, strict=True):
+            values, start = restored_part(probability, sample, nearest=nearest, dtype=np.float16)
+            first = (int(start[0]), int(start[1]), int(start[2]))
+            claims.append(PromptProbability(sample.prompt, values, first, agreed))
+        return claims
 
     def merged(self, prepared: PreparedScan, claims: Sequence[PromptProbability]) -> Segmentation:
         """Merge one claim per prompt, postprocessed, into the case's segmentation."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from interactivenet.imaging.components import label_components
+from interactivenet.imaging.components import bounding_box, component_sizes, label_components
 
 Mask = NDArray[np.bool_]
 _NO_CLICKS: NDArray[np.intp] = np.empty((0, 3), np.intp)
@@ -53,6 +53,27 @@ class Postprocessing:
         What lies beyond the mask's border counts as background. Returns the mask itself where
         nothing is changed.
         """
+        around = bounding_box(mask)
+        if around is None:
+            return mask
+        first = [side.start for side in around]
+        # nothing is changed outside of it: of a large box a small part is held again
+        part = mask[around]
+        processed = self._apply(part, points - first, positive - first, negative - first)
+        if processed is part or np.array_equal(processed, part):
+            return mask
+        whole = np.zeros_like(mask)
+        whole[around] = processed
+        return whole
+
+    def _apply(
+        self,
+        mask: Mask,
+        points: NDArray[np.intp],
+        positive: NDArray[np.intp],
+        negative: NDArray[np.intp],
+    ) -> Mask:
+        """Process a mask of which there is nothing outside."""
         processed = mask
         if self.component != "all":
             processed = _chosen(processed, points, self.component)
@@ -84,13 +105,12 @@ def _chosen(mask: Mask, points: NDArray[np.intp], component: Component) -> Mask:
     numbers, count = label_components(mask)
     if count < 2:
         return mask
-    sizes = np.bincount(numbers.ravel())
-    sizes[0] = 0
+    sizes = component_sizes(numbers, count)
     candidates: NDArray[np.integer] = np.arange(1, count + 1)
     if component != "largest":
         touched = _numbers_at(numbers, points)
         if component == "touched" and len(touched):
-            return np.asarray(np.isin(numbers, touched))
+            return _of_numbers(numbers, touched, count)
         candidates = touched if len(touched) else candidates
     return np.asarray(numbers == candidates[sizes[candidates].argmax()])
 
@@ -104,5 +124,12 @@ def _numbers_at(numbers: NDArray[np.integer], points: NDArray[np.intp]) -> NDArr
 
 def _touched(mask: Mask, points: NDArray[np.intp], connectivity: int = 3) -> Mask:
     """Return the components of a mask that hold points (N, 3)."""
-    numbers, _ = ndimage.label(mask, ndimage.generate_binary_structure(3, connectivity))
-    return np.asarray(np.isin(numbers, _numbers_at(numbers, points)))
+    numbers, count = ndimage.label(mask, ndimage.generate_binary_structure(3, connectivity))
+    return _of_numbers(numbers, _numbers_at(numbers, points), count)
+
+
+def _of_numbers(numbers: NDArray[np.integer], chosen: NDArray[np.integer], count: int) -> Mask:
+    """Return where one of the chosen numbers is, of 1 to ``count``, 0 for background."""
+    is_chosen: Mask = np.zeros(count + 1, dtype=bool)
+    is_chosen[chosen] = True
+    return np.asarray(is_chosen[numbers])

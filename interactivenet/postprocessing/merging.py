@@ -172,13 +172,16 @@ class Segmentation:
 def average(probabilities: Sequence[PromptProbability]) -> PromptProbability:
     """Return the mean of several networks' probabilities of one prompt, added in their order."""
     first = probabilities[0]
+    if len(probabilities) == 1:
+        return first
     total = np.zeros(first.probability.shape, np.float32)
     for item in probabilities:
         if item.start != first.start or item.probability.shape != total.shape:
             raise ValueError(f"probabilities differ in their boxes: {item.start} and {first.start}")
         total += item.probability
     agreement = float(np.mean([item.agreement for item in probabilities]))
-    mean = (total / len(probabilities)).astype(np.float16)
+    total /= len(probabilities)
+    mean = total.astype(np.float16)
     return PromptProbability(first.prompt, mean, first.start, agreement)
 
 
@@ -209,7 +212,8 @@ def merge(
     label = np.zeros(grid.shape, np.uint16 if highest_label < 2**16 else np.uint32)
     instance_map = np.zeros(grid.shape, np.int16)
     # one prompt has no rivals: the probability of the others' voxels need not be kept
-    highest = np.full(grid.shape, -1, np.float16) if len(probabilities) > 1 else None
+    origin, extent = _surroundings(probabilities)
+    highest = np.full(extent, -1, np.float16) if len(probabilities) > 1 else None
     for number, item in enumerate(probabilities):
         start = np.array(item.start)
         region = box(start, start + item.probability.shape)
@@ -222,10 +226,11 @@ def merge(
             )
             mask = postprocessing.apply(mask, points, positive, negative)
         if highest is not None:
-            mask = mask & (item.probability > highest[region])
-            highest[region][mask] = item.probability[mask]
-        label[region][mask] = item.prompt.label
-        instance_map[region][mask] = number + 1
+            rivals = highest[box(start - origin, start - origin + item.probability.shape)]
+            mask = mask & (item.probability > rivals)
+            np.copyto(rivals, item.probability, where=mask)
+        np.copyto(label[region], item.prompt.label, where=mask)
+        np.copyto(instance_map[region], number + 1, where=mask)
     for number, item in enumerate(probabilities):
         clicked = tuple(grid.nearest_voxel(item.prompt.positive).T)
         label[clicked], instance_map[clicked] = item.prompt.label, number + 1
@@ -254,6 +259,18 @@ def merge(
             )
         )  # fmt: skip
     return Segmentation(label, instance_map, source, tuple(objects), tuple(notes))
+
+
+def _surroundings(
+    probabilities: Sequence[PromptProbability],
+) -> tuple[NDArray[np.intp], tuple[int, ...]]:
+    """Return the first voxel (3,) and the shape (3,) of the box around all of them."""
+    if not probabilities:
+        return np.zeros(3, np.intp), (0, 0, 0)
+    starts = np.array([item.start for item in probabilities])
+    stops = starts + [item.probability.shape for item in probabilities]
+    first = starts.min(axis=0)
+    return first, tuple((stops.max(axis=0) - first).tolist())
 
 
 def _corrected(item: PromptProbability, grid: Geometry) -> PromptProbability:

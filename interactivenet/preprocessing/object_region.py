@@ -21,6 +21,7 @@ from interactivenet.imaging.resampling import (
     resample_box,
     resample_labels_box,
     resampled_geometry,
+    resampling_values,
 )
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.object_grid import ObjectBox, assumed_depth, object_box
@@ -32,8 +33,6 @@ Indices = NDArray[np.intp]
 #: how far a region reaches beyond the sample's box, for other draws of points, and turned and
 #: stretched ones: of its extent along the axis, and at least of its largest
 REACH, LEAST_REACH = 0.25, 0.2
-#: float32 copies of a cut that there are at once
-_COPIES = 3
 #: voxels of the scan along one of the grid from which on a region is stored with fewer
 _FINER = 3.0
 #: of a Gaussian: deviation of the one whose width at half its height is 1
@@ -96,21 +95,22 @@ def cut_object_region(
     # one voxel more on either side: what lies between two is interpolated from both
     start = np.clip(np.floor((sample.low - reach) / spacing) - 1, 0, shape - 1).astype(np.intp)
     stop = np.clip(np.ceil((sample.high + reach) / spacing) + 2, 1, shape).astype(np.intp)
-    check_memory(
-        4 * _COPIES * math.prod((stop - start).tolist()),
-        f"the surroundings of the points, {'x'.join(map(str, (stop - start).tolist()))} voxels,",
-        "resample the scan to larger voxels first",
-    )
     factor = sample.cell(plan.sample_shape) / spacing
     fewer = np.where(factor >= _FINER, np.ceil(2 * (stop - start) / factor), stop - start)
     size = np.maximum(fewer, 1).astype(int).tolist()
+    check_memory(
+        4 * (resampling_values(stop - start, size) + len(image) * math.prod(size)),
+        f"the surroundings of the points, {'x'.join(map(str, (stop - start).tolist()))} voxels,",
+        "resample the scan to larger voxels first",
+    )
 
     values = np.empty((len(image), *size), np.float32)
     for channel, (whole, clip) in enumerate(zip(image, clipped, strict=True)):
-        part = whole[box(start, stop)].astype(np.float32)
+        # ordered as resampling takes it, and changed in place: a large scan is held once
+        part = whole[box(start, stop)].astype(np.float32, order="C")
         if clip:
-            part = part.clip(*HOUNSFIELD)
-        part = smoothed(part, factor)
+            part.clip(*HOUNSFIELD, out=part)
+        smooth(part, factor)
         values[channel] = resample_box(part, (0, 0, 0), part.shape, size, 1)
     label = None
     if mask is not None:
@@ -118,8 +118,8 @@ def cut_object_region(
     return ObjectRegion(values, label, resampled_geometry(grid, start, stop, size), start, stop)
 
 
-def smoothed(values: NDArray[np.float32], factor: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Filter a volume that is to be sampled every ``factor`` (3,) voxels, where that is above 1.
+def smooth(values: NDArray[np.float32], factor: NDArray[np.float64]) -> None:
+    """Filter, in place, a volume to be sampled every ``factor`` (3,) voxels, where that is above 1.
 
     With the Gaussian that widens a voxel's to that of the coarser grid (Cardoso et al., Scale
     factor point spread function matching, MICCAI 2015, doi 10.1007/978-3-319-24571-3_81).
@@ -127,5 +127,4 @@ def smoothed(values: NDArray[np.float32], factor: NDArray[np.float64]) -> NDArra
     for axis, ratio in enumerate(factor.tolist()):
         if ratio > 1:
             deviation = _DEVIATION * math.sqrt(ratio**2 - 1)
-            values = gaussian_filter1d(values, deviation, axis, mode="nearest", truncate=3.0)
-    return values
+            gaussian_filter1d(values, deviation, axis, output=values, mode="nearest", truncate=3.0)

@@ -27,9 +27,11 @@ from interactivenet.imaging.resampling import (
     resample_box,
     resample_labels_box,
     resampled_geometry,
+    resampling_values,
 )
 from interactivenet.planning.architecture import divisible
-from interactivenet.planning.plan import Normalisation, Plan
+from interactivenet.planning.plan import Plan
+from interactivenet.preprocessing.normalising import normalise
 from interactivenet.preprocessing.object_grid import covered_by, mask_at, origin_in
 from interactivenet.preprocessing.object_region import cut_object_region, sample_box
 from interactivenet.prompts.prompt import Prompt, points_box
@@ -92,18 +94,24 @@ def make_region(scan: Scan, prompt: Prompt, plan: Plan) -> Region:
     stop = np.clip(np.ceil(high + sides[:, 1] / spacing), 0, shape).astype(np.intp)
 
     size = new_shape(tuple(stop - start), tuple(spacing), tuple(target))
-    check_size(size, plan.spacing, 2 * len(scan.image.array))
     orders = orders_for(tuple(spacing), tuple(target))
     # the kernel's context: only along axes that are resampled
     reach = np.where(np.array(size) == stop - start, 0, CONTEXT)
     first, last = np.maximum(start - reach, 0), np.minimum(stop + reach, shape)
     inner = box(start - first, stop - first)
+    check_size(size, plan.spacing)
+    check_memory(
+        4 * (resampling_values(last - first, size) + len(scan.image.array) * math.prod(size)),
+        f"the surroundings of the points in voxels of {_mm(plan.spacing)} mm",
+        "plan again with a coarser `spacing`",
+    )
     image = np.empty((len(scan.image.array), *size), np.float32)
     for channel, normalisation in enumerate(plan.normalisation):
-        values = scan.image.array[channel][box(first, last)].astype(np.float32)
+        # ordered as resampling takes it, and changed in place: a large scan is held once
+        values = scan.image.array[channel][box(first, last)].astype(np.float32, order="C")
         if clipped[channel]:
-            values = values.clip(*HOUNSFIELD)
-        values = normalise(values, values[inner], normalisation)
+            values.clip(*HOUNSFIELD, out=values)
+        normalise(values, values[inner], normalisation)
         image[channel] = resample_box(values, start - first, stop - first, size, orders)
 
     label, coverage, volume = None, 1.0, None
@@ -145,37 +153,21 @@ def _make_object_region(scan: Scan, prompt: Prompt, plan: Plan, clipped: Sequenc
     )  # fmt: skip
 
 
-def check_size(shape: Sequence[int], spacing: Sequence[float], channels: int = 1) -> None:
+def check_size(shape: Sequence[int], spacing: Sequence[float]) -> None:
     """Raise DataError for a grid of more voxels than any memory holds, or than this one does."""
+    surroundings = f"the surroundings of the points in voxels of {_mm(spacing)} mm"
+    remedy = "plan again with a coarser `spacing`"
     if (count := math.prod(int(n) for n in shape)) > _MOST_VOXELS:
         raise DataError(
-            f"the surroundings of the points take {count:.3g} voxels of"
-            f" {' x '.join(f'{mm:g}' for mm in spacing)} mm, more than fit into memory",
-            remedy="plan again with a coarser `spacing`",
+            f"the surroundings of the points take {count:.3g} voxels of {_mm(spacing)} mm, more"
+            " than fit into memory",
+            remedy=remedy,
         )
-    check_memory(
-        4 * count * channels,
-        f"the surroundings of the points in voxels of {' x '.join(f'{mm:g}' for mm in spacing)} mm",
-        "plan again with a coarser `spacing`",
-    )
+    check_memory(4 * count, surroundings, remedy)
 
 
-def normalise(
-    values: NDArray[np.float32], inside: NDArray[np.float32], normalisation: Normalisation
-) -> NDArray[np.float32]:
-    """Normalise the values of one modality, z-scores by those ``inside`` that are not zero."""
-    if normalisation.kind == "ct":
-        mean, std = normalisation.mean, normalisation.std
-        assert mean is not None and std is not None
-        clipped = np.clip(values, normalisation.low, normalisation.high)
-        return np.asarray((clipped - mean) / std, dtype=np.float32)
-    foreground = inside[inside != 0].astype(np.float64)
-    if not len(foreground):
-        return values
-    mean, std = foreground.mean(), foreground.std()
-    if std <= 1e-6 * abs(mean):  # a constant image says nothing
-        std = 1.0
-    return np.asarray((values - mean) / std, dtype=np.float32)
+def _mm(spacing: Sequence[float]) -> str:
+    return " x ".join(f"{mm:g}" for mm in spacing)
 
 
 def covered(mask: Array, low: Indices, high: Indices, margins: NDArray[np.float64]) -> float:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from interactivenet.encoding import encode_extent, encode_prompts
 from interactivenet.errors import DataError
@@ -190,12 +191,12 @@ def restore(probability: Array, sample: Sample) -> NDArray[np.float32]:
 
 
 def restored_part(
-    probability: Array, sample: Sample, *, nearest: bool = False
-) -> tuple[NDArray[np.float32], Indices]:
+    probability: Array, sample: Sample, *, nearest: bool = False, dtype: DTypeLike = np.float32
+) -> tuple[NDArray[Any], Indices]:
     """Like :func:`restore`, but only the box of the cut, and the voxel (3,) where it starts.
 
     nearest: each voxel takes the nearest value instead; with a threshold afterwards this is
-    resampling the label back, not the probability.
+    resampling the label back, not the probability.  dtype: of the values, rounded at the end.
     """
     if probability.shape[-3:] != sample.grid.shape:
         raise ValueError(
@@ -203,13 +204,14 @@ def restored_part(
             f" got {probability.shape}"
         )
     if sample.own_grid:
-        return _between(probability, sample, nearest=nearest), sample.region_start
+        return _between(probability, sample, nearest, dtype), sample.region_start
     values, start = restore_box(
         probability[sample.content],
         sample.start,
         sample.region_shape,
         tuple(sample.region_stop - sample.region_start),
         nearest=nearest,
+        dtype=dtype,
     )
     start = np.asarray(start) + sample.region_start
     if sample.as_stored:
@@ -218,7 +220,7 @@ def restored_part(
     return values, start
 
 
-def _between(probability: Array, sample: Sample, *, nearest: bool) -> NDArray[np.float32]:
+def _between(probability: Array, sample: Sample, nearest: bool, dtype: DTypeLike) -> NDArray[Any]:
     """Interpolate a probability on an object's own grid at the scan's voxels inside its box."""
     scan = sample.source.ras
     ends = np.stack([sample.region_start, sample.region_stop - 1])
@@ -226,4 +228,4 @@ def _between(probability: Array, sample: Sample, *, nearest: bool) -> NDArray[np
     first, last = sample.grid.world_to_voxel(scan.voxel_to_world(ends))
     counts = (sample.region_stop - sample.region_start).tolist()
     positions = [np.linspace(a, b, n) for a, b, n in zip(first, last, counts, strict=True)]
-    return interpolate_at(probability, positions, nearest=nearest)
+    return interpolate_at(probability, positions, nearest=nearest, dtype=dtype)

@@ -187,7 +187,7 @@ def resolved(path: Path) -> Path:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
+def write_bytes(path: Path, data: bytes | memoryview, *, durable: bool = False) -> None:
     """Write a whole file atomically; durable: as for :func:`replacing`."""
     with replacing(path, durable=durable) as temporary:
         temporary.write_bytes(data)

@@ -15,7 +15,8 @@ from interactivenet.imaging.volume import Volume
 from interactivenet.inference.rules import make_sample
 from interactivenet.planning.plan import CropMargins, Encoding, Normalisation
 from interactivenet.planning.rules import plan_cut
-from interactivenet.preprocessing.region import covered, make_region, normalise
+from interactivenet.preprocessing.normalising import normalise
+from interactivenet.preprocessing.region import covered, make_region
 from interactivenet.preprocessing.sample import crop_sample, restore, restored_part
 from interactivenet.prompts.prompt import Prompt
 from tests.sample_cases import (

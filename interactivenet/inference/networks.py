@@ -8,6 +8,7 @@ of them, and with what they found before.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from interactivenet.system.signals import go_on
 
 #: share of the graphics card's free memory that a batch may take
 _SHARE = 0.7
+#: bytes of the first features of a sample, from which on a CPU takes one at a time
+_LARGE = 150_000_000
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 
@@ -168,7 +171,9 @@ class Networks:
             now = self.flips[done:end]
             axes = [[2 + axis for axis in range(3) if flips[axis]] for flips in now]
             try:
-                scores = self._foreground(network, torch.cat([image.flip(a) for a in axes]))
+                copies = [image.flip(a) if a else image for a in axes]
+                images = torch.cat(copies) if len(copies) > 1 else copies[0]
+                scores = self._foreground(network, images)
             except torch.OutOfMemoryError as error:
                 if self._batch == 1:
                     raise DataError(
@@ -214,11 +219,13 @@ def _batch_size(plan: Plan, device: str) -> int:
     """How many samples to segment at once.
 
     On a CPU two: torch leaves the convolutions of a single, narrow one to a kernel that is four
-    times slower, and more than two gain nothing. On CUDA what the free memory holds: a sample's
+    times slower, and more than two gain nothing; one where samples are so large and wide that a
+    second one costs a GB, and gains some percent. On CUDA what the free memory holds: a sample's
     segmentation takes less than half of its training, whose memory the plan has estimated.
     """
     if device == "cpu":
-        return 2
+        features = 4 * plan.network.features[0] * math.prod(plan.sample_shape)
+        return 1 if features > _LARGE else 2
     free, _ = torch.cuda.mem_get_info()
     sample_gb = plan.estimated_gb / plan.batch_size / 2
     return int(np.clip(_SHARE * free / 1e9 / max(sample_gb, 1e-3), 1, 8))

@@ -194,7 +194,6 @@ OPENED = {
     "imaging/structures/reading/slicer_reading.py": ("read_header", "open_regular(path)"),
     "imaging/structures/writing/source_headers.py": ("dcmread", "check_regular(path)"),
     "inference/predictor.py": ("open", "self.open(image"),
-    "inference/timings.py": ("open", 'path.open("a"'),
     "models/download.py": ("open", 'self.part.open("ab")'),
     "models/network.py": ("safe_open", "load_file", "check_regular(path)"),
     "pipeline/evaluate_corrections.py": ("open", "predictor.open(scan)"),

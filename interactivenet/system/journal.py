@@ -31,7 +31,12 @@ class Journal:
         """
         if not os.path.lexists(self.path):
             return
-        text = read_text(self.path, "replace")
+        try:
+            text = read_text(self.path, "replace")
+        except DataError:
+            if os.path.lexists(self.path):
+                raise
+            return  # its run has just ended: the record has all of it
         if text and not text.startswith("\n"):
             raise DataError(f"{self.path}: is no journal of this program", remedy="move it away")
         for number, line in enumerate(text.split("\n"), 1):

@@ -3,6 +3,7 @@
 import pytest
 
 from interactivenet.errors import DataError
+from interactivenet.system.files import read_text
 from interactivenet.system.journal import Journal
 
 
@@ -42,3 +43,15 @@ def test_a_file_of_somebody_else_is_refused(tmp_path, content):
 def test_a_folder_is_no_journal(tmp_path):
     with pytest.raises(DataError, match="is a folder: expected a regular file"):
         Journal(tmp_path).add({})
+
+
+def test_one_that_its_run_removes_meanwhile_is_none(tmp_path, monkeypatch):
+    running = Journal(tmp_path / "a.jsonl")
+    running.add({"case": "a"})
+
+    def removed_before(path, errors):
+        running.remove()
+        return read_text(path, errors)
+
+    monkeypatch.setattr("interactivenet.system.journal.read_text", removed_before)
+    assert Journal(running.path).rows() == []

@@ -42,7 +42,7 @@ def test_times_of_shards_count_too(tmp_path):
 def test_what_a_kill_has_left_is_passed_over(tmp_path, torn):
     note_seconds(tmp_path, "a", "d", 1.0)
     with (tmp_path / TIMINGS).open("a") as file:
-        file.write(torn)
+        file.write("\n" + torn)
     assert read_seconds([tmp_path]) == {("a", "d"): 1.0}
     note_seconds(tmp_path, "c", "d", 2.0)
     assert read_seconds([tmp_path]) == {("a", "d"): 1.0, ("c", "d"): 2.0}
@@ -53,9 +53,9 @@ def test_nothing_is_added_to_a_strangers_file(tmp_path):
     path = tmp_path / TIMINGS
     for ours in (
         "",
-        '{"ca',
-        '{"case": "a", "made',
-        '{"case": "a", "made_from": "d", "seconds": 1}\n',
+        "\n",
+        '\n{"case": "a", "made',
+        '\n{"case": "a", "made_from": "d", "seconds": 1}',
     ):
         path.write_text(ours)
         check_timings(tmp_path)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +29,6 @@ SUMMARY, REPORT, SHEETS = "summary.csv", "report.html", "sheets"
 _RECORD = "summary.json"
 #: in it, sheet -> what it was made from; changed with what sheets look like
 _OF_SHEETS, _LAYOUT = "sheets", 1
-#: entries of a folder that slow some file systems down
-_MANY_ENTRIES = 10_000
 
 
 @dataclass(frozen=True)
@@ -130,7 +127,7 @@ def write_summary(
         cases=len(found),
         pictures=[case.name for case in drawn],
         sheets=list(made_from),
-        notes=[*notes, *_crowded(output)],
+        notes=notes,
     )
     _replace(folder / REPORT, page)
     write_json(record, {_OF_SHEETS: made_from, FILES: noted_files(folder, targets)})
@@ -207,26 +204,6 @@ def _replace(path: Path, text: str) -> None:
     data = text.encode("utf-8", "backslashreplace")
     if not path.is_file() or sha256(path) != hashlib.sha256(data).hexdigest():
         write_text(path, text)
-
-
-def _crowded(output: Output) -> list[str]:
-    """Say which folders hold more entries than some file systems take well, and why."""
-    folders = [output.folder, output.picture("a").parent, output.object_map("a").parent]
-    counts = {path: _entries(path) for path in folders}
-    return [
-        f"{path} has {count} entries: every case has its files there under its own name, so that"
-        " one is found, kept and redone alone; file systems that are slow with so many are better"
-        " given several output folders"
-        for path, count in counts.items()
-        if count > _MANY_ENTRIES
-    ]
-
-
-def _entries(folder: Path) -> int:
-    if not folder.is_dir():
-        return 0
-    with os.scandir(folder) as entries:
-        return sum(1 for _ in entries)
 
 
 def _sheets_there(folder: Path) -> Iterator[Path]:

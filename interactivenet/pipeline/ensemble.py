@@ -15,6 +15,7 @@ from interactivenet.inference.outputs import Output
 from interactivenet.inference.timings import all_seconds
 from interactivenet.models.model import own_model
 from interactivenet.pipeline.case_summary import check_summary, write_summary
+from interactivenet.pipeline.crowding import report_crowding
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import follow_cases
 from interactivenet.pipeline.select import check_choice
@@ -106,6 +107,7 @@ def ensemble(
         ) as tracker,
     ):
         stage.run.note(plan=model.plan.digest, folds=averaged, weights=model.digests)
+        report_crowding(output.folder, len(cases), 1 + nifti + probabilities, reporter, stage.run)
         results = ensemble_cases(
             cases, model, single, output, overwrite=overwrite, signals=stage.signals
         )

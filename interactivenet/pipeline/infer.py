@@ -26,6 +26,7 @@ from interactivenet.inference.timings import all_seconds
 from interactivenet.models.bundle_codes import read_label_codes
 from interactivenet.pipeline.case_summary import check_summary, write_summary
 from interactivenet.pipeline.chosen_model import chosen_model
+from interactivenet.pipeline.crowding import report_crowding
 from interactivenet.pipeline.evaluate import evaluate_output
 from interactivenet.pipeline.export import (
     Exports,
@@ -215,6 +216,7 @@ def infer(
                 model=trained.name, plan=trained.plan.digest, weights=trained.digests,
                 choices=trained.choices(), **settings,
             )  # fmt: skip
+            report_crowding(output, found, 2 + probabilities, reporter, stage.run)
             with stage.run.step("segment"):
                 if part.gather:
                     segmented = gather_cases(

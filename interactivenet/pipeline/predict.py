@@ -17,6 +17,7 @@ from interactivenet.inference.requirements import check_model
 from interactivenet.inference.timings import all_seconds
 from interactivenet.models.model import own_model
 from interactivenet.pipeline.case_summary import check_summary, write_summary
+from interactivenet.pipeline.crowding import report_crowding
 from interactivenet.pipeline.gathering import gather_cases, not_segmented
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import describe_model, follow_cases
@@ -123,6 +124,7 @@ def predict(
                 plan=model.plan.digest, weights=network.digests, **options.as_json(),
                 **found[0].reading.as_json(),
             )  # fmt: skip
+            report_crowding(folder, len(found), 1 + nifti + probabilities, reporter, stage.run)
             name, names = f"fold {number}", [case.name for case in cases]
             if part.gather:
                 results = gather_cases(

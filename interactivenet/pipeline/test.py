@@ -27,6 +27,7 @@ from interactivenet.inference.timings import all_seconds, check_timings
 from interactivenet.models.bundle_codes import read_label_codes
 from interactivenet.models.model import CHOICE, own_model
 from interactivenet.pipeline.case_summary import check_summary, write_summary
+from interactivenet.pipeline.crowding import report_crowding
 from interactivenet.pipeline.evaluate import evaluate_output
 from interactivenet.pipeline.export import (
     Exports,
@@ -185,6 +186,8 @@ def test(
             plan=model.plan.digest, seed=model.plan.seed, weights=model.digests,
             choices=model.choices(), **settings,
         )  # fmt: skip
+        # the folders of single folds are alike
+        report_crowding(ensemble.folder, len(found), 2 + probabilities, reporter, stage.run)
         names = [case.name for case in cases]
         with stage.run.step("predict"):
             if part.gather:
@@ -229,9 +232,10 @@ def test(
             add_export_failures(failures, exported, "test", stage, reporter)
         if part.is_one_for_all:
             with stage.run.step("summary"):
+                seconds = all_seconds(folder)
                 for output in outputs:  # those of single folds are not to be of an earlier run
                     write_summary(
-                        output, names, failures, all_seconds(folder),
+                        output, names, failures, seconds,
                         title=f"{task}: {counted(len(cases), 'test case')}, {output.folder.name}",
                         reporter=reporter, tell=output is ensemble,
                     )  # fmt: skip

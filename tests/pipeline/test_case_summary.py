@@ -277,16 +277,6 @@ def test_distributions_and_counts(output):
         assert bar in text, bar
 
 
-def test_a_crowded_folder_is_said_why(output, monkeypatch):
-    monkeypatch.setattr(case_summary, "_MANY_ENTRIES", 3)
-    for case in "abcd":
-        add(output, case, segmented())
-    summarise(output, "abcd")
-    _, text = page_rows(output)
-    assert f"{output.folder / 'pictures'} has 4 entries" in text
-    assert text.count("every case has its files there") == 2
-
-
 def test_without_pictures_there_are_no_sheets(output, tmp_path):
     plain = Output(tmp_path / "out", (0,))
     add(plain, "a", segmented(), drawn=False)

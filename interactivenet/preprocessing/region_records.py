@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet.system.cache_key import MADE_FROM
-from interactivenet.system.files import json_bytes, parse_json, read_bytes
+from interactivenet.system.files import interpreting, json_bytes, parse_json, read_bytes
 from interactivenet.system.spread import folder_of
 from interactivenet.system.stamps import ReadOnce
 
@@ -47,12 +47,12 @@ def record_path(regions: Path, name: str) -> Path:
 def _read(path: Path) -> RegionRecord:
     data = read_bytes(path)
     content = parse_json(data, path)
-    made_from = content.get(MADE_FROM, {})
-    volume = volume_of(content)
-    for later in (VOLUME, DEPTH):
-        content.pop(later, None)
+    with interpreting(path, "plan the task again"):
+        images, volume = image_digests(content.get(MADE_FROM, {})), volume_of(content)
+        for later in (VOLUME, DEPTH):
+            content.pop(later, None)
     digest = hashlib.sha256(json_bytes(content)).hexdigest()
-    return RegionRecord(hashlib.sha256(data).hexdigest(), digest, image_digests(made_from), volume)
+    return RegionRecord(hashlib.sha256(data).hexdigest(), digest, images, volume)
 
 
 #: reads a region's record; raises DataError where it cannot be read

@@ -71,6 +71,13 @@ class InferenceOptions:
         return choose_precision(self.precision, self.chosen_device)
 
     @property
+    def possible_precisions(self) -> list[str]:
+        """The chosen precision first, then those that 'auto' is on other devices."""
+        chosen = self.chosen_precision
+        others = get_args(Precision) if self.precision == "auto" else ()
+        return [chosen, *(name for name in others if name not in (chosen, "auto"))]
+
+    @property
     def chosen_backend(self) -> str:
         """'torch' or 'openvino'; raises RequestError for one that is not there, or cannot."""
         from interactivenet.models.backend import choose_backend
@@ -82,12 +89,21 @@ class InferenceOptions:
 
         A backend other than PyTorch does, with its version.
         """
-        from interactivenet.models.backend import describe_backend
+        return recorded_settings(
+            self.mirrored, self.restore, self.chosen_precision, self.chosen_backend
+        )
 
-        backend = describe_backend(self.chosen_backend)
-        return {
-            **({"backend": backend} if backend else {}),
-            "mirrored": self.mirrored,
-            "restore": self.restore,
-            "precision": self.chosen_precision,
-        }
+
+def recorded_settings(
+    mirrored: Mirrored, restore: str, precision: str, backend: str
+) -> dict[str, Any]:
+    """Return how networks are used as all records have it; precision and backend: those chosen."""
+    from interactivenet.models.backend import describe_backend
+
+    described = describe_backend(backend)
+    return {
+        **({"backend": described} if described else {}),
+        "mirrored": mirrored,
+        "restore": restore,
+        "precision": precision,
+    }

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from interactivenet.inference.options import (
     InferenceOptions,
     Precision,
     Restore,
+    recorded_settings,
 )
 from interactivenet.inference.reading import read_case
 from interactivenet.inference.requirements import check_model
@@ -119,6 +120,11 @@ class Predictor:
             mirrored=mirrored, batch=batch, backend=self.backend,
         )  # fmt: skip
         self.facts = self._networks.facts
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How the networks are used, as JSON data: what decides a result beside the model."""
+        return recorded_settings(self.mirrored, self.restore, self.precision, self.backend)
 
     def segment(
         self,

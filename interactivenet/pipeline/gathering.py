@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import get_args
 
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, describe_failure
-from interactivenet.inference.options import InferenceOptions, Precision
+from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult, Output, case_key, input_hashes
 from interactivenet.inference.sources import check_name
 from interactivenet.models.model import Model
@@ -37,10 +36,6 @@ def gather_cases(
     :func:`~interactivenet.pipeline.sharding.shard_reasons`. Raises Interrupted where a signal came.
     """
     settings = options.as_json()
-    chosen = settings["precision"]
-    precisions = [chosen]
-    if options.precision == "auto":
-        precisions += [name for name in get_args(Precision) if name not in (chosen, "auto")]
     seen: dict[str, Case] = {}
     faults: list[str] = []
     for case in cases:
@@ -66,7 +61,7 @@ def gather_cases(
                 )
                 for output in outputs
             }
-            for name in precisions
+            for name in options.possible_precisions
         ]
         for keys in every:
             if all(output.is_done(case.name, keys[output.folder]) for output in outputs):

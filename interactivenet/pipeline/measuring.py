@@ -79,6 +79,8 @@ class Measurement:
         failures (case -> reason).
     part: all cases, a shard, which writes a record alone, or the gathering of all shards.
     stage: its name in ``failures.json``, where that is not the name of the files.
+    precisions: those that shards may have had, of which a gather takes any; none for the
+        predictor's own.
     """
 
     folder: Path
@@ -90,6 +92,7 @@ class Measurement:
     more: tuple[str, ...] = (".png",)
     part: Part = ALL_CASES
     stage: str = ""
+    precisions: tuple[str, ...] = ()
 
     @property
     def place(self) -> Path:
@@ -226,13 +229,18 @@ class Measurement:
         try:
             key = _case_key(group.predictor, case, self.settings)
             tried = key.digest
-            for records in before:
-                if key.matches(earlier := records.get(case.name)):
-                    return dict(earlier or {})
+            keys = [key]
             if self.part.gather:
-                return CaseResult(
-                    case.name, reasons.get((case.name, tried), NOT_MEASURED), (), tried
-                )
+                keys = [CacheKey({**key.content, "precision": precision})
+                        for precision in self.precisions or [key.content["precision"]]]  # fmt: skip
+            for possible in keys:
+                for records in before:
+                    if possible.matches(earlier := records.get(case.name)):
+                        return dict(earlier or {})
+            if self.part.gather:
+                told = [reasons[case.name, possible.digest] for possible in keys
+                        if (case.name, possible.digest) in reasons]  # fmt: skip
+                return CaseResult(case.name, told[0] if told else NOT_MEASURED, (), tried)
             measured = self.measure(group.predictor, group.read(case), interrupt)
         except Exception as failure:  # one odd case must not end the others
             return CaseResult(case.name, describe_failure(failure), (), tried)
@@ -282,8 +290,7 @@ def _case_key(predictor: Predictor, case: Case, settings: Mapping[str, Any]) -> 
         {
             "inputs": input_hashes(case, label=True), "weights": model.digests,
             "plan": model.plan.digest,
-            "postprocessing": model.postprocessing.name, "mirrored": predictor.mirrored,
-            "restore": predictor.restore, "precision": predictor.precision, **settings,
+            "postprocessing": model.postprocessing.name, **predictor.settings, **settings,
             **({"reading": reading} if reading else {}),
         }
     )  # fmt: skip

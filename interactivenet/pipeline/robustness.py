@@ -105,7 +105,7 @@ def robustness(
         raise RequestError(field="repeats", value=repeats, expected="1 or more")
     folder = Path(output) if output else roots.results / task / "robustness"
     check_output(folder, folders_read(roots, task))
-    measurement = _measurement(folder, repeats, seed, part)
+    measurement = _measurement(folder, repeats, seed, options, part)
     measurement.earlier_files()
     found = unseen_by_own_folds(roots, task, options, reporter)
     groups = shared_out(found, part)
@@ -132,6 +132,7 @@ def _measurement(
     folder: Path,
     repeats: int,
     seed: int,
+    options: InferenceOptions = InferenceOptions(),
     part: Part = ALL_CASES,
 ) -> Measurement:
     """Return what is measured of each case, and where it is written."""
@@ -146,7 +147,10 @@ def _measurement(
         save_robustness(folder / "robustness.png", dice)
 
     settings = {"repeats": repeats, "seed": seed}
-    return Measurement(folder, "robustness", settings, measure, summarise_rows, draw, part=part)
+    return Measurement(
+        folder, "robustness", settings, measure, summarise_rows, draw, part=part,
+        precisions=tuple(options.possible_precisions),
+    )  # fmt: skip
 
 
 def measure_scan(

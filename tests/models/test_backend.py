@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from interactivenet.datasets.task import Case
 from interactivenet.errors import RequestError
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models import backend
 from interactivenet.models.model import Model
 from interactivenet.models.network import build_network
+from interactivenet.pipeline.measuring import _case_key
 from tests.inference.predictors import random_weights
 from tests.sample_cases import NETWORK, make_plan, make_scan, stored_grid
 
@@ -45,6 +47,16 @@ def test_a_record_names_what_is_not_torch(monkeypatch):
     monkeypatch.setattr(backend, "version", lambda name: "2026.4.1")
     told = InferenceOptions(device="cpu", backend="openvino").as_json()
     assert told["backend"] == "openvino 2026.4.1"
+
+
+def test_a_measurement_with_another_backend_is_another(tmp_path, monkeypatch):
+    monkeypatch.setattr(backend, "version", lambda name: "2026.4.1")
+    model = Model(PLAN, (random_weights(tmp_path / "w.safetensors", PLAN),), (0,))
+    made, case = Predictor(model, device="cpu", precision="fp32"), Case("a", ())
+    assert made.settings == InferenceOptions(device="cpu", precision="fp32").as_json()
+    assert "backend" not in _case_key(made, case, {}).content
+    made.backend = "openvino"
+    assert _case_key(made, case, {}).content["backend"] == "openvino 2026.4.1"
 
 
 @pytest.mark.parametrize("residual", [False, True])

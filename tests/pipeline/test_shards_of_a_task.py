@@ -2,13 +2,16 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from interactivenet.datasets.roots import Roots
 from interactivenet.datasets.task import Task
 from interactivenet.errors import DataError, RequestError
+from interactivenet.inference import predictor
 from interactivenet.inference.options import InferenceOptions
+from interactivenet.models import device
 from interactivenet.pipeline import robustness as robustness_module
 from interactivenet.pipeline.evaluate_corrections import evaluate_corrections
 from interactivenet.pipeline.predict import predict
@@ -146,6 +149,24 @@ def test_measuring(roots, names, of, measured, tmp_path):
     assert files_of(output) == mine and again.summary == gathered.summary and measured == names
     robustness(NAME, output=tmp_path / "alone", **settings)
     assert files_of(tmp_path / "alone") == mine and {*mine} == {"robustness.csv", "robustness.json"}
+
+
+def test_a_gather_on_another_device_takes_the_precision_of_the_shards(
+    roots, measured, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(device, "choose_precision", lambda name, _: "fp32")  # of the device here
+
+    def start(precision, **more):
+        options = replace(FAST, precision=precision)
+        return robustness(
+            NAME, repeats=1, output=tmp_path / "out", options=options, roots=roots, **more
+        ).failures
+
+    monkeypatch.setattr(predictor, "choose_precision", lambda name, _: "bf16")
+    assert start("bf16", shard="1/1") == {}
+    monkeypatch.setattr(predictor, "choose_precision", lambda name, _: "fp32")
+    assert start("auto", gather=True) == {}
+    assert {*start("fp32", gather=True).values()} == {"not measured yet: run the shards again"}
 
 
 def test_why_a_shard_could_not_measure(roots, names, of, monkeypatch, tmp_path):

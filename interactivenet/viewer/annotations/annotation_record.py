@@ -66,10 +66,7 @@ class Provenance:
         }  # fmt: skip
         if self.predictor is not None:
             used, model = self.predictor, self.predictor.model
-            options = {
-                "mirrored": used.mirrored, "restore": used.restore, "precision": used.precision,
-            }  # fmt: skip
-            content = dict(case_key(inputs, model, model.folds, options).content)
+            content = dict(case_key(inputs, model, model.folds, used.settings).content)
         if others := [by for by in self.made_by if by in DRAWN]:
             content["drawn"] = len(others)  # nothing else can make it again
         return CacheKey(content)

@@ -132,7 +132,7 @@ def _measurement(
     folder: Path,
     repeats: int,
     seed: int,
-    options: InferenceOptions = InferenceOptions(),
+    options: InferenceOptions | None = None,
     part: Part = ALL_CASES,
 ) -> Measurement:
     """Return what is measured of each case, and where it is written."""
@@ -149,7 +149,7 @@ def _measurement(
     settings = {"repeats": repeats, "seed": seed}
     return Measurement(
         folder, "robustness", settings, measure, summarise_rows, draw, part=part,
-        precisions=tuple(options.possible_precisions),
+        precisions=tuple((options or InferenceOptions()).possible_precisions),
     )  # fmt: skip
 
 

@@ -127,9 +127,15 @@ def _cells(local: LocalModel) -> tuple[str, str, str, str]:
     return (
         sanitize_text(", ".join(map(str, content.get("modalities") or ()))) or _UNKNOWN,
         sanitize_text(", ".join(map(str, named))) or _UNKNOWN,
-        str(len(content.get("weights") or ())),
-        _dice(content),
+        str(len(content.get("weights") or ())) + _distilled(content, ", distilled from {}"),
+        _dice(content) + _distilled(content, " (of those {})"),
     )
+
+
+def _distilled(content: Mapping[str, Any], text: str) -> str:
+    """Say of a distilled model from how many folds it was; '' of others."""
+    folds = content.get("distilled_from")
+    return text.format(len(folds)) if folds else ""
 
 
 def _coded(codes: Any) -> str:
@@ -161,6 +167,6 @@ def _as_json(local: LocalModel) -> dict[str, Any]:
         "usable": local.description is not None,
         "fault": local.fault or None,
         **{name: content.get(name) for name in fields},
-        **({"codes": content["codes"]} if "codes" in content else {}),
+        **{name: content[name] for name in ("codes", "distilled_from") if name in content},
         "folds": len(content.get("weights") or ()),
     }

@@ -296,9 +296,14 @@ def model_of_task(roots: Roots, task: str, model: str | None = None) -> Model:
     except RequestError:  # not here: a bundle needs no task
         return deployed
     if not own.is_same(deployed):
+        is_student = deployed.distilled_from == own.digests
+        folds = (
+            "the trained folds that it was distilled from"
+            if is_student
+            else ("different trained folds")
+        )
         raise RequestError(
-            f"{task} has both a deployed model in {folder} and different trained folds in"
-            f" {roots.results / task}",
+            f"{task} has both a deployed model in {folder} and {folds} in {roots.results / task}",
             remedy="choose one with `model='deployed'` or `model='own'`",
         )
     return deployed

@@ -7,11 +7,12 @@ import signal
 import pytest
 import torch
 
+from interactivenet.cli.models_shown import listed_json, show_model
 from interactivenet.datasets.roots import Roots
 from interactivenet.datasets.task import Task
 from interactivenet.errors import DataError, RequestError
 from interactivenet.inference.predictor import Predictor
-from interactivenet.models.bundle import read_bundle, write_bundle
+from interactivenet.models.bundle import model_of_task, read_bundle, write_bundle
 from interactivenet.models.model import own_model
 from interactivenet.pipeline.deploy import deploy
 from interactivenet.pipeline.distil import distilled_model
@@ -72,6 +73,22 @@ def test_it_has_seen_every_case_and_says_so(distilled):
     cases = {name.rpartition("__")[0] for name in fold.training}
     assert cases == {case.name for case in Task.load(roots.raw / NAME).training}
     assert facts["seen"] == sorted(fold.training_images)
+
+
+def test_neither_it_nor_its_folds_are_taken_unasked(distilled):
+    roots, deployment, _ = distilled
+    with pytest.raises(RequestError, match="and the trained folds that it was distilled from in"):
+        model_of_task(roots, NAME)
+    assert model_of_task(roots, NAME, "deployed").weights[0].parent == deployment.folder
+
+
+def test_a_list_of_models_says_whose_dice_it_shows(distilled, capsys):
+    roots, _, _ = distilled
+    (shown,) = json.loads(listed_json(roots.results / "models"))["installed"]
+    assert shown["folds"] == 1 and len(shown["distilled_from"]) == 2
+    show_model(roots.results / "models", NAME)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "folds: 1, distilled from 2; Dice: " in said and "(of those 2)" in said
 
 
 def test_again_it_is_left_as_it_is(distilled, tmp_path):

@@ -20,7 +20,7 @@ import click
 from interactivenet.cli.folders import Access, DataPath, Rule, describe_missing_folder
 from interactivenet.cli.wording import translate
 from interactivenet.errors import InteractiveNetError, describe_failure, one_line
-from interactivenet.system.files import keep_temporary_files_away
+from interactivenet.system.folders import keep_temporary_files_away
 from interactivenet.system.memory import VARIABLE
 from interactivenet.system.mounts import in_image
 from interactivenet.system.signals import AGAIN, Ended, Interrupted, ending_by_signals

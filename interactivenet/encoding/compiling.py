@@ -21,7 +21,7 @@ import numba
 from llvmlite.binding import get_host_cpu_features
 from platformdirs import user_cache_path
 
-from interactivenet.system.files import temporary_folder
+from interactivenet.system.folders import temporary_folder
 
 _IN_TREE = Path(__file__).parent / "__pycache__"
 #: what x86-64-v3 has, as nearly every x86 processor since 2013; LLVM's names

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from interactivenet.errors import NoPoints, RequestError, describe_failure, one_line
-from interactivenet.system.files import keep_temporary_files_away
+from interactivenet.system.folders import keep_temporary_files_away
 
 #: where grand-challenge puts things; the variables are for trying it without a container
 _PLACES = {

@@ -29,11 +29,11 @@ from interactivenet.prompts.simulation import find_objects, margin_points
 from interactivenet.system.files import (
     open_regular,
     replacing,
-    replacing_folder,
     resolved,
     write_json,
     write_text,
 )
+from interactivenet.system.folders import replacing_folder
 
 MODEL, RECIPE = "model.tar.gz", "Dockerfile"
 _SCRIPTS = ("do_build.sh", "do_test_run.sh", "do_save.sh")

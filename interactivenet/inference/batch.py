@@ -16,9 +16,10 @@ from interactivenet.datasets.case import Scan
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, describe_failure
 from interactivenet.inference import overlap
+from interactivenet.inference.case_keys import case_key, input_hashes
 from interactivenet.inference.model_record import describe_made_by
 from interactivenet.inference.options import InferenceOptions
-from interactivenet.inference.outputs import CaseResult, Output, case_key, input_hashes
+from interactivenet.inference.outputs import CaseResult, Output
 from interactivenet.inference.sources import (
     check_name,
     describe_sources,

@@ -10,9 +10,10 @@ import numpy as np
 
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, describe_failure, naming
+from interactivenet.inference.case_keys import case_key, input_hashes
 from interactivenet.inference.examination import examine
 from interactivenet.inference.model_record import describe_made_by
-from interactivenet.inference.outputs import CaseResult, Output, case_key, input_hashes
+from interactivenet.inference.outputs import CaseResult, Output
 from interactivenet.inference.reading import read_case
 from interactivenet.inference.sources import sources_of
 from interactivenet.models.model import Model

@@ -60,6 +60,6 @@ def check_timings(folder: Path) -> None:
 
 def _is_time(line: Mapping[str, Any]) -> bool:
     """Whether a line says how long a case took."""
-    seconds = line.get("seconds")
-    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    return set(line) == _FIELDS and is_number and math.isfinite(seconds) and seconds >= 0
+    if set(line) != _FIELDS or type(line["seconds"]) not in (int, float):
+        return False
+    return math.isfinite(line["seconds"]) and line["seconds"] >= 0

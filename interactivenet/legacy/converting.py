@@ -75,7 +75,7 @@ def convert_model(
     from interactivenet.models.bundle import write_bundle
     from interactivenet.models.model import Model
     from interactivenet.models.network import save_weights
-    from interactivenet.system.files import replacing_folder
+    from interactivenet.system.folders import replacing_folder
 
     name, labels = task_name(source, name), LabelNames({1: label})
     if source.resolve().is_relative_to(target.resolve()) or target.resolve().is_relative_to(

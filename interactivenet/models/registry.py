@@ -15,7 +15,8 @@ from interactivenet.errors import DataError, InteractiveNetError, RequestError
 from interactivenet.models.download import WAITS, Progress, fetch, parse_checksum
 from interactivenet.models.starter import STARTER, has_starter, starter_folder
 from interactivenet.models.unpacking import is_legacy, unpacked, visible
-from interactivenet.system.files import copy_file, replacing_folder
+from interactivenet.system.files import copy_file
+from interactivenet.system.folders import replacing_folder
 from interactivenet.system.http import TIMEOUT, Remote, get_json, remote_zip
 from interactivenet.system.locks import folder_lock
 from interactivenet.system.names import name_fault, printable

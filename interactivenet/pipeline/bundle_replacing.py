@@ -21,7 +21,8 @@ from interactivenet.models.bundle import (
 )
 from interactivenet.models.model import Model
 from interactivenet.models.model_card import render_card
-from interactivenet.system.files import read_bytes, read_text, replacing_folder, write_bytes
+from interactivenet.system.files import read_bytes, read_text, write_bytes
+from interactivenet.system.folders import replacing_folder
 from interactivenet.system.written import JUNK, files_in
 
 #: of a bundle, what only tells who wrote it

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, describe_failure
+from interactivenet.inference.case_keys import case_key, input_hashes
 from interactivenet.inference.options import InferenceOptions
-from interactivenet.inference.outputs import CaseResult, Output, case_key, input_hashes
+from interactivenet.inference.outputs import CaseResult, Output
 from interactivenet.inference.sources import check_name
 from interactivenet.models.model import Model
 from interactivenet.system.cache_key import MADE_FROM, CacheKey

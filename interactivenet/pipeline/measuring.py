@@ -17,7 +17,7 @@ from typing import Any
 from interactivenet.datasets.case import Scan
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError, describe_failure
-from interactivenet.inference.outputs import input_hashes
+from interactivenet.inference.case_keys import input_hashes
 from interactivenet.inference.predictor import Predictor
 from interactivenet.pipeline.measured_cases import NOTES, all_rows, recorded_cases
 from interactivenet.pipeline.reporting import Reporter, recorded_notes, recorded_reasons

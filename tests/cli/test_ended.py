@@ -188,7 +188,8 @@ def test_temporary_files_of_an_ended_command_are_removed(tmp_path):
     code = (
         "import os, sys; from pathlib import Path; import click\n"
         "from interactivenet.cli.base import Command\n"
-        "from interactivenet.system.files import replacing, replacing_folder\n"
+        "from interactivenet.system.files import replacing\n"
+        "from interactivenet.system.folders import replacing_folder\n"
         "def write():\n"
         "    root = Path(sys.argv[1])\n"
         "    with replacing_folder(root / 'folder') as folder, replacing(root / 'f') as file:\n"

@@ -216,7 +216,7 @@ def test_messages_name_any_points_where_it_helps(points):
 
 
 def test_the_points_of_several_files_are_read_and_hashed(tmp_path):
-    from interactivenet.inference.outputs import input_hashes
+    from interactivenet.inference.case_keys import input_hashes
 
     image = tmp_path / "scan.nii.gz"
     write_volume(image, np.zeros(GRID.shape, np.int16), GRID)

@@ -9,7 +9,7 @@ from interactivenet.imaging.channels import channel_names, read_channels, read_g
 from interactivenet.imaging.grid_resampling import onto_grid
 from interactivenet.imaging.image_files import files_of
 from interactivenet.imaging.io import ReadOptions, read_image
-from interactivenet.inference.outputs import input_hashes
+from interactivenet.inference.case_keys import input_hashes
 from interactivenet.inference.sources import sources_of
 from tests.datasets.dicom_tree.written_trees import write_scan
 

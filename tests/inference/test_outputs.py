@@ -8,7 +8,8 @@ import pytest
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
 from interactivenet.imaging.io import ReadOptions
-from interactivenet.inference.outputs import Output, case_key, input_hashes
+from interactivenet.inference.case_keys import case_key, input_hashes
+from interactivenet.inference.outputs import Output
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.calibration import calibrate
 from interactivenet.postprocessing.merging import PromptProbability, merge

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from interactivenet.errors import DataError
-from interactivenet.system import files
-from interactivenet.system.files import replacing_folder, temporary_folder
+from interactivenet.system import folders
+from interactivenet.system.folders import replacing_folder, temporary_folder
 
 
 def content(folder):
@@ -71,8 +71,8 @@ def test_a_link_is_replaced_and_its_target_left_alone(tmp_path):
 def test_the_working_folder_is_no_place_for_temporary_files(
     monkeypatch, found, working, variable, expected
 ):
-    monkeypatch.setattr(files.tempfile, "gettempdir", lambda: found)
-    monkeypatch.setattr(files.Path, "cwd", lambda: Path(working))
+    monkeypatch.setattr(folders.tempfile, "gettempdir", lambda: found)
+    monkeypatch.setattr(folders.Path, "cwd", lambda: Path(working))
     for name in ("TMPDIR", "TEMP", "TMP"):
         monkeypatch.setenv(name, variable)
     assert temporary_folder() == (expected and Path(expected))
@@ -82,17 +82,17 @@ def test_no_place_at_all_for_temporary_files(monkeypatch):
     def nowhere():
         raise FileNotFoundError(2, "No usable temporary directory found")
 
-    monkeypatch.setattr(files.tempfile, "gettempdir", nowhere)
+    monkeypatch.setattr(folders.tempfile, "gettempdir", nowhere)
     assert temporary_folder() is None
 
 
 def test_temporary_files_are_kept_in_memory_rather_than_among_the_users_own(monkeypatch, tmp_path):
-    monkeypatch.setattr(files, "_IN_MEMORY", str(tmp_path))
-    monkeypatch.setattr(files.tempfile, "tempdir", None)
+    monkeypatch.setattr(folders, "_IN_MEMORY", str(tmp_path))
+    monkeypatch.setattr(folders.tempfile, "tempdir", None)
     monkeypatch.setenv("TMPDIR", "/somewhere")
-    monkeypatch.setattr(files, "temporary_folder", lambda: Path("/tmp"))
-    files.keep_temporary_files_away()
-    assert files.tempfile.tempdir is None and os.environ["TMPDIR"] == "/somewhere"
-    monkeypatch.setattr(files, "temporary_folder", lambda: None)
-    files.keep_temporary_files_away()
-    assert files.tempfile.gettempdir() == os.environ["TMPDIR"] == str(tmp_path)
+    monkeypatch.setattr(folders, "temporary_folder", lambda: Path("/tmp"))
+    folders.keep_temporary_files_away()
+    assert folders.tempfile.tempdir is None and os.environ["TMPDIR"] == "/somewhere"
+    monkeypatch.setattr(folders, "temporary_folder", lambda: None)
+    folders.keep_temporary_files_away()
+    assert folders.tempfile.gettempdir() == os.environ["TMPDIR"] == str(tmp_path)

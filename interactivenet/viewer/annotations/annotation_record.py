@@ -13,8 +13,8 @@ import numpy as np
 from interactivenet import __version__
 from interactivenet.datasets.modalities import is_any
 from interactivenet.imaging.io import write_label_array
+from interactivenet.inference.case_keys import case_key
 from interactivenet.inference.model_record import LABELS, describe_made_by, label_names
-from interactivenet.inference.outputs import case_key
 from interactivenet.inference.sources import SOURCES
 from interactivenet.inference.stale_files import stale_note
 from interactivenet.postprocessing.merging import Segmentation

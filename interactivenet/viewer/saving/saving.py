@@ -12,8 +12,8 @@ from typing import Literal
 from interactivenet.datasets.inference_cases import check_output
 from interactivenet.datasets.task import Case
 from interactivenet.errors import RequestError
+from interactivenet.inference.case_keys import input_hashes
 from interactivenet.inference.export_formats import NAMES, ExportFormat
-from interactivenet.inference.outputs import input_hashes
 from interactivenet.postprocessing.merging import Segmentation
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.system.archives import zip_folder

@@ -4,8 +4,9 @@ import numpy as np
 
 from interactivenet.datasets.task import Case
 from interactivenet.imaging.channels import read_channels
+from interactivenet.inference.case_keys import case_key, input_hashes
 from interactivenet.inference.model_record import describe_made_by
-from interactivenet.inference.outputs import Output, case_key, input_hashes
+from interactivenet.inference.outputs import Output
 from interactivenet.inference.sources import sources_of
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.calibration import Calibration

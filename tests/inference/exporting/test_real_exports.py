@@ -9,9 +9,10 @@ from interactivenet.datasets.task import Case
 from interactivenet.imaging.channels import read_channels
 from interactivenet.imaging.dicom.reading import find_series
 from interactivenet.imaging.io import ReadOptions, read_image, read_label
+from interactivenet.inference.case_keys import case_key, input_hashes
 from interactivenet.inference.exporting.exporter import Exporter, export_case
 from interactivenet.inference.model_record import describe_made_by
-from interactivenet.inference.outputs import Output, case_key, input_hashes
+from interactivenet.inference.outputs import Output
 from interactivenet.inference.sources import sources_of
 from interactivenet.postprocessing.merging import PromptProbability, merge
 from interactivenet.prompts.prompt import Prompt

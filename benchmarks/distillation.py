@@ -28,7 +28,7 @@ from interactivenet.models.model import Model, own_model
 from interactivenet.pipeline.distil import distil
 from interactivenet.pipeline.reporting import SILENT
 from interactivenet.pipeline.student import StudentOptions
-from interactivenet.pipeline.validate import measure
+from interactivenet.pipeline.validated_cases import measure
 from interactivenet.postprocessing.merging import average
 
 TASK, FOLDS, HELD_OUT = "Task002_HIPPOCAMPUS", 3, 30

@@ -25,7 +25,7 @@ from interactivenet.datasets.task import Case, Task
 from interactivenet.inference.mirroring import ENOUGH
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.model import Mirrored
-from interactivenet.pipeline.validate import measure
+from interactivenet.pipeline.validated_cases import measure
 
 WAYS: dict[str, Mirrored] = {"all": True, "adaptive": "adaptive", "none": False}
 

@@ -9,19 +9,14 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from interactivenet.datasets.case import Scan, read_scan
 from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.roots import Roots
-from interactivenet.datasets.task import Case, Task, record_failures
-from interactivenet.errors import DataError, RequestError, describe_failure
-from interactivenet.evaluation import evaluate_masks
+from interactivenet.datasets.task import Task, record_failures
+from interactivenet.errors import RequestError
 from interactivenet.imaging.io import read_label
 from interactivenet.inference.predictor import Predictor
 from interactivenet.inference.requirements import check_plan
@@ -29,7 +24,6 @@ from interactivenet.models.fold_results import (
     VALIDATION_METRICS,
     WEIGHTS,
     FoldResults,
-    check_validated,
 )
 from interactivenet.models.model import Model
 from interactivenet.pipeline.crowding import report_crowding
@@ -42,8 +36,13 @@ from interactivenet.pipeline.reporting import (
 )
 from interactivenet.pipeline.segmenting import report_notes
 from interactivenet.pipeline.stage import running_stage
-from interactivenet.pipeline.unseen_cases import without_corrections
 from interactivenet.pipeline.up_to_date import check_sources
+from interactivenet.pipeline.validated_cases import (
+    planned_sources,
+    read_validation_case,
+    segment_cases,
+)
+from interactivenet.pipeline.validation_records import take_in
 from interactivenet.pipeline.validation_results import (
     MEASURES_VERSION,
     Validated,
@@ -55,14 +54,9 @@ from interactivenet.pipeline.validation_results import (
 )
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.plotting.overlays import save_overlay
-from interactivenet.postprocessing.components import CANDIDATES
-from interactivenet.postprocessing.merging import Segmentation, merge
 from interactivenet.preprocessing.folds import Fold, read_fold
-from interactivenet.preprocessing.sources import Sources
-from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import (
-    interpreting,
     read_bytes,
     remove,
     sha256,
@@ -71,10 +65,8 @@ from interactivenet.system.files import (
     write_json,
 )
 from interactivenet.system.journal import Journal
-from interactivenet.system.parallel import map_cases
-from interactivenet.system.signals import Signals, go_on
+from interactivenet.system.signals import Signals
 
-_WHICH = ("label", "name", "prompt")
 #: what is measured so far, until metrics.json has it
 _JOURNAL = ".metrics.journal"
 
@@ -189,7 +181,7 @@ def validate_fold(
     """
     path = results.validation / VALIDATION_METRICS
     records, journal = results.read_validation(), Journal(results.validation / _JOURNAL)
-    if _take_in(journal, records):
+    if take_in(journal, records):
         write_json(path, records)
     journal.remove()
     checkpoints: list[Validated] = []
@@ -222,7 +214,7 @@ def validate_fold(
             record["epoch"] = predictor.facts[0]["epoch"]
             interrupt = (signals or Signals()).check
             write_json(path, records)  # what the journal's lines belong to
-            segmented = _segment(task, fold, predictor, folder, due, tolerance_mm, interrupt)
+            segmented = segment_cases(task, fold, predictor, folder, due, tolerance_mm, interrupt)
             told = f"validated {checkpoint}"
             try:
                 for case, found in reporter.track(segmented, len(due), told, due):
@@ -239,81 +231,6 @@ def validate_fold(
     validated = ValidatedFold(results, tuple(checkpoints), results.start_warning)
     _report(validated, reporter)
     return validated
-
-
-def measure(
-    scan: Scan, instance_map: NDArray[np.int16], tolerance_mm: float
-) -> list[dict[str, Any]]:
-    """Compare the voxels of each prompt, as in ``Segmentation.instance_map``, with its object."""
-    rows = []
-    for number, prompt in enumerate(scan.prompts):
-        truth = scan.objects.mask(prompt, scan.prompts, scan.image.grid)
-        spacing = scan.image.grid.spacing
-        metrics = evaluate_masks(instance_map == number + 1, truth, spacing, tolerance_mm)
-        # JSON knows no NaN: a distance from nothing is null
-        values = {name: None if np.isnan(value) else value for name, value in metrics.items()}
-        rows.append({"label": prompt.label, "name": prompt.name, "prompt": number, **values})
-    return rows
-
-
-def validate_case(
-    predictor: Predictor,
-    scan: Scan,
-    tolerance_mm: float,
-    interrupt: Callable[[], None] = go_on,
-) -> tuple[Segmentation, list[dict[str, Any]]]:
-    """Segment a labelled scan with one network, and measure it as it is and postprocessed.
-
-    Corrections in its points are left out, with a note: postprocessing is chosen, and the Dice that
-    is to be expected found, by first results.  interrupt: raises where this must end.
-    Returns the segmentation as it is, and a row per object as in :class:`Validated`.
-    """
-    scan, left_out = without_corrections(scan)
-    prepared = predictor.prepare(scan, interrupt=interrupt)
-    answers = predictor.answer(prepared, interrupt=interrupt)
-    claims = [members[0] for members in predictor.claims(prepared, answers)]
-    notes = (*prepared.examination.image_notes, *left_out)
-    plain = merge(claims, scan.image.source, notes=notes)
-    measured = measure(scan, plain.instance_map, tolerance_mm)
-    rows = [
-        {**row,
-         "agreement": {"mirrored": answer.agreement[0], "single": answer.single[0],
-                       "adaptive": answer.adaptive[0]},
-         "postprocessed": {}}
-        for row, answer in zip(measured, answers, strict=True)
-    ]  # fmt: skip
-    measurements = [(plain.instance_map, measured)]
-    for candidate in CANDIDATES[1:]:
-        interrupt()
-        instance_map = merge(claims, scan.image.source, candidate).instance_map
-        changed = next(
-            (again for same, again in measurements if np.array_equal(same, instance_map)), None
-        )
-        if changed is None:
-            changed = measure(scan, instance_map, tolerance_mm)
-            measurements.append((instance_map, changed))
-        if changed is not measured:
-            for row, metrics in zip(rows, changed, strict=True):
-                row["postprocessed"][candidate.name] = {
-                    name: value for name, value in metrics.items() if name not in _WHICH
-                }
-    return plain, rows
-
-
-def _take_in(journal: Journal, records: dict[str, Any]) -> bool:
-    """Put what a run that was killed has measured into the records of the same weights and data.
-
-    Returns whether there was anything.
-    """
-    taken = False
-    with interpreting(journal.path, remedy="remove it"):
-        for number, (checkpoint, digest, case, found) in journal.read():
-            record = records.get(checkpoint, {})
-            if record and CacheKey(record["made_from"]).digest == digest:
-                check_validated({"cases": {case: found}}, f"line {number}")
-                record["cases"][case] = found
-                taken = True
-    return taken
 
 
 def _is_done(folder: Path, case: str, measured: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -336,70 +253,13 @@ def _take_over(record: dict[str, Any], same: Validated, validation: Path, folder
             write_bytes(target, read_bytes(source))
 
 
-def _segment(
-    task: Task,
-    fold: Fold,
-    predictor: Predictor,
-    folder: Path,
-    names: Sequence[str],
-    tolerance_mm: float,
-    interrupt: Callable[[], None],
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each of the cases with its entry of :attr:`Validated.cases`."""
-    cases = {case.name: case for case in task.training}
-    sources = _planned_sources(task, fold)
-
-    def read(name: str) -> tuple[str, Scan | None, str]:
-        interrupt()
-        try:
-            return name, _read_case(sources, cases, name, fold), ""
-        except Exception as error:
-            return name, None, describe_failure(error)
-
-    for name, scan, failure in map_cases(read, names, 2):  # the next is read meanwhile
-        rows: list[dict[str, Any]] = []
-        notes: tuple[str, ...] = ()
-        try:
-            if scan is not None:
-                segmentation, rows = validate_case(predictor, scan, tolerance_mm, interrupt)
-                notes = segmentation.notes
-                segmentation.save(folder / f"{name}.nii.gz")
-        except Exception as error:  # one odd case must not end the others
-            failure = describe_failure(error)
-        yield name, {"objects": rows, "error": failure, "notes": list(notes)}
-
-
-def _planned_sources(task: Task, fold: Fold) -> tuple[Sources, Mapping[str, str]]:
-    """Return what cases were planned from, and a region of each; for all of them, read once."""
-    regions = {region.rpartition("__")[0]: region for region in reversed(fold.validation)}
-    return Sources(task, fold.processed), regions
-
-
-def _read_case(
-    planned: tuple[Sources, Mapping[str, str]], cases: Mapping[str, Case], name: str, fold: Fold
-) -> Scan:
-    """Read a validation case, if it still is what the fold's regions were made from."""
-    sources, regions = planned
-    if name not in cases:
-        raise DataError(f"{name}: is in the plan, but no longer in the task's dataset.json")
-    if changes := sources.changes_of(cases[name], regions[name]):
-        raise DataError(
-            f"{name}: is out of date: since it was planned, {', '.join(changes)} changed",
-            remedy=f"run `plan(task={sources.task.name!r})` again",
-        )
-    scan = read_scan(cases[name], len(fold.plan.modalities), LabelNames(fold.plan.labels))
-    if scan.label is None:
-        raise DataError(f"{name}: has no label map to compare with")
-    return scan
-
-
 def _save_pictures(task: Task, fold: Fold, folder: Path, validated: Validated) -> None:
     """Draw the best, the median and the worst object of a checkpoint."""
-    cases, sources = {case.name: case for case in task.training}, _planned_sources(task, fold)
+    cases, sources = {case.name: case for case in task.training}, planned_sources(task, fold)
     for old in folder.glob("*.png"):
         remove(old)
     for rank, row in ranked(validated.objects).items():
-        scan = _read_case(sources, cases, row["case"], fold)
+        scan = read_validation_case(sources, cases, row["case"], fold)
         prompt = scan.prompts[row["prompt"]]
         label = read_label(folder / validated.checkpoint / f"{row['case']}.nii.gz").array[0]
         save_overlay(

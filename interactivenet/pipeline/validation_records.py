@@ -7,12 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet.errors import DataError, RequestError, naming
-from interactivenet.models.fold_results import VALIDATION_METRICS, WEIGHTS, FoldResults
+from interactivenet.models.fold_results import (
+    VALIDATION_METRICS,
+    WEIGHTS,
+    FoldResults,
+    check_validated,
+)
 from interactivenet.pipeline.validation_results import MEASURES_VERSION, SHOWN
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.folds import read_fold
 from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.fields import field_of_kind, fields_of_kinds
+from interactivenet.system.files import interpreting
+from interactivenet.system.journal import Journal
 
 
 def read_validations(
@@ -91,3 +98,19 @@ def made_from_validations(records: Mapping[int, Mapping[str, Any]]) -> dict[str,
         }
         for number, record in records.items()
     }
+
+
+def take_in(journal: Journal, records: dict[str, Any]) -> bool:
+    """Put what a run that was killed has measured into the records of the same weights and data.
+
+    Returns whether there was anything.
+    """
+    taken = False
+    with interpreting(journal.path, remedy="remove it"):
+        for number, (checkpoint, digest, case, found) in journal.read():
+            record = records.get(checkpoint, {})
+            if record and CacheKey(record["made_from"]).digest == digest:
+                check_validated({"cases": {case: found}}, f"line {number}")
+                record["cases"][case] = found
+                taken = True
+    return taken

@@ -19,7 +19,8 @@ from interactivenet.inference.examination import Examination
 from interactivenet.inference.networks import NetworkOutput
 from interactivenet.inference.predictor import PreparedScan
 from interactivenet.models.fold_results import FoldResults
-from interactivenet.pipeline.validate import validate, validate_case, validate_fold
+from interactivenet.pipeline.validate import validate, validate_fold
+from interactivenet.pipeline.validated_cases import validate_case
 from interactivenet.pipeline.validation_results import Validated
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.postprocessing.merging import PromptProbability
@@ -167,7 +168,9 @@ def test_killed_it_keeps_what_is_done(trained, tmp_path, oracle, monkeypatch):
     digest = CacheKey(record["made_from"]).digest
     lines = [["best", digest, case, found], ["best", "other", fold.cases[0], {"damaged": 1}]]
     journal.write_text("".join(f"\n{json.dumps(line)}" for line in lines) + '\n["best", "')
-    monkeypatch.setattr("interactivenet.pipeline.validate._segment", None)  # nothing is left to do
+    monkeypatch.setattr(
+        "interactivenet.pipeline.validate.segment_cases", None
+    )  # nothing is left to do
     assert validate_fold(task, fold, results).checkpoints == expected
     assert path.read_bytes() == whole and not journal.exists()
 

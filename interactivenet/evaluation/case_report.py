@@ -29,6 +29,8 @@ _COLUMNS: tuple[tuple[str, str, str, int | None], ...] = (
 _LISTED = 500
 #: a step of expected Dice, and the steps of volumes within a decade
 _STEP, _DECADE = 0.05, (1.0, 2.0, 5.0)
+#: volumes are alike where the largest is not so many times the smallest
+_ALIKE = 5.0
 
 
 def case_report(
@@ -49,6 +51,10 @@ def case_report(
     each.
     """
     objects = [row for row in rows if row["object"] is not None]
+    shared = {row["notes"] for row in objects} if len(objects) > 1 else set()
+    if len(shared) == 1 and (note := shared.pop()):  # once, not in every row
+        notes = [f"Of all that were segmented: {note}", *notes]
+        rows = [{**row, "notes": ""} for row in rows]
     columns = [
         column
         for column in _COLUMNS
@@ -66,6 +72,7 @@ def case_report(
         failed=len(failures),
         notes=notes,
         sheets=sheets,
+        ranked=any(row["look_first"] or row["expected_dice"] is not None for row in objects),
         columns=columns,
         table=[
             [*(_shown(row[name], digits) for name, _, _, digits in columns), row["case"] in drawn]
@@ -93,13 +100,19 @@ def _shown(value: Any, digits: int | None) -> Any:
 
 
 def _volumes(values: Iterable[float | None]) -> list[tuple[str, int]]:
-    """Count volumes between 1, 2, 5, 10 and so on; those of nothing apart."""
+    """Count volumes between 1, 2, 5, 10 and so on; those of nothing apart.
+
+    Where all are of one size or nearly so, the steps between them are equal.
+    """
     found = [value for value in values if value is not None]
     positive = [value for value in found if value > 0]
     bars = [("0", len(found) - len(positive))] if len(positive) < len(found) else []
     if positive:
         low, high = (math.floor(math.log10(value)) for value in (min(positive), max(positive)))
         edges = [step * 10.0**decade for decade in range(low, high + 2) for step in _DECADE]
+        if max(positive) < _ALIKE * min(positive):
+            step = 10.0**high / 2
+            edges = [step * place for place in range(round(max(positive) / step) + 2)]
         bars += _counted(positive, edges)
     return bars
 

@@ -284,3 +284,31 @@ def test_without_pictures_there_are_no_sheets(output, tmp_path):
     assert not [*(plain.folder / "sheets").glob("*.jpg")]
     _, text = page_rows(plain)
     assert "Contact sheets" not in text
+
+
+def test_volumes_that_are_alike_are_counted_in_equal_steps(output):
+    for number, volume in enumerate((2.4, 2.6, 3.1, 4.3)):
+        add(output, f"case_{number}", segmented(volume=volume), drawn=False)
+    page = summarise_all(output, 4)
+    assert [name for name in ("2 to 2.5", "2.5 to 3", "3 to 3.5", "3.5 to 4", "4 to 4.5")
+            if f">{name}</span>" not in page] == []  # fmt: skip
+    assert "2 to 5<" not in page
+
+
+def test_a_note_of_all_cases_is_said_once_and_no_rank_is_claimed(output):
+    for number in range(3):
+        add(output, f"case_{number}", segmented(dice=None, look=None), notes=["the scan is odd"])
+    page = summarise_all(output, 3)
+    assert page.count("the scan is odd</p>") == 1 and page.count("the scan is odd") == 1
+    assert "Of all that were segmented: told: the scan is odd" in page
+    assert "In the order of their names." in page and "come first" not in page
+    assert "Blue: the outline of the result" in page
+    add(output, "case_1", segmented(dice=None, look=True), notes=["other"])
+    page = summarise_all(output, 3)
+    assert page.count("the scan is odd") == 2 and "Of all that" not in page
+    assert "Those to be looked at first come first" in page
+
+
+def summarise_all(output, count):
+    summarise(output, [f"case_{number}" for number in range(count)])
+    return (output.folder / "report.html").read_text(encoding="utf-8")

@@ -211,9 +211,12 @@ def read_bundle(folder: Path) -> Model:
             f" {str(content['digest'])[:12]}..."
         )
     numbers = sorted(files)
+    networks = f"one network, distilled from {len(teacher)}" if teacher else (
+        f"folds {', '.join(map(str, numbers))}"
+    )  # fmt: skip
     return Model(
         plan=plan, weights=tuple(files[number] for number in numbers), folds=tuple(numbers),
-        name=f"{plan.task}, deployed, folds {', '.join(map(str, numbers))}, in {folder}",
+        name=f"{plan.task}, deployed, {networks}, in {folder}",
         training=training,
         half_of=tuple(half_of[files[number].name] for number in numbers if "half_of" in content),
         codes=codes, distilled_from=tuple(teacher), **choices,

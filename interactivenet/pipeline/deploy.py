@@ -90,7 +90,7 @@ def deploy(
             remedy="move it away",
         )
     try:
-        own_model(roots, task, folds, choice=False)
+        own = own_model(roots, task, folds, choice=False)
     except RequestError:
         asked = folds is not None or description or half or codes or distil
         if asked or not (folder / BUNDLE).exists():
@@ -102,6 +102,11 @@ def deploy(
         )
         deployment = Deployment(folder, read_bundle(folder).folds, False)
     else:
+        if distil and len(own.weights) < 2:  # before anything is chosen for that fold alone
+            raise RequestError(
+                f"{own.name}: is one network, which there is nothing to distil from",
+                expected="two trained folds or more",
+            )
         deployment = _deploy_own(
             roots, task, folds, folder, zip, half, description, codes,
             StudentOptions() if distil is True else distil or None, reporter,
@@ -194,6 +199,8 @@ def _deploy_own(
         held = f"one network, distilled from {len(model.distilled_from)}"
     outcome = "written" if deployment.changed else "already up to date"
     reporter.say(f"{folder}: {held}, {outcome}; read and complete its {CARD}")
+    if student:  # beside its folds, which are another model
+        reporter.say(f"segment with it: `infer(task={task!r}, model='deployed')`")
     return deployment
 
 

@@ -53,6 +53,8 @@ def test_the_bundle_is_one_network_and_says_of_whom(distilled):
     assert "These are the results of the networks that this one was distilled from" in card
     assert any("expects no Dice" in line for line in reporter.lines)
     assert [row["epoch"] for row in reporter.rows] == [1, 2]
+    assert f"deployed, one network, distilled from {len(folds.weights)}, in" in model.name
+    assert f"segment with it: `infer(task={NAME!r}, model='deployed')`" in reporter.lines
     record = json.loads((roots.results / NAME / "distilled" / "run.json").read_text())
     assert record["stage"] == "distil" and record["teacher"] == list(folds.digests)
 
@@ -117,6 +119,12 @@ def test_of_one_fold_nothing_is_distilled(trained, tmp_path):
     model = own_model(Roots(trained / "raw", trained / "processed", trained / "results"), NAME)
     with pytest.raises(RequestError, match="expected two trained folds or more"):
         Teacher(model.fold(0))
+    roots = roots_of(trained, tmp_path)
+    choice = roots.results / NAME / "postprocessing.json"
+    assert not choice.exists()
+    with pytest.raises(RequestError, match="expected two trained folds or more"):
+        deploy(NAME, folds=[0], distil=QUICK, roots=roots)
+    assert not choice.exists()  # nothing was chosen for that fold alone
 
 
 def test_a_student_of_others_is_refused(distilled, trained):

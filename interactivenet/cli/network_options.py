@@ -82,7 +82,7 @@ def output_options(function: Function) -> Function:
     for option in (
         click.option("-w", "--probabilities", is_flag=True,
                      help="Write probabilities (CASE.npz, float16), which 'ensemble' needs."),
-        click.option("-n", "--nifti/--no-nifti", default=True, show_default=True,
+        click.option("--nifti/--no-nifti", "-n", default=True, show_default=True,
                      help="Write label maps (CASE.nii.gz)."),
     ):  # fmt: skip
         function = option(function)

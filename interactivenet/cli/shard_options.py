@@ -14,11 +14,12 @@ def shard_options(function: Function) -> Function:
     """Add ``--shard`` and ``--gather``."""
     for option in (
         click.option("--gather", is_flag=True,
-                     help="Do no case: take what the jobs with --shard have done, name what is"
-                     " missing, and make what is one for all cases."),
+                     help="Once all jobs with --shard have ended: look up what they have done, name"
+                     " the cases that are missing, and write the results of all together."
+                     " No case is done. Give it the options of the jobs."),
         click.option("--shard", metavar="I/N",
-                     help="Do share I of N of the cases only, chosen by their names; other jobs may"
-                     " do the others at the same time, in the same folder."),
+                     help="Do one of N shares of the cases, such as 3/16. N jobs, from 1/N to N/N,"
+                     " do them all, at the same time and in the same folder; --gather comes last."),
     ):  # fmt: skip
         function = option(function)
     return function

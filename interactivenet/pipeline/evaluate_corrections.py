@@ -133,6 +133,7 @@ def evaluate_corrections(
         raise RequestError(field="robot", value=robot, expected=f"one of {', '.join(ROBOTS)}")
     name = "own" if model is None else os.fspath(model)
     folder = Path(output) if output else roots.results / task / _folder_name(name)
+    part.check_begun(folder)
     check_output(folder, folders_read(roots, task, planned=name == "own"))
     clicking = Clicking(clicks, robot, seed)
     title = f"{task}: corrections" + ("" if name == "own" else f", model {name}")

@@ -18,6 +18,9 @@ from interactivenet.system.signals import Signals
 
 #: why a case fails that no shard has done
 NOT_SEGMENTED = "not segmented yet: run the shards again"
+#: of what is in a key, the fields that are a model's, and those with other names for a reader
+_OF_MODEL = {"plan", "weights", "postprocessing", "calibration", "training_set"}
+_TITLES = {"inputs": "other images or points", "version": "another version of the program"}
 
 
 def gather_cases(
@@ -82,12 +85,30 @@ def not_segmented(failures: Mapping[str, str]) -> list[str]:
 
 
 def _not_segmented(outputs: Sequence[Output], case: str, keys: Mapping[Path, CacheKey]) -> str:
-    """Say that a case is not done, and where there is another result, in what that differs."""
+    """Say that a case is not done, and where there is another result, in what that differs.
+
+    The same words for all such cases: of thousands, one finding is told.
+    """
     for output in outputs:
         made_from = output.read_record(case).get(MADE_FROM)
         if not isinstance(made_from, Mapping):
             continue
-        if differences := keys[output.folder].differences(made_from):  # or a file of it is gone
-            name = output.record(case).name
-            return f"{NOT_SEGMENTED} ({name} is of other {', '.join(differences)})"
+        differences = keys[output.folder].differences(made_from)
+        if differences:
+            named = ", ".join(_named(differences))
+            alike = "" if differences == ["inputs"] else ", or gather with their settings"
+            return f"{NOT_SEGMENTED}{alike} (the result there is of {named})"
+        if not output.is_done(case, keys[output.folder]):
+            return f"{NOT_SEGMENTED} (the result there lacks files that are asked for)"
     return NOT_SEGMENTED
+
+
+def _named(differences: Sequence[str]) -> list[str]:
+    """Name what differs as a user knows it: a model's parts come and go together."""
+    titles = [] if _OF_MODEL.isdisjoint({*differences} - {"calibration"}) else ["another model"]
+    for field in differences:
+        if field in _TITLES:
+            titles.append(_TITLES[field])
+        elif field not in _OF_MODEL:
+            titles.append(f"other `{field}`")
+    return titles or ["another calibration"]

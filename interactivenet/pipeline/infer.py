@@ -150,6 +150,7 @@ def infer(
     scans, points = _paths(images), _paths(interactions)
     output = Path(output)
     labels = None if labels is None else Path(labels)
+    part.check_begun(output)
     check_output(output, [*scans, *points, *([labels] if labels else [])])
     with chosen_model(roots, task, model) as trained:
         check_model(trained, options.chosen_device)

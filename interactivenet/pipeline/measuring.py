@@ -277,7 +277,7 @@ def follow_measurement(
     if notes:
         stage.run.note(notes=recorded_notes(notes, reporter))
     report_notes(notes, reporter)
-    report_failures(stage.folder, name, failures, reporter)
+    report_failures(stage.folder, name, failures, reporter, gather=measurement.part.gather)
     if measurement.part.gather:
         missing = [case for case, reason in failures.items() if reason == NOT_MEASURED]
         say_missing(measurement.folder, missing, reporter)

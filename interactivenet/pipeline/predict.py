@@ -100,6 +100,8 @@ def predict(
         for number in model.folds
     }
     check_no_raw_task(roots.results / task, "results")
+    for output in outputs.values():
+        part.check_begun(output.folder)
     check_outputs(list(outputs.values()), cases)
     for output in outputs.values():
         check_summary(output)

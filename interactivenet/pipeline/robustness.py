@@ -104,6 +104,7 @@ def robustness(
     if repeats < 1:
         raise RequestError(field="repeats", value=repeats, expected="1 or more")
     folder = Path(output) if output else roots.results / task / "robustness"
+    part.check_begun(folder)
     check_output(folder, folders_read(roots, task))
     measurement = _measurement(folder, repeats, seed, options, part)
     measurement.earlier_files()

@@ -91,7 +91,7 @@ def follow_cases(
         run.note(**{FAILED_KEYS: tried})
     run.record["seconds"]["network"] = round(seconds, 3)
     report_notes(notes, reporter, review)
-    report_failures(folder, name, failures, reporter)
+    report_failures(folder, name, failures, reporter, gather=gather)
     for case, other in replaced.items():
         reporter.say(f"{case}: the result of another scan of this name was replaced: {other}")
     if replaced:
@@ -102,7 +102,7 @@ def follow_cases(
             f"corrected by clicks in the files of points, and no first results: {_few(corrected)}"
         )
     if kept and gather:
-        reporter.say(f"{counted(kept, 'case')} done from these files and settings: gathered")
+        reporter.say(f"{counted(kept, 'case')} gathered, all done from these files and settings")
     elif kept:
         reporter.say(
             f"{counted(kept, 'case')} already done from the same files and settings: kept"
@@ -173,12 +173,20 @@ def add_failures(
     reporter.say(f"{counted(len(failures), 'case')} failed, see {path}")
 
 
-def report_failures(folder: Path, stage: str, failures: dict[str, str], reporter: Reporter) -> None:
-    """Note what failed in ``failures.json`` of the folder, and tell it, where anything did."""
+def report_failures(
+    folder: Path, stage: str, failures: dict[str, str], reporter: Reporter, *, gather: bool = False
+) -> None:
+    """Note what failed in ``failures.json`` of the folder, and tell it, where anything did.
+
+    gather: some may only be not done yet.
+    """
     path = record_failures(folder, stage, recorded_reasons(failures, reporter))
     if failures:
         reporter.findings([Finding("error", case, reason) for case, reason in failures.items()])
-        reporter.say(f"{counted(len(failures), 'case')} failed, see {path}")
+        became = "have no result" if len(failures) > 1 else "has no result"
+        reporter.say(
+            f"{counted(len(failures), 'case')} {became if gather else 'failed'}, see {path}"
+        )
 
 
 def say_unused_codes(labels: Iterable[str], reporter: Reporter) -> None:

@@ -108,8 +108,8 @@ class Part:
             )  # fmt: skip
         if gather and overwrite:
             raise RequestError(
-                "a gather does no case again", field="overwrite", value=True,
-                expected="it with the shards, and then `gather=True` alone",
+                "a gather segments nothing", field="overwrite", value=True,
+                expected="it with the shards, and then `gather=True` without it",
             )  # fmt: skip
         return part
 
@@ -127,6 +127,14 @@ class Part:
         """Whether a case of this name is among those of this part."""
         return self.shard is None or self.shard.has(case)
 
+    def check_begun(self, output: Path) -> None:
+        """Raise RequestError where a gather is to look into a folder that is not there."""
+        if self.gather and not output.is_dir():
+            raise RequestError(
+                f"{output}: is not there: no shard has written to it, nothing can be gathered",
+                remedy="run the shards first, or correct the name of the folder",
+            )
+
     def arguments(self) -> dict[str, Any]:
         """Return what belongs to the arguments of a stage's record."""
         return {"shard": str(self.shard) if self.shard else None, "gather": self.gather}
@@ -139,8 +147,8 @@ class Part:
             f"none of {counted(total, 'case')} belongs to it"
         )  # fmt: skip
         reporter.say(
-            f"shard {self.shard}: {which}; what is one for all cases (report, evaluation, MLflow)"
-            " comes with `gather=True` over all shards, once they have ended"
+            f"shard {self.shard}: {which}; the results of all cases together (report, evaluation,"
+            " MLflow) come with `gather=True`, once all shards have ended"
         )
 
 

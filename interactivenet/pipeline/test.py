@@ -146,6 +146,7 @@ def test(
     ]
     outputs = [*single, ensemble]
     check_no_raw_task(folder, "results")
+    part.check_begun(folder)
     check_outputs(outputs, cases)
     for output in outputs:
         check_summary(output)

@@ -49,12 +49,15 @@ def test_the_exit_status_says_what_became_of_the_cases(infer, tmp_path):
     assert sorted(numbers) == [1, 2]
     status, said = infer("--shard", f"{numbers[0]}/2")
     assert status == 0
-    assert f"shard {numbers[0]}/2: 1 of 2 cases; what is one for all cases" in said
-    assert "comes with --gather over all shards, once they have ended" in said
+    assert f"shard {numbers[0]}/2: 1 of 2 cases; the results of all cases together" in said
+    assert "come with --gather, once all shards have ended" in said
     status, said = infer("--gather")
     assert status == 1 and "not segmented yet: run the shards again" in said
+    assert "1 case has no result, see out/failures.json" in said
     assert f"1 case not done yet: run shard {numbers[1]}/2 again, or all cases without" \
         " --shard" in said  # fmt: skip
+    status, said = infer("--gather", "--restore", "label")
+    assert status == 1 and "(the result there is of other --restore)" in said
     assert infer("--shard", f"{numbers[1]}/2")[0] == 1
     status, said = infer("--gather")
     assert status == 1 and "--any-points takes them as they are" in said
@@ -67,6 +70,12 @@ def test_the_exit_status_says_what_became_of_the_cases(infer, tmp_path):
     assert status == 0 and f"shard {empty}/9: none of 2 cases belongs to it" in said
 
 
+def test_a_gather_of_a_folder_that_is_not_there_makes_none(infer, tmp_path):
+    status, said = infer("--gather")
+    assert status == 2 and "out: is not there: no shard has written to it" in said
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -75,7 +84,7 @@ def test_the_exit_status_says_what_became_of_the_cases(infer, tmp_path):
         (["--shard", "a/b"], "--shard a/b: expected I/N"),
         (["--shard", "1/10001"], "N at most 10000"),
         (["--shard", "1/2", "--gather"], "--shard 1/2: a shard cannot gather: expected --gather"),
-        (["--gather", "--overwrite"], "--overwrite: a gather does no case again: expected"),
+        (["--gather", "--overwrite"], "--overwrite: a gather segments nothing: expected"),
     ],
 )
 def test_what_is_refused_in_one_line(infer, tmp_path, words, message):
@@ -90,3 +99,9 @@ def test_what_is_refused_in_one_line(infer, tmp_path, words, message):
 def test_all_commands_of_many_cases_have_shards(command):
     done = CliRunner().invoke(main, [command, "-t", "Task001_A", "--shard", "0/4"])
     assert done.exit_code == 2 and "--shard 0/4: expected I/N" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("command", ["predict", "test"])
+def test_the_default_of_label_maps_is_said_in_full(command):
+    said = " ".join(CliRunner().invoke(main, [command, "--help"]).stdout.split())
+    assert "Write label maps (CASE.nii.gz). [default: nifti]" in said

@@ -58,7 +58,7 @@ def test_what_is_none(given):
     ("arguments", "message"),
     [
         (("1/2", True, False), "`shard='1/2'`: a shard cannot gather"),
-        ((None, True, True), "`overwrite=True`: a gather does no case again"),
+        ((None, True, True), "`overwrite=True`: a gather segments nothing"),
     ],
 )
 def test_what_contradicts_itself(arguments, message):

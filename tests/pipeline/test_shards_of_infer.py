@@ -134,7 +134,7 @@ def test_killed_shards_give_the_same_bytes_and_one_report(scans, whole, tmp_path
     reporter = Reporter()
     gathered = run(scans, output, reporter, gather=True)
     assert results(output) == results(whole.folder) and len(results(output)) == 2 * 7 + 3
-    assert "7 cases done from these files and settings: gathered" in reporter.lines
+    assert "7 cases gathered, all done from these files and settings" in reporter.lines
     assert gathered.failures == whole.failures and gathered.cases == whole.cases == 9
     assert facts(output) == facts(whole.folder)
     assert read(output / "failures.json") == read(whole.folder / "failures.json")
@@ -167,7 +167,7 @@ def test_a_gather_compares_with_labels_as_one_run_does(scans, whole, tmp_path):
     for number in (2, 1):
         run(scans, output, reporter, shard=(number, 2), labels=scans / "labels", mlflow=True)
     assert not (output / "evaluation").exists()
-    left = [line for line in reporter.lines if "`gather=True` over all shards" in line]
+    left = [line for line in reporter.lines if "come with `gather=True`, once all" in line]
     assert [line.split(":")[0] for line in left] == ["shard 2/2", "shard 1/2"]
     gathered = run(scans, output, gather=True, labels=scans / "labels")
     alone = run(scans, tmp_path / "alone", labels=scans / "labels")
@@ -184,14 +184,17 @@ def test_inputs_that_changed_since_are_not_taken_for_done(scans, tmp_path):
         shutil.copy(mine / "points" / f"{other}.json", mine / "points" / f"{name}.json")
     gathered = run(mine, output, gather=True)
     assert gathered.failures[GOOD[0]] == (
-        f"not segmented yet: run the shards again ({GOOD[0]}.json is of other inputs)"
+        "not segmented yet: run the shards again (the result there is of other images or points)"
     )
     # the reason of before is not true of the points of now
     assert gathered.failures[BAD] == "not segmented yet: run the shards again"
+    # results that are there, but not in the format that is asked for
+    formatted = run(mine, output, gather=True, format="mha").failures[GOOD[1]]
+    assert formatted.endswith("(the result there lacks files that are asked for)")
     slow = InferenceOptions(precision="fp32", device="cpu")
     other = infer(None, mine / "images", mine / "points", output, model="starter", options=slow,
                   gather=True)  # fmt: skip
-    assert other.failures[GOOD[1]].endswith(f"({GOOD[1]}.json is of other mirrored)")
+    assert other.failures[GOOD[1]].endswith("(the result there is of other `mirrored`)")
     assert (output / f"{GOOD[1]}.nii.gz").exists()  # a gather removes nothing
     run(mine, output, shard="1/1")
     assert {*run(mine, output, gather=True).failures} == {LONE}
@@ -282,4 +285,4 @@ def test_a_gather_on_another_device_takes_the_precision_of_the_shards(scans, tmp
         start(precision, shard="1/1")
         assert sorted(start("auto", gather=True).failures) == [BAD, LONE]
         refused = start(other, gather=True).failures[GOOD[0]]
-        assert refused.endswith(f"({GOOD[0]}.json is of other precision)")
+        assert refused.endswith("(the result there is of other `precision`)")

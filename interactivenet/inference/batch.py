@@ -234,7 +234,7 @@ class _Batch:
         """Ask the networks, and return what writes the results, to be run on another thread."""
         case, prepared = work.case.name, work.prepared
         if not work.open:
-            record = self.outputs[-1].read_record(case)
+            record = self.outputs[-1].read_kept(case)
             return lambda: CaseResult(case, kept=True, record=record)
         assert prepared is not None
         if isinstance(prepared, Exception):
@@ -291,7 +291,12 @@ class _Batch:
         reason = describe_failure(error)
         for output in work.open:
             if output.folder in work.keys:
-                for path in output.remove_other(work.case.name, work.keys[output.folder]):
+                try:
+                    left = output.remove_other(work.case.name, work.keys[output.folder])
+                except DataError as fault:  # and the others are still done
+                    reason += f"; of an earlier result, {fault}"
+                    continue
+                for path in left:
                     reason += f"; {path}, of an earlier result, was changed since: it stays"
         return CaseResult(work.case.name, reason, tried=work.tried)
 

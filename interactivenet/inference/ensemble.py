@@ -70,7 +70,7 @@ def _ensemble_case(
             )
     key = case_key(hashes, model, output.folds, options, case.reading)
     if not overwrite and output.is_done(case.name, key):
-        return CaseResult(case.name, kept=True, record=output.read_record(case.name))
+        return CaseResult(case.name, kept=True, record=output.read_kept(case.name))
     scan = read_case(case, model.plan)
     examined, source = examine(scan, model), scan.image.source
     by_fold: list[list[PromptProbability]] = []

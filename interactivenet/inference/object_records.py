@@ -12,12 +12,11 @@ from interactivenet.errors import describe_failure
 from interactivenet.evaluation.diameters import largest_diameters
 from interactivenet.imaging.components import Box3D, bounding_box
 from interactivenet.imaging.volume import Volume
+from interactivenet.inference.record_checks import DIAMETERS
 from interactivenet.plotting.object_views import PicturedObject
 from interactivenet.plotting.thumbnails import draw_case
 from interactivenet.postprocessing.merging import Segmentation, SegmentedObject
 
-#: in the record of an object: its largest diameter within an axial plane, and in any direction
-DIAMETERS = "diameters_mm"
 #: decimals of them
 _DIGITS = 3
 

@@ -21,8 +21,9 @@ from interactivenet.inference.export_formats import (
     ExportFormat,
     export_file,
 )
+from interactivenet.inference.record_checks import are_objects
 from interactivenet.inference.sources import SOURCES
-from interactivenet.inference.stale_files import gone_notes, stale_note
+from interactivenet.inference.stale_files import changed_note, gone_notes, stale_note
 from interactivenet.postprocessing.merging import PromptProbability, Segmentation
 from interactivenet.postprocessing.probabilities import write_probabilities
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
@@ -85,21 +86,37 @@ class Output:
 
     def is_done(self, case: str, key: CacheKey) -> bool:
         """Whether all of a case is there already, made from just the same."""
-        files = [self.label_map(case)] * self.nifti + [
-            self.probability_file(case)
-        ] * self.probabilities
+        return key.matches(self.read_record(case)) and not self.lacking(case)
+
+    def lacking(self, case: str) -> list[Path]:
+        """Return which files are not there that belong to what the record of a case says."""
         record = self.read_record(case)
+        maps = [self.label_map(case)]
+        if _relative(self.folder, self.object_map(case)) in record.get(FILES, {}):
+            maps.append(self.object_map(case))
+        files = maps * self.nifti + [self.probability_file(case)] * self.probabilities
         if self.pictures and NO_PICTURE not in record:
             files.append(self.picture(case))
-        return all(path.exists() for path in files) and key.matches(record)
+        return [path for path in files if not path.is_file()]
+
+    def read_kept(self, case: str) -> dict[str, Any]:
+        """Read the record of a case that is done, with a note of a map that is not what it was."""
+        record = self.read_record(case)
+        maps = [self.label_map(case), self.object_map(case)] if record else []
+        changed = self._written(case, record).strangers(maps)
+        if notes := [changed_note(_relative(self.folder, path)) for path in changed]:
+            record["notes"] = [*(record.get("notes") or ()), *notes]
+        return record
 
     def read_record(self, case: str) -> dict[str, Any]:
         """Read the record of a case; {} where there is none, or a file that is not one of ours."""
         with suppress(DataError):
             record = read_object(self.record(case))
             self._written(case, record)
-            finished = isinstance(record.get(MADE_FROM), dict) and _are_objects(
-                record.get("objects")
+            finished = (
+                isinstance(record.get(MADE_FROM), dict)
+                and isinstance(record.get("notes") or [], list)
+                and are_objects(record.get("objects"))
             )
             if composed(str(record.get("case"))) == composed(case) and (
                 finished or record.get(_UNFINISHED) is True
@@ -216,8 +233,8 @@ class Output:
         return WrittenFiles.of_record(self.folder, record, self.targets(case) if record else ())
 
 
-def _are_objects(content: Any) -> bool:
-    return isinstance(content, list) and all(isinstance(segmented, dict) for segmented in content)
+def _relative(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix()
 
 
 @dataclass(frozen=True)

@@ -19,3 +19,11 @@ def stale_note(path: Path) -> str:
         f"{path.name} is of an earlier result, and was changed since: it stays, and is none of this"
         " one"
     )
+
+
+def changed_note(name: str) -> str:
+    """Say that a label map of a result that is kept is not what was written."""
+    return (
+        f"{name} was changed since this program wrote it: it stays, and what is said of its objects"
+        " is of what it was"
+    )

@@ -5,7 +5,6 @@ Results are the same bytes whenever and wherever they are made; how long that to
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from interactivenet.system.locks import shard_folders
 
 TIMINGS = "timings.jsonl"
 _FIELDS = {"case", "made_from", "seconds"}
+#: no case takes so long
+_MOST_SECONDS = 1e9
 
 
 def note_seconds(folder: Path, case: str, digest: str, seconds: float) -> None:
@@ -44,22 +45,31 @@ def read_seconds(folders: Iterable[Path]) -> dict[tuple[str, str], float]:
 
 def all_seconds(folder: Path) -> dict[tuple[str, str], float]:
     """Read the times of a folder's runs, those of its shards too; as :func:`read_seconds`."""
-    return read_seconds([folder, *shard_folders(folder)])
+    return read_seconds(_all_folders(folder))
 
 
 def check_timings(folder: Path) -> None:
-    """Raise RequestError where times would be added to a file that this program did not write."""
-    try:
-        Journal(folder / TIMINGS).rows()
-    except DataError as error:
-        raise RequestError(
-            f"{folder / TIMINGS}: was not written by this program, and would be added to",
-            remedy="move it away, or write elsewhere",
-        ) from error
+    """Raise RequestError where times would be added to a file that this program did not write.
+
+    Or be read of one, among those of shards: that is not to be refused after the cases.
+    """
+    for place in _all_folders(folder):
+        try:
+            Journal(place / TIMINGS).rows()
+        except DataError as error:
+            raise RequestError(
+                f"{place / TIMINGS}: was not written by this program, and would be added to",
+                remedy="move it away, or write elsewhere",
+            ) from error
+
+
+def _all_folders(folder: Path) -> list[Path]:
+    return [folder, *shard_folders(folder)]
 
 
 def _is_time(line: Mapping[str, Any]) -> bool:
     """Whether a line says how long a case took."""
     if set(line) != _FIELDS or type(line["seconds"]) not in (int, float):
         return False
-    return math.isfinite(line["seconds"]) and line["seconds"] >= 0
+    # a whole number beyond all floats is no time either
+    return bool(0 <= line["seconds"] <= _MOST_SECONDS)

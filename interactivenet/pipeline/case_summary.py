@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +16,10 @@ from typing import Any
 
 from interactivenet.errors import DataError, RequestError
 from interactivenet.evaluation.case_report import case_report
-from interactivenet.inference.object_records import DIAMETERS
 from interactivenet.inference.outputs import Output
+from interactivenet.inference.record_checks import DIAMETERS
 from interactivenet.inference.timings import check_timings
-from interactivenet.pipeline.reporting import Reporter, recorded_reasons
+from interactivenet.pipeline.reporting import SEGMENTED, Reporter, recorded_reasons
 from interactivenet.plotting.contact_sheets import PER_SHEET, save_sheet
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
 from interactivenet.system.files import read_object, sha256, write_json, write_text
@@ -52,6 +54,12 @@ def check_summary(output: Output) -> None:
 
     For the start of a stage: nothing is refused after hours of work.
     """
+    for place in (output.folder / SHEETS, output.picture("a").parent):
+        if os.path.lexists(place) and not place.is_dir():
+            raise RequestError(
+                f"{place}: is no folder", expected="a folder for results alone",
+                remedy="move it away, or write elsewhere",
+            )  # fmt: skip
     written = _earlier(output.folder)
     for path in (output.folder / SUMMARY, output.folder / REPORT, *_sheets_there(output.folder)):
         if not written.is_own(path):
@@ -85,7 +93,7 @@ def write_summary(
     folder = output.folder
     reasons = recorded_reasons(failures, reporter)
     found = [
-        _case(output, case, reasons.get(case, ""), seconds, reporter)
+        _case(output, case, failures.get(case, ""), seconds, reporter)
         for case in sorted(dict.fromkeys(cases))
     ]
     rows = [row for case in found for row in case.rows]
@@ -138,14 +146,17 @@ def write_summary(
 def _case(
     output: Output,
     case: str,
-    error: str,
+    reason: str,
     seconds: Mapping[tuple[str, str], float],
     reporter: Reporter,
 ) -> _Case:
-    """Read what the record of a case says."""
-    record = output.read_record(case)
+    """Read what the record of a case says; reason: why it failed, '' where it did not."""
+    error = reporter.text(reason) if reason else ""
+    record = output.read_kept(case)
     made_from, objects = record.get(MADE_FROM), record.get("objects")
-    if not isinstance(made_from, dict) or not isinstance(objects, list):
+    # of a case that failed, what is there is of other files or settings than those of this run
+    failed = reason and not reason.startswith(SEGMENTED)
+    if failed or not isinstance(made_from, dict) or not isinstance(objects, list):
         return _Case(case, (_row(case, error=error or "there is no result of it"),), "")
     of_case = {
         "notes": "; ".join(reporter.text(str(note)) for note in record.get("notes") or ()),
@@ -190,7 +201,7 @@ def _object_row(
 
 def _rounded(value: Any, digits: int) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return round(value, digits) if is_number else None
+    return round(value, digits) if is_number and math.isfinite(value) else None
 
 
 def _made_from(batch: Sequence[_Case]) -> str:

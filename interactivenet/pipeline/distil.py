@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from interactivenet.datasets.roots import Roots
-from interactivenet.errors import DataError
+from interactivenet.errors import DataError, RequestError
 from interactivenet.models.fold_results import CHECKPOINT, WEIGHTS
 from interactivenet.models.model import Model
 from interactivenet.pipeline.reporting import Reporter, counted
@@ -16,7 +16,7 @@ from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.system.files import read_object
 from interactivenet.system.signals import Interrupted
 from interactivenet.training.distillation import Teacher, every_case
-from interactivenet.training.trainer import train_fold
+from interactivenet.training.trainer import identity, train_fold, training_differs
 
 #: in the task's results
 FOLDER = "distilled"
@@ -25,7 +25,8 @@ FOLDER = "distilled"
 def distil(roots: Roots, model: Model, student: StudentOptions, reporter: Reporter) -> Model:
     """Train one network on what a task's folds say, and return the model that it is.
 
-    A training that was interrupted is continued; one that is complete is left as it is.
+    A training that was interrupted is continued; one that is complete is left as it is. One of
+    other folds, or of data or a plan that have changed, is of no use any more: it is done anew.
 
     model: the folds, with what cross-validation chose.  student: how it is trained.
     What an agreement lets expect was learned of the folds' networks and holds for none that was
@@ -44,14 +45,23 @@ def distil(roots: Roots, model: Model, student: StudentOptions, reporter: Report
     arguments = {"task": task, "folds": list(model.folds), "options": options, "roots": roots}
     with running_stage("distil", folder, arguments, seed=fold.seed, keep=True) as stage:
         stage.run.note(plan=model.plan.digest, teacher=list(model.digests))
+        outdated = training_differs(folder, identity(fold, options, teacher=teacher))
+        if outdated:
+            reporter.say(
+                f"{folder}: holds what was distilled from other folds or data, which differ in"
+                f" {', '.join(outdated)}: it is distilled anew"
+            )
         try:
             with stage.run.step("train"), reporter.epochs(options.epochs) as shown:
                 trained = train_fold(
-                    fold, folder, options, [shown],
+                    fold, folder, options, [shown], overwrite=bool(outdated),
                     teacher=teacher, warn=reporter.say, signals=stage.signals,
                 )  # fmt: skip
         except Interrupted:
             reporter.say(f"the training is saved in {folder / CHECKPOINT}")
+            raise
+        except RequestError as error:  # whose remedy is an argument that is none here
+            error.remedy = f"remove {folder}, to distil anew"
             raise
         stage.run.note(resumed=trained.resumed, epochs=len(trained.history))
     return distilled_model(model, folder / WEIGHTS["last"])

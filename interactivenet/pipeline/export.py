@@ -22,6 +22,7 @@ from interactivenet.inference.export_formats import (
 from interactivenet.inference.exporting.recorded_source import images_of
 from interactivenet.inference.outputs import Output
 from interactivenet.pipeline.reporting import (
+    SEGMENTED,
     SILENT,
     Reporter,
     counted,
@@ -209,7 +210,7 @@ def add_export_failures(
     reporter: Reporter,
 ) -> None:
     """Tell and record which cases that were segmented lack a file; name: of the stage."""
-    new = {case: f"segmented, but not exported: {why}" for case, why in exports.failures.items()}
+    new = {case: f"{SEGMENTED} exported: {why}" for case, why in exports.failures.items()}
     report = {case: f"{failures[case]}; {why}" if case in failures else why
               for case, why in new.items()}  # fmt: skip
     failures.update(report)

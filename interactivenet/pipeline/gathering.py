@@ -69,7 +69,7 @@ def gather_cases(
         ]
         for keys in every:
             if all(output.is_done(case.name, keys[output.folder]) for output in outputs):
-                record = outputs[-1].read_record(case.name)
+                record = outputs[-1].read_kept(case.name)
                 return CaseResult(case.name, kept=True, record=record)
         digests = [keys[outputs[-1].folder].digest for keys in every]
         told = [reasons[case.name, tried] for tried in digests if (case.name, tried) in reasons]
@@ -98,8 +98,9 @@ def _not_segmented(outputs: Sequence[Output], case: str, keys: Mapping[Path, Cac
             named = ", ".join(_named(differences))
             alike = "" if differences == ["inputs"] else ", or gather with their settings"
             return f"{NOT_SEGMENTED}{alike} (the result there is of {named})"
-        if not output.is_done(case, keys[output.folder]):
-            return f"{NOT_SEGMENTED} (the result there lacks files that are asked for)"
+        if lacking := output.lacking(case):
+            name = lacking[0].relative_to(output.folder).as_posix()
+            return f"{NOT_SEGMENTED} ({name} is not there)"
     return NOT_SEGMENTED
 
 

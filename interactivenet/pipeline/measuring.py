@@ -33,7 +33,7 @@ from interactivenet.pipeline.sharding import (
 from interactivenet.pipeline.stage import Stage
 from interactivenet.pipeline.unseen_cases import UnseenCases
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
-from interactivenet.system.files import read_object, remove, write_csv, write_json
+from interactivenet.system.files import interpreting, read_object, remove, write_csv, write_json
 from interactivenet.system.journal import Journal
 from interactivenet.system.signals import Signals
 from interactivenet.system.written import FILES, WrittenFiles, noted_files
@@ -41,6 +41,8 @@ from interactivenet.system.written import FILES, WrittenFiles, noted_files
 Row = Mapping[str, Any]
 #: why a case fails that no shard has measured
 NOT_MEASURED = "not measured yet: run the shards again"
+#: where a record, or one of a shard, was edited
+_AGAIN = "`overwrite=True` measures all cases again"
 #: ending of the journal
 _JOURNAL = ".cases.jsonl"
 
@@ -163,7 +165,8 @@ class Measurement:
         reasons = shard_reasons(self.folder, self.stage or self.name) if self.part.gather else {}
         # an earlier summary is none of what comes, and an earlier journal is now in the record
         files = written.unchanged(self.others)
-        write_json(self.record, {"summary": None, "cases": own, FILES: files})
+        with interpreting(self.record, _AGAIN):  # a number in it that is none
+            write_json(self.record, {"summary": None, "cases": own, FILES: files})
         journal = Journal(self.journal)
         journal.remove()
         now: dict[str, Any] = {}
@@ -177,7 +180,8 @@ class Measurement:
                 else:
                     now[case.name] = result
                     if own.get(case.name) != result:
-                        journal.add({"case": case.name, "record": result})
+                        with interpreting(self.record, _AGAIN):
+                            journal.add({"case": case.name, "record": result})
                     notes = tuple(map(str, result.get(NOTES, ())))
                     kept = any(result == records.get(case.name) for records in before)
                     yield CaseResult(case.name, notes=notes, kept=kept)
@@ -193,7 +197,8 @@ class Measurement:
             remove(self.journal)
             return
         rows = all_rows(now)
-        content = {"summary": self.summarise(rows), "cases": now}
+        with interpreting(self.record, _AGAIN):  # rows that somebody has edited
+            content = {"summary": self.summarise(rows), "cases": now}
         # known to be ours while they are being written
         write_json(self.record, {**content, FILES: written.begun(self.others)})
         remove(self.journal)

@@ -103,6 +103,9 @@ class SilentReporter:
 
 SILENT = SilentReporter()
 
+#: how the reason begins of a case that failed after it was segmented: its result is that of the run
+SEGMENTED = "segmented, but not"
+
 
 def recorded_reasons(failures: Mapping[str, str], reporter: Reporter) -> dict[str, str]:
     """Return case -> why it failed as files say it: in the words of whoever started the stage."""

@@ -12,7 +12,13 @@ from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult
 from interactivenet.inference.timings import note_seconds
 from interactivenet.models.model import Model
-from interactivenet.pipeline.reporting import Reporter, counted, recorded_notes, recorded_reasons
+from interactivenet.pipeline.reporting import (
+    SEGMENTED,
+    Reporter,
+    counted,
+    recorded_notes,
+    recorded_reasons,
+)
 from interactivenet.pipeline.sharding import FAILED_KEYS
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
 from interactivenet.system.provenance import Run
@@ -160,7 +166,7 @@ def add_failures(
     failures: of the cases; gets what there is ``more``.  name: of the stage.
     """
     new = {
-        case: f"segmented, but not compared: {reason}"
+        case: f"{SEGMENTED} compared: {reason}"
         for case, reason in more.items()
         if case not in failures
     }

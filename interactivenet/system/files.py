@@ -143,6 +143,8 @@ def remove(path: Path) -> None:
     """Remove a file; raises DataError, naming it, where the system refuses."""
     try:
         path.unlink(missing_ok=True)
+    except NotADirectoryError:  # a file is where its folder would be
+        pass
     except OSError as error:
         raise DataError(f"{path}: cannot be removed: {error.strerror or error}") from error
 

@@ -154,7 +154,9 @@ def _held(folder: Path, path: Path, refusal: RequestError, seconds: float = 0.0)
         raise refusal from error
     except OSError as error:
         if error.errno not in _NO_LOCKS:
-            raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from error
+            raise DataError(
+                f"{path.parent}: cannot be written: {error.strerror or error}"
+            ) from error
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Trainer
 
-from interactivenet.errors import RequestError
+from interactivenet.errors import DataError, RequestError
 from interactivenet.models import device as devices
 from interactivenet.models.fold_results import CHECKPOINT, METRICS, VALIDATION
 from interactivenet.models.start_saw import SEEN, START_SAW
@@ -248,6 +248,18 @@ def _earlier(
             remedy="`overwrite=True` starts over",
         )  # fmt: skip
     return state, weights
+
+
+def training_differs(folder: Path, key: CacheKey) -> list[str]:
+    """Return in what an earlier training in a folder differs from one that is due; [] for none.
+
+    key: of that, as of :func:`identity`. What cannot be read is left to the training.
+    """
+    try:
+        state, _ = read_checkpoint(folder / CHECKPOINT)
+        return key.differences(state["identity"])
+    except (*_UNREADABLE, DataError):
+        return []
 
 
 def _is_complete(state: Mapping[str, Any], budget: Budget) -> bool:

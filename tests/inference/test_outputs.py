@@ -15,6 +15,7 @@ from interactivenet.postprocessing.calibration import calibrate
 from interactivenet.postprocessing.merging import PromptProbability, merge
 from interactivenet.prompts.prompt import Prompt
 from interactivenet.system.cache_key import CacheKey
+from interactivenet.system.files import write_json
 from tests.raw_task import read
 from tests.sample_cases import make_plan, stored_grid
 
@@ -153,3 +154,34 @@ def test_how_files_are_read_counts(tmp_path):
     for reading in (ReadOptions(use_form="sform"), ReadOptions(use_form="qform")):
         other = case_key({"image 0": "1"}, model, (), OPTIONS, reading)
         assert other.differences(plain.content) == ["reading"]
+
+
+def test_a_lost_map_of_objects_is_missed(output):
+    write(output, 1, 1)
+    assert output.is_done("a", KEY) and output.lacking("a") == []
+    output.object_map("a").unlink()
+    assert not output.is_done("a", KEY) and output.lacking("a") == [output.object_map("a")]
+    output.object_map("a").mkdir()
+    assert not output.is_done("a", KEY)
+
+
+def test_a_map_that_somebody_changed_is_kept_and_spoken_of(output):
+    record = write(output, 1)
+    assert output.read_kept("a") == record
+    output.label_map("a").write_bytes(b"")
+    assert output.is_done("a", KEY)
+    (note,) = output.read_kept("a")["notes"][len(record["notes"]) :]
+    assert note.startswith("a.nii.gz was changed since this program wrote it: it stays")
+    assert output.read_record("a") == record and output.read_kept("b") == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"notes": 7}, {"objects": [{"reasons": 5}]}, {"objects": [{"diameters_mm": [1]}]}],
+)
+def test_a_record_that_cannot_be_used_is_none_of_ours(output, change):
+    record = write(output, 1)
+    write_json(output.record("a"), record | change)
+    assert output.read_record("a") == {} and not output.is_done("a", KEY)
+    with pytest.raises(DataError, match="was not written by this program"):
+        output.check_own("a")

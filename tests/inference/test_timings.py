@@ -67,3 +67,15 @@ def test_nothing_is_added_to_a_strangers_file(tmp_path):
     path.mkdir()
     with pytest.raises(RequestError):
         check_timings(tmp_path)
+
+
+def test_no_time_is_beyond_all_numbers(tmp_path):
+    (tmp_path / TIMINGS).write_text(f'{{"case": "a", "made_from": "d", "seconds": 1{"0" * 400}}}\n')
+    assert read_seconds([tmp_path]) == {}
+
+
+def test_a_file_of_a_shard_that_is_somebody_elses_is_refused_at_once(tmp_path):
+    path = tmp_path / "shards" / "1-of-2" / TIMINGS
+    path.mkdir(parents=True)
+    with pytest.raises(RequestError, match=r"1-of-2/timings\.jsonl: was not written"):
+        check_timings(tmp_path)

@@ -122,7 +122,7 @@ def test_a_case_of_no_objects_has_a_row(output):
 @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t"])
 def test_no_cell_is_a_formula(output, begin):
     add(output, "a", segmented(name=f"{begin}cmd|' /C calc'!A0", volume=-1.0))
-    (row,) = summarise(output, ["a"], {"a": "x"})
+    (row,) = summarise(output, ["a"], {"a": "segmented, but not x"})
     assert row["name"].startswith(f"'{begin}")
     assert row["volume_ml"] == "-1.0"  # a number is no formula
 
@@ -312,3 +312,28 @@ def test_a_note_of_all_cases_is_said_once_and_no_rank_is_claimed(output):
 def summarise_all(output, count):
     summarise(output, [f"case_{number}" for number in range(count)])
     return (output.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_of_a_case_that_failed_no_earlier_result_is_told(output):
+    add(output, "a", segmented())
+    (row,) = summarise(output, ["a"], {"a": "not segmented yet (a.json is of other weights)"})
+    assert row["error"].endswith("other weights)")
+    assert row["volume_ml"] == row["object"] == row["notes"] == ""
+    assert list((output.folder / "sheets").glob("*.jpg")) == []
+
+
+def test_a_number_that_is_none_is_left_out(output):
+    add(output, "a", segmented())
+    record = json.loads(output.record("a").read_text(encoding="utf-8"))
+    record["objects"][0] |= {"volume_ml": float("inf"), "expected_dice": float("nan")}
+    output.record("a").write_text(json.dumps(record), encoding="utf-8")
+    (row,) = summarise(output, ["a"])
+    assert row["volume_ml"] == row["expected_dice"] == ""
+
+
+@pytest.mark.parametrize("name", ["sheets", "pictures"])
+def test_a_file_in_a_folders_place_is_refused_before_work_starts(output, name):
+    output.folder.mkdir()
+    (output.folder / name).write_text("mine")
+    with pytest.raises(RequestError, match=f"{name}: is no folder"):
+        check_summary(output)

@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,8 +15,9 @@ from interactivenet.errors import DataError, RequestError
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.bundle import model_of_task, read_bundle, write_bundle
 from interactivenet.models.model import own_model
+from interactivenet.models.network import load_network, save_weights
 from interactivenet.pipeline.deploy import deploy
-from interactivenet.pipeline.distil import distilled_model
+from interactivenet.pipeline.distil import distil, distilled_model
 from interactivenet.pipeline.student import StudentOptions
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.system.signals import Interrupted
@@ -168,3 +170,28 @@ def test_options_that_are_not_given_are_those_of_the_folds():
     assert (made.epochs, made.steps, made.device) == (20, 7, "cpu")
     made = StudentOptions(minutes=2.0).training({"epochs": 100})
     assert (made.epochs, made.minutes) == (None, 2.0)
+
+
+def test_of_other_folds_it_is_distilled_anew(distilled, trained, tmp_path):
+    before = distilled[0].results
+    shutil.copytree(before, tmp_path / "results")
+    roots = Roots(trained / "raw", trained / "processed", tmp_path / "results")
+    model = own_model(roots, NAME)
+    path = model.weights[0]
+    facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    network, _ = load_network(path, model.plan)
+    with torch.no_grad():
+        next(network.parameters()).add_(0.01)
+    save_weights(path, network, facts)  # trained again
+    student, reporter = tmp_path / "results" / NAME / "distilled", RecordingReporter()
+    changed = own_model(roots, NAME)
+    again = distil(roots, changed, QUICK, reporter)
+    assert (
+        again.distilled_from
+        == changed.digests
+        != read_bundle(before / "models" / NAME).distilled_from
+    )
+    assert any(f"{student}: holds what was distilled" in line and "teacher" in line
+               for line in reporter.lines)  # fmt: skip
+    with pytest.raises(RequestError, match=r"remove .*distilled, to distil anew"):
+        distil(roots, changed, replace(QUICK, epochs=1), reporter)

@@ -4,9 +4,11 @@
 import signal
 import sys
 
+from interactivenet.system.later_imports import import_later
 from interactivenet.system.threads import settle_waiting
 
 settle_waiting()  # before torch is imported
+import_later()
 
 from interactivenet.grand_challenge.algorithm import main  # noqa: E402
 

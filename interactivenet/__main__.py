@@ -24,6 +24,7 @@ import gc  # noqa: E402
 import sys  # noqa: E402
 from contextlib import suppress  # noqa: E402
 
+from interactivenet.system.later_imports import import_later  # noqa: E402
 from interactivenet.system.signals import Ended, ending_by_signals  # noqa: E402
 from interactivenet.system.threads import settle_waiting  # noqa: E402
 
@@ -37,6 +38,7 @@ def main() -> None:
     for number, handler in _BEFORE.items():
         signal.signal(number, handler)
     settle_waiting()
+    import_later()
     gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
     with ending_by_signals() as ending:
         try:

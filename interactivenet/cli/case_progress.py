@@ -19,6 +19,8 @@ Item = TypeVar("Item")
 
 #: seconds between two lines of a log; a case that takes longer is said to
 MINUTE = 60.0
+#: seconds below which the time of a case is not told
+_SHORT = 0.1
 #: times a second that a bar is drawn anew: each takes time from the work
 _REDRAWN = 2.0
 
@@ -63,6 +65,8 @@ class CaseProgress:
         each = self._seconds / self._fresh
         left = each * max(self.total - self.done, 0)
         each_text = f"{each:.1f} s" if each < 60 else duration(each)
+        if each < _SHORT:
+            each_text = f"under {_SHORT} s"
         return f"{each_text} a case, about {duration(left)} left"
 
     def current(self) -> str:

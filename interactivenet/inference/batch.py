@@ -28,7 +28,7 @@ from interactivenet.inference.sources import (
 )
 from interactivenet.models.model import Model
 from interactivenet.postprocessing.merging import average
-from interactivenet.system.cache_key import CacheKey
+from interactivenet.system.cache_key import MADE_FROM, CacheKey
 from interactivenet.system.files import sha256
 from interactivenet.system.signals import Interrupted, Signals
 
@@ -251,16 +251,24 @@ class _Batch:
 
         def write() -> CaseResult:
             start = perf_counter()
+            outdated = self._outdated(work)
             try:
                 record = self._write(work, prepared, answers)
             except Exception as error:
                 return self._failed(work, error)
             return CaseResult(
                 case, network_seconds=seconds, record=record, replaced=work.replaced,
-                seconds=work.seconds + seconds + perf_counter() - start,
+                seconds=work.seconds + seconds + perf_counter() - start, outdated=outdated,
             )  # fmt: skip
 
         return write
+
+    def _outdated(self, work: _Work) -> tuple[str, ...]:
+        """Name the fields in which a result that is there was made from something else."""
+        output = work.open[-1]
+        made_from = output.read_record(work.case.name).get(MADE_FROM)
+        key = work.keys[output.folder]
+        return tuple(key.differences(made_from)) if isinstance(made_from, Mapping) else ()
 
     def _write(
         self, work: _Work, prepared: PreparedScan, answers: Sequence[NetworkOutput]

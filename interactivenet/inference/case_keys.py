@@ -14,6 +14,10 @@ from interactivenet.models.model import Model
 from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import sha256
 
+#: of what is in a key, the fields that are a model's, and those with other names for a reader
+_OF_MODEL = {"plan", "weights", "postprocessing", "calibration", "training_set"}
+_TITLES = {"inputs": "other images or points", "version": "another version of the program"}
+
 
 def case_key(
     inputs: Mapping[str, str],
@@ -69,3 +73,17 @@ def input_hashes(case: Case, *, label: bool = False) -> dict[str, str]:
         for part, named in files.items()
         for name, file in named.items()
     }
+
+
+def named_differences(fields: Sequence[str]) -> list[str]:
+    """Name the fields in which two keys differ as a user knows them.
+
+    fields: as of ``CacheKey.differences``. A model's parts come and go together.
+    """
+    titles = [] if _OF_MODEL.isdisjoint({*fields} - {"calibration"}) else ["another model"]
+    for field in fields:
+        if field in _TITLES:
+            titles.append(_TITLES[field])
+        elif field not in _OF_MODEL:
+            titles.append(f"other `{field}`")
+    return titles or ["another calibration"]

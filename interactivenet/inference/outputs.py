@@ -245,6 +245,7 @@ class CaseResult:
     network_seconds: of the networks alone.  record: the content of ``CASE.json`` of the last
     output.  replaced: the other scan whose result was there, '' for none.  seconds: to read,
     segment and write it, without waiting; None where nothing was segmented.
+    outdated: of a result that was replaced, the fields in which what it was made from differs.
     tried: of a case that failed, the digest of all that it was tried with (CacheKey); '' where its
     files could not be read.
     """
@@ -256,4 +257,5 @@ class CaseResult:
     record: Mapping[str, Any] | None = None
     replaced: str = ""
     seconds: float | None = None
+    outdated: tuple[str, ...] = ()
     tried: str = ""

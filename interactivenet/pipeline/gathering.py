@@ -7,7 +7,7 @@ from pathlib import Path
 
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, describe_failure
-from interactivenet.inference.case_keys import case_key, input_hashes
+from interactivenet.inference.case_keys import case_key, input_hashes, named_differences
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult, Output
 from interactivenet.inference.sources import check_name
@@ -18,9 +18,6 @@ from interactivenet.system.signals import Signals
 
 #: why a case fails that no shard has done
 NOT_SEGMENTED = "not segmented yet: run the shards again"
-#: of what is in a key, the fields that are a model's, and those with other names for a reader
-_OF_MODEL = {"plan", "weights", "postprocessing", "calibration", "training_set"}
-_TITLES = {"inputs": "other images or points", "version": "another version of the program"}
 
 
 def gather_cases(
@@ -95,21 +92,10 @@ def _not_segmented(outputs: Sequence[Output], case: str, keys: Mapping[Path, Cac
             continue
         differences = keys[output.folder].differences(made_from)
         if differences:
-            named = ", ".join(_named(differences))
+            named = ", ".join(named_differences(differences))
             alike = "" if differences == ["inputs"] else ", or gather with their settings"
             return f"{NOT_SEGMENTED}{alike} (the result there is of {named})"
         if lacking := output.lacking(case):
-            name = lacking[0].relative_to(output.folder).as_posix()
+            name = lacking[0].relative_to(output.folder).as_posix().replace(case, "CASE")
             return f"{NOT_SEGMENTED} ({name} is not there)"
     return NOT_SEGMENTED
-
-
-def _named(differences: Sequence[str]) -> list[str]:
-    """Name what differs as a user knows it: a model's parts come and go together."""
-    titles = [] if _OF_MODEL.isdisjoint({*differences} - {"calibration"}) else ["another model"]
-    for field in differences:
-        if field in _TITLES:
-            titles.append(_TITLES[field])
-        elif field not in _OF_MODEL:
-            titles.append(f"other `{field}`")
-    return titles or ["another calibration"]

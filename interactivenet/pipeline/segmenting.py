@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.task import record_failures
+from interactivenet.inference.case_keys import named_differences
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult
 from interactivenet.inference.timings import note_seconds
@@ -66,6 +68,7 @@ def follow_cases(
     notes: dict[str, list[str]] = {}
     review: dict[str, list[str]] = {}
     replaced: dict[str, str] = {}
+    outdated: list[str] = []
     corrected: list[str] = []
     for result in reporter.track(results, total, name, cases):
         kept += result.kept
@@ -82,6 +85,8 @@ def follow_cases(
             inputs |= {f"{result.case}/{part}": digest for part, digest in hashes.items()}
             if result.replaced:
                 replaced[result.case] = result.replaced
+            elif result.outdated:
+                outdated.append(", ".join(named_differences(result.outdated)))
             if told := result.record.get("notes"):
                 notes[result.case] = list(told)
             if any(segmented.get("corrections") for segmented in result.record["objects"]):
@@ -102,6 +107,9 @@ def follow_cases(
         reporter.say(f"{case}: the result of another scan of this name was replaced: {other}")
     if replaced:
         run.note(replaced=replaced)
+    for differences, number in Counter(outdated).items():
+        were = "result was" if number == 1 else "results were"
+        reporter.say(f"{number} earlier {were} replaced: made with {differences}")
     if corrected:
         run.note(corrected=corrected)
         reporter.say(

@@ -174,7 +174,7 @@ def test_a_log_has_the_first_line_and_the_last(capsys):
     for number in reporter.track(range(3), 3, "measured", ["a", "b", "c"]):
         if number == 0:
             first = capsys.readouterr().out
-    assert first.startswith("measured: 1 of 3 cases, 0.0 s a case") and ", now b\n" in first
+    assert first.startswith("measured: 1 of 3 cases, under 0.1 s a case") and ", now b\n" in first
     assert capsys.readouterr().out == "measured: 3 of 3 cases\n"
     assert [*reporter.track(range(1), 1, "measured")] == [0]
     assert capsys.readouterr().out == "measured: 1 of 1 cases\n"

@@ -190,7 +190,7 @@ def test_inputs_that_changed_since_are_not_taken_for_done(scans, tmp_path):
     assert gathered.failures[BAD] == "not segmented yet: run the shards again"
     # results that are there, but not in the format that is asked for
     formatted = run(mine, output, gather=True, format="mha").failures[GOOD[1]]
-    assert formatted.endswith("(the result there lacks files that are asked for)")
+    assert formatted.endswith("(CASE.mha is not there)")
     slow = InferenceOptions(precision="fp32", device="cpu")
     other = infer(None, mine / "images", mine / "points", output, model="starter", options=slow,
                   gather=True)  # fmt: skip
@@ -282,7 +282,15 @@ def test_a_gather_on_another_device_takes_the_precision_of_the_shards(scans, tmp
         )  # fmt: skip
 
     for precision, other in (("fp32", "bf16"), ("bf16", "fp32")):
-        start(precision, shard="1/1")
+        reporter = Reporter()
+        start(precision, shard="1/1", reporter=reporter)
+        replaced = [line for line in reporter.lines if "replaced" in line]
+        assert (
+            replaced
+            == [f"{len(GOOD)} earlier results were replaced: made with other `precision`"][
+                : precision == "bf16"
+            ]
+        )
         assert sorted(start("auto", gather=True).failures) == [BAD, LONE]
         refused = start(other, gather=True).failures[GOOD[0]]
         assert refused.endswith("(the result there is of other `precision`)")

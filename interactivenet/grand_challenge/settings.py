@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from interactivenet.errors import DataError, RequestError
+from interactivenet.models.model import Mirrored
 from interactivenet.planning.plan import Plan
 from interactivenet.prompts.corrections import BACKGROUND
 from interactivenet.prompts.point_names import part_name
@@ -42,7 +43,8 @@ class AlgorithmSettings:
     output: slug of the segmentation; by default the label's name and '-segmentation', or
         'segmentation' for several labels.
     outputs: label's name -> slug, to write one image of 0 and 1 for each label instead.
-    mirrored: whether to average over mirrored copies (8 times the work, better).
+    mirrored: whether to average over mirrored copies (8 times the work, better); 'adaptive': over
+        no more than are needed, where they agree.
     """
 
     images: Mapping[str, str] = field(default_factory=dict)
@@ -53,7 +55,7 @@ class AlgorithmSettings:
     use_form: Literal["", "sform", "qform"] = ""
     output: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
-    mirrored: bool = True
+    mirrored: Mirrored = True
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "strict": True}
 

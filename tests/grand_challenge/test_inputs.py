@@ -277,3 +277,12 @@ def test_a_dicom_image_set_is_a_series(shared_cases):
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(inputs.images[0])))
     assert volume.source.shape == reader.Execute().GetSize()
+
+
+@pytest.mark.parametrize("mirrored", [True, False, "adaptive"])
+def test_settings_say_which_mirrored_copies_are_asked(tmp_path, mirrored):
+    (tmp_path / "algorithm.json").write_text(json.dumps({"mirrored": mirrored}))
+    assert AlgorithmSettings.load(tmp_path / "algorithm.json").mirrored == mirrored
+    (tmp_path / "algorithm.json").write_text('{"mirrored": "some"}')
+    with pytest.raises((DataError, RequestError), match="mirrored"):
+        AlgorithmSettings.load(tmp_path / "algorithm.json")

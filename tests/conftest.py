@@ -19,7 +19,7 @@ SHARED_CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_data():
     """Return a function that gives the path of a real image, or skips the test."""
 
@@ -32,7 +32,7 @@ def shared_data():
     return find
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_cases():
     """Return a function that gives the path of an input that went wrong, or skips the test."""
 

@@ -167,7 +167,7 @@ def test_long_texts_take_no_time(ctx):
     [
         ("deploy", "run `train(task='T')` with the same `epochs`",
          "run 'interactivenet train -t T' with the same -e / --epochs"),
-        ("deploy", "the same `epochs`", "the same -e / --epochs of 'interactivenet train'"),
+        ("infer", "the same `epochs`", "the same -e / --epochs of 'interactivenet train'"),
         ("infer", "a smaller `memory_gb`", "a smaller --memory-gb of 'interactivenet plan'"),
         ("train", "`spacing=(1, 1, 2)`", "--spacing 1 1 2 of 'interactivenet plan'"),
         ("plan", "`spacing=(1, 1, 2)`", "--spacing 1 1 2"),

@@ -43,12 +43,12 @@ def plan_of(shared, name, folder, *planning):
     return Task.load(folder / "Task001_REAL"), Plan.load(processed / "plans.json"), processed
 
 
-@pytest.fixture(params=list(SETS))
-def planned(request, shared_data, tmp_path):
-    """The task, its plan and its processed folder, and how many prompts it has."""
-    return *plan_of(shared_data, request.param, tmp_path, "--grid", "spacing"), SETS[request.param][
-        1
-    ]
+@pytest.fixture(params=list(SETS), scope="module")
+def planned(request, shared_data, tmp_path_factory):
+    """The task, its plan and its processed folder, and how many prompts it has; only read."""
+    name = request.param
+    found = plan_of(shared_data, name, tmp_path_factory.mktemp(name), "--grid", "spacing")
+    return *found, SETS[name][1]
 
 
 def test_every_object_is_covered_and_comes_back(planned):

@@ -70,7 +70,9 @@ def test_nothing_is_added_to_a_strangers_file(tmp_path):
 
 
 def test_no_time_is_beyond_all_numbers(tmp_path):
-    (tmp_path / TIMINGS).write_text(f'{{"case": "a", "made_from": "d", "seconds": 1{"0" * 400}}}\n')
+    (tmp_path / TIMINGS).write_text(
+        f'\n{{"case": "a", "made_from": "d", "seconds": 1{"0" * 400}}}\n'
+    )
     assert read_seconds([tmp_path]) == {}
 
 

@@ -86,10 +86,11 @@ def test_predicting(roots, names, of):
 def test_testing_needs_a_choice_and_gives_the_same(roots, names, of):
     settings = {"options": FAST, "roots": roots, "mlflow": False}
     predictions = roots.results / NAME / "predictions"
-    for more in ({"shard": "1/2"}, {"gather": True}):
-        with pytest.raises(RequestError) as refused:
-            run_test(NAME, **more, **settings)
-        assert refused.value.remedy == f"run `select(task='{NAME}')` first"
+    with pytest.raises(RequestError) as refused:
+        run_test(NAME, shard="1/2", **settings)
+    assert refused.value.remedy == f"run `select(task='{NAME}')` first"
+    with pytest.raises(RequestError, match="predictions"):  # in which no shard has written
+        run_test(NAME, gather=True, **settings)
     assert not predictions.exists()
     select(NAME, roots=roots)
     for shard in shards_of(names, of):

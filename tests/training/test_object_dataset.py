@@ -114,6 +114,6 @@ def test_a_training_ends_with_weights_that_the_predictor_takes(object_task, tmp_
     assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
     plan = fold.plan
     predictor = Predictor(Model(plan, (tmp_path / "a" / "model_last.safetensors",)))
-    assert predictor._networks.flips == [(False, False, False)]  # trained on the patient's axes
+    assert predictor._networks.flips == ((False, False, False),)  # trained on the patient's axes
     saved = load_file(tmp_path / "a" / "model_last.safetensors")
     assert all(bool(value.isfinite().all()) for value in saved.values())

@@ -299,8 +299,9 @@ def test_new_cases_in_an_array_one_of_whose_jobs_is_cancelled(
     points.mkdir()
     raw, names = data / "raw" / TASK, ["a", "b", "c", "d", "e"]
     for name in names:
-        os.link(raw / "imagesTr/phantom_000_0000.nii.gz", images / f"{name}_0000.nii.gz")
-        os.link(raw / "interactionsTr/phantom_000.json", points / f"{name}.json")
+        for kind, target in (("imagesTr", images), ("interactionsTr", points)):
+            (path,) = (raw / kind).glob("phantom_000*")
+            os.link(path, target / path.name.replace("phantom_000", name))
     given = {"IMAGES": images, "POINTS": points, "OUTPUT": tmp_path / "out", "MODEL": "starter",
              "TASK": "", "INFER_ARGS": "--no-tta"}  # fmt: skip
     # one at a time: the second waits until it is cancelled

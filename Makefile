@@ -24,9 +24,6 @@ VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' interactivenet/__init
 ARCHIVE := dist/interactivenet-$(VERSION).tar.gz
 SIF := dist/interactivenet-$(VERSION).sif
 
-BUILDING := $(BIN)/python -m pytest -q --setup-only \
-  tests/container/test_apptainer.py::test_its_own_test_passes
-
 SHELL := /bin/bash
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -48,11 +45,18 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "MONAI Label's client was not installed: the tests with it are skipped"
 	@touch $@
 
-# where containers are tested, too, image and SIF are built while the other tests run
+# those of containers, which wait for jobs more than they compute, run beside all others; with
+# job control, since what a shell starts in the background otherwise ignores SIGINT
 test: setup ## Run the tests (ARGS='-k nifti' to choose some)
-	$(if $(ARGS),,@mkdir -p build; $(BUILDING) >build/containers.log 2>&1 & building=$$!;) \
-	$(BIN)/python -m pytest -n auto --dist worksteal -q --durations 25 --ignore tests/container $(ARGS) \
-	$(if $(ARGS),,&& { wait $$building; $(BIN)/python -m pytest -q --durations 12 tests/container; })
+ifdef ARGS
+	$(BIN)/python -m pytest -n auto --dist worksteal -q --ignore tests/container $(ARGS)
+else
+	@mkdir -p build
+	set -m; $(BIN)/python -m pytest -q --durations 12 tests/container >build/containers.log 2>&1 & \
+	containers=$$!; trap 'kill -INT $$containers' INT TERM; \
+	$(BIN)/python -m pytest -n auto --dist worksteal -q --durations 25 --ignore tests/container; \
+	status=$$?; wait $$containers || status=$$?; cat build/containers.log; exit $$status
+endif
 
 lint: setup ## Check style, format, types, and which package imports which
 	$(BIN)/ruff check $(CODE)

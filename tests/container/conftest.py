@@ -1,8 +1,9 @@
 """What the tests of the image share: an engine, the image, and the stages that ran in it.
 
-They run one after the other, in one process (make image-test, and make test after all others).
+They run one after the other, in one process (make image-test, and make test beside all others).
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -82,6 +83,9 @@ class Engine:
 @pytest.fixture(scope="session")
 def engine():
     wanted()
+    PLACE.mkdir(parents=True, exist_ok=True)
+    with (PLACE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until build.sh, which may run meanwhile, is done
     script, folder = HERE / "engine.sh", PLACE / "engine"
     lines = finish_script(start_script(script, "up", folder)).splitlines()
     settings = dict(line.split("=", 1) for line in lines)
@@ -195,7 +199,7 @@ def trained(planned):
     deadline = time.monotonic() + 240
     while not (fold / "checkpoint.ckpt").exists() and time.monotonic() < deadline:
         time.sleep(0.2)
-    engine("stop", "--time", "10", name)
+    engine("stop", "--time", "30", name)  # 10 by default, which is enough where nothing else runs
     status = int(engine("inspect", "-f", "{{.State.ExitCode}}", name).stdout)
     done = engine("logs", name)
     engine("rm", name)

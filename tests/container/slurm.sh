@@ -43,8 +43,8 @@ starts() { # NAME COMMAND...: in the background, with a log of its own
   daemons+=($!)
 }
 
-until_true() { # COMMAND...: for 30 seconds
-  for _ in {1..150}; do
+until_true() { # COMMAND...: for three minutes
+  for _ in {1..900}; do
     if "$@" >/dev/null 2>&1; then return; fi
     sleep 0.2
   done

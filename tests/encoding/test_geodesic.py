@@ -91,7 +91,7 @@ def test_every_value_is_the_least_of_its_neighbours(value):
     np.testing.assert_allclose(distance, expected, rtol=1e-5)
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(derandomize=True, deadline=None, max_examples=12)
 @given(volumes(longest=5), spacings, lambs, st.integers(1, 4))
 def test_scan_is_the_raster_scan(volume, spacing, lamb, iterations):
     image, seeds = volume

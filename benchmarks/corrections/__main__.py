@@ -39,7 +39,8 @@ BEGIN, END = "<!-- figures: written by benchmarks/corrections -->", "<!-- /figur
 TESTED = ("hippocampus", "sarcoma_mr")
 #: what makes two measurements the same
 _KEY = ("dataset", "arm", "robot", "way")
-Group = tuple[Predictor, list[LabelledCase]]
+#: a model, and cases that it never saw
+Group = tuple[Model, list[LabelledCase]]
 WAYS = ("session", "walker", "deep walker")
 
 
@@ -64,7 +65,7 @@ def main() -> None:
              "machine": machine("torch", "numpy", "scipy")}  # fmt: skip
     for name in options.datasets:
         try:
-            groups = _folds(name, options) if options.arm else [_untrained(name, options)]
+            groups = trained_folds(name, options) if options.arm else [untrained(name, options)]
         except Unavailable as error:
             print(f"{name}: {error}: not measured")
             continue
@@ -81,14 +82,13 @@ def main() -> None:
     write_text(PAGE, put_between(read_text(PAGE), BEGIN, END, text))
 
 
-def _untrained(name: str, options: argparse.Namespace) -> Group:
+def untrained(name: str, options: argparse.Namespace) -> Group:
     """Return a starter that never saw a kind of objects, and the cases. Raises Unavailable."""
     weights = find_starter(DATASETS[name], options.work, options.shared)
-    predictor = Predictor(starter_model(weights), device="cpu", mirrored=False)
-    return predictor, DATASETS[name].cases(options.shared)[:: options.every]
+    return starter_model(weights), DATASETS[name].cases(options.shared)[:: options.every]
 
 
-def _folds(name: str, options: argparse.Namespace) -> list[Group]:
+def trained_folds(name: str, options: argparse.Namespace) -> list[Group]:
     """Return the trained folds of an arm, each with cases that it never saw. Raises Unavailable."""
     cases = DATASETS[name].cases(options.shared)
     plans = {
@@ -106,7 +106,7 @@ def _folds(name: str, options: argparse.Namespace) -> list[Group]:
         model = Model(plans[record["cost"]["plan"]], (weights,), (0,), "last", name=name)
         tested = {row["case"] for row in record["objects"]}
         unseen = [case for case in cases if case.name in tested][:: options.every]
-        groups.append((Predictor(model, device="cpu", mirrored=False), unseen))
+        groups.append((model, unseen))
     if len(groups) != FOLDS:
         raise Unavailable(f"{len(groups)} of {FOLDS} folds are trained in {options.work}")
     return groups
@@ -116,7 +116,8 @@ def measure(name: str, way: str, clicking: Clicking, groups: Sequence[Group]) ->
     """Correct every object of some cases in one way; returns what its clicks are worth."""
     dataset = DATASETS[name]
     rows: list[dict[str, Any]] = []
-    for predictor, case in ((model, case) for model, cases in groups for case in cases):
+    asked = [(Predictor(model, device="cpu", mirrored=False), cases) for model, cases in groups]
+    for predictor, case in ((model, case) for model, cases in asked for case in cases):
         scan, things = dataset.read(case)
         for thing in things:
             session: CorrectableSession = (

@@ -3,15 +3,15 @@
 The foreground scores of a network's predictions of the mirrored copies of a sample are averaged, of
 all or of as many as :mod:`.mirroring` finds enough; so are those of all images of a case, where a
 network of any modality takes one at a time. Networks that see corrections are asked again with each
-of them, and with what they found before.
+of them, and with what they found before; and, first of all, with the points: these lie inside, too.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from interactivenet.models.model import Mirrored, Model
 from interactivenet.models.network import load_network
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.sample import Sample
-from interactivenet.prompts.corrections import positions_of
+from interactivenet.prompts.corrections import Correction, positions_of
 from interactivenet.system.signals import go_on
 
 #: share of the graphics card's free memory that a batch may take
@@ -103,25 +103,45 @@ class Networks:
 
         answer: the one to the same sample with fewer corrections of its prompt.
         """
-        answer = answer or self._ask(sample)
+        answer = answer or self._first(sample)
         if self.plan.corrections:
-            for count in range(answer.corrections, len(sample.prompt.corrections)):
-                answer = self._ask(sample, count + 1, answer)
+            clicks = sample.prompt.corrections
+            for count in range(answer.corrections, len(clicks)):
+                answer = self._ask(sample, clicks[: count + 1], answer)
         return answer
+
+    def _first(self, sample: Sample) -> NetworkOutput:
+        """Ask about a sample without corrections.
+
+        A second look costs a single copy. What it gains, and that more of it, or with more copies,
+        gains nothing beyond, is measured by ``benchmarks/second_look.py``.
+        """
+        found = self._ask(sample)
+        if not self.plan.second_look:
+            return found
+        x, y, z = sample.prompt.points.T.tolist()
+        inside = [Correction(point, True) for point in zip(x, y, z, strict=True)]
+        again = self._ask(sample, inside, found, flips=FLIPS[:1])
+        mean = (found.probability + again.probability) * np.float32(0.5)
+        return replace(found, probability=mean)
 
     @torch.inference_mode()
     def _ask(
-        self, sample: Sample, count: int = 0, before: NetworkOutput | None = None
+        self,
+        sample: Sample,
+        clicks: Sequence[Correction] = (),
+        before: NetworkOutput | None = None,
+        *,
+        flips: Sequence[tuple[bool, bool, bool]] | None = None,
     ) -> NetworkOutput:
-        """Ask once; count: of the prompt's corrections, the first so many; before: what they found.
+        """Ask once; clicks: the corrections so far; before: what was found without the last.
 
-        Each network sees what it has found itself.
+        Each network sees what it has found itself.  flips: of the copies; None for all of them.
         """
         rules = self._rules
         padded = [rules.pad(array) for array in (sample.array, *sample.others)]
         images = [torch.from_numpy(array)[None].to(self.device) for array, _ in padded]
         inside = padded[0][1]
-        clicks = sample.prompt.corrections[:count]
         starts = [side.start for side in inside[1:]]
         positive, negative = (
             torch.tensor(sample.grid.world_to_voxel(positions_of(clicks, sign)) + starts)
@@ -136,7 +156,7 @@ class Networks:
                 found[inside] = torch.from_numpy(before.probability[number])
                 for image in images:
                     put_clicks(image[0], self.plan, positive, negative, found)
-            members = [self._members(network, image) for image in images]
+            members = [self._members(network, image, flips or self.flips) for image in images]
             mean = RunningMean(rules, inside)
             # one mirrored copy after the other, the sample as it is first: the mean of all images
             for of_copy in zip(*members, strict=True):
@@ -153,23 +173,25 @@ class Networks:
             )
         probability = rules.probability(rules.combine(scores))
         return NetworkOutput(
-            probability, tuple(agreed), tuple(mean.single for mean in means), count,
+            probability, tuple(agreed), tuple(mean.single for mean in means), len(clicks),
             tuple(mean.agreed for mean in means), tuple(mean.count for mean in means),
         )  # fmt: skip
 
-    def _members(self, network: torch.nn.Module, image: Tensor) -> Iterator[Tensor]:
+    def _members(
+        self, network: torch.nn.Module, image: Tensor, flips: Sequence[tuple[bool, bool, bool]]
+    ) -> Iterator[Tensor]:
         """Yield the score (X, Y, Z) of an image (1, C, X, Y, Z) from each mirrored copy.
 
         The first is the image as it is.
         """
         whole = self._rules.window(tuple(image.shape[2:])) is None
         done = 0
-        while done < len(self.flips):
+        while done < len(flips):
             # windows are batched of one copy at a time; none is computed before it is needed
-            end = next((n for n in ENOUGH if n > done), len(self.flips))
+            end = next((n for n in ENOUGH if n > done), len(flips))
             end = min(done + (self._batch if whole else 1), end if self._adaptive else 8)
-            now = self.flips[done:end]
-            axes = [[2 + axis for axis in range(3) if flips[axis]] for flips in now]
+            now = flips[done:end]
+            axes = [[2 + axis for axis in range(3) if flipped[axis]] for flipped in now]
             try:
                 copies = [image.flip(a) if a else image for a in axes]
                 images = torch.cat(copies) if len(copies) > 1 else copies[0]

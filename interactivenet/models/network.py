@@ -87,7 +87,7 @@ def load_network(path: Path, plan: Plan) -> tuple[UNet, dict[str, Any]]:
     except (ValueError, RuntimeError) as error:
         raise DataError(f"{path}: the plan's network cannot be built: {one_line(error)}") from error
     facts = load_weights(path, network, assign=True)
-    if facts.get("plan", plan.digest) != plan.digest:
+    if facts.get("plan", plan.digest) not in (plan.digest, plan.weights_digest):
         raise DataError(f"{path}: these weights were trained with a different plan")
     return network, facts
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -61,6 +61,8 @@ class Plan:
     grid: None for a grid of the planned spacing; else the object's own, of ``sample_shape`` voxels:
         then ``spacing`` is the median one of the training set, and ``padding`` is ignored.
     corrections: whether the network sees clicks that correct its result, in channels of their own.
+    second_look: whether such a network is asked about a prompt twice, the second time with its
+        points as positive clicks on what it has found, and the two answers averaged.
     """
 
     task: str
@@ -83,6 +85,7 @@ class Plan:
     legacy: Legacy | None = None
     grid: ObjectGrid | None = None
     corrections: bool = False
+    second_look: bool = False
 
     __pydantic_config__: ClassVar[Any] = STRICT
 
@@ -103,6 +106,8 @@ class Plan:
             raise ValueError("grid needs the normalisation zscore for every modality")
         if self.legacy is not None and self.corrections:
             raise ValueError("legacy knows no corrections")
+        if self.second_look and not self.corrections:
+            raise ValueError("second_look needs a network that sees corrections")
         if self.legacy is not None and self.channels != 2:
             raise ValueError(f"legacy needs one modality and one map, got {self.channels} channels")
         check_ranges(
@@ -138,13 +143,18 @@ class Plan:
         decided = {name: value for name, value in self._fields().items() if name != "notes"}
         return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def weights_digest(self) -> str:
+        """SHA-256 of what the weights depend on: how they are asked may be decided later."""
+        return replace(self, second_look=False).digest
+
     def as_json(self) -> dict[str, Any]:
         """Return the plan as JSON data, schema version included."""
         return {"schema_version": SCHEMA_VERSION, "plan": self._fields()}
 
     def _fields(self) -> dict[str, Any]:
         # plans from before these fields stay what they are
-        unset = {"legacy": None, "grid": None, "corrections": False}
+        unset = {"legacy": None, "grid": None, "corrections": False, "second_look": False}
         fields = asdict(self).items()
         return {name: value for name, value in fields if name not in unset or value != unset[name]}
 

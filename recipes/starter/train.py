@@ -79,14 +79,15 @@ def starter_plan(voxels: int = STAGES[-1][1], *, corrections: bool = False) -> P
             features=FEATURES, deep_supervision=1, residual=True,
         ),
         sample_shape=(voxels, voxels, voxels), batch_size=8, memory_gb=8.0, estimated_gb=4.0,
-        grid=ObjectGrid(mirrored=True), corrections=corrections,
+        grid=ObjectGrid(mirrored=True), corrections=corrections, second_look=corrections,
     )  # fmt: skip
 
 
 def plan_of(facts: Mapping[str, Any]) -> Plan | None:
     """Return the plan that weights with these facts were trained by; None where it is another."""
     plans = (starter_plan(), starter_plan(corrections=True))
-    return next((plan for plan in plans if plan.digest == facts.get("plan")), None)
+    trained = facts.get("plan")
+    return next((p for p in plans if trained in (p.digest, p.weights_digest)), None)
 
 
 def main() -> None:

@@ -353,7 +353,7 @@ tracker.finish()
 """
 
 
-def test_five_folds_at_once_lose_nothing(tmp_path):
+def test_folds_at_once_lose_nothing(tmp_path):
     results, gate = tmp_path / "results", tmp_path / "gate"  # no database yet
     gate.mkdir()
     environment = {**os.environ, "PATH": "/nowhere", "MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -362,10 +362,10 @@ def test_five_folds_at_once_lose_nothing(tmp_path):
             [sys.executable, "-c", _FOLD, str(results), str(gate), str(fold)],
             env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )
-        for fold in range(5)
+        for fold in range(3)
     ]  # fmt: skip
     until = time.monotonic() + 200
-    while len(list(gate.iterdir())) < 5 and time.monotonic() < until:
+    while len(list(gate.iterdir())) < 3 and time.monotonic() < until:
         time.sleep(0.05)
     (gate / "open").touch()  # at the same moment
     for fold in folds:
@@ -374,7 +374,7 @@ def test_five_folds_at_once_lose_nothing(tmp_path):
     here = client(results)
     (number,) = [one.experiment_id for one in here.search_experiments() if one.name == TASK]
     runs = here.search_runs([number])
-    assert sorted(run.info.run_name for run in runs) == [f"fold_{fold}" for fold in range(5)]
+    assert sorted(run.info.run_name for run in runs) == [f"fold_{fold}" for fold in range(3)]
     for run in runs:
         fold = run.info.run_name.removeprefix("fold_")
         expected = {f"plan.{i}": str(i) for i in range(150)}

@@ -14,13 +14,22 @@ from interactivenet.errors import DataError, InteractiveNetError, RequestError, 
 from interactivenet.imaging.io import AS_IT_IS, ReadOptions
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.system.fields import field_of_kind, numbered_names
-from interactivenet.system.files import read_json, read_object, remove, write_json
+from interactivenet.system.files import (
+    is_readable,
+    json_bytes,
+    read_json,
+    read_object,
+    remove,
+    write_json,
+)
 from interactivenet.system.names import SafeName, printable, safe_path, word_fault
 
 #: key of dataset.json: which position of NIfTI headers counts
 USE_FORM = "use_form"
 #: in every folder of a stage, what failed there
 FAILURES = "failures.json"
+#: letters of a reason in it, where with whole ones it would be too large to be read again
+_REASON = 200
 _ENTRY_KEYS = {"case", "image", "label", "interaction", "subtype"}
 
 
@@ -181,7 +190,8 @@ def are_failures(content: Mapping[str, Any]) -> bool:
 def record_failures(folder: Path, stage: str, failures: Mapping[str, str]) -> Path:
     """Write what failed in a stage, case -> reason, to the folder's ``failures.json``.
 
-    Other stages' entries are kept; without any failure the file goes away.
+    Other stages' entries are kept; without any failure the file goes away. Of so many that it
+    would be too large to be read again, the reasons are shortened.
     """
     path = folder / FAILURES
     content = read_object(path)
@@ -191,10 +201,23 @@ def record_failures(folder: Path, stage: str, failures: Mapping[str, str]) -> Pa
     if failures:
         content[stage] = dict(failures)
     if content:
+        if not is_readable(json_bytes(content)):
+            content = _shortened(content)
         write_json(path, content)
     elif path.exists():
         remove(path)
     return path
+
+
+def _shortened(failures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the failures of very many cases with the beginnings of their reasons."""
+    return {
+        stage: {
+            case: text if len(text := str(reason)) <= _REASON else f"{text[:_REASON]} ..."
+            for case, reason in reasons.items()
+        }
+        for stage, reasons in failures.items()
+    }
 
 
 def failed_cases(folder: Path) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from interactivenet.imaging.io import AS_IT_IS, ReadOptions
 from interactivenet.models.model import Model
 from interactivenet.system.cache_key import CacheKey
 from interactivenet.system.files import sha256
+from interactivenet.system.provenance import digest_of_files
 
 #: of what is in a key, the fields that are a model's, and those with other names for a reader
 _OF_MODEL = {"plan", "weights", "postprocessing", "calibration", "training_set"}
@@ -72,6 +73,22 @@ def input_hashes(case: Case, *, label: bool = False) -> dict[str, str]:
         f"{part}/{name}" if name else part: sha256(file)
         for part, named in files.items()
         for name, file in named.items()
+    }
+
+
+def inputs_by_part(hashes: Mapping[str, str]) -> dict[str, str | dict[str, Any]]:
+    """Return one entry for each image, file of points or label that :func:`input_hashes` has.
+
+    Its SHA-256, or of several files, as of a DICOM series, what
+    :func:`~interactivenet.system.provenance.digest_of_files` says of them.
+    """
+    parts: dict[str, dict[str, str]] = {}
+    for key, digest in hashes.items():
+        part, _, name = key.partition("/")
+        parts.setdefault(part, {})[name] = digest
+    return {
+        part: files[""] if list(files) == [""] else digest_of_files(files)
+        for part, files in parts.items()
     }
 
 

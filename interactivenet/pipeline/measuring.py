@@ -33,7 +33,15 @@ from interactivenet.pipeline.sharding import (
 from interactivenet.pipeline.stage import Stage
 from interactivenet.pipeline.unseen_cases import UnseenCases
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
-from interactivenet.system.files import interpreting, read_object, remove, write_csv, write_json
+from interactivenet.system.files import (
+    interpreting,
+    is_readable,
+    json_bytes,
+    read_object,
+    remove,
+    write_csv,
+    write_json,
+)
 from interactivenet.system.journal import Journal
 from interactivenet.system.signals import Signals
 from interactivenet.system.written import FILES, WrittenFiles, noted_files
@@ -166,9 +174,8 @@ class Measurement:
         # an earlier summary is none of what comes, and an earlier journal is now in the record
         files = written.unchanged(self.others)
         with interpreting(self.record, _AGAIN):  # a number in it that is none
-            write_json(self.record, {"summary": None, "cases": own, FILES: files})
+            self._write(None, own, files)
         journal = Journal(self.journal)
-        journal.remove()
         now: dict[str, Any] = {}
         failures: dict[str, str] = {}
         for group in groups:
@@ -193,21 +200,33 @@ class Measurement:
     ) -> None:
         """Write the record of all cases, and what is made of it."""
         if self.part.shard:
-            write_json(self.record, {"summary": None, "cases": now, FILES: {}})
-            remove(self.journal)
+            self._write(None, now, {})
             return
         rows = all_rows(now)
         with interpreting(self.record, _AGAIN):  # rows that somebody has edited
-            content = {"summary": self.summarise(rows), "cases": now}
-        # known to be ours while they are being written
-        write_json(self.record, {**content, FILES: written.begun(self.others)})
-        remove(self.journal)
+            summary = self.summarise(rows)
+            # known to be ours while they are being written
+            self._write(summary, now, written.begun(self.others))
         if rows:
             write_csv(self.path(".csv"), rows)
-            self.write(rows, content["summary"], failures)
+            self.write(rows, summary, failures)
         else:  # what an earlier measurement has left is not of these cases
             written.remove(self.others)
-        write_json(self.record, {**content, FILES: noted_files(self.folder, self.others)})
+        self._write(summary, now, noted_files(self.folder, self.others))
+
+    def _write(self, summary: Any, cases: Mapping[str, Any], files: Mapping[str, str]) -> None:
+        """Write the record; what its journal had is in it then.
+
+        Very many cases, with which it would be too large to be read again, are in the journal.
+        """
+        content = {"summary": summary, "cases": cases, FILES: files}
+        if is_readable(json_bytes(content)):
+            write_json(self.record, content)
+            remove(self.journal)
+            return
+        rows = ({"case": case, "record": record} for case, record in cases.items())
+        Journal(self.journal).replace(rows)
+        write_json(self.record, {**content, "cases": {}})
 
     def _elsewhere(self) -> list[dict[str, dict[str, Any]]]:
         """Return what others have measured for the same folder: all cases at once, and shards."""

@@ -16,6 +16,7 @@ from interactivenet.models.bundle_plan import read_bundle_plan
 from interactivenet.pipeline import planning_steps as steps
 from interactivenet.pipeline.crowding import crowded_regions
 from interactivenet.pipeline.epoch_time import describe_epoch
+from interactivenet.pipeline.planning_inputs import input_hashes
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.pipeline.up_to_date import lost_training
@@ -123,7 +124,7 @@ def plan(
             fingerprint, measured = steps.collect(
                 dataset, reporter.track(stage.interruptible(cases), total, "measured", names)
             )
-        run.inputs(steps.input_hashes(dataset, measured))
+        run.inputs(input_hashes(dataset, measured))
         failures = {case.name: case.error for case in measured if case.error}
         record_failures(folder, "plan", recorded_reasons(failures, reporter))
         reporter.findings(_errors(failures))

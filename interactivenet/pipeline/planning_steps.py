@@ -13,7 +13,6 @@ import numpy as np
 from interactivenet.datasets.case import read_scan
 from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.modalities import is_ct
-from interactivenet.datasets.splits import GROUPS
 from interactivenet.datasets.task import Case, Task
 from interactivenet.errors import DataError, describe_failure
 from interactivenet.planning.fingerprint import (
@@ -40,7 +39,7 @@ from interactivenet.preprocessing.preparation import (
 from interactivenet.preprocessing.region import is_lost
 from interactivenet.preprocessing.storage import FILES
 from interactivenet.system.cache_key import CacheKey
-from interactivenet.system.files import read_object, remove, sha256, write_json
+from interactivenet.system.files import read_object, remove, write_json
 from interactivenet.system.parallel import Workers
 from interactivenet.system.spread import MOST_ENTRIES, folder_of, spread_files, subfolder
 from interactivenet.system.stamps import Stamp
@@ -98,15 +97,6 @@ def collect(task: Task, measured: Iterator[MeasuredCase]) -> tuple[Fingerprint, 
             histograms[name] = histograms.get(name, Histogram()) + histogram
         cases.append(MeasuredCase(case.name, case.hashes, case.stamps, error=case.error))
     return Fingerprint(task.modalities, tuple(facts), histograms), cases
-
-
-def input_hashes(task: Task, measured: list[MeasuredCase]) -> dict[str, str]:
-    """SHA-256 of all files that a plan depends on, by their paths in the task."""
-    lists = [task.folder / name for name in ("dataset.json", GROUPS)]
-    hashes = {path.name: sha256(path) for path in lists if path.exists()}
-    for case in measured:
-        hashes |= case.hashes
-    return hashes
 
 
 def are_many(fingerprint: Fingerprint) -> bool:

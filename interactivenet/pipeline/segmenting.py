@@ -9,7 +9,7 @@ from typing import Any
 
 from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.task import record_failures
-from interactivenet.inference.case_keys import named_differences
+from interactivenet.inference.case_keys import inputs_by_part, named_differences
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult
 from interactivenet.inference.timings import note_seconds
@@ -63,7 +63,7 @@ def follow_cases(
     total = len(cases)
     failures: dict[str, str] = {}
     tried: dict[str, str] = {}
-    inputs: dict[str, str] = {}
+    inputs: dict[str, str | dict[str, Any]] = {}
     kept, seconds = 0, 0.0
     notes: dict[str, list[str]] = {}
     review: dict[str, list[str]] = {}
@@ -81,7 +81,7 @@ def follow_cases(
             made_from = result.record[MADE_FROM]
             if result.seconds is not None:
                 note_seconds(folder, result.case, CacheKey(made_from).digest, result.seconds)
-            hashes = made_from["inputs"]
+            hashes = inputs_by_part(made_from["inputs"])
             inputs |= {f"{result.case}/{part}": digest for part, digest in hashes.items()}
             if result.replaced:
                 replaced[result.case] = result.replaced

@@ -174,14 +174,28 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON atomically, indented, with numbers that read back exactly."""
-    write_bytes(path, json_bytes(content))
+    """Write JSON atomically, indented, with numbers that read back exactly.
+
+    Raises DataError, naming the file, where it has more bytes than :func:`read_json` reads again.
+    """
+    data = json_bytes(content)
+    if not is_readable(data):
+        raise DataError(
+            f"{path}: would have {len(data)} bytes, too many to be read again",
+            expected=f"at most {_TEXT_BYTES}", remedy="part the cases into folders of their own",
+        )  # fmt: skip
+    write_bytes(path, data)
 
 
 def json_bytes(content: Any) -> bytes:
     """Return JSON data as :func:`write_json` writes it."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     return f"{text}\n".encode("utf-8", "backslashreplace")
+
+
+def is_readable(data: bytes) -> bool:
+    """Whether JSON, or a text, of so many bytes is read again."""
+    return len(data) <= _TEXT_BYTES
 
 
 def read_object(path: Path) -> dict[str, Any]:

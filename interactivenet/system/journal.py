@@ -6,15 +6,20 @@ once, at the run's end; the journal is what a run that was killed leaves, and th
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import threading
-from collections.abc import Iterator
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from interactivenet.errors import DataError
-from interactivenet.system.files import check_regular, read_text, remove
+from interactivenet.system.files import check_regular, open_regular, remove, replacing
+
+#: no line of this program is nearly as long
+_LINE_BYTES = 2**28
 
 
 class Journal:
@@ -29,21 +34,29 @@ class Journal:
 
         Raises DataError where the file cannot be read, or is somebody else's.
         """
-        if not os.path.lexists(self.path):
-            return
         try:
-            text = read_text(self.path, "replace")
-        except DataError:
-            if os.path.lexists(self.path):
-                raise
-            return  # its run has just ended: the record has all of it
-        if text and not text.startswith("\n"):
-            raise DataError(f"{self.path}: is no journal of this program", remedy="move it away")
-        for number, line in enumerate(text.split("\n"), 1):
-            try:
-                yield number, json.loads(line)
-            except (ValueError, RecursionError):  # a kill has cut it off, or it is empty
-                continue
+            file = open_regular(self.path)
+        except OSError as error:
+            if not os.path.lexists(self.path):
+                return  # or its run has just ended: the record has all of it
+            raise _unreadable(self.path, error) from error
+        with file:
+            # one line after the other: all of them may be more than fit a text, or the memory
+            for number in itertools.count(1):
+                try:
+                    line = file.readline(_LINE_BYTES)
+                except OSError as error:
+                    raise _unreadable(self.path, error) from error
+                if number == 1 and line.removeprefix(BOM_UTF8).strip():
+                    raise DataError(
+                        f"{self.path}: is no journal of this program", remedy="move it away"
+                    )
+                if not line:
+                    return
+                try:
+                    yield number, json.loads(line.decode(errors="replace"))
+                except (ValueError, RecursionError):  # a kill has cut it off, or it is empty
+                    continue
 
     def rows(self) -> list[dict[str, Any]]:
         """Read the lines that are objects; raises DataError as :meth:`read` does."""
@@ -55,8 +68,7 @@ class Journal:
         Raises DataError, naming the file, where the system refuses, or it is no regular file.
         """
         check_regular(self.path)
-        # a new line first: the one before may have been cut off by a kill
-        line = f"\n{json.dumps(content, allow_nan=False)}".encode()
+        line = _line(content)
         with self._lock:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,6 +80,24 @@ class Journal:
                     f"{self.path}: cannot be written: {error.strerror or error}"
                 ) from error
 
+    def replace(self, contents: Iterable[Any]) -> None:
+        """Write all lines anew, at once: a kill leaves those of before, or these.
+
+        Raises DataError, naming the file, where the system refuses.
+        """
+        with self._lock, replacing(self.path) as temporary, temporary.open("wb") as file:
+            for content in contents:
+                file.write(_line(content))
+
     def remove(self) -> None:
         """Remove the file: all that it says is in the record now."""
         remove(self.path)
+
+
+def _line(content: Any) -> bytes:
+    # a new line first: the one before may have been cut off by a kill
+    return f"\n{json.dumps(content, allow_nan=False)}".encode()
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(f"{path}: cannot be read: {error.strerror or error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -18,7 +19,8 @@ from typing import Any
 
 from interactivenet import __version__
 from interactivenet.errors import DataError, one_line
-from interactivenet.system.files import read_bytes, read_object, write_bytes, write_json
+from interactivenet.system.files import read_bytes, read_object, write_bytes
+from interactivenet.system.large_records import EARLIER, write_record
 from interactivenet.system.parallel import peak_memory_mb
 
 RUN = "run.json"
@@ -68,11 +70,11 @@ class Run:
         }
         if keep:
             previous = _read_record(self.path)
-            earlier = previous.pop("earlier", [])
-            self.record["earlier"] = [*earlier, previous] if previous else []
+            earlier = previous.pop(EARLIER, [])
+            self.record[EARLIER] = [*earlier, previous] if previous else []
 
     def __enter__(self) -> Run:
-        write_json(self.path, self.record)
+        write_record(self.path, self.record)
         return self
 
     @contextmanager
@@ -84,8 +86,11 @@ class Run:
         finally:
             self.record["seconds"][name] = round(time.monotonic() - start, 3)
 
-    def inputs(self, hashes: Mapping[str, str]) -> None:
-        """Note the SHA-256 of files that were read, by their paths within the task."""
+    def inputs(self, hashes: Mapping[str, str | Mapping[str, Any]]) -> None:
+        """Note the SHA-256 of files that were read, by their paths within the task.
+
+        Of an image of many files, what :func:`digest_of_files` says of them all.
+        """
         self.record["inputs"].update(sorted(hashes.items()))
 
     def workers(self, count: int, peak_mb: float) -> None:
@@ -114,7 +119,18 @@ class Run:
         if self._forgotten and self._before is not None:
             write_bytes(self.path, self._before)
         else:
-            write_json(self.path, self.record)
+            write_record(self.path, self.record)
+
+
+def digest_of_files(hashes: Mapping[str, str]) -> dict[str, Any]:
+    """Return one entry for all files of an image, such as the slices of a DICOM series.
+
+    hashes: name of a file -> its SHA-256. 'files' says how many there are; 'sha256' is that of a
+    line for each, ``SHA-256  NAME``, in the order of their names, as ``sha256sum`` writes it.
+    """
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(hashes.items()))
+    data = lines.encode("utf-8", "surrogateescape")
+    return {"files": len(hashes), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def libraries() -> dict[str, str]:

@@ -213,6 +213,31 @@ def test_a_kill_costs_no_case_that_was_measured(roots, names, measured, monkeypa
     assert journal.read_text() == "mine\n"
 
 
+def test_more_cases_than_a_record_may_have(roots, names, of, measured, monkeypatch, tmp_path):
+    """They are in the journal, in which whoever comes later looks as well."""
+    settings = {"options": FAST, "roots": roots, "repeats": 1, "output": tmp_path / "out"}
+    record = tmp_path / "out" / "robustness.json"
+    whole = robustness(NAME, **settings)
+    size = record.stat().st_size
+    cases = read(record)["cases"]
+    shutil.rmtree(record.parent)
+    most = "interactivenet.pipeline.measuring.is_readable"
+    monkeypatch.setattr(most, lambda data: len(data) < size)
+    for more in ({}, {"gather": True}, {}):
+        again = robustness(NAME, **more, **settings)
+        assert again == whole and measured == names * 2
+        content, journal = read(record), Journal(record.with_name("robustness.cases.jsonl"))
+        assert content["cases"] == {} and content["summary"] == list(whole.summary)
+        assert {row["case"]: row["record"] for row in journal.rows()} == cases
+        assert {*content["files"]} == {"robustness.csv", "robustness.png"}
+    robustness(NAME, overwrite=True, **settings)
+    assert measured == names * 3 and len(journal.rows()) == 2
+    monkeypatch.setattr(most, lambda _: True)
+    robustness(NAME, **settings)
+    assert read(record)["cases"] == cases and not journal.path.exists()
+    assert measured == names * 3
+
+
 def _end():
     raise Interrupted(15)
 

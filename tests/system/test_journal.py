@@ -3,7 +3,7 @@
 import pytest
 
 from interactivenet.errors import DataError
-from interactivenet.system.files import read_text
+from interactivenet.system.files import open_regular
 from interactivenet.system.journal import Journal
 
 
@@ -49,9 +49,42 @@ def test_one_that_its_run_removes_meanwhile_is_none(tmp_path, monkeypatch):
     running = Journal(tmp_path / "a.jsonl")
     running.add({"case": "a"})
 
-    def removed_before(path, errors):
+    def removed_before(path):
         running.remove()
-        return read_text(path, errors)
+        return open_regular(path)
 
-    monkeypatch.setattr("interactivenet.system.journal.read_text", removed_before)
+    monkeypatch.setattr("interactivenet.system.journal.open_regular", removed_before)
     assert Journal(running.path).rows() == []
+
+
+def test_more_lines_than_a_text_may_have_are_read(tmp_path, monkeypatch):
+    journal = Journal(tmp_path / "a.jsonl")
+    rows = [{"case": f"case_{number}"} for number in range(100)]
+    for row in rows:
+        journal.add(row)
+    monkeypatch.setattr("interactivenet.system.files._TEXT_BYTES", 100)
+    assert journal.rows() == rows
+
+
+def test_all_lines_are_replaced_at_once(tmp_path):
+    journal = Journal(tmp_path / "a.jsonl")
+    journal.add({"case": "old"})
+
+    def contents():
+        yield {"case": "new"}
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        journal.replace(contents())
+    assert journal.rows() == [{"case": "old"}]
+    journal.replace([{"case": "new"}, {"case": "newer"}])
+    journal.add({"case": "newest"})
+    assert [row["case"] for row in journal.rows()] == ["new", "newer", "newest"]
+    assert list(tmp_path.iterdir()) == [journal.path]
+
+
+def test_a_link_that_leads_nowhere_is_refused(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.symlink_to(tmp_path / "gone")
+    with pytest.raises(DataError, match=r"a\.jsonl: cannot be read"):
+        Journal(path).rows()

@@ -25,8 +25,8 @@ _COLUMNS: tuple[tuple[str, str, str, int | None], ...] = (
     ("seconds", "Seconds", "s", 1),
     ("error", "Error", "", None),
 )
-#: failures that are listed; the table has them all
-_LISTED = 500
+#: rows, failures and contact sheets that a page has: a browser bears no more of it at once
+_ROWS, _LISTED, _SHEETS = 1000, 500, 50
 #: a step of expected Dice, and the steps of volumes within a decade
 _STEP, _DECADE = 0.05, (1.0, 2.0, 5.0)
 #: volumes are alike where the largest is not so many times the smallest
@@ -43,7 +43,7 @@ def case_report(
     sheets: Sequence[str],
     notes: Sequence[str] = (),
 ) -> str:
-    """Return the page as text.
+    """Return the page as text: of very many cases, of those to be looked at first.
 
     rows: of ``summary.csv``, those to be looked at first on top.  failures: case -> reason.
     cases: how many there are.  pictures: cases that have ``pictures/CASE.png`` beside the page.
@@ -55,28 +55,33 @@ def case_report(
     if len(shared) == 1 and (note := shared.pop()):  # once, not in every row
         notes = [f"Of all that were segmented: {note}", *notes]
         rows = [{**row, "notes": ""} for row in rows]
+    shown = rows[:_ROWS]
     columns = [
         column
         for column in _COLUMNS
-        if column[0] == "case" or any(row[column[0]] not in (None, "") for row in rows)
+        if column[0] == "case" or any(row[column[0]] not in (None, "") for row in shown)
     ]
+    flagged = {row["case"] for row in objects if row["look_first"] == "yes"}
     drawn = set(pictures)
     listed = dict(list(failures.items())[:_LISTED])
     return page_template("case_report.html.j2").render(
         title=title,
         cases=cases,
         objects=len(objects),
-        flagged=len({row["case"] for row in objects if row["look_first"] == "yes"}),
+        flagged=len(flagged),
+        flagged_beyond=len(flagged - {row["case"] for row in shown}),
         flags=any(row["look_first"] for row in objects),
         failures=listed,
         failed=len(failures),
         notes=notes,
-        sheets=sheets,
+        sheets=sheets[:_SHEETS],
+        all_sheets=len(sheets),
+        all_rows=len(rows),
         ranked=any(row["look_first"] or row["expected_dice"] is not None for row in objects),
         columns=columns,
         table=[
             [*(_shown(row[name], digits) for name, _, _, digits in columns), row["case"] in drawn]
-            for row in rows
+            for row in shown
         ],
         distributions=[
             (heading, bars)

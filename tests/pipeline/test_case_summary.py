@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from interactivenet.errors import RequestError
+from interactivenet.evaluation import case_report
 from interactivenet.inference.outputs import Output
 from interactivenet.pipeline import case_summary
 from interactivenet.pipeline.case_summary import check_summary, write_summary
@@ -307,6 +308,38 @@ def test_a_note_of_all_cases_is_said_once_and_no_rank_is_claimed(output):
     page = summarise_all(output, 3)
     assert page.count("the scan is odd") == 2 and "Of all that" not in page
     assert "Those to be looked at first come first" in page
+
+
+def test_of_very_many_cases_a_page_has_those_to_be_looked_at_first(output, monkeypatch):
+    for name, most in (("_ROWS", 4), ("_LISTED", 2), ("_SHEETS", 2)):
+        monkeypatch.setattr(case_report, name, most)
+    monkeypatch.setattr(case_summary, "PER_SHEET", 2)
+    for number in range(8):
+        look = number in (3, 5, 7)
+        add(output, f"case_{number}", segmented(look=look), segmented(2, "cyst", look=look))
+    failures = {f"failed_{number}": "bad" for number in range(5)}
+    cases = [*(f"case_{number}" for number in range(8)), *failures]
+    assert len(summarise(output, cases, failures)) == 8 * 2 + 5  # of summary.csv: all
+    rows, text = page_rows(output)
+    assert [row[0] for row in rows] == ["case_3", "case_3", "case_5", "case_5"]
+    assert "4 of 21 rows, those to be looked at first: summary.csv has every row." in text
+    assert "1 more case is to be looked at first." in text and '"all": 21' in text
+    assert "2 of 5 failed cases: summary.csv has the other 3, too." in text
+    assert text.count("<dt>failed_") == 2 and "<span>Failed</span><b>5</b>" in text
+    assert "<span>Objects</span><b>16</b>" in text and "<span>Look first</span><b>3</b>" in text
+    assert text.count('href="sheets/') == 2 and "The first 2 of 4; the others are in" in text
+    assert len([*(output.folder / "sheets").glob("*.jpg")]) == 4
+
+
+def test_of_few_cases_a_page_has_all(output, monkeypatch):
+    for name, most in (("_ROWS", 3), ("_LISTED", 1), ("_SHEETS", 1)):
+        monkeypatch.setattr(case_report, name, most)
+    add(output, "a", segmented(), segmented(2, "cyst"))
+    summarise(output, ["a", "b"], {"b": "bad"})
+    rows, text = page_rows(output)
+    assert len(rows) == 3
+    for told in ("summary.csv has every row", "more case", "failed cases:", "the others are"):
+        assert told not in text
 
 
 def summarise_all(output, count):

@@ -92,6 +92,12 @@ def inputs_by_part(hashes: Mapping[str, str]) -> dict[str, str | dict[str, Any]]
     }
 
 
+def how_computed(made_from: Mapping[str, Any]) -> str:
+    """Say what computed a result, of those things that are left to the machine by 'auto'."""
+    named = (made_from.get("device"), made_from.get("precision"), made_from.get("backend", "torch"))
+    return ", ".join(str(name) for name in named if name)
+
+
 def named_differences(fields: Sequence[str]) -> list[str]:
     """Name the fields in which two keys differ as a user knows them.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -71,11 +72,27 @@ class InferenceOptions:
         return choose_precision(self.precision, self.chosen_device)
 
     @property
-    def possible_precisions(self) -> list[str]:
-        """The chosen precision first, then those that 'auto' is on other devices."""
-        chosen = self.chosen_precision
-        others = get_args(Precision) if self.precision == "auto" else ()
-        return [chosen, *(name for name in others if name not in (chosen, "auto"))]
+    def possible_devices(self) -> list[str]:
+        """The chosen device first, then what 'auto' is on other machines."""
+        return _possible(self.device, self.chosen_device, get_args(Device))
+
+    def possible_settings(self, backends: Iterable[str] = ()) -> list[dict[str, Any]]:
+        """What :meth:`as_json` returns here first, then what it returns on other machines.
+
+        That differs in what is left to 'auto' alone: the precision that a device is fast in, and
+        the backend.  backends: those that records name there, with their versions.
+        """
+        from interactivenet.models.backend import OPENVINO
+
+        precisions = _possible(self.precision, self.chosen_precision, get_args(Precision))
+        here = self.as_json()
+        own = str(here.pop("backend", ""))
+        others = ["", *(name for name in backends if name.split(" ")[0] == OPENVINO)]
+        return [
+            {**here, **({"backend": backend} if backend else {}), "precision": precision}
+            for backend in _possible(self.backend, own, others)
+            for precision in precisions
+        ]
 
     @property
     def chosen_backend(self) -> str:
@@ -92,6 +109,12 @@ class InferenceOptions:
         return recorded_settings(
             self.mirrored, self.restore, self.chosen_precision, self.chosen_backend
         )
+
+
+def _possible(given: str, chosen: str, others: Iterable[str]) -> list[str]:
+    """Return what was chosen, and of 'auto' the others that it might have been."""
+    more = [name for name in others if name != "auto"] if given == "auto" else []
+    return list(dict.fromkeys([chosen, *more]))
 
 
 def recorded_settings(

@@ -31,10 +31,11 @@ from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.predictor import Predictor
 from interactivenet.metric_names import TOLERANCE_MM
 from interactivenet.pipeline.chosen_model import chosen_model
+from interactivenet.pipeline.following_measurements import follow_measurement
+from interactivenet.pipeline.gathering import check_here
 from interactivenet.pipeline.measuring import (
     MeasuredCase,
     Measurement,
-    follow_measurement,
 )
 from interactivenet.pipeline.reporting import SILENT, Reporter, Table, counted
 from interactivenet.pipeline.sharding import Part, ShardLike
@@ -135,6 +136,7 @@ def evaluate_corrections(
     folder = Path(output) if output else roots.results / task / _folder_name(name)
     part.check_begun(folder)
     check_output(folder, folders_read(roots, task, planned=name == "own"))
+    check_here(options, part)
     clicking = Clicking(clicks, robot, seed)
     title = f"{task}: corrections" + ("" if name == "own" else f", model {name}")
     measurement = _measurement(folder, clicking, options, title, part)
@@ -220,8 +222,9 @@ def _measurement(
         "version": __version__,
     }  # fmt: skip
     return Measurement(
-        folder, CORRECTIONS, settings, measure, summarise, write, (".png", ".html"), part, STAGE
-    )
+        folder, CORRECTIONS, settings, measure, summarise, write, (".png", ".html"), part, STAGE,
+        options,
+    )  # fmt: skip
 
 
 def measure_corrections(

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from interactivenet.datasets.task import Case
-from interactivenet.errors import DataError, describe_failure
+from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.inference.case_keys import case_key, input_hashes, named_differences
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult, Output
 from interactivenet.inference.sources import check_name
 from interactivenet.models.model import Model
+from interactivenet.pipeline.sharding import Part
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
 from interactivenet.system.parallel import available_cores, map_cases
 from interactivenet.system.signals import Signals
@@ -27,16 +28,18 @@ def gather_cases(
     options: InferenceOptions,
     reasons: Mapping[tuple[str, str], str],
     *,
+    backends: Sequence[str] = (),
     signals: Signals,
 ) -> Iterator[CaseResult]:
     """Look up what :func:`~interactivenet.inference.batch.predict_cases` has done, in their order.
 
     A case is done where all outputs hold it, made from the files and settings of now: these are
-    read and hashed, side by side. A precision that is left to the device is that of the shards',
-    which may have had another. reasons: why others failed, as of
-    :func:`~interactivenet.pipeline.sharding.shard_reasons`. Raises Interrupted where a signal came.
+    read and hashed, side by side. A precision or a backend that is left to the machine is that of
+    the shards, which may have had another. reasons: why others failed, as of
+    :func:`~interactivenet.pipeline.sharding.shard_reasons`.  backends: of the shards, as of
+    :func:`~interactivenet.pipeline.sharding.shard_backends`. Raises Interrupted where a signal
+    came.
     """
-    settings = options.as_json()
     seen: dict[str, Case] = {}
     faults: list[str] = []
     for case in cases:
@@ -55,14 +58,14 @@ def gather_cases(
             hashes = input_hashes(case)
         except DataError as error:
             return CaseResult(case.name, describe_failure(error))
+        made_from = outputs[-1].read_record(case.name).get(MADE_FROM)
+        recorded = made_from.get("backend") if isinstance(made_from, Mapping) else None
         every = [
             {
-                output.folder: case_key(
-                    hashes, model, output.folds, {**settings, "precision": name}, case.reading
-                )
+                output.folder: case_key(hashes, model, output.folds, settings, case.reading)
                 for output in outputs
             }
-            for name in options.possible_precisions
+            for settings in options.possible_settings([*backends, str(recorded)])
         ]
         for keys in every:
             if all(output.is_done(case.name, keys[output.folder]) for output in outputs):
@@ -74,6 +77,23 @@ def gather_cases(
         return CaseResult(case.name, reason, tried=digests[0])
 
     yield from map_cases(look_up, zip(cases, faults, strict=True), available_cores())
+
+
+def check_here(options: InferenceOptions, part: Part) -> None:
+    """Raise RequestError where the networks cannot be used as asked for on this machine.
+
+    A gather uses none, and says what it can be asked for in place of what is not here.
+    """
+    try:
+        options.as_json()
+    except RequestError as error:
+        if not part.gather:
+            raise
+        raise RequestError(
+            str(error),
+            remedy="a gather computes nothing: give it 'auto' for `device`, `precision` or"
+            " `backend` where this machine has not what the shards had, and it takes theirs",
+        ) from error
 
 
 def not_segmented(failures: Mapping[str, str]) -> list[str]:

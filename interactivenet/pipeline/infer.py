@@ -34,7 +34,7 @@ from interactivenet.pipeline.export import (
     check_used,
     export_cases,
 )
-from interactivenet.pipeline.gathering import gather_cases, not_segmented
+from interactivenet.pipeline.gathering import check_here, gather_cases, not_segmented
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import (
     add_failures,
@@ -42,7 +42,13 @@ from interactivenet.pipeline.segmenting import (
     follow_cases,
     say_unused_codes,
 )
-from interactivenet.pipeline.sharding import Part, ShardLike, say_missing, shard_reasons
+from interactivenet.pipeline.sharding import (
+    Part,
+    ShardLike,
+    say_missing,
+    shard_backends,
+    shard_reasons,
+)
 from interactivenet.pipeline.stage import running_stage, tracked_run
 
 
@@ -153,6 +159,7 @@ def infer(
     part.check_begun(output)
     check_output(output, [*scans, *points, *([labels] if labels else [])])
     with chosen_model(roots, task, model) as trained:
+        check_here(options, part)
         check_model(trained, options.chosen_device)
         name = task or trained.plan.task
         settings = options.as_json()
@@ -222,7 +229,7 @@ def infer(
                 if part.gather:
                     segmented = gather_cases(
                         cases, trained, [target], options, shard_reasons(output, "infer"),
-                        signals=stage.signals,
+                        backends=shard_backends(output), signals=stage.signals,
                     )  # fmt: skip
                 else:
                     segmented = predict_cases(

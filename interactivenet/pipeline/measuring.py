@@ -17,22 +17,19 @@ from typing import Any
 from interactivenet.datasets.case import Scan
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError, describe_failure
-from interactivenet.inference.case_keys import input_hashes
+from interactivenet.inference.case_keys import how_computed
+from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.predictor import Predictor
 from interactivenet.pipeline.measured_cases import NOTES, all_rows, recorded_cases
-from interactivenet.pipeline.reporting import Reporter, recorded_notes, recorded_reasons
-from interactivenet.pipeline.segmenting import report_failures, report_notes
+from interactivenet.pipeline.measurement_keys import measurement_key, possible_keys
 from interactivenet.pipeline.sharding import (
     ALL_CASES,
-    FAILED_KEYS,
     Part,
-    say_missing,
     shard_reasons,
     shards_in_turn,
 )
-from interactivenet.pipeline.stage import Stage
 from interactivenet.pipeline.unseen_cases import UnseenCases
-from interactivenet.system.cache_key import MADE_FROM, CacheKey
+from interactivenet.system.cache_key import MADE_FROM
 from interactivenet.system.files import (
     interpreting,
     is_readable,
@@ -68,7 +65,7 @@ class CaseResult:
     """What became of a case: why it failed, '' where it did not, and its notes.
 
     tried: of a case that failed, the digest of all that it was tried with.
-    kept: whether it was measured before.
+    kept: whether it was measured before.  computed: what computed it.
     """
 
     case: str
@@ -76,6 +73,7 @@ class CaseResult:
     notes: tuple[str, ...] = ()
     tried: str = ""
     kept: bool = False
+    computed: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,8 +87,8 @@ class Measurement:
         failures (case -> reason).
     part: all cases, a shard, which writes a record alone, or the gathering of all shards.
     stage: its name in ``failures.json``, where that is not the name of the files.
-    precisions: those that shards may have had, of which a gather takes any; none for the
-        predictor's own.
+    options: how the networks are used. What they leave to the machine shards may have had
+        otherwise: a gather takes any. None for the predictor's own alone.
     """
 
     folder: Path
@@ -102,7 +100,7 @@ class Measurement:
     more: tuple[str, ...] = (".png",)
     part: Part = ALL_CASES
     stage: str = ""
-    precisions: tuple[str, ...] = ()
+    options: InferenceOptions | None = None
 
     @property
     def place(self) -> Path:
@@ -191,7 +189,8 @@ class Measurement:
                             journal.add({"case": case.name, "record": result})
                     notes = tuple(map(str, result.get(NOTES, ())))
                     kept = any(result == records.get(case.name) for records in before)
-                    yield CaseResult(case.name, notes=notes, kept=kept)
+                    computed = how_computed(result[MADE_FROM])
+                    yield CaseResult(case.name, notes=notes, kept=kept, computed=computed)
                 signals.check()
         self._finish(now, failures, written)
 
@@ -251,12 +250,12 @@ class Measurement:
         """
         tried = ""
         try:
-            key = _case_key(group.predictor, case, self.settings)
+            key = measurement_key(group.predictor, case, self.settings)
             tried = key.digest
             keys = [key]
             if self.part.gather:
-                keys = [CacheKey({**key.content, "precision": precision})
-                        for precision in self.precisions or [key.content["precision"]]]  # fmt: skip
+                recorded = [r[case.name][MADE_FROM] for r in before if case.name in r]
+                keys = possible_keys(key, self.options, self.folder, recorded)
             for possible in keys:
                 for records in before:
                     if possible.matches(earlier := records.get(case.name)):
@@ -270,51 +269,3 @@ class Measurement:
             return CaseResult(case.name, describe_failure(failure), (), tried)
         notes = {NOTES: list(measured.notes)} if measured.notes else {}
         return {MADE_FROM: key.content, "rows": list(measured.rows), **notes}
-
-
-def follow_measurement(
-    measurement: Measurement,
-    results: Iterator[CaseResult],
-    names: Sequence[str],
-    stage: Stage,
-    reporter: Reporter,
-) -> dict[str, str]:
-    """Follow a measurement through its cases, record and report it; returns case -> failure.
-
-    names: of the cases, in order.
-    """
-    total = len(names)
-    name = stage.run.record["stage"]
-    failures: dict[str, str] = {}
-    tried: dict[str, str] = {}
-    notes: dict[str, tuple[str, ...]] = {}
-    for result in reporter.track(results, total, name, names):
-        if result.error:
-            failures[result.case] = result.error
-            if result.tried:
-                tried[result.case] = result.tried
-        if result.notes:
-            notes[result.case] = result.notes
-    stage.run.note(cases=total, failures=recorded_reasons(failures, reporter))
-    if tried:
-        stage.run.note(**{FAILED_KEYS: tried})
-    if notes:
-        stage.run.note(notes=recorded_notes(notes, reporter))
-    report_notes(notes, reporter)
-    report_failures(stage.folder, name, failures, reporter, gather=measurement.part.gather)
-    if measurement.part.gather:
-        missing = [case for case, reason in failures.items() if reason == NOT_MEASURED]
-        say_missing(measurement.folder, missing, reporter)
-    return failures
-
-
-def _case_key(predictor: Predictor, case: Case, settings: Mapping[str, Any]) -> CacheKey:
-    model, reading = predictor.model, case.reading.as_json()
-    return CacheKey(
-        {
-            "inputs": input_hashes(case, label=True), "weights": model.digests,
-            "plan": model.plan.digest,
-            "postprocessing": model.postprocessing.name, **predictor.settings, **settings,
-            **({"reading": reading} if reading else {}),
-        }
-    )  # fmt: skip

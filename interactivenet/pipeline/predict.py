@@ -18,11 +18,17 @@ from interactivenet.inference.timings import all_seconds
 from interactivenet.models.model import own_model
 from interactivenet.pipeline.case_summary import check_summary, write_summary
 from interactivenet.pipeline.crowding import report_crowding
-from interactivenet.pipeline.gathering import gather_cases, not_segmented
+from interactivenet.pipeline.gathering import check_here, gather_cases, not_segmented
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import describe_model, follow_cases
 from interactivenet.pipeline.select import check_choice
-from interactivenet.pipeline.sharding import Part, ShardLike, say_missing, shard_reasons
+from interactivenet.pipeline.sharding import (
+    Part,
+    ShardLike,
+    say_missing,
+    shard_backends,
+    shard_reasons,
+)
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.pipeline.up_to_date import check_sources
 from interactivenet.planning.planned_task import PlannedTask
@@ -94,6 +100,7 @@ def predict(
     check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
     model = own_model(roots, task, folds)
     check_choice(roots, task)
+    check_here(options, part)
     check_model(model, options.chosen_device)
     outputs = {
         number: Output(predictions_folder(roots, task, number), (number,), nifti, probabilities)
@@ -131,7 +138,7 @@ def predict(
             if part.gather:
                 results = gather_cases(
                     cases, network, [output], options, shard_reasons(folder, name),
-                    signals=stage.signals,
+                    backends=shard_backends(folder), signals=stage.signals,
                 )  # fmt: skip
             else:
                 results = predict_cases(

@@ -24,10 +24,11 @@ from interactivenet.evaluation.metrics import dice_score
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.predictor import Predictor
 from interactivenet.pipeline import reporting
+from interactivenet.pipeline.following_measurements import follow_measurement
+from interactivenet.pipeline.gathering import check_here
 from interactivenet.pipeline.measuring import (
     MeasuredCase,
     Measurement,
-    follow_measurement,
 )
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.sharding import ALL_CASES, Part, ShardLike
@@ -106,6 +107,7 @@ def robustness(
     folder = Path(output) if output else roots.results / task / "robustness"
     part.check_begun(folder)
     check_output(folder, folders_read(roots, task))
+    check_here(options, part)
     measurement = _measurement(folder, repeats, seed, options, part)
     measurement.earlier_files()
     found = unseen_by_own_folds(roots, task, options, reporter)
@@ -150,7 +152,7 @@ def _measurement(
     settings = {"repeats": repeats, "seed": seed}
     return Measurement(
         folder, "robustness", settings, measure, summarise_rows, draw, part=part,
-        precisions=tuple((options or InferenceOptions()).possible_precisions),
+        options=options,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.task import record_failures
-from interactivenet.inference.case_keys import inputs_by_part, named_differences
+from interactivenet.inference.case_keys import how_computed, inputs_by_part, named_differences
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult
 from interactivenet.inference.timings import note_seconds
@@ -69,6 +69,7 @@ def follow_cases(
     review: dict[str, list[str]] = {}
     replaced: dict[str, str] = {}
     outdated: list[str] = []
+    computed: Counter[str] = Counter()
     corrected: list[str] = []
     for result in reporter.track(results, total, name, cases):
         kept += result.kept
@@ -81,6 +82,7 @@ def follow_cases(
             made_from = result.record[MADE_FROM]
             if result.seconds is not None:
                 note_seconds(folder, result.case, CacheKey(made_from).digest, result.seconds)
+            computed[how_computed(made_from)] += 1
             hashes = inputs_by_part(made_from["inputs"])
             inputs |= {f"{result.case}/{part}": digest for part, digest in hashes.items()}
             if result.replaced:
@@ -117,6 +119,7 @@ def follow_cases(
         )
     if kept and gather:
         reporter.say(f"{counted(kept, 'case')} gathered, all done from these files and settings")
+        say_computed(computed, run, reporter)
     elif kept:
         reporter.say(
             f"{counted(kept, 'case')} already done from the same files and settings: kept"
@@ -125,6 +128,17 @@ def follow_cases(
     if review:
         reporter.say(f"review first: {_few([*review])}")
     return failures
+
+
+def say_computed(computed: Mapping[str, int], run: Run, reporter: Reporter) -> None:
+    """Say and record what has computed gathered results, where that was not the same for all.
+
+    computed: as of :func:`~interactivenet.inference.case_keys.how_computed` -> how many cases.
+    """
+    run.note(computed=dict(sorted(computed.items())))
+    if len(computed) > 1:
+        named = "; ".join(f"{counted(n, 'case')} with {how}" for how, n in sorted(computed.items()))
+        reporter.say(f"the shards' machines differed: {named}")
 
 
 def _few(cases: Sequence[str]) -> str:

@@ -180,6 +180,11 @@ def shard_reasons(output: Path, stage: str) -> dict[tuple[str, str], str]:
     return found
 
 
+def shard_backends(output: Path) -> list[str]:
+    """Return what computed the networks in the shards of a folder where that was not PyTorch."""
+    return list(dict.fromkeys(str(run["backend"]) for _, run in _runs(output) if "backend" in run))
+
+
 def say_missing(output: Path, cases: Sequence[str], reporter: Reporter) -> None:
     """Say which shards have to run again, where they have left out cases.
 

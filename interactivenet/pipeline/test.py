@@ -35,7 +35,7 @@ from interactivenet.pipeline.export import (
     check_used,
     export_cases,
 )
-from interactivenet.pipeline.gathering import gather_cases, not_segmented
+from interactivenet.pipeline.gathering import check_here, gather_cases, not_segmented
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted
 from interactivenet.pipeline.segmenting import (
     add_failures,
@@ -44,7 +44,13 @@ from interactivenet.pipeline.segmenting import (
     say_unused_codes,
 )
 from interactivenet.pipeline.select import is_current, make_selection
-from interactivenet.pipeline.sharding import Part, ShardLike, say_missing, shard_reasons
+from interactivenet.pipeline.sharding import (
+    Part,
+    ShardLike,
+    say_missing,
+    shard_backends,
+    shard_reasons,
+)
 from interactivenet.pipeline.stage import running_stage, tracked_run
 from interactivenet.pipeline.up_to_date import check_sources
 from interactivenet.planning.planned_task import PlannedTask
@@ -124,6 +130,7 @@ def test(
     # refused at once, before anything is written
     check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
     untouched = own_model(roots, task, folds, choice=False)
+    check_here(options, part)
     check_model(untouched, options.chosen_device)
     numbers = untouched.folds
     results = roots.results / task
@@ -194,7 +201,7 @@ def test(
             if part.gather:
                 predicted = gather_cases(
                     cases, model, outputs, options, shard_reasons(folder, "test"),
-                    signals=stage.signals,
+                    backends=shard_backends(folder), signals=stage.signals,
                 )  # fmt: skip
             else:
                 predicted = predict_cases(

@@ -14,7 +14,7 @@ from interactivenet.inference.predictor import Predictor
 from interactivenet.models import backend
 from interactivenet.models.model import Model
 from interactivenet.models.network import build_network
-from interactivenet.pipeline.measuring import _case_key
+from interactivenet.pipeline.measurement_keys import measurement_key
 from tests.inference.predictors import random_weights
 from tests.sample_cases import NETWORK, make_plan, make_scan, stored_grid
 
@@ -54,9 +54,9 @@ def test_a_measurement_with_another_backend_is_another(tmp_path, monkeypatch):
     model = Model(PLAN, (random_weights(tmp_path / "w.safetensors", PLAN),), (0,))
     made, case = Predictor(model, device="cpu", precision="fp32"), Case("a", ())
     assert made.settings == InferenceOptions(device="cpu", precision="fp32").as_json()
-    assert "backend" not in _case_key(made, case, {}).content
+    assert "backend" not in measurement_key(made, case, {}).content
     made.backend = "openvino"
-    assert _case_key(made, case, {}).content["backend"] == "openvino 2026.4.1"
+    assert measurement_key(made, case, {}).content["backend"] == "openvino 2026.4.1"
 
 
 @pytest.mark.parametrize("residual", [False, True])

@@ -7,7 +7,7 @@ import pytest
 
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
-from interactivenet.pipeline.measuring import _case_key
+from interactivenet.pipeline.measurement_keys import measurement_key
 from interactivenet.pipeline.robustness import _measurement
 from interactivenet.prompts.corrections import Correction
 from interactivenet.system.signals import Signals, go_on
@@ -33,10 +33,10 @@ def test_corrections_are_left_out_and_spoken_of(tmp_path):
 def test_another_backend_is_another_measurement(tmp_path):
     predictor = knowing(make_plan((1.0, 1.0, 1.5)), tmp_path, mirrored=False)
     case = Case("a", ())
-    before = _case_key(predictor, case, {})
+    before = measurement_key(predictor, case, {})
     assert "backend" not in before.content
     predictor.backend = "openvino"
-    assert _case_key(predictor, case, {}).differences(before.content) == ["backend"]
+    assert measurement_key(predictor, case, {}).differences(before.content) == ["backend"]
 
 
 @pytest.mark.parametrize("row", [{"dice": float("nan")}, {"case": "a", "prompt": 0}])

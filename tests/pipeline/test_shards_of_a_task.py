@@ -11,7 +11,7 @@ from interactivenet.datasets.task import Task
 from interactivenet.errors import DataError, RequestError
 from interactivenet.inference import predictor
 from interactivenet.inference.options import InferenceOptions
-from interactivenet.models import device
+from interactivenet.models import device as device_module
 from interactivenet.pipeline import robustness as robustness_module
 from interactivenet.pipeline.evaluate_corrections import evaluate_corrections
 from interactivenet.pipeline.predict import predict
@@ -155,7 +155,9 @@ def test_measuring(roots, names, of, measured, tmp_path):
 def test_a_gather_on_another_device_takes_the_precision_of_the_shards(
     roots, measured, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(device, "choose_precision", lambda name, _: "fp32")  # of the device here
+    monkeypatch.setattr(
+        device_module, "choose_precision", lambda name, _: "fp32"
+    )  # of the device here
 
     def start(precision, **more):
         options = replace(FAST, precision=precision)
@@ -254,3 +256,32 @@ def test_correcting(roots, names, of, monkeypatch, tmp_path):
     assert list(content["cases"]) == names
     assert content["summary"] == json.loads(json.dumps(gathered.summary))
     assert {item["dice"]["n"] for item in gathered.summary["curve"]} == {2}
+
+
+def test_correcting_on_another_device(roots, names, of, monkeypatch, tmp_path):
+    """Of 'auto', a gather takes what was measured on any, and says so."""
+    first, second = shards_of(names, of)
+
+    def start(device, **more):
+        reporter, options = RecordingReporter(), replace(FAST, device=device, precision="auto")
+        done = evaluate_corrections(
+            NAME, output=tmp_path / "out", options=options, roots=roots, clicks=1, mlflow=False,
+            reporter=reporter, **more,
+        )  # fmt: skip
+        return done.failures, [line for line in reporter.lines if "differed" in line]
+
+    for module in (device_module, predictor):
+        monkeypatch.setattr(module, "choose_precision", lambda *_: "fp32")
+    with monkeypatch.context() as there:  # as on a machine with a card
+        there.setattr(device_module, "choose_device", lambda _: "cuda")
+        there.setattr(device_module, "choose_precision", lambda *_: "bf16")
+        there.setattr(predictor, "choose_precision", lambda *_: "bf16")
+        assert start("auto", shard=first) == ({}, [])
+    assert start("auto", gather=True)[0] == {names[1]: "not measured yet: run the shards again"}
+    assert {*start("cpu", gather=True)[0]} == {*names}
+    start("auto", shard=second)
+    failures, (line,) = start("auto", gather=True)
+    assert failures == {}
+    assert line == (
+        "the shards' machines differed: 1 case with cpu, fp32, torch; 1 case with cuda, bf16, torch"
+    )

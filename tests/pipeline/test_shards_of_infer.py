@@ -11,6 +11,7 @@ import pytest
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import write_label_array, write_volume
 from interactivenet.inference.options import InferenceOptions
+from interactivenet.models import backend as backend_module
 from interactivenet.pipeline.infer import infer
 from interactivenet.pipeline.sharding import Shard, shard_number
 from interactivenet.prompts.io import write_prompts
@@ -269,6 +270,73 @@ def test_shards_export_their_own_cases_and_a_gather_checks_them(scans, tmp_path)
     for name in GOOD[:2]:
         files = [folder / f"{name}.seg.nrrd" for folder in (output, tmp_path / "alone")]
         assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_gather_on_another_machine_takes_the_backend_of_the_shards(scans, tmp_path, monkeypatch):
+    """Of 'auto', whatever that came to there; one that was asked for is not another."""
+
+    def start(backend, **more):
+        return infer(
+            None, scans / "images", scans / "points", tmp_path / "out", model="starter",
+            options=replace(FAST, backend=backend), **more,
+        )  # fmt: skip
+
+    with monkeypatch.context() as there:  # as if it were OpenVINO that computes
+        there.setattr(backend_module, "describe_backend", lambda _: "openvino 9.9")
+        why = start("torch", shard="1/2").failures
+        assert {*why} <= {BAD, LONE}
+    monkeypatch.setattr(backend_module, "has_openvino", lambda: False)
+    theirs = {name for name in GOOD if shard_number(name, 2) == 1}
+    reporter = Reporter()
+    gathered = start("auto", gather=True, reporter=reporter)
+    assert {*gathered.failures} == {*GOOD, BAD, LONE} - theirs
+    assert [line for line in reporter.lines if "differed" in line] == []
+    refused = start("torch", gather=True).failures
+    assert all(refused[name].endswith("of other `backend`)") for name in theirs)
+    start("auto", shard="2/2")
+    reporter = Reporter()
+    both = start("auto", gather=True, reporter=reporter)
+    assert both.failures["bad"] and {*both.failures} == {BAD, LONE}
+    first, second = len(theirs), len(GOOD) - len(theirs)
+    assert (
+        f"the shards' machines differed: {first} cases with fp32, openvino 9.9; {second} cases with"
+        " fp32, torch"
+    ) in reporter.lines
+    record = read(tmp_path / "out" / "run.json")
+    assert record["computed"] == {"fp32, openvino 9.9": first, "fp32, torch": second}
+    # on a machine that has it, what PyTorch did counts as well
+    monkeypatch.setattr(backend_module, "has_openvino", lambda: True)
+    monkeypatch.setattr(backend_module, "version", lambda _: "10.0")
+    assert {*start("auto", gather=True).failures} == {BAD, LONE}
+
+
+def test_why_a_shard_failed_is_told_on_another_machine(scans, tmp_path, monkeypatch):
+    def start(**more):
+        return infer(
+            None, scans / "images" / f"{BAD}.nii.gz", scans / "points" / f"{BAD}.json",
+            tmp_path / "out", model="starter", options=replace(FAST, backend="auto"), **more,
+        )  # fmt: skip
+
+    monkeypatch.setattr(backend_module, "has_openvino", lambda: False)
+    with monkeypatch.context() as there:
+        there.setattr(backend_module, "describe_backend", lambda _: "openvino 9.9")
+        why = start(shard="1/1").failures
+    assert "points" in why[BAD] and start(gather=True).failures == why
+
+
+def test_a_gather_of_what_is_not_here_says_what_to_ask_for(scans, tmp_path, monkeypatch):
+    monkeypatch.setattr(backend_module, "has_openvino", lambda: False)
+    (tmp_path / "out").mkdir()
+    for asked, fault in (
+        ({"backend": "openvino"}, "`backend='openvino'`: is not installed"),
+        ({"precision": "fp16"}, "`precision='fp16'`: needs CUDA"),
+    ):
+        options = replace(FAST, **asked)
+        with pytest.raises(RequestError) as refused:
+            infer(None, scans / "images", scans / "points", tmp_path / "out", model="starter",
+                  options=options, gather=True)  # fmt: skip
+        assert str(refused.value).startswith(fault) and "\n" not in str(refused.value)
+        assert "a gather computes nothing: give it 'auto' for `device`" in str(refused.value)
 
 
 def test_a_gather_on_another_device_takes_the_precision_of_the_shards(scans, tmp_path):

@@ -17,6 +17,7 @@ from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, describe_failure
 from interactivenet.inference import overlap
 from interactivenet.inference.case_keys import case_key, input_hashes
+from interactivenet.inference.later_pictures import draw_pictures
 from interactivenet.inference.model_record import describe_made_by
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult, Output
@@ -111,7 +112,8 @@ class _Work:
     open: the outputs that lack it.  keys: folder of an output -> all that decides its result.
     prepared: its samples, or why it cannot be used; None where it is not yet read.
     replaced: the other scan whose result is there.  tried: digest of the key of the last output.
-    seconds: what it took so far.
+    seconds: what it took so far.  pictured: whether its picture was all that was lacking, and has
+    been drawn.
     """
 
     case: Case
@@ -121,6 +123,7 @@ class _Work:
     replaced: str = ""
     tried: str = ""
     seconds: float = 0.0
+    pictured: bool = False
 
     @property
     def is_due(self) -> bool:
@@ -187,12 +190,15 @@ class _Batch:
             for output in self.outputs
             if self.overwrite or not output.is_done(case.name, keys[output.folder])
         )
+        open_before = len(lacking)
         try:
+            if not self.overwrite:
+                lacking = draw_pictures(lacking, case, keys, self.model.plan)
             for output in lacking:
                 output.check_own(case.name)
         except DataError as error:  # without keys: what is there stays
             return _Work(case, lacking, {}, error, tried=tried)
-        return _Work(case, lacking, keys, tried=tried)
+        return _Work(case, lacking, keys, tried=tried, pictured=len(lacking) < open_before)
 
     def prepare(self, work: _Work) -> _Work:
         """Read an open case and make its samples, unless that was done, or no model is loaded."""
@@ -235,7 +241,7 @@ class _Batch:
         case, prepared = work.case.name, work.prepared
         if not work.open:
             record = self.outputs[-1].read_kept(case)
-            return lambda: CaseResult(case, kept=True, record=record)
+            return lambda: CaseResult(case, kept=True, record=record, pictured=work.pictured)
         assert prepared is not None
         if isinstance(prepared, Exception):
             unusable = prepared

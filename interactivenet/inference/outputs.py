@@ -95,9 +95,13 @@ class Output:
         if _relative(self.folder, self.object_map(case)) in record.get(FILES, {}):
             maps.append(self.object_map(case))
         files = maps * self.nifti + [self.probability_file(case)] * self.probabilities
+        lacking = [path for path in files if not path.is_file()]
         if self.pictures and NO_PICTURE not in record:
-            files.append(self.picture(case))
-        return [path for path in files if not path.is_file()]
+            picture = self.picture(case)
+            # one without a checksum was being written when its run was killed
+            unfinished = record.get(FILES, {}).get(_relative(self.folder, picture)) == ""
+            lacking += [picture] if unfinished or not picture.is_file() else []
+        return lacking
 
     def read_kept(self, case: str) -> dict[str, Any]:
         """Read the record of a case that is done, with a note of a map that is not what it was."""
@@ -247,7 +251,7 @@ class CaseResult:
     segment and write it, without waiting; None where nothing was segmented.
     outdated: of a result that was replaced, the fields in which what it was made from differs.
     tried: of a case that failed, the digest of all that it was tried with (CacheKey); '' where its
-    files could not be read.
+    files could not be read.  pictured: whether the picture of one that was kept has been drawn now.
     """
 
     case: str
@@ -259,3 +263,4 @@ class CaseResult:
     seconds: float | None = None
     outdated: tuple[str, ...] = ()
     tried: str = ""
+    pictured: bool = False

@@ -152,7 +152,7 @@ def evaluate_corrections(
         if name == "own":
             found = unseen_by_own_folds(roots, task, options, reporter)
         else:
-            trained = opened.enter_context(chosen_model(roots, task, model))
+            trained = opened.enter_context(chosen_model(roots, task, model, reporter))
             found = unseen_by_model(roots, task, trained, name, options, reporter)
         groups = shared_out(found, part)
         total = sum(len(group.cases) for group in groups)

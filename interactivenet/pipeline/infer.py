@@ -158,7 +158,7 @@ def infer(
     labels = None if labels is None else Path(labels)
     part.check_begun(output)
     check_output(output, [*scans, *points, *([labels] if labels else [])])
-    with chosen_model(roots, task, model) as trained:
+    with chosen_model(roots, task, model, reporter) as trained:
         check_here(options, part)
         check_model(trained, options.chosen_device)
         name = task or trained.plan.task

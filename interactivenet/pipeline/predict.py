@@ -19,7 +19,7 @@ from interactivenet.models.model import own_model
 from interactivenet.pipeline.case_summary import check_summary, write_summary
 from interactivenet.pipeline.crowding import report_crowding
 from interactivenet.pipeline.gathering import check_here, gather_cases, not_segmented
-from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted, loading
 from interactivenet.pipeline.segmenting import describe_model, follow_cases
 from interactivenet.pipeline.select import check_choice
 from interactivenet.pipeline.sharding import (
@@ -97,6 +97,7 @@ def predict(
         )
     found = read_test_set(roots, task)
     cases = [case for case in found if part.has(case.name)]
+    reporter.say(loading(f"the trained folds of {task}", roots.results / task))
     check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
     model = own_model(roots, task, folds)
     check_choice(roots, task)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from interactivenet.datasets.findings import Finding
@@ -115,6 +116,11 @@ def recorded_reasons(failures: Mapping[str, str], reporter: Reporter) -> dict[st
 def recorded_notes(notes: Mapping[str, Sequence[str]], reporter: Reporter) -> dict[str, list[str]]:
     """Return case -> what is to be told of it, in the words of whoever started the stage."""
     return {case: [reporter.text(note) for note in told] for case, told in notes.items()}
+
+
+def loading(what: str, place: Path) -> str:
+    """Return the line that a log begins with, before anything that takes long is read."""
+    return f"loading {what} from {place}"
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:

@@ -64,7 +64,7 @@ def follow_cases(
     failures: dict[str, str] = {}
     tried: dict[str, str] = {}
     inputs: dict[str, str | dict[str, Any]] = {}
-    kept, seconds = 0, 0.0
+    kept, pictured, seconds = 0, 0, 0.0
     notes: dict[str, list[str]] = {}
     review: dict[str, list[str]] = {}
     replaced: dict[str, str] = {}
@@ -73,6 +73,7 @@ def follow_cases(
     corrected: list[str] = []
     for result in reporter.track(results, total, name, cases):
         kept += result.kept
+        pictured += result.pictured
         seconds += result.network_seconds
         if result.error:
             failures[result.case] = result.error
@@ -125,6 +126,8 @@ def follow_cases(
             f"{counted(kept, 'case')} already done from the same files and settings: kept"
             " (`overwrite=True` redoes them)"
         )
+    if pictured:
+        reporter.say(f"{counted(pictured, 'picture')} drawn of results that were kept")
     if review:
         reporter.say(f"review first: {_few([*review])}")
     return failures

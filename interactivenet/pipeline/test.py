@@ -36,7 +36,7 @@ from interactivenet.pipeline.export import (
     export_cases,
 )
 from interactivenet.pipeline.gathering import check_here, gather_cases, not_segmented
-from interactivenet.pipeline.reporting import SILENT, Reporter, counted
+from interactivenet.pipeline.reporting import SILENT, Reporter, counted, loading
 from interactivenet.pipeline.segmenting import (
     add_failures,
     describe_model,
@@ -127,6 +127,7 @@ def test(
     options, roots = options or InferenceOptions(), roots or Roots.choose()
     found = read_test_set(roots, task)
     cases = [case for case in found if part.has(case.name)]
+    reporter.say(loading(f"the trained folds of {task}", roots.results / task))
     # refused at once, before anything is written
     check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
     untouched = own_model(roots, task, folds, choice=False)

@@ -16,7 +16,7 @@ from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.fold_results import FoldResults
 from interactivenet.models.model import Model, own_model
-from interactivenet.pipeline.reporting import Reporter, counted
+from interactivenet.pipeline.reporting import Reporter, counted, loading
 from interactivenet.pipeline.segmenting import describe_model
 from interactivenet.pipeline.select import check_choice
 from interactivenet.pipeline.sharding import Part
@@ -68,6 +68,7 @@ def unseen_by_own_folds(
     labelled case has points.
     """
     dataset = Task.load(roots.raw_task(task))
+    reporter.say(loading(f"the trained folds of {task}", roots.results / task))
     check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
     model = own_model(roots, task)
     check_choice(roots, task)

@@ -11,6 +11,7 @@ import pytest
 from interactivenet.errors import RequestError
 from interactivenet.imaging.io import write_label_array, write_volume
 from interactivenet.inference.options import InferenceOptions
+from interactivenet.inference.predictor import Predictor
 from interactivenet.models import backend as backend_module
 from interactivenet.pipeline.infer import infer
 from interactivenet.pipeline.sharding import Shard, shard_number
@@ -199,6 +200,21 @@ def test_inputs_that_changed_since_are_not_taken_for_done(scans, tmp_path):
     assert (output / f"{GOOD[1]}.nii.gz").exists()  # a gather removes nothing
     run(mine, output, shard="1/1")
     assert {*run(mine, output, gather=True).failures} == {LONE}
+
+
+def test_pictures_that_are_asked_for_later_cost_no_network(scans, whole, tmp_path, monkeypatch):
+    output, reporter = tmp_path / "out", Reporter()
+    run(scans, output, pictures=False)
+    assert not (output / "pictures").exists()
+    asked = []
+    monkeypatch.setattr(Predictor, "answer", lambda *_, **__: asked.append(1))
+    done = run(scans, output, reporter)
+    assert (
+        asked == [] and done.failures == whole.failures and results(output) == results(whole.folder)
+    )
+    assert "7 pictures drawn of results that were kept" in reporter.lines
+    for path in [*(whole.folder / "pictures").iterdir(), *(whole.folder / "sheets").glob("*.jpg")]:
+        assert (output / path.relative_to(whole.folder)).read_bytes() == path.read_bytes()
 
 
 def test_a_shard_of_another_number_finds_what_is_done(scans, whole, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError, RequestError, describe_failure
@@ -58,25 +59,34 @@ def gather_cases(
             hashes = input_hashes(case)
         except DataError as error:
             return CaseResult(case.name, describe_failure(error))
-        made_from = outputs[-1].read_record(case.name).get(MADE_FROM)
-        recorded = made_from.get("backend") if isinstance(made_from, Mapping) else None
-        every = [
-            {
+
+        def keys_of(settings: Mapping[str, Any]) -> dict[Path, CacheKey]:
+            return {
                 output.folder: case_key(hashes, model, output.folds, settings, case.reading)
                 for output in outputs
             }
-            for settings in options.possible_settings([*backends, str(recorded)])
-        ]
-        for keys in every:
+
+        made_from = outputs[-1].read_record(case.name).get(MADE_FROM)
+        recorded = made_from if isinstance(made_from, Mapping) else {}
+        possible = options.possible_settings([*backends, str(recorded.get("backend"))])
+        # those that the result there was made with first: most often it is one of them
+        for settings in sorted(possible, key=lambda each: _is_other(recorded, each)):
+            keys = keys_of(settings)
             if all(output.is_done(case.name, keys[output.folder]) for output in outputs):
                 record = outputs[-1].read_kept(case.name)
                 return CaseResult(case.name, kept=True, record=record)
+        every = [keys_of(settings) for settings in possible]
         digests = [keys[outputs[-1].folder].digest for keys in every]
         told = [reasons[case.name, tried] for tried in digests if (case.name, tried) in reasons]
         reason = told[0] if told else _not_segmented(outputs, case.name, every[0])
         return CaseResult(case.name, reason, tried=digests[0])
 
     yield from map_cases(look_up, zip(cases, faults, strict=True), available_cores())
+
+
+def _is_other(recorded: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Whether a result was made with another precision or backend than these."""
+    return any(recorded.get(name) != settings.get(name) for name in ("precision", "backend"))
 
 
 def check_here(options: InferenceOptions, part: Part) -> None:

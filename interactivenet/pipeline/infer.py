@@ -160,7 +160,8 @@ def infer(
     check_output(output, [*scans, *points, *([labels] if labels else [])])
     with chosen_model(roots, task, model, reporter) as trained:
         check_here(options, part)
-        check_model(trained, options.chosen_device)
+        if not part.gather:
+            check_model(trained, options.chosen_device)
         name = task or trained.plan.task
         settings = options.as_json()
         reading = ReadOptions(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from interactivenet.datasets.task import Case
 from interactivenet.inference.case_keys import input_hashes
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.predictor import Predictor
-from interactivenet.pipeline.sharding import shard_backends
 from interactivenet.system.cache_key import CacheKey
 
 
@@ -31,20 +29,15 @@ def measurement_key(predictor: Predictor, case: Case, settings: Mapping[str, Any
 
 
 def possible_keys(
-    key: CacheKey,
-    options: InferenceOptions | None,
-    folder: Path,
-    recorded: Iterable[Mapping[str, Any]],
+    key: CacheKey, options: InferenceOptions | None, backends: Iterable[str]
 ) -> list[CacheKey]:
     """Return the key of a case as it is here first, and then as it may be of shards elsewhere.
 
     options: how the networks are used; what they leave to the machine may be another on theirs.
-    None for no other key.  folder: in which the shards are.  recorded: what the records there were
-    made from.
+    None for no other key.  backends: that shards, or the records there, name.
     """
     if options is None:
         return [key]
-    backends = [*shard_backends(folder), *(str(made.get("backend")) for made in recorded)]
     devices = options.possible_devices if "device" in key.content else [None]
     fixed = {name: value for name, value in key.content.items() if name != "backend"}
     return [

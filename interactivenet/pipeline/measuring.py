@@ -25,6 +25,7 @@ from interactivenet.pipeline.measurement_keys import measurement_key, possible_k
 from interactivenet.pipeline.sharding import (
     ALL_CASES,
     Part,
+    shard_backends,
     shard_reasons,
     shards_in_turn,
 )
@@ -169,6 +170,7 @@ class Measurement:
         # of a gather, what shards have done last
         before = [*others, own] if self.part.gather else [own, *others]
         reasons = shard_reasons(self.folder, self.stage or self.name) if self.part.gather else {}
+        backends = shard_backends(self.folder) if self.part.gather else []
         # an earlier summary is none of what comes, and an earlier journal is now in the record
         files = written.unchanged(self.others)
         with interpreting(self.record, _AGAIN):  # a number in it that is none
@@ -178,7 +180,7 @@ class Measurement:
         failures: dict[str, str] = {}
         for group in groups:
             for case in group.cases:
-                result = self._case(group, case, before, reasons, signals.check)
+                result = self._case(group, case, before, reasons, backends, signals.check)
                 if isinstance(result, CaseResult):
                     failures[case.name] = result.error
                     yield result
@@ -242,11 +244,13 @@ class Measurement:
         case: Case,
         before: Sequence[Mapping[str, Mapping[str, Any]]],
         reasons: Mapping[tuple[str, str], str],
+        backends: Sequence[str],
         interrupt: Callable[[], None],
     ) -> dict[str, Any] | CaseResult:
         """Return a case's record, one of before where that was made from the same; or its failure.
 
-        before: records by the names of the cases.  reasons: of a gather, why shards failed.
+        before: records by the names of the cases.  reasons: of a gather, why shards failed, and
+        backends: what they named as theirs.
         """
         tried = ""
         try:
@@ -255,7 +259,8 @@ class Measurement:
             keys = [key]
             if self.part.gather:
                 recorded = [r[case.name][MADE_FROM] for r in before if case.name in r]
-                keys = possible_keys(key, self.options, self.folder, recorded)
+                named = [*backends, *(str(made.get("backend")) for made in recorded)]
+                keys = possible_keys(key, self.options, named)
             for possible in keys:
                 for records in before:
                     if possible.matches(earlier := records.get(case.name)):

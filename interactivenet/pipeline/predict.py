@@ -102,7 +102,8 @@ def predict(
     model = own_model(roots, task, folds)
     check_choice(roots, task)
     check_here(options, part)
-    check_model(model, options.chosen_device)
+    if not part.gather:
+        check_model(model, options.chosen_device)
     outputs = {
         number: Output(predictions_folder(roots, task, number), (number,), nifti, probabilities)
         for number in model.folds

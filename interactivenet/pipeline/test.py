@@ -132,7 +132,8 @@ def test(
     check_sources(roots, PlannedTask.load(roots.processed_task(task)), reporter)
     untouched = own_model(roots, task, folds, choice=False)
     check_here(options, part)
-    check_model(untouched, options.chosen_device)
+    if not part.gather:
+        check_model(untouched, options.chosen_device)
     numbers = untouched.folds
     results = roots.results / task
     folder = results / PREDICTIONS

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from interactivenet.errors import RequestError
+from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.io import write_label_array, write_volume
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.predictor import Predictor
@@ -324,6 +324,18 @@ def test_a_gather_on_another_machine_takes_the_backend_of_the_shards(scans, tmp_
     monkeypatch.setattr(backend_module, "has_openvino", lambda: True)
     monkeypatch.setattr(backend_module, "version", lambda _: "10.0")
     assert {*start("auto", gather=True).failures} == {BAD, LONE}
+
+
+def test_a_gather_needs_no_memory_for_the_networks(scans, whole, tmp_path, monkeypatch):
+    run(scans, tmp_path / "out", shard="1/1")
+
+    def refuse(*_):
+        raise DataError("too little memory")
+
+    monkeypatch.setattr("interactivenet.pipeline.infer.check_model", refuse)
+    with pytest.raises(DataError, match="too little memory"):
+        run(scans, tmp_path / "out", shard="1/1")
+    assert run(scans, tmp_path / "out", gather=True).failures == whole.failures
 
 
 def test_why_a_shard_failed_is_told_on_another_machine(scans, tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.region_records import record_path
 from interactivenet.preprocessing.storage import REGIONS
 from interactivenet.system.cache_key import MADE_FROM
-from interactivenet.system.files import read_object, sha256, write_json
+from interactivenet.system.files import is_readable, json_bytes, read_object, sha256, write_json
 from interactivenet.system.parallel import available_cores, map_cases
 from interactivenet.system.stamps import Stamp, stamp
 
@@ -34,12 +34,16 @@ def write_sources(
     """Write the ``sources.json`` of a processed task.
 
     hashes, stamps: of files by their paths in the raw task; the stamps taken before the hashes.
+    Of more files than it can be read again with, such as millions of slices, it has some: the
+    others are hashed whenever they are compared.
     """
     files = {
         name: {"sha256": hashes[name], "stamp": list(mark)}
         for name, mark in sorted(stamps.items())
         if mark is not None and name in hashes
     }
+    while not is_readable(json_bytes({"files": files})):
+        files = dict(list(files.items())[: len(files) // 2])
     write_json(folder / SOURCES, {"files": files})
 
 

@@ -145,3 +145,16 @@ def test_the_slices_of_a_series_are_compared(root, tmp_path):
     assert sorted(task.changes_of(now, region.stem)) == [
         f"imagesTr/series/{number}.dcm" for number in (1, 2, 3)
     ]
+
+
+def test_of_more_files_than_can_be_read_again_some_are_noted(tmp_path, monkeypatch):
+    """The others are hashed; what is not noted is no change."""
+    monkeypatch.setattr("interactivenet.system.files._TEXT_BYTES", 20_000)
+    names = [f"imagesTr/a/{number:05d}.dcm" for number in range(1000)]
+    write_sources(tmp_path, dict.fromkeys(names, "0" * 64), dict.fromkeys(names, (1, 2, 3)))
+    noted = read(tmp_path / "sources.json")["files"]
+    assert 50 < len(noted) < 1000 and list(noted) == names[: len(noted)]
+    assert (tmp_path / "sources.json").stat().st_size <= 20_000
+    few = names[:10]
+    write_sources(tmp_path, dict.fromkeys(few, "0" * 64), dict.fromkeys(few, (1, 2, 3)))
+    assert list(read(tmp_path / "sources.json")["files"]) == few

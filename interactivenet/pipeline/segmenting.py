@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from interactivenet.datasets.findings import Finding
-from interactivenet.datasets.task import record_failures
+from interactivenet.datasets.task import FAILURES, record_failures
 from interactivenet.inference.case_keys import how_computed, inputs_by_part, named_differences
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult
@@ -23,12 +23,15 @@ from interactivenet.pipeline.reporting import (
 )
 from interactivenet.pipeline.sharding import FAILED_KEYS
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
+from interactivenet.system.large_records import left_out
 from interactivenet.system.provenance import Run
 
 #: of mirroring along every combination of the axes
 _MIRRORED = 8
 #: so many cases are named where more are meant
 _NAMED = 8
+#: cases from which on a record may be too large
+_MANY = 10_000
 
 
 def describe_model(model: Model, options: InferenceOptions) -> list[str]:
@@ -130,6 +133,11 @@ def follow_cases(
         reporter.say(f"{counted(pictured, 'picture')} drawn of results that were kept")
     if review:
         reporter.say(f"review first: {_few([*review])}")
+    if total >= _MANY and (fields := left_out(run.record)):
+        reporter.say(
+            f"{run.path} would be too large to be read again: it has no {', '.join(fields)} of the"
+            f" {total} cases, which their own records and {FAILURES} have"
+        )
     return failures
 
 

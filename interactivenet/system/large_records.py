@@ -30,6 +30,15 @@ def write_record(path: Path, record: Mapping[str, Any]) -> None:
         write_json(path, _lessened(record))
 
 
+def left_out(record: Mapping[str, Any]) -> list[str]:
+    """Return the fields that :func:`write_record` leaves out of a record or its earlier ones."""
+    if is_readable(json_bytes(record)):
+        return []
+    lessened = _lessened(record)
+    holders = [*lessened.get(EARLIER, ()), lessened]
+    return sorted({name for holder in holders for name in holder.get(LEFT_OUT, ())})
+
+
 def _lessened(record: Mapping[str, Any]) -> dict[str, Any]:
     lessened = dict(record)
     if EARLIER in record:

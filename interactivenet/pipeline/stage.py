@@ -17,6 +17,7 @@ from interactivenet.pipeline.reporting import Reporter
 from interactivenet.pipeline.sharding import Shard
 from interactivenet.pipeline.tracking import Tracker
 from interactivenet.system.files import read_object, write_json
+from interactivenet.system.large_records import is_too_large
 from interactivenet.system.locks import folder_lock, shard_lock
 from interactivenet.system.provenance import RUN, Run
 from interactivenet.system.signals import Interrupted, Signals
@@ -99,7 +100,7 @@ def check_records(folder: Path) -> None:
         try:
             ours = not os.path.lexists(path) or is_ours(read_object(path))
         except DataError:
-            ours = False
+            ours = name == RUN and path.is_file() and is_too_large(path)
         if not ours:
             raise RequestError(
                 f"{path}: was not written by this program, and would be replaced",

@@ -6,12 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from interactivenet.system.files import is_readable, json_bytes, write_bytes, write_json
+from interactivenet.errors import DataError
+from interactivenet.system.files import (
+    is_readable,
+    json_bytes,
+    read_bytes,
+    write_bytes,
+    write_json,
+)
 
 #: in a record, what it leaves out: name of a field -> how many entries that had
 LEFT_OUT = "left_out"
 #: the records of runs before this one, and what a record is known by
 EARLIER, _KNOWN_BY = "earlier", "arguments"
+#: of the file of every version
+_BEGINNING = b'{\n  "stage": "'
 #: bytes; to leave out less would not help
 _SMALL = 1000
 
@@ -28,6 +37,15 @@ def write_record(path: Path, record: Mapping[str, Any]) -> None:
         write_bytes(path, data)
     else:
         write_json(path, _lessened(record))
+
+
+def is_too_large(path: Path) -> bool:
+    """Whether a file is the record of a run of an earlier version, too large to be read again."""
+    try:
+        data = read_bytes(path)
+    except DataError:
+        return False
+    return not is_readable(data) and data.startswith(_BEGINNING)
 
 
 def left_out(record: Mapping[str, Any]) -> list[str]:

@@ -71,3 +71,25 @@ def test_all_folders_are_locked(tmp_path):
         running_stage("look", second, {}),
     ):
         pass
+
+
+def test_a_record_of_an_earlier_version_that_cannot_be_read_again_is_replaced(
+    tmp_path, monkeypatch
+):
+    """It named each of very many files: what is done beside it is still done."""
+    path = tmp_path / "run.json"
+    with running_stage("infer", tmp_path, {}) as stage:
+        stage.run.inputs({f"case_{number}/image 0": "0" * 64 for number in range(300)})
+    large = path.read_bytes()
+    monkeypatch.setattr("interactivenet.system.files._TEXT_BYTES", 15_000)
+    with running_stage("infer", tmp_path, {"task": "Task001_A"}):
+        pass
+    assert read(path)["status"] == "done" and read(path)["arguments"] == {"task": "Task001_A"}
+    for mine in (large.replace(b"stage", b"stave"), b"x" * 20_000, b'{"stage": 1}'):
+        path.write_bytes(mine)
+        with (
+            pytest.raises(RequestError, match=r"run\.json: was not written by this program"),
+            running_stage("infer", tmp_path, {}),
+        ):
+            pass
+        assert path.read_bytes() == mine

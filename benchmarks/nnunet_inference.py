@@ -177,7 +177,8 @@ def _run(program: str, kind: str, root: Path) -> None:
 def _ours(root: Path, folder: Path, _: str, kind: str) -> Callable[[], object]:
     from benchmarks.inference import TASK
     from interactivenet.datasets.task import Task
-    from interactivenet.inference.batch import load_predictor, predict_cases
+    from interactivenet.inference.batch import predict_cases
+    from interactivenet.inference.loading import load_predictor
     from interactivenet.inference.options import InferenceOptions
     from interactivenet.inference.outputs import Output
     from interactivenet.models.model import Model

@@ -13,17 +13,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from interactivenet.cli.base import (
-    Command,
-    max_gb_option,
-)
+from interactivenet.cli.base import Command, max_gb_option
 from interactivenet.cli.folders import DataPath
 from interactivenet.cli.wording import translate
 from interactivenet.errors import InteractiveNetError, RequestError, one_line
 
 if TYPE_CHECKING:
     from interactivenet.datasets.findings import Finding
-    from interactivenet.pipeline.demo_steps import Step
+    from interactivenet.pipeline.demo_stages import Step
     from interactivenet.pipeline.reporting import Reporter, Table
 
 

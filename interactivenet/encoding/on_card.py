@@ -67,43 +67,31 @@ def geodesic_on_card(
     bound: where the distance is not less than this, it is inf.
     Returns the distance (X, Y, Z) float32, and what it took.
     """
-    with torch.cuda.device_of(image):  # type: ignore[no-untyped-call]  # the kernels are started on the current device
-        return _run(
-            image.detach().contiguous(), seeds.contiguous(), spacing, metric, bound, launcher
-        )
-
-
-def _run(
-    image: Tensor,
-    seeds: Tensor,
-    spacing: tuple[float, float, float],
-    metric: StepCost,
-    bound: float,
-    launcher: Launcher,
-) -> tuple[Tensor, Progress]:
+    image, seeds = image.detach().contiguous(), seeds.contiguous()
     device, shape = image.device, tuple(seeds.shape)
     setup = make_setup(shape, len(image), spacing, metric, bound, launcher.blocks)
     tiles = math.prod(setup.tiles)
-    distance = torch.empty(shape, device=device)
-    keys = torch.full((tiles,), NONE, dtype=torch.int32, device=device)
-    listed = torch.empty(tiles, dtype=torch.int32, device=device)
-    progress = torch.zeros(len(Progress._fields_), dtype=torch.int32, device=device)
-    width = _typical_step(image, spacing, metric) * RISE
     grid = min(launcher.blocks, tiles)
-    launcher.launch(
-        "begin", -(-seeds.numel() // BEGINNERS), BEGINNERS,
-        (setup, seeds.view(torch.uint8), width, distance, keys, progress),
-    )  # fmt: skip
-    while True:
-        for _ in range(ROUNDS):
-            launcher.launch("choose", 1, CHOOSERS, (setup, keys, listed, progress))
-            launcher.launch(
-                "visit", grid, THREADS, (setup, image, distance, keys, listed, progress)
-            )
-        # the one point of these rounds where the device is waited for
-        done = Progress.from_buffer_copy(progress.cpu().numpy().data)
-        if not done.count:
-            return distance, done
+    with torch.cuda.device_of(image):  # type: ignore[no-untyped-call]  # the kernels are started on the current device
+        distance = torch.empty(shape, device=device)
+        keys = torch.full((tiles,), NONE, dtype=torch.int32, device=device)
+        listed = torch.empty(tiles, dtype=torch.int32, device=device)
+        progress = torch.zeros(len(Progress._fields_), dtype=torch.int32, device=device)
+        width = _typical_step(image, spacing, metric) * RISE
+        launcher.launch(
+            "begin", -(-seeds.numel() // BEGINNERS), BEGINNERS,
+            (setup, seeds.view(torch.uint8), width, distance, keys, progress),
+        )  # fmt: skip
+        while True:
+            for _ in range(ROUNDS):
+                launcher.launch("choose", 1, CHOOSERS, (setup, keys, listed, progress))
+                launcher.launch(
+                    "visit", grid, THREADS, (setup, image, distance, keys, listed, progress)
+                )
+            # the one point of these rounds where the device is waited for
+            done = Progress.from_buffer_copy(progress.cpu().numpy().data)
+            if not done.count:
+                return distance, done
 
 
 def make_setup(

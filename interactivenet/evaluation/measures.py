@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,13 @@ from interactivenet.errors import DataError
 from interactivenet.evaluation.diameters import largest_diameters
 from interactivenet.evaluation.matching import Pair
 from interactivenet.evaluation.metrics import Mask, evaluate_masks
+from interactivenet.evaluation.prediction_record import (
+    RECORDED,
+    read_records,
+    record_of,
+    recorded_names,
+    recorded_series,
+)
 from interactivenet.imaging.channels import read_grid
 from interactivenet.imaging.components import bounding_box, label_counts
 from interactivenet.imaging.io import read_label, suffix_of
@@ -25,12 +32,9 @@ from interactivenet.metric_names import TOLERANCE_MM
 from interactivenet.prompts.io import read_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt
 from interactivenet.prompts.prompt_objects import PromptObjects
-from interactivenet.system.files import read_object
 
 Row = Mapping[str, Any]
 Outcome = Literal["found", "missed", "false", "empty"]
-#: what the record of a segmentation adds to a row
-_RECORDED = ("agreement", "expected_dice", "look", "points_inside", "untouched_components")
 #: so many values are named where more are meant
 _NAMED = 8
 #: in a row and in tables, what joins the reasons to look at an object first
@@ -84,7 +88,7 @@ def measure_with_notes(
     """
     maps = read_maps(pair, labels)
     names = dict(labels.names) if labels else {}
-    records, recorded = _read_records(pair.record)
+    records, recorded = read_records(pair.record)
     objects: list[tuple[int, str, int | None]] = []
     if maps.objects is not None:
         objects = [(prompt.label, prompt.name, i) for i, prompt in enumerate(maps.prompts)]
@@ -97,11 +101,11 @@ def measure_with_notes(
     rows = []
     for value, name, number in objects:
         metrics = measure_object(*maps.masks(value, number), maps.label.spacing, tolerance_mm)
-        record = _record_of(records, value, number)
+        record = record_of(records, value, number)
         name = name or names.get(value, "") or str(record.get("name") or "")
         rows.append({
             "case": pair.case, "subtype": pair.subtype, "label": value, "name": name,
-            "prompt": number, **metrics, **{key: record.get(key) for key in _RECORDED},
+            "prompt": number, **metrics, **{key: record.get(key) for key in RECORDED},
             "reasons": JOINED.join(record.get("reasons") or ()),
         })  # fmt: skip
     maps_of = ((pair.prediction, maps.prediction), (pair.label, maps.label))
@@ -173,7 +177,7 @@ def _read_pair(pair: Pair, names: Mapping[int, str] | None) -> tuple[Volume, Vol
     files = ((pair.prediction, replace(pair.reading, rois=())), (pair.label, pair.reading))
     outlined = {path for path, _ in files if not suffix_of(path)}
     if outlined and names is None:
-        names = _recorded_names(pair.record)
+        names = recorded_names(pair.record)
     image = None
     if outlined and pair.images:
         image = pair.images[0], read_grid(pair.images, pair.reading)
@@ -207,28 +211,13 @@ def _doubts(pair: Pair) -> list[str]:
     file = find_structure_file(pair.label)
     if file is None:
         return []
-    source = _recorded_series(pair.record)
+    source = recorded_series(pair.record)
     if source is None:
         return [
             "nothing says whether its outlines are of the patient and the scan that were segmented:"
             " `images` with the scans tell"
         ]
     return differences(read_structure_header(file), identity_at(*source))
-
-
-def _recorded_series(path: Path | None) -> tuple[Path, str] | None:
-    """Return where the series was that a prediction's grid is of, and its UID; None where unknown.
-
-    path: of the prediction's record.
-    """
-    sources = read_object(path).get("sources") if path else None
-    if not isinstance(sources, Mapping):
-        return None
-    number = sources.get("reference", 0)
-    try:
-        return Path(str(sources["images"][number])), str(sources["series"][number])
-    except (LookupError, TypeError):
-        return None
 
 
 def _is_drawn(path: Path) -> bool:
@@ -240,17 +229,6 @@ def _is_drawn(path: Path) -> bool:
 
     file = find_structure_file(path)
     return file is not None and structure_kind(file) == "RTSTRUCT"
-
-
-def _recorded_names(path: Path | None) -> dict[int, str] | None:
-    """Return the names of the labels of the model that made a prediction; None where unknown."""
-    labels = read_object(path).get("labels") if path else None
-    if not isinstance(labels, Mapping) or not labels:
-        return None
-    try:
-        return {int(value): str(name) for value, name in labels.items()}
-    except ValueError:
-        return None
 
 
 def outcome(row: Row) -> Outcome:
@@ -275,29 +253,3 @@ def _cropped(prediction: Mask, label: Mask) -> tuple[Mask, Mask]:
         return prediction, label  # for evaluate_masks to refuse
     box = bounding_box(prediction | label) or (slice(0, 1),) * 3
     return prediction[box], label[box]
-
-
-def _read_records(path: Path | None) -> tuple[list[Mapping[str, Any]], list[str]]:
-    """Read what was noted of each object, and of the image, when it was segmented."""
-    content = read_object(path) if path else {}
-    records, notes = content.get("objects", []), content.get("notes", [])
-    if not isinstance(records, list) or not all(isinstance(item, Mapping) for item in records):
-        raise DataError(f"{path}: expected 'objects' to be a list of objects")
-    for record in records:
-        for key in _RECORDED:
-            if not isinstance(record.get(key), (int, float, type(None))):
-                raise DataError(f"{path}: has {key} {record[key]!r}, expected a number or null")
-    for texts in (notes, *(record.get("reasons", []) for record in records)):
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            raise DataError(f"{path}: expected 'notes' and 'reasons' to be lists of sentences")
-    return records, notes
-
-
-def _record_of(
-    records: Sequence[Mapping[str, Any]], label: int, prompt: int | None
-) -> Mapping[str, Any]:
-    """Find an object's record: by the prompt's number, or the only one of its label."""
-    if prompt is not None:
-        return records[prompt] if prompt < len(records) else {}
-    of_label = [record for record in records if record.get("label") == label]
-    return of_label[0] if len(of_label) == 1 else {}

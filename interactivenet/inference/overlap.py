@@ -65,7 +65,7 @@ class Room:
         return needed <= SMALL or needed <= available_memory()
 
 
-class ReadAhead(Generic[Item, Work]):
+class PrefetchQueue(Generic[Item, Work]):
     """Reads items on other threads, some ahead, and hands them out in their order.
 
     most: items that are read and not yet taken, at most.  room: asked before any but the one that

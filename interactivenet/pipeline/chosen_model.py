@@ -9,9 +9,10 @@ from pathlib import Path
 
 from interactivenet.datasets.roots import Roots, check_task_name
 from interactivenet.errors import RequestError
-from interactivenet.models.bundle import BUNDLE, model_of_task, read_bundle
+from interactivenet.models.bundle import BUNDLE, read_bundle
 from interactivenet.models.finding import find_model, model_folder
 from interactivenet.models.model import Model
+from interactivenet.models.task_model import model_of_task
 from interactivenet.pipeline.reporting import SILENT, Reporter, loading
 from interactivenet.pipeline.select import check_choice
 

@@ -17,16 +17,8 @@ from typing import Any
 from interactivenet.datasets.formats import find_source
 from interactivenet.datasets.roots import EVALUATION, Roots
 from interactivenet.errors import RequestError
-from interactivenet.pipeline.demo_steps import (
-    SEGMENTATIONS,
-    STARTED,
-    TASK,
-    DemoOptions,
-    Step,
-    coarser_plan,
-    demo_steps,
-    planned_spacing,
-)
+from interactivenet.pipeline.demo_stages import SEGMENTATIONS, STARTED, TASK, DemoOptions, Step
+from interactivenet.pipeline.demo_steps import coarser_plan, demo_steps, planned_spacing
 from interactivenet.pipeline.reporting import SILENT, Reporter
 from interactivenet.system.files import interpreting, read_object, write_json
 from interactivenet.system.signals import Signals

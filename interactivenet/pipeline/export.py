@@ -10,17 +10,17 @@ from typing import Any
 from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.inference_cases import check_output
 from interactivenet.datasets.task import record_failures
-from interactivenet.errors import DataError, RequestError, describe_failure
-from interactivenet.imaging.io import WRITABLE, suffix_of
+from interactivenet.errors import RequestError, describe_failure
 from interactivenet.imaging.structures.codes.structure_codes import StructureCodes
-from interactivenet.inference.export_formats import (
-    EXPORT_FORMATS,
-    SUFFIXES,
-    ExportFormat,
-    chosen_exports,
-)
+from interactivenet.inference.export_formats import EXPORT_FORMATS, ExportFormat, chosen_exports
 from interactivenet.inference.exporting.recorded_source import images_of
 from interactivenet.inference.outputs import Output
+from interactivenet.pipeline.exportable import (
+    check_names,
+    codes_of,
+    exportable_cases,
+    maps_without_record,
+)
 from interactivenet.pipeline.reporting import (
     SEGMENTED,
     SILENT,
@@ -32,10 +32,6 @@ from interactivenet.pipeline.reporting import (
 from interactivenet.pipeline.segmenting import report_failures, report_notes, say_unused_codes
 from interactivenet.pipeline.stage import Stage, running_stage
 from interactivenet.prompts.prompt import LabelNames
-from interactivenet.system.cache_key import MADE_FROM
-from interactivenet.system.files import read_object
-from interactivenet.system.names import composed, printable
-from interactivenet.system.written import FILES
 
 
 @dataclass(frozen=True)
@@ -109,8 +105,8 @@ def export(
     if output is not None:
         check_output(target.folder, [*folders, *images_of(records)])
     labels = LabelNames.parse(names).names
-    _check_names(labels, records)
-    chosen, others = _codes(codes, records, labels)
+    check_names(labels, records)
+    chosen, others = codes_of(codes, records, labels)
     say_unused_codes(others, reporter)
     arguments = {
         "results": results, "format": formats, "images": folders,
@@ -118,7 +114,7 @@ def export(
         "output": output, "overwrite": overwrite,
     }  # fmt: skip
     with running_stage("export", target.folder, arguments, keep=True) as stage:
-        reporter.findings(_without_record(results, cases))
+        reporter.findings(maps_without_record(results, cases))
         exports = export_cases(
             Output(results, ()), cases, formats, stage, images=folders, codes=chosen,
             names=labels, target=target, overwrite=overwrite, reporter=reporter,
@@ -229,76 +225,3 @@ def check_used(codes: Path | str | None, exports: Sequence[ExportFormat]) -> Non
             f"{codes}: label maps hold no codes", field="codes",
             expected=f"one of the formats {', '.join(EXPORT_FORMATS)} with it",
         )  # fmt: skip
-
-
-def exportable_cases(results: Path) -> list[str]:
-    """Return the cases of a folder of results, in the order of their names: those with a record.
-
-    Those whose record is damaged or not finished are among them, so that they are not forgotten.
-    """
-    if not results.is_dir():
-        raise RequestError(f"{results}: is a file", expected="a folder of results")
-    maps = {suffix: results.glob(f"*{suffix}") for suffix in WRITABLE}
-    stems = {path.name.removesuffix(suffix) for suffix, paths in maps.items() for path in paths}
-    cases = []
-    for path in sorted(results.glob("*.json")):
-        if path.name.startswith("."):
-            continue
-        try:
-            record = read_object(path)
-        except DataError:
-            if path.stem in stems:
-                cases.append(path.stem)
-            continue
-        is_record = any(name in record for name in (MADE_FROM, FILES, "objects"))
-        if is_record and composed(str(record.get("case"))) == composed(path.stem):
-            cases.append(path.stem)
-    return cases
-
-
-def _without_record(results: Path, cases: Sequence[str]) -> list[Finding]:
-    """Name label maps that nobody knows the objects of."""
-    found = []
-    exported = tuple(SUFFIXES.values())
-    for path in sorted(results.iterdir()):
-        suffix = suffix_of(path, WRITABLE)
-        case = path.name[: len(path.name) - len(suffix)]
-        if not suffix or path.name.startswith(".") or path.name.endswith(exported):
-            continue
-        if case not in cases:
-            message = f"{path.name} has no {case}.json of its objects: it is not exported"
-            found.append(Finding("warning", printable(case), message))
-    return found
-
-
-def _check_names(names: Mapping[int, str], records: Sequence[Mapping[str, Any]]) -> None:
-    """Raise RequestError where a name is given for a label that no case has."""
-    values = {each.get("label") for record in records for each in record.get("objects", ())}
-    if unknown := [value for value in names if value not in values]:
-        known = ", ".join(map(str, sorted(value for value in values if isinstance(value, int))))
-        raise RequestError(
-            f"no case has the label {unknown[0]}", field="names",
-            value=(f"{unknown[0]}={names[unknown[0]]}",),
-            expected=f"values among {known or 'none'}",
-        )  # fmt: skip
-
-
-def _codes(
-    codes: Path | str | None,
-    records: Sequence[Mapping[str, Any]],
-    names: Mapping[int, str],
-) -> tuple[dict[str, StructureCodes], tuple[str, ...]]:
-    """Return the codes that a user gives of labels that the results have; and the other labels."""
-    if codes is None:
-        return {}, ()
-    from interactivenet.inference.exporting.outlined_structures import labels_in
-
-    known = dict.fromkeys(names.values())
-    for record in records:
-        known.update(dict.fromkeys(labels_in(record)))
-    from interactivenet.imaging.structures.codes.code_files import read_codes
-
-    path = Path(codes)
-    if not path.exists():
-        raise RequestError(f"{path}: does not exist", field="codes")
-    return read_codes(path, [*known])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from interactivenet.pipeline.measuring import NOT_MEASURED, CaseResult, Measurement
+from interactivenet.pipeline.measuring import NOT_MEASURED, Measurement, MeasurementOutcome
 from interactivenet.pipeline.reporting import Reporter, recorded_notes, recorded_reasons
 from interactivenet.pipeline.segmenting import report_failures, report_notes, say_computed
 from interactivenet.pipeline.sharding import FAILED_KEYS, say_missing
@@ -14,7 +14,7 @@ from interactivenet.pipeline.stage import Stage
 
 def follow_measurement(
     measurement: Measurement,
-    results: Iterator[CaseResult],
+    results: Iterator[MeasurementOutcome],
     names: Sequence[str],
     stage: Stage,
     reporter: Reporter,

@@ -62,8 +62,8 @@ class MeasuredCase:
 
 
 @dataclass(frozen=True)
-class CaseResult:
-    """What became of a case: why it failed, '' where it did not, and its notes.
+class MeasurementOutcome:
+    """What became of a case that was to be measured: why it failed, if it did, and its notes.
 
     tried: of a case that failed, the digest of all that it was tried with.
     kept: whether it was measured before.  computed: what computed it.
@@ -158,7 +158,7 @@ class Measurement:
 
     def run(
         self, groups: Sequence[UnseenCases], *, overwrite: bool, signals: Signals
-    ) -> Iterator[CaseResult]:
+    ) -> Iterator[MeasurementOutcome]:
         """Measure cases, each with the predictor that never saw it, yielding each as it is done.
 
         At the end the other files are written; a gather measures none, and takes reasons of
@@ -181,7 +181,7 @@ class Measurement:
         for group in groups:
             for case in group.cases:
                 result = self._case(group, case, before, reasons, backends, signals.check)
-                if isinstance(result, CaseResult):
+                if isinstance(result, MeasurementOutcome):
                     failures[case.name] = result.error
                     yield result
                 else:
@@ -192,7 +192,7 @@ class Measurement:
                     notes = tuple(map(str, result.get(NOTES, ())))
                     kept = any(result == records.get(case.name) for records in before)
                     computed = how_computed(result[MADE_FROM])
-                    yield CaseResult(case.name, notes=notes, kept=kept, computed=computed)
+                    yield MeasurementOutcome(case.name, notes=notes, kept=kept, computed=computed)
                 signals.check()
         self._finish(now, failures, written)
 
@@ -246,7 +246,7 @@ class Measurement:
         reasons: Mapping[tuple[str, str], str],
         backends: Sequence[str],
         interrupt: Callable[[], None],
-    ) -> dict[str, Any] | CaseResult:
+    ) -> dict[str, Any] | MeasurementOutcome:
         """Return a case's record, one of before where that was made from the same; or its failure.
 
         before: records by the names of the cases.  reasons: of a gather, why shards failed, and
@@ -268,9 +268,9 @@ class Measurement:
             if self.part.gather:
                 told = [reasons[case.name, possible.digest] for possible in keys
                         if (case.name, possible.digest) in reasons]  # fmt: skip
-                return CaseResult(case.name, told[0] if told else NOT_MEASURED, (), tried)
+                return MeasurementOutcome(case.name, told[0] if told else NOT_MEASURED, (), tried)
             measured = self.measure(group.predictor, group.read(case), interrupt)
         except Exception as failure:  # one odd case must not end the others
-            return CaseResult(case.name, describe_failure(failure), (), tried)
+            return MeasurementOutcome(case.name, describe_failure(failure), (), tried)
         notes = {NOTES: list(measured.notes)} if measured.notes else {}
         return {MADE_FROM: key.content, "rows": list(measured.rows), **notes}

@@ -17,6 +17,13 @@ from interactivenet.pipeline import planning_steps as steps
 from interactivenet.pipeline.crowding import crowded_regions
 from interactivenet.pipeline.epoch_time import describe_epoch
 from interactivenet.pipeline.planning_inputs import input_hashes
+from interactivenet.pipeline.planning_report import (
+    describe,
+    lost_objects,
+    low_coverage,
+    odd_cases,
+    small_objects,
+)
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.pipeline.up_to_date import lost_training
@@ -153,7 +160,7 @@ def plan(
             regions = stage.interruptible(regions)
             results = list(reporter.track(regions, len(usable), "preprocessed", usable))
         prepared = [case for case in results if case.status != "failed"]
-        small = steps.lost_objects(prepared, dataset)
+        small = lost_objects(prepared, dataset)
         late = {case.name: case.error for case in results if case.status == "failed"}
         failures |= late
         reasons = recorded_reasons(failures, reporter)
@@ -162,10 +169,10 @@ def plan(
         run.workers(workers.jobs, workers.peak_mb)
         reporter.findings(
             [
-                *steps.odd_cases(decided, fingerprint, options),
+                *odd_cases(decided, fingerprint, options),
                 *_errors(late),
-                *steps.low_coverage(prepared),
-                *steps.small_objects(small, decided),
+                *low_coverage(prepared),
+                *small_objects(small, decided),
                 *(Finding("warning", case.name, note) for case in prepared for note in case.notes),
                 *(Finding("note", "", note) for note in decided.notes),
                 *crowded_regions(folder),
@@ -263,7 +270,7 @@ def _errors(failures: Mapping[str, str]) -> list[Finding]:
 
 
 def _report(result: Planned, recorded: Path, reporter: Reporter) -> None:
-    for line in steps.describe(result.task):
+    for line in describe(result.task):
         reporter.say(line)
     reporter.say(describe_epoch(result.task))
     statuses = list(result.prepared.values())

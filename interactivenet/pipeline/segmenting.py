@@ -5,23 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.task import FAILURES, record_failures
-from interactivenet.inference.case_keys import how_computed, inputs_by_part, named_differences
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import CaseResult
 from interactivenet.inference.timings import note_seconds
 from interactivenet.models.model import Model
-from interactivenet.pipeline.reporting import (
-    SEGMENTED,
-    Reporter,
-    counted,
-    recorded_notes,
-    recorded_reasons,
-)
-from interactivenet.pipeline.sharding import FAILED_KEYS
+from interactivenet.pipeline.reporting import SEGMENTED, Reporter, counted, recorded_reasons
+from interactivenet.pipeline.segmented_cases import SegmentedCases
 from interactivenet.system.cache_key import MADE_FROM, CacheKey
 from interactivenet.system.large_records import left_out
 from interactivenet.system.provenance import Run
@@ -63,82 +55,53 @@ def follow_cases(
     cases: their names, in order.  name: of the stage, in ``failures.json`` of the folder.
     gather: whether shards have done them.
     """
-    total = len(cases)
-    failures: dict[str, str] = {}
-    tried: dict[str, str] = {}
-    inputs: dict[str, str | dict[str, Any]] = {}
-    kept, pictured, seconds = 0, 0, 0.0
-    notes: dict[str, list[str]] = {}
-    review: dict[str, list[str]] = {}
-    replaced: dict[str, str] = {}
-    outdated: list[str] = []
-    computed: Counter[str] = Counter()
-    corrected: list[str] = []
-    for result in reporter.track(results, total, name, cases):
-        kept += result.kept
-        pictured += result.pictured
-        seconds += result.network_seconds
-        if result.error:
-            failures[result.case] = result.error
-            if result.tried:
-                tried[result.case] = result.tried
-        elif result.record:
-            made_from = result.record[MADE_FROM]
-            if result.seconds is not None:
-                note_seconds(folder, result.case, CacheKey(made_from).digest, result.seconds)
-            computed[how_computed(made_from)] += 1
-            hashes = inputs_by_part(made_from["inputs"])
-            inputs |= {f"{result.case}/{part}": digest for part, digest in hashes.items()}
-            if result.replaced:
-                replaced[result.case] = result.replaced
-            elif result.outdated:
-                outdated.append(", ".join(named_differences(result.outdated)))
-            if told := result.record.get("notes"):
-                notes[result.case] = list(told)
-            if any(segmented.get("corrections") for segmented in result.record["objects"]):
-                corrected.append(result.case)
-            if any(segmented.get("look") for segmented in result.record["objects"]):
-                review[result.case] = review_reasons(result.record["objects"])
-    run.inputs(inputs)
-    run.note(
-        cases=total, kept=kept, failures=recorded_reasons(failures, reporter),
-        notes=recorded_notes(notes, reporter), review=recorded_notes(review, reporter),
-    )  # fmt: skip
-    if tried:
-        run.note(**{FAILED_KEYS: tried})
-    run.record["seconds"]["network"] = round(seconds, 3)
-    report_notes(notes, reporter, review)
-    report_failures(folder, name, failures, reporter, gather=gather)
-    for case, other in replaced.items():
-        reporter.say(f"{case}: the result of another scan of this name was replaced: {other}")
-    if replaced:
-        run.note(replaced=replaced)
-    for differences, number in Counter(outdated).items():
-        were = "result was" if number == 1 else "results were"
-        reporter.say(f"{number} earlier {were} replaced: made with {differences}")
-    if corrected:
-        run.note(corrected=corrected)
-        reporter.say(
-            f"corrected by clicks in the files of points, and no first results: {_few(corrected)}"
-        )
-    if kept and gather:
-        reporter.say(f"{counted(kept, 'case')} gathered, all done from these files and settings")
-        say_computed(computed, run, reporter)
-    elif kept:
-        reporter.say(
-            f"{counted(kept, 'case')} already done from the same files and settings: kept"
-            " (`overwrite=True` redoes them)"
-        )
-    if pictured:
-        reporter.say(f"{counted(pictured, 'picture')} drawn of results that were kept")
-    if review:
-        reporter.say(f"review first: {_few([*review])}")
-    if total >= _MANY and (fields := left_out(run.record)):
+    done = SegmentedCases()
+    for result in reporter.track(results, len(cases), name, cases):
+        if result.record and result.seconds is not None:
+            key = CacheKey(result.record[MADE_FROM])
+            note_seconds(folder, result.case, key.digest, result.seconds)
+        done.add(result)
+    done.record(run, len(cases), reporter)
+    _report(done, name, folder, reporter, gather=gather)
+    if gather and done.kept:
+        say_computed(done.computed, run, reporter)
+    if len(cases) >= _MANY and (fields := left_out(run.record)):
         reporter.say(
             f"{run.path} would be too large to be read again: it has no {', '.join(fields)} of the"
-            f" {total} cases, which their own records and {FAILURES} have"
+            f" {len(cases)} cases, which their own records and {FAILURES} have"
         )
-    return failures
+    return done.failures
+
+
+def _report(
+    done: SegmentedCases, name: str, folder: Path, reporter: Reporter, *, gather: bool
+) -> None:
+    """Tell what became of the cases; those that failed go into ``failures.json``, too."""
+    report_notes(done.notes, reporter, done.review)
+    report_failures(folder, name, done.failures, reporter, gather=gather)
+    for case, other in done.replaced.items():
+        reporter.say(f"{case}: the result of another scan of this name was replaced: {other}")
+    for differences, number in Counter(done.outdated).items():
+        were = "result was" if number == 1 else "results were"
+        reporter.say(f"{number} earlier {were} replaced: made with {differences}")
+    if done.corrected:
+        reporter.say(
+            "corrected by clicks in the files of points, and no first results:"
+            f" {_few(done.corrected)}"
+        )
+    if done.kept and gather:
+        reporter.say(
+            f"{counted(done.kept, 'case')} gathered, all done from these files and settings"
+        )
+    elif done.kept:
+        reporter.say(
+            f"{counted(done.kept, 'case')} already done from the same files and settings: kept"
+            " (`overwrite=True` redoes them)"
+        )
+    if done.pictured:
+        reporter.say(f"{counted(done.pictured, 'picture')} drawn of results that were kept")
+    if done.review:
+        reporter.say(f"review first: {_few([*done.review])}")
 
 
 def say_computed(computed: Mapping[str, int], run: Run, reporter: Reporter) -> None:
@@ -156,15 +119,6 @@ def _few(cases: Sequence[str]) -> str:
     """Name the first of some cases, and count them."""
     more = " ..." if len(cases) > _NAMED else ""
     return f"{', '.join(cases[:_NAMED])}{more} ({counted(len(cases), 'case')})"
-
-
-def review_reasons(objects: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return why the objects of a record are to be looked at first, each after its name."""
-    return [
-        f"{segmented.get('name') or segmented.get('label')}: {reason}"
-        for segmented in objects
-        for reason in segmented.get("reasons") or ()
-    ]
 
 
 def report_notes(

@@ -7,7 +7,6 @@ chosen, and what an agreement is worth is learned for it.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,13 +16,20 @@ from interactivenet.errors import DataError, RequestError
 from interactivenet.metric_names import METRIC
 from interactivenet.models.fold_results import WEIGHTS, FoldResults
 from interactivenet.models.model import CHOICE, CHOICE_VERSION, read_choice
+from interactivenet.pipeline.pooled_objects import (
+    Row,
+    as_processed,
+    calibrations_of,
+    mean_metrics,
+    with_expected_dice,
+)
 from interactivenet.pipeline.reporting import SILENT, Reporter, Table, counted
 from interactivenet.pipeline.stage import running_stage
 from interactivenet.pipeline.up_to_date import check_sources
 from interactivenet.pipeline.validation_records import made_from_validations, read_validations
 from interactivenet.pipeline.validation_results import SHOWN
 from interactivenet.planning.planned_task import PlannedTask
-from interactivenet.postprocessing.calibration import Calibration, calibrate, left_out
+from interactivenet.postprocessing.calibration import Calibration
 from interactivenet.postprocessing.components import CANDIDATES, Postprocessing
 from interactivenet.system.files import read_object, write_json
 
@@ -31,8 +37,6 @@ from interactivenet.system.files import read_object, write_json
 TIE = 1e-4
 #: in the task's results, what the stage writes beside ``postprocessing.json``
 FOLDER = "postprocess"
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -175,17 +179,19 @@ def choose(roots: Roots, task: str, folds: Sequence[int] | None = None) -> Selec
     table, options = [], []
     for candidate in CANDIDATES:
         for checkpoint in WEIGHTS:
-            processed = [_processed(row, candidate) for row in rows[checkpoint]]
+            processed = [as_processed(row, candidate) for row in rows[checkpoint]]
             options.append((checkpoint, candidate, processed))
-            table.append({"checkpoint": checkpoint, "name": candidate.name, **_means(processed)})
+            table.append(
+                {"checkpoint": checkpoint, "name": candidate.name, **mean_metrics(processed)}
+            )
     best = max(row["dice"] for row in table)
     index = next(i for i, row in enumerate(table) if row["dice"] > best - TIE)
     checkpoint, postprocessing, objects = options[index]
-    calibrations = _calibrations(objects)
+    calibrations = calibrations_of(objects)
     return Selection(
         task=task, plan=planned.plan.digest, folds=tuple(records), checkpoint=checkpoint,
         postprocessing=postprocessing, table=tuple(table),
-        objects=tuple(_with_expected(objects, calibrations)), calibrations=calibrations,
+        objects=tuple(with_expected_dice(objects, calibrations)), calibrations=calibrations,
         failures=failures, made_from=made_from_validations(records),
         warnings=tuple(
             warning for number in records
@@ -260,46 +266,3 @@ def _report(selection: Selection, reporter: Reporter) -> None:
         reporter.say(f"warning: {warning}")
     for case, reason in selection.failures.items():
         reporter.say(f"warning: {case} is ignored, since it could not be segmented: {reason}")
-
-
-def _processed(row: Row, candidate: Postprocessing) -> dict[str, Any]:
-    """Return an object's row as a postprocessing leaves it."""
-    plain = {name: value for name, value in row.items() if name != "postprocessed"}
-    return {**plain, **row["postprocessed"].get(candidate.name, {})}
-
-
-def _means(rows: Sequence[Row]) -> dict[str, Any]:
-    means: dict[str, float | None] = {}
-    for metric in SHOWN:
-        values = [row[metric] for row in rows if row[metric] is not None]
-        means[metric] = statistics.fmean(values) if values else None
-    return {**means, "objects": len(rows), "missed": sum(row["hd95"] is None for row in rows)}
-
-
-def _calibrations(objects: Sequence[Row]) -> dict[str, Calibration]:
-    calibrations = {}
-    for members in ("mirrored", "single", "adaptive"):
-        if any(members not in row["agreement"] for row in objects):
-            continue  # a fold was validated by an earlier version
-        calibration = calibrate(
-            [row["agreement"][members] for row in objects],
-            [row["dice"] for row in objects],
-            [row["case"] for row in objects],
-        )
-        if calibration is not None:
-            calibrations[members] = calibration
-    return calibrations
-
-
-def _with_expected(
-    objects: Sequence[Row], calibrations: Mapping[str, Calibration]
-) -> list[dict[str, Any]]:
-    agreements = [row["agreement"]["mirrored"] for row in objects]
-    expected = left_out(
-        calibrations["mirrored"], agreements, [row["dice"] for row in objects],
-        [row["case"] for row in objects],
-    )  # fmt: skip
-    return [
-        {**row, "agreement": agreement, "expected_dice": value}
-        for row, agreement, value in zip(objects, agreements, expected.tolist(), strict=True)
-    ]

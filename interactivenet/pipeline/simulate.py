@@ -7,25 +7,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from interactivenet.datasets.annotations import place_aside
 from interactivenet.datasets.file_matching import stems
 from interactivenet.datasets.findings import Finding
 from interactivenet.datasets.placing import place
 from interactivenet.datasets.roots import Roots
-from interactivenet.datasets.simulated import SIMULATION, check_simulated, simulated_files
 from interactivenet.datasets.task import Task, has_own_list, record_failures
-from interactivenet.errors import DataError, RequestError, describe_failure, naming
+from interactivenet.errors import DataError, RequestError, describe_failure
 from interactivenet.imaging.io import AS_IT_IS, READABLE, ReadOptions, read_label, suffix_of
 from interactivenet.pipeline.reporting import SILENT, Reporter, counted, recorded_reasons
+from interactivenet.pipeline.simulation_journal import SimulationJournal, relative_file
 from interactivenet.prompts.io import PROMPT_SUFFIXES, TEXT_SUFFIXES, write_prompts
 from interactivenet.prompts.placement import check_certain
 from interactivenet.prompts.prompt import LabelNames
 from interactivenet.prompts.simulation import SimulationOptions, simulate_prompts_with_notes
 from interactivenet.system.cache_key import CacheKey
-from interactivenet.system.files import remove, replacing, sha256, write_json
-from interactivenet.system.journal import Journal
+from interactivenet.system.files import remove, replacing, sha256
 from interactivenet.system.names import list_names, name_fault, printable
 from interactivenet.system.parallel import available_cores, map_cases
 
@@ -146,7 +144,7 @@ def simulate_task(
     folder: Path, options: SimulationOptions, *, jobs: int = 1, overwrite: bool = False
 ) -> Iterator[SimulatedCase]:
     """Do what :func:`simulate` says in a raw task's folder, yielding each case as it is done."""
-    journal, cases = _Journal(folder), labelled_cases(folder)
+    journal, cases = SimulationJournal(folder), labelled_cases(folder)
     # once: to look for each case's own in a folder of all costs the square of the cases
     placed = {subset: stems(folder / f"interactions{subset}", PROMPT_SUFFIXES)
               for subset in {subset for subset, _, _ in cases}}  # fmt: skip
@@ -180,55 +178,6 @@ def simulate_task(
         task.with_interactions(files).save()
 
 
-class _Journal:
-    """What the prompt files that were simulated here were made from.
-
-    ``simulation.json`` has the options and, per case, what its file was made from. During a run,
-    each file is noted in a hidden journal before it gets its name, so that after a kill its files
-    are not taken for a person's.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._record, self._journal = folder / SIMULATION, Journal(folder / ".simulation.journal")
-        cases = simulated_files(folder)
-        self._entries: dict[str, list[dict[str, Any]]] = {k: [v] for k, v in cases.items()}
-        for case, entry in self._read():
-            self._entries.setdefault(case, []).append(entry)
-
-    def _read(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield what a run that was killed has noted: case, entry."""
-        for number, noted in self._journal.read():
-            with naming(self._journal.path):
-                if not (isinstance(noted, list) and len(noted) == 2 and isinstance(noted[0], str)):
-                    raise DataError(f"line {number} is not a case and what its file was made from")
-                yield noted[0], check_simulated(noted[1], f"of {noted[0]} in line {number}")
-
-    def entry_of(self, case: str, path: Path) -> dict[str, Any] | None:
-        """Return what a case's file was made from, None if it was not simulated here."""
-        file = {"file": _relative(path), "prompt": sha256(path)}
-        for entry in reversed(self._entries.get(case, [])):
-            if file.items() <= entry.items():
-                return dict(entry)
-        return None
-
-    def add(self, case: str, entry: dict[str, Any]) -> None:
-        """Note a file that is about to get its name."""
-        self._entries.setdefault(case, []).append(entry)
-        self._journal.add([case, entry])
-
-    def close(self, options: SimulationOptions) -> None:
-        """Write ``simulation.json`` with what each case's file on disk was made from."""
-        cases = {}
-        for case, entries in sorted(self._entries.items()):
-            for entry in reversed(entries):
-                path = self._record.parent / entry.get("file", "")
-                if path.is_file() and sha256(path) == entry.get("prompt"):
-                    cases[case] = entry
-                    break
-        write_json(self._record, {"settings": asdict(options), "cases": cases})
-        self._journal.remove()
-
-
 def labelled_cases(folder: Path) -> list[tuple[str, str, list[Path]]]:
     """List a raw task's label maps: subset 'Tr' or 'Ts', case name, its files (one is right).
 
@@ -254,7 +203,7 @@ def _simulate_case(
     existing: list[Path],
     options: SimulationOptions,
     labels: LabelNames | None,
-    journal: _Journal,
+    journal: SimulationJournal,
     overwrite: bool,
     reading: ReadOptions,
 ) -> SimulatedCase:
@@ -265,14 +214,14 @@ def _simulate_case(
         files = list_names(existing)
         raise DataError(f"has {len(existing)} prompt files, expected one: {files}")
     if existing and not simulated and not overwrite:
-        return SimulatedCase(subset, name, "kept", file=_relative(existing[0]))
+        return SimulatedCase(subset, name, "kept", file=relative_file(existing[0]))
     names = {str(value): text for value, text in labels.names.items()} if labels else {}
     read_as = {"reading": reading.as_json()} if reading.as_json() else {}
     key = CacheKey({"settings": asdict(options), "label": sha256(label), "names": names, **read_as})
     if len(simulated) == 1 and not overwrite:
         ((path, entry),) = simulated.items()
         if not key.differences({part: entry.get(part) for part in key.content}):
-            return SimulatedCase(subset, name, "unchanged", file=_relative(path))
+            return SimulatedCase(subset, name, "unchanged", file=relative_file(path))
 
     volume = read_label(label, reading, names=labels.names if labels else None)
     prompts, notes = simulate_prompts_with_notes(volume, options, labels, key=case)
@@ -289,7 +238,7 @@ def _simulate_case(
         place(old, kept, copy=False)
     with replacing(path) as temporary:
         notes += write_prompts(temporary, prompts, image=volume.source)
-        journal.add(case, {**key.content, "file": _relative(path), "prompt": sha256(temporary)})
+        journal.add(case, {**key.content, "file": relative_file(path), "prompt": sha256(temporary)})
     for old in existing:
         if old != path:
             remove(old)
@@ -297,9 +246,5 @@ def _simulate_case(
             kept_as = aside[old].relative_to(task).as_posix()
             notes.append(f"{old.name}, which was not simulated here, is kept as {kept_as}")
     points = sum(len(prompt.points) for prompt in prompts)
-    file = _relative(path)
+    file = relative_file(path)
     return SimulatedCase(subset, name, "written", len(prompts), points, tuple(notes), file)
-
-
-def _relative(path: Path) -> str:
-    return f"{path.parent.name}/{path.name}"

@@ -11,7 +11,7 @@ from interactivenet.datasets.modalities import modalities_of
 from interactivenet.datasets.roots import Roots
 from interactivenet.datasets.task import Case, Task
 from interactivenet.errors import DataError, RequestError
-from interactivenet.inference.batch import load_predictor
+from interactivenet.inference.loading import load_predictor
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.fold_results import FoldResults

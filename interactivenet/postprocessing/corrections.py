@@ -146,3 +146,63 @@ def grown_to_hold(
     if not (before.any() or after.any()):
         return probability, before
     return np.pad(probability, np.stack([before, after], axis=1)), -before
+
+
+def corrected(
+    prompt: Prompt,
+    probability: NDArray[np.float16],
+    start: tuple[int, int, int],
+    grid: Geometry,
+) -> tuple[NDArray[np.float16], tuple[int, int, int]]:
+    """Apply a prompt's own corrections; returns its probability, and the first voxel of that.
+
+    probability: (x, y, z), in a box of a scan's RAS ``grid`` from the voxel ``start`` on; it grows
+    to hold every positive click. Without corrections, the very array.
+    """
+    clicks = voxel_clicks(prompt, grid, start)
+    if not clicks:
+        return probability, start
+    grown, first = grown_to_hold(probability, clicks)
+    x, y, z = (np.array(start) + first).tolist()
+    return apply_corrections(grown, voxel_clicks(prompt, grid, (x, y, z)), grid.spacing), (x, y, z)
+
+
+def ceded(
+    prompt: Prompt,
+    probability: NDArray[np.float16],
+    start: tuple[int, int, int],
+    others: Sequence[Prompt],
+    grid: Geometry,
+) -> NDArray[np.float16]:
+    """Take from a prompt what others have clicked on: their positive clicks are negative for it.
+
+    Else such a click would gain a single voxel, where this one's probability is higher.
+    probability, start, grid: as for :func:`corrected`, after it. The very array where none of their
+    clicks lies in what is this prompt's.
+    """
+    clicks = []
+    for other in others:
+        for x, y, z in (grid.nearest_voxel(other.positive) - np.array(start)).tolist():
+            click = VoxelClick((x, y, z), False)
+            if _lies_in(click, probability) and probability[x, y, z] >= _THRESHOLD:
+                clicks.append(click)
+    earlier = voxel_clicks(prompt, grid, start)
+    return apply_corrections(probability, clicks, grid.spacing, earlier=earlier)
+
+
+def still_labelled(prompt: Prompt, label: NDArray[Any], grid: Geometry) -> list[str]:
+    """Name negative corrections in voxels that another object of the same label holds.
+
+    label: map (X, Y, Z) on the RAS ``grid`` of the scan, of all objects.
+    """
+    numbers = [number for number, each in enumerate(prompt.corrections) if not each.positive]
+    held = label[tuple(grid.nearest_voxel(prompt.negative).T)] == prompt.label
+    named = [prompt.call_correction(number) for number, is_held in zip(numbers, held, strict=True)
+             if is_held]  # fmt: skip
+    if not named:
+        return []
+    verb = "lies" if len(named) == 1 else "lie"
+    return [
+        f"{', '.join(named)} {verb} in another object of its label, whose voxel stays in the label"
+        " map: correct that one, too"
+    ]

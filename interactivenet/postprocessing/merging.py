@@ -7,7 +7,7 @@ one give the same voxels as all at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +19,7 @@ from interactivenet.imaging.in_memory import label_to_nibabel, label_to_sitk
 from interactivenet.imaging.io import write_label_array
 from interactivenet.postprocessing.calibration import Calibration
 from interactivenet.postprocessing.components import Postprocessing
-from interactivenet.postprocessing.corrections import (
-    VoxelClick,
-    apply_corrections,
-    grown_to_hold,
-    voxel_clicks,
-)
+from interactivenet.postprocessing.corrections import ceded, corrected, still_labelled
 from interactivenet.postprocessing.judging import hold_points, judge
 from interactivenet.prompts.checks import arrangement_doubts
 from interactivenet.prompts.prompt import Prompt
@@ -207,7 +202,7 @@ def merge(
     own = [_corrected(item, grid) for item in probabilities]
     probabilities = [_ceded(item, own[:number] + own[number + 1 :], grid)
                      for number, item in enumerate(own)]  # fmt: skip
-    ceded = [item is not before for item, before in zip(probabilities, own, strict=True)]
+    has_ceded = [item is not before for item, before in zip(probabilities, own, strict=True)]
     highest_label = max((item.prompt.label for item in probabilities), default=0)
     label = np.zeros(grid.shape, np.uint16 if highest_label < 2**16 else np.uint32)
     instance_map = np.zeros(grid.shape, np.int16)
@@ -244,10 +239,10 @@ def merge(
             mask, grid.nearest_voxel(prompt.points) - start,
             touching=grid.nearest_voxel(prompt.positive) - start,
         )  # fmt: skip
-        doubts = [*arrangement_doubts(prompt, source), *_still_labelled(prompt, label, grid)]
+        doubts = [*arrangement_doubts(prompt, source), *still_labelled(prompt, label, grid)]
         judged = judge(
             # what is expected of a first result says nothing of a corrected one
-            item.agreement, held, None if prompt.corrections or ceded[number] else calibration,
+            item.agreement, held, None if prompt.corrections or has_ceded[number] else calibration,
             None if unlike is None else unlike[number], doubts,
         )  # fmt: skip
         objects.append(
@@ -275,47 +270,14 @@ def _surroundings(
 
 def _corrected(item: PromptProbability, grid: Geometry) -> PromptProbability:
     """Apply the corrections of a prompt, on the RAS grid of the scan; without any, the same."""
-    clicks = voxel_clicks(item.prompt, grid, item.start)
-    if not clicks:
-        return item
-    grown, first = grown_to_hold(item.probability, clicks)
-    x, y, z = (np.array(item.start) + first).tolist()
-    values = apply_corrections(grown, voxel_clicks(item.prompt, grid, (x, y, z)), grid.spacing)
-    return PromptProbability(item.prompt, values, (x, y, z), item.agreement)
+    values, start = corrected(item.prompt, item.probability, item.start, grid)
+    return item if values is item.probability else replace(item, probability=values, start=start)
 
 
 def _ceded(
     item: PromptProbability, others: Sequence[PromptProbability], grid: Geometry
 ) -> PromptProbability:
-    """Take from a prompt what others have clicked on: their positive clicks are negative for it.
-
-    Else such a click would gain a single voxel, where this one's probability is higher. The same
-    where none lies in what is this prompt's.
-    """
-    values, start = item.probability, np.array(item.start)
-    clicks = []
-    for other in others:
-        for x, y, z in (grid.nearest_voxel(other.prompt.positive) - start).tolist():
-            inside = all(0 <= v < n for v, n in zip((x, y, z), values.shape, strict=True))
-            if inside and values[x, y, z] >= THRESHOLD:
-                clicks.append(VoxelClick((x, y, z), False))
-    if not clicks:
-        return item
-    own = voxel_clicks(item.prompt, grid, item.start)
-    ceded = apply_corrections(values, clicks, grid.spacing, earlier=own)
-    return PromptProbability(item.prompt, ceded, item.start, item.agreement)
-
-
-def _still_labelled(prompt: Prompt, label: NDArray[Any], grid: Geometry) -> list[str]:
-    """Name negative corrections in voxels that another object of the same label holds."""
-    numbers = [number for number, each in enumerate(prompt.corrections) if not each.positive]
-    held = label[tuple(grid.nearest_voxel(prompt.negative).T)] == prompt.label
-    named = [prompt.call_correction(number) for number, is_held in zip(numbers, held, strict=True)
-             if is_held]  # fmt: skip
-    if not named:
-        return []
-    verb = "lies" if len(named) == 1 else "lie"
-    return [
-        f"{', '.join(named)} {verb} in another object of its label, whose voxel stays in the label"
-        " map: correct that one, too"
-    ]
+    """Take from a prompt what others have clicked on; the same where that is nothing."""
+    prompts = [other.prompt for other in others]
+    values = ceded(item.prompt, item.probability, item.start, prompts, grid)
+    return item if values is item.probability else replace(item, probability=values)

@@ -21,7 +21,6 @@ from interactivenet.datasets.modalities import is_ct
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import Array, Geometry, box
 from interactivenet.imaging.resampling import (
-    CONTEXT,
     new_shape,
     orders_for,
     resample_box,
@@ -29,6 +28,7 @@ from interactivenet.imaging.resampling import (
     resampled_geometry,
     resampling_values,
 )
+from interactivenet.imaging.resampling_matrices import CONTEXT
 from interactivenet.planning.architecture import divisible
 from interactivenet.planning.plan import Plan
 from interactivenet.preprocessing.normalising import normalise

@@ -3,40 +3,28 @@
 import json
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.learning import __main__ as learning
-from benchmarks.learning.arms import ARMS, DATASETS, Arm, objects_as
+from benchmarks.learning.arms import ARMS, DATASETS, Arm
 from benchmarks.learning.datasets import objects_of, validation_names
 from benchmarks.learning.ellipsoid import GROWTHS, best_growth, ellipsoid
 from benchmarks.learning.job import Budget, Job, Unavailable, filled
 from benchmarks.learning.nnunet import find_object
-from benchmarks.learning.results import merged, read_runs
 from benchmarks.learning.results import objects_of as pooled
-from benchmarks.learning.scores import estimate, paired, score
+from benchmarks.learning.results import read_runs
 from benchmarks.learning.starters import find_starter
-from benchmarks.learning.table import MISSING, _described, render, with_tables
 from benchmarks.learning.worker import mirrored_model, run_job
 from interactivenet import PlanningOptions
-from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_label_array, write_volume
 from interactivenet.imaging.volume import Volume
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.model import Model
 from interactivenet.models.network import build_network, save_weights
 from interactivenet.prompts.prompt import Prompt
-
-GRID = Geometry((40, 36, 30), np.diag([1.0, 1.0, 2.0, 1.0]))
-RESULTS = Path(learning.__file__).parents[1] / "results"
-
-
-def ball(radius_mm=12.0, grid=GRID):
-    at = np.stack(np.meshgrid(*map(np.arange, grid.shape), indexing="ij"), -1) * grid.spacing
-    middle = (np.array(grid.shape) - 1) / 2 * grid.spacing
-    return ((at - middle) ** 2).sum(axis=-1) <= radius_mm**2
+from tests.benchmarks.learning_runs import GRID, ball, run_of
 
 
 @pytest.fixture
@@ -58,11 +46,6 @@ def shared(tmp_path):
 def job(shared, tmp_path, arm="ellipsoid", dataset="hippocampus", fold=-1, **more):
     budget = Budget(epochs=1, preset="tiny", threads=1)
     return Job(arm, dataset, fold, budget, shared, tmp_path / "work", **more)
-
-
-def run_of(arm, objects, dataset="hippocampus", budget="untrained", fold=-1, **more):
-    return {"arm": arm, "dataset": dataset, "budget": budget, "fold": fold, "seed": 0,
-            "objects": objects, **more}  # fmt: skip
 
 
 def test_no_case_trains_and_is_tested_and_every_one_is_tested_once(shared, tmp_path):
@@ -133,27 +116,6 @@ def test_the_best_growth_is_that_of_the_best_mean_dice():
     assert [row["dice"] for row in found["objects"]] == [1, 0.75, 1]
     assert found["best"]["nsd"] == {"growth": 1.0, "mean": 1.0}
     assert found["best"]["hd95"] == {"growth": 0.0, "mean": 0.0}
-
-
-def test_a_mask_without_a_voxel_is_not_left_out():
-    found = score(np.zeros(GRID.shape, bool), ball(), GRID)
-    assert found["dice"] == found["nsd"] == 0
-    assert found["hd95"] == pytest.approx(math.dist((0, 0, 0), (40, 36, 60)), abs=1e-3)
-
-
-def test_differences_are_paired_by_object():
-    first = [{"case": c, "object": "1", "dice": d} for c, d in (("a", 0.9), ("b", 0.8), ("c", 1))]
-    second = [{"case": c, "object": "1", "dice": d} for c, d in (("b", 0.3), ("a", 0.4), ("d", 0))]
-    found = paired(first, second, "dice")
-    assert found.n == 2 and found.mean == pytest.approx(0.5)
-    assert found.interval == pytest.approx((0.5, 0.5))  # each alone differs much more
-    assert paired(first, second[2:], "dice") is None
-    assert estimate(first[:1], "dice").interval is None
-
-
-def test_objects_of_one_case_make_no_interval_narrow():
-    rows = [{"case": "a", "object": str(n), "dice": n / 9} for n in range(10)]
-    assert estimate(rows, "dice").interval is None
 
 
 def test_an_option_that_there_is_not_is_said(shared, tmp_path):
@@ -290,55 +252,6 @@ def test_what_is_done_is_kept_and_what_fails_costs_only_itself(shared, tmp_path,
     learning.main([*where], lambda work: pytest.fail(work.arm) if work.fold >= 0 else "")
 
 
-def test_a_new_run_takes_the_place_of_an_earlier_one():
-    before = run_of("object", [["a", "1", 0.1, 0.1, 9.0]], fold=0)
-    after = run_of("object", [["a", "1", 0.2, 0.2, 8.0]], fold=0)
-    assert merged([before], [after]) == [after]
-    two = run_of("object", [["a", "1", 0.4, 0.4, 6.0]], fold=0) | {"seed": 1}
-    (mean,) = pooled([after, two], "hippocampus", "untrained", "object")
-    assert mean["dice"] == pytest.approx(0.3)
-
-
-def test_runs_of_what_is_measured_no_more_are_left_out():
-    assert not merged([run_of("an arm of old", [])], [run_of("ellipsoid", [], "sarcoma_both")])
-
-
-def test_a_part_is_compared_with_the_whole_of_the_same_budget():
-    rows = [[case, "1", dice, 0.5, 9.0] for case, dice in (("a", 0.5), ("b", 0.7))]
-    worse = [[case, "1", dice - 0.1, 0.5, 9.0] for case, _, dice, *_ in rows]
-    runs = [
-        run_of("object", rows, budget="30min-cpu2", fold=0),
-        run_of("object", worse, budget="full-cuda", fold=0),
-        run_of("no_geodesic", worse, budget="30min-cpu2", fold=0),
-    ]
-    (line,) = [text for text in render(runs).splitlines() if "| ellipsoid map alone | 2" in text]
-    assert "-0.100 (-0.100 to -0.100)" in line
-
-
-def test_what_was_not_measured_says_so_and_has_no_number():
-    text = render([])
-    assert "0." not in text.replace("until 0.3", "")
-    lines = [line for line in text.splitlines() if any(a.title in line for a in ARMS.values())]
-    assert lines and all(line.lower().startswith(MISSING) for line in lines)
-
-
-def test_all_arms_are_of_data_sets_that_there_are():
-    for arm in ARMS.values():
-        assert set(arm.datasets) <= set(DATASETS) and arm.datasets
-    for name in DATASETS:
-        assert objects_as(name) in ARMS["ellipsoid"].datasets
-    assert objects_as("sarcoma_both") == "sarcoma_mr" and objects_as("vertebrae_t2") != "organs"
-
-
-def test_the_page_and_the_table_are_those_of_the_results():
-    runs = read_runs(RESULTS / "learning.json")
-    page = learning.PAGE.read_text(encoding="utf-8")
-    assert with_tables(page, runs) == page, "`python -m benchmarks.learning --report` writes it"
-    assert render(runs) in (RESULTS / "learning.md").read_text(encoding="utf-8")
-    with pytest.raises(ValueError, match="the page has no"):
-        with_tables("no marks", runs)
-
-
 def test_the_ceiling_is_near_one_and_higher_the_finer_the_grid(shared, tmp_path):
     means = []
     for side in (48, 64, 96):
@@ -360,8 +273,3 @@ def test_mirrored_copies_are_really_averaged(tmp_path):
     mirrored = mirrored_model(model, tmp_path / "record" / "fold_0.safetensors")
     assert len(Predictor(mirrored, mirrored=True)._networks.flips) == 8
     assert not list((tmp_path / "record").glob("*.json"))
-
-
-def test_a_budget_is_told_in_words():
-    assert _described("7.5min-cpu2") == "7.5 minutes of 2 CPU cores a fold"
-    assert _described("100epochs-cuda") == "100epochs-cuda"

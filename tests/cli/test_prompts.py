@@ -10,7 +10,7 @@ from interactivenet.imaging.io import write_volume
 from interactivenet.prompts.corrections import Correction
 from interactivenet.prompts.io import read_prompts, write_prompts
 from interactivenet.prompts.prompt import LabelNames, Prompt
-from tests.prompts.test_named_points import of_background
+from tests.prompts.prompt_files import of_background
 from tests.raw_task import POINTS, read, write_case, write_points
 
 NAME = "Task103_PROMPTS"

@@ -11,7 +11,7 @@ from interactivenet.cli import main
 from interactivenet.datasets.task import Task
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_label_array, write_volume
-from interactivenet.pipeline.planning_steps import lost_objects, small_objects
+from interactivenet.pipeline.planning_report import lost_objects, small_objects
 from interactivenet.planning.plan import Plan
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.preprocessing.folds import read_fold

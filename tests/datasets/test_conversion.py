@@ -6,71 +6,10 @@ import os
 import nibabel as nib
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from interactivenet.cli import main
-from interactivenet.datasets.conversion import import_cases
-from interactivenet.datasets.formats import find_source
 from interactivenet.imaging.io import read_image, read_label, write_label_array, write_volume
+from tests.datasets.other_datasets import NAME, convert, decathlon, nnunet, snapshot
 from tests.raw_task import GRID, SHAPE, image_array, label_array, read
-
-NAME = "Task104_IMPORT"
-
-
-def convert(source, raw, *options):
-    arguments = ["dataset", "convert", str(source), "-t", NAME, "--raw", str(raw), *options]
-    return CliRunner().invoke(main, arguments)
-
-
-def decathlon(folder, channels):
-    """Two training cases and a test case; channels = 0 for 3D images."""
-    for subset, name in (("Tr", "brain_01"), ("Tr", "brain_02"), ("Ts", "brain_03")):
-        array = np.stack([image_array(i) for i in range(max(channels, 1))], -1)
-        path = folder / f"images{subset}" / f"{name}.nii.gz"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        nib.save(nib.Nifti1Image(array if channels else array[..., 0], GRID.affine), path)
-        if subset == "Tr":
-            write_label_array(folder / "labelsTr" / path.name, label_array(), GRID)
-        (path.parent / f"._{path.name}").write_bytes(b"macOS")
-    names = ["FLAIR", "T1w", "T2w"][: max(channels, 1)]
-    content = {
-        "name": "BRATS",
-        "tensorImageSize": "4D",
-        "modality": {str(i): name for i, name in enumerate(names)},
-        "labels": {"0": "background", "1": "edema", "2": "enhancing"},
-        "training": [
-            {"image": f"./imagesTr/{n}.nii.gz", "label": f"./labelsTr/{n}.nii.gz"}
-            for n in ("brain_01", "brain_02")
-        ],
-        "test": ["./imagesTs/brain_03.nii.gz"],
-    }
-    (folder / "dataset.json").write_text(json.dumps(content))
-    return folder
-
-
-def nnunet(folder, labels=None):
-    for subset, name in (("Tr", "case_1"), ("Tr", "case_2"), ("Ts", "case_3")):
-        for index in range(2):
-            path = folder / f"images{subset}" / f"{name}_{index:04d}.mha"
-            write_volume(path, image_array(index), GRID)
-        if subset == "Tr":
-            write_label_array(folder / "labelsTr" / f"{name}.mha", label_array(), GRID)
-    content = {
-        "channel_names": {"0": "T1", "1": "CT"},
-        "labels": labels or {"background": 0, "tumour": 1},
-        "numTraining": 2,
-        "file_ending": ".mha",
-    }
-    (folder / "dataset.json").write_text(json.dumps(content))
-    return folder
-
-
-def snapshot(folder):
-    return {
-        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def test_a_decathlon_task_of_4d_images_becomes_a_file_per_modality(tmp_path):
@@ -179,16 +118,6 @@ def test_a_damaged_case_costs_only_itself(tmp_path):
     assert [case["case"] for case in training] == ["brain_02"]
 
 
-def test_a_stopped_import_leaves_no_task_and_goes_on(tmp_path):
-    source = find_source(decathlon(tmp_path / "Task01", channels=0))
-    run = import_cases(source, tmp_path / "raw" / NAME)
-    next(run)
-    run.close()
-    assert not (tmp_path / "raw" / NAME).exists()
-    assert convert(source.folder, tmp_path / "raw").exit_code == 0
-    assert [path.name for path in (tmp_path / "raw").iterdir()] == [NAME]
-
-
 def broken(tmp_path, change):
     source = nnunet(tmp_path / "source")
     content = read(source / "dataset.json")
@@ -232,18 +161,6 @@ def test_a_folder_that_is_no_dataset_and_a_name_that_is_taken_are_refused(tmp_pa
     assert convert(source, tmp_path / "raw").exit_code == 0
     second = convert(nnunet(tmp_path / "other"), tmp_path / "raw")
     assert second.exit_code == 2 and "exists, imported from other files" in second.stderr
-
-
-def test_an_import_that_is_done_is_only_checked_again(tmp_path):
-    source = decathlon(tmp_path / "Task01", channels=0)
-    assert convert(source, tmp_path / "raw").exit_code == 0
-    before = snapshot(tmp_path / "raw")
-    again = convert(source, tmp_path / "raw")
-    assert again.exit_code == 0 and "is already imported" in again.stdout
-    files = snapshot(tmp_path / "raw")
-    assert {name: data for name, (data, _) in files.items()} == {
-        name: data for name, (data, _) in before.items()
-    }
 
 
 def test_cases_with_files_missing_are_named_and_cost_only_themselves(tmp_path):
@@ -291,14 +208,6 @@ def test_voxels_in_a_file_of_their_own_are_not_lost(tmp_path):
     np.testing.assert_allclose(image.source.affine, GRID.affine, atol=1e-12)
 
 
-def test_an_import_killed_before_its_check_goes_on(tmp_path):
-    source = decathlon(tmp_path / "Task01", channels=0)
-    assert convert(source, tmp_path / "raw").exit_code == 0
-    (tmp_path / "raw" / NAME / "dataset.json").unlink()
-    assert convert(source, tmp_path / "raw").exit_code == 0
-    assert (tmp_path / "raw" / NAME / "dataset.json").exists()
-
-
 def test_cases_that_share_a_name_never_become_one(tmp_path):
     source = decathlon(tmp_path / "Task01", channels=0)
     content = read(source / "dataset.json")
@@ -311,21 +220,6 @@ def test_cases_that_share_a_name_never_become_one(tmp_path):
     assert convert(source, tmp_path / "raw").exit_code == 1
     failures = read(tmp_path / "raw" / NAME / "failures.json")["convert"]
     assert failures == {"image": "2 cases have this name"}
-
-
-def test_an_import_begun_from_other_files_is_begun_anew(tmp_path):
-    source = decathlon(tmp_path / "Task01", channels=0)
-    run = import_cases(find_source(source), tmp_path / "raw" / NAME)
-    next(run)
-    run.close()
-    (source / "imagesTr/brain_01.nii.gz").rename(source / "imagesTr/brain_09.nii.gz")
-    (source / "labelsTr/brain_01.nii.gz").rename(source / "labelsTr/brain_09.nii.gz")
-    text = (source / "dataset.json").read_text().replace("brain_01", "brain_09")
-    (source / "dataset.json").write_text(text)
-    assert convert(source, tmp_path / "raw").exit_code == 0
-    training = read(tmp_path / "raw" / NAME / "dataset.json")["training"]
-    assert [case["case"] for case in training] == ["brain_02", "brain_09"]
-    assert [path.name for path in (tmp_path / "raw").iterdir()] == [NAME]
 
 
 def test_a_case_that_is_left_out_takes_no_other_with_it(tmp_path):
@@ -342,32 +236,3 @@ def test_a_case_that_is_left_out_takes_no_other_with_it(tmp_path):
     assert list(read(tmp_path / "raw" / NAME / "failures.json")["convert"]) == ["scan"]
     training = read(tmp_path / "raw" / NAME / "dataset.json")["training"]
     assert [case["case"] for case in training] == ["scan_2019"]
-
-
-def plain(folder, count):
-    for number in range(count):
-        write_volume(folder / "images" / f"c{number}.nii.gz", image_array(0), GRID)
-        write_label_array(folder / "labels" / f"c{number}.nii.gz", label_array(), GRID)
-    return folder
-
-
-def test_some_of_the_cases_and_others_of_them_to_test(tmp_path):
-    source = plain(tmp_path / "plain", 9)
-    words = ["-m", "MR", "-l", "a", "-l", "b", "--cases", "4", "--test-cases", "2"]
-    done = convert(source, tmp_path / "raw", *words)
-    assert done.exit_code == 0, done.output
-
-    def drawn(raw):
-        content = json.loads((raw / NAME / "dataset.json").read_text())
-        return [{entry["case"] for entry in content[part]} for part in ("training", "test")]
-
-    training, test = drawn(tmp_path / "raw")
-    assert (len(training), len(test)) == (4, 2) and not training & test
-    again = convert(source, tmp_path / "raw", *words)
-    assert again.exit_code == 0 and "already imported" in again.output
-    assert convert(source, tmp_path / "other", *words, "--seed", "1").exit_code == 0
-    assert drawn(tmp_path / "other") != [training, test]
-    assert convert(source, tmp_path / "same", *words).exit_code == 0
-    assert drawn(tmp_path / "same") == [training, test]
-    done = convert(source, tmp_path / "third", *words[:-1], "6")
-    assert done.exit_code == 2 and "has 9 labelled cases, but 10 were asked for" in done.output

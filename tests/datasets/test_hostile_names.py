@@ -20,7 +20,8 @@ from interactivenet.errors import DataError, InteractiveNetError, RequestError
 from interactivenet.grand_challenge.inputs import find_inputs
 from interactivenet.grand_challenge.settings import AlgorithmSettings
 from interactivenet.imaging.io import write_label_array, write_volume
-from interactivenet.models.bundle import model_of_task, read_bundle
+from interactivenet.models.bundle import read_bundle
+from interactivenet.models.task_model import model_of_task
 from interactivenet.pipeline.simulate import simulate_task
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.prompts.simulation import SimulationOptions

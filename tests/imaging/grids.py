@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 
 from interactivenet.imaging.geometry import Geometry
-from interactivenet.imaging.io import (
-    write_volume,
-)
+from interactivenet.imaging.io import read_image, write_volume
 
 SUFFIXES = (".nii.gz", ".nii", ".mha", ".nrrd")
 SHAPE = (4, 5, 6)
@@ -57,3 +55,12 @@ def write(path, stored, affine):
 
 def stored_voxels(volume):
     return volume.source.from_ras(volume.array[0])
+
+
+def equal(path, array=None, affine=None):
+    """Assert which voxels a file holds, as stored, and where; returns what was read."""
+    volume = read_image(path)
+    np.testing.assert_array_equal(stored_voxels(volume), voxels() if array is None else array)
+    if affine is not None:
+        np.testing.assert_allclose(volume.source.affine, affine, rtol=0, atol=1e-4)
+    return volume

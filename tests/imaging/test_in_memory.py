@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from interactivenet.errors import DataError, RequestError
 from interactivenet.imaging.in_memory import as_volume, label_to_nibabel, label_to_sitk
 from interactivenet.imaging.io import read_image
+from tests.imaging.any_grid import geometries
 from tests.imaging.grids import AFFINES, every_grid, voxels, write
-from tests.imaging.test_geometry import geometries
 
 
 @every_grid

@@ -10,7 +10,6 @@ from scipy import ndimage
 
 from interactivenet.imaging.geometry import box
 from interactivenet.imaging.resampling import (
-    CONTEXT,
     new_shape,
     orders_for,
     resample,
@@ -20,6 +19,7 @@ from interactivenet.imaging.resampling import (
     resampled_geometry,
     restore_box,
 )
+from interactivenet.imaging.resampling_matrices import CONTEXT
 from tests.sample_cases import stored_grid
 
 shapes = st.tuples(*[st.integers(1, 24)] * 3)

@@ -8,7 +8,7 @@ import pytest
 from interactivenet.datasets.task import Case
 from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_volume
-from interactivenet.inference import batch
+from interactivenet.inference import batch, case_work
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import Output
@@ -124,13 +124,13 @@ def test_a_signal_ends_it_and_nothing_is_lost(
 
 
 def test_whoever_stops_asking_leaves_no_thread_behind(cases, model, tmp_path, monkeypatch):
-    read, begun = batch._Batch.read, []
+    read, begun = case_work.BatchWork.read, []
 
     def counted(self, case):
         begun.append(case.name)
         return read(self, case)
 
-    monkeypatch.setattr(batch._Batch, "read", counted)
+    monkeypatch.setattr(case_work.BatchWork, "read", counted)
     results = predict_cases(cases, model, outputs(tmp_path), OPTIONS, threads=ONE)
     assert next(results).case == "a"
     results.close()
@@ -140,7 +140,7 @@ def test_whoever_stops_asking_leaves_no_thread_behind(cases, model, tmp_path, mo
 def test_without_memory_one_case_is_there_at_a_time(cases, model, expected, tmp_path, monkeypatch):
     """Each is read only when the one before it is written."""
     order = []
-    read, write = batch._Batch.read, batch._Batch._write
+    read, write = case_work.BatchWork.read, case_work.BatchWork._write
     monkeypatch.setattr(batch.overlap, "SMALL", 0)
     monkeypatch.setattr(batch.overlap, "available_memory", lambda: 1)
 
@@ -154,8 +154,8 @@ def test_without_memory_one_case_is_there_at_a_time(cases, model, expected, tmp_
         finally:
             order.append(("written", work.case.name))
 
-    monkeypatch.setattr(batch._Batch, "read", reading)
-    monkeypatch.setattr(batch._Batch, "_write", writing)
+    monkeypatch.setattr(case_work.BatchWork, "read", reading)
+    monkeypatch.setattr(case_work.BatchWork, "_write", writing)
     run(cases[:2] + cases[3:5], model, tmp_path, Threads(4, 4))
     begun = [name for what, name in order if what == "read"]
     assert begun == ["a", "b", "c", "d"]

@@ -6,7 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from interactivenet.inference import overlap
-from interactivenet.inference.overlap import ReadAhead, Room, Threads, WriteBehind, choose_threads
+from interactivenet.inference.overlap import (
+    PrefetchQueue,
+    Room,
+    Threads,
+    WriteBehind,
+    choose_threads,
+)
 
 
 @pytest.fixture
@@ -18,7 +24,7 @@ def pool():
 def taken(pool, items, most, room=lambda: True):
     """Take all items; returns them, and the most that were read and not yet taken."""
     begun, most_ahead, results = [], 0, []
-    ahead = ReadAhead(pool, (begun.append(item) or item for item in items), str, most, room)
+    ahead = PrefetchQueue(pool, (begun.append(item) or item for item in items), str, most, room)
     for result in ahead:
         results.append(result)
         ahead.fill()
@@ -46,7 +52,7 @@ def test_one_read_quickly_waits_for_one_read_slowly(pool):
             slow.set()  # the second is read only once the third is
         return item
 
-    ahead = ReadAhead(pool, range(4), read, 3, lambda: True)
+    ahead = PrefetchQueue(pool, range(4), read, 3, lambda: True)
     results = []
     for result in ahead:
         results.append(result)
@@ -55,7 +61,7 @@ def test_one_read_quickly_waits_for_one_read_slowly(pool):
 
 
 def test_what_was_read_ahead_is_finished_in_order(pool):
-    ahead = ReadAhead(pool, range(5), lambda item: [item], 3, lambda: True)
+    ahead = PrefetchQueue(pool, range(5), lambda item: [item], 3, lambda: True)
     results = []
     for number, result in enumerate(ahead):
         results.append(result)
@@ -74,7 +80,7 @@ def test_an_error_comes_in_its_place_and_nothing_is_begun_after_the_end(pool):
             raise KeyboardInterrupt
         return item
 
-    ahead = ReadAhead(pool, range(9), read, 1, lambda: True)
+    ahead = PrefetchQueue(pool, range(9), read, 1, lambda: True)
     with pytest.raises(KeyboardInterrupt):
         for _ in ahead:
             ahead.fill()

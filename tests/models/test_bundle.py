@@ -15,13 +15,13 @@ from interactivenet.inference.predictor import Predictor
 from interactivenet.models.bundle import (
     bundle_content,
     load_model,
-    model_of_task,
     read_bundle,
     read_description,
     verify_bundle,
     write_bundle,
 )
 from interactivenet.models.model_card import render_card
+from interactivenet.models.task_model import model_of_task
 from interactivenet.planning.plan import Normalisation, ObjectGrid
 from interactivenet.planning.planned_task import PlannedTask
 from interactivenet.planning.training_set import ChannelRanges, TrainingSet

@@ -13,9 +13,10 @@ from interactivenet.datasets.roots import Roots
 from interactivenet.datasets.task import Task
 from interactivenet.errors import DataError, RequestError
 from interactivenet.inference.predictor import Predictor
-from interactivenet.models.bundle import model_of_task, read_bundle, write_bundle
+from interactivenet.models.bundle import read_bundle, write_bundle
 from interactivenet.models.model import own_model
 from interactivenet.models.network import load_network, save_weights
+from interactivenet.models.task_model import model_of_task
 from interactivenet.pipeline.deploy import deploy
 from interactivenet.pipeline.distil import distil, distilled_model
 from interactivenet.pipeline.student import StudentOptions

@@ -9,7 +9,7 @@ from interactivenet.datasets.phantom import PhantomSettings
 from interactivenet.datasets.roots import Roots
 from interactivenet.datasets.task import Task
 from interactivenet.errors import RequestError
-from interactivenet.pipeline import planning_steps
+from interactivenet.pipeline import planning_report, planning_steps
 from interactivenet.pipeline.dataset import make_phantoms
 from interactivenet.pipeline.plan import FoldOptions, plan
 from interactivenet.pipeline.simulate import simulate
@@ -147,7 +147,7 @@ def test_a_lost_object_is_told_with_what_would_keep_it(grid, words):
     decided = make_plan("Task001_A", LabelNames({1: "a"}), small,
                         PlanningOptions(preset="tiny", grid=grid, **spacing))  # fmt: skip
     found = {"case": "c", "object": "label 1 (a)", "volume_ml": 1.0, "volume_at_spacing_ml": 0.0}
-    (finding,) = planning_steps.small_objects({"c__1": found}, decided)
+    (finding,) = planning_report.small_objects({"c__1": found}, decided)
     assert words in finding.message and "nothing is left of 1 ml" in finding.message
     assert ("finer `spacing`" in finding.message) == (grid == "spacing")
 
@@ -158,7 +158,7 @@ def test_no_case_makes_the_grids_of_the_others_finer_where_each_has_its_own():
     for grid, count in (("spacing", 2), ("object", 0)):
         options = PlanningOptions(preset="tiny", grid=grid)
         decided = make_plan("Task001_A", LabelNames({1: "a"}), fingerprint, options)
-        assert len(planning_steps.odd_cases(decided, fingerprint, options)) == count
+        assert len(planning_report.odd_cases(decided, fingerprint, options)) == count
 
 
 def test_a_case_that_fails_is_returned(roots):

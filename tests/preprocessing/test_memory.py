@@ -13,7 +13,7 @@ from interactivenet.planning.plan import Normalisation
 from interactivenet.preprocessing.normalising import foreground_moments, normalise
 from interactivenet.preprocessing.object_region import cut_object_region, smooth
 from interactivenet.preprocessing.region import make_region
-from tests.preprocessing.test_object_grid import object_plan
+from tests.preprocessing.object_plans import object_plan
 from tests.sample_cases import make_plan, make_scan, stored_grid
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from interactivenet.errors import DataError, NoPoints
-from interactivenet.prompts.corrections import BACKGROUND, Correction
 from interactivenet.prompts.named_points import from_named_points
 from interactivenet.prompts.point_names import NamedPoint
 from interactivenet.prompts.prompt import LabelNames, Prompt
 from interactivenet.prompts.written_points import to_named_points
+from tests.prompts.prompt_files import of_background
 
 TUMOUR = LabelNames({1: "tumour"})
 TWO = LabelNames({1: "tumour", 2: "oedema"})
@@ -23,11 +23,6 @@ def lists(*named, names=None):
         for group, points in enumerate(named)
         for number, name in enumerate(points)
     ]  # fmt: skip
-
-
-def of_background(positions):
-    """Corrections as the background's points are."""
-    return tuple(Correction(position, False, BACKGROUND) for position in positions)
 
 
 def numbered(name, count=3):

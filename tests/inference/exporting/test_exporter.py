@@ -1,6 +1,5 @@
-"""Results in other formats: what is written of which case, kept, refused, and noted."""
+"""Results in other formats: what is written of which case, refused, and noted."""
 
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -8,66 +7,13 @@ import pydicom
 import pytest
 
 from interactivenet.errors import DataError, RequestError
-from interactivenet.imaging.io import read_image, read_label, write_label_array, write_volume
-from interactivenet.imaging.structures.codes.code_tables import term_of
+from interactivenet.imaging.io import read_image, read_label
 from interactivenet.inference.export_formats import chosen_exports, chosen_formats
-from interactivenet.inference.exporting.exporter import Exporter, export_case
-from interactivenet.inference.exporting.outlined_structures import Naming
-from interactivenet.inference.exporting.source_series import SourceFinder
-from interactivenet.inference.outputs import Output
 from interactivenet.system.files import write_json
-from tests.imaging.written_dicom import UID, stored, write_series
+from tests.imaging.written_dicom import UID
+from tests.inference.exporting.exported_results import VOXELS, export, masks_of_seg, stored_mask
 from tests.inference.exporting.segmented_cases import PLAN, make_weights, segment
 from tests.raw_task import read
-
-VOXELS = stored((7, 12, 14))
-FRAME = f"{UID}.77"
-ALL = ("dcm-seg", "rtstruct", "seg.nrrd")
-
-
-def make_series(folder, voxels=VOXELS, **elements):
-    write_series(folder, voxels, **{"FrameOfReferenceUID": FRAME, **elements})
-    return folder
-
-
-@pytest.fixture
-def scan(tmp_path):
-    return make_series(tmp_path / "scans" / "a")
-
-
-@pytest.fixture
-def results(tmp_path, scan):
-    """Two objects, of two labels."""
-    return segment(tmp_path / "out", "a", [scan], 2, 1)
-
-
-def export(results, *formats, images=(), names=None, codes=None, target=None, overwrite=False):
-    exporter = Exporter(
-        formats or ALL, Naming(names or {}, codes or {}), SourceFinder(images), overwrite
-    )
-    return export_case(results, "a", exporter, target)
-
-
-def masks_of_seg(path, shape):
-    """Voxels (slices, rows, columns) of each segment of a SEG, by its label; plain loops."""
-    dataset = pydicom.dcmread(path)
-    names = {int(item.SegmentNumber): item.SegmentLabel for item in dataset.SegmentSequence}
-    bits = np.unpackbits(np.frombuffer(dataset.PixelData, np.uint8), bitorder="little")
-    frames = bits[: dataset.NumberOfFrames * shape[1] * shape[2]].reshape(-1, *shape[1:])
-    masks = {name: np.zeros(shape, bool) for name in names.values()}
-    shared = dataset.SharedFunctionalGroupsSequence[0]
-    for frame, group in zip(frames, dataset.PerFrameFunctionalGroupsSequence, strict=True):
-        here = group if "SegmentIdentificationSequence" in group else shared  # of a single segment
-        number = here.SegmentIdentificationSequence[0].ReferencedSegmentNumber
-        z = group.PlanePositionSequence[0].ImagePositionPatient[2]
-        masks[names[number]][round((float(z) - 30.0) / 2.5)] |= frame.astype(bool)
-    return masks
-
-
-def stored_mask(results, value):
-    """A label (slices, rows, columns) as DICOM has it."""
-    label = read_label(results.label_map("a"))
-    return np.transpose(label.source.from_ras(label.array[0] == value), (2, 1, 0))
 
 
 def test_each_format_holds_the_outlines(results, scan):
@@ -107,59 +53,6 @@ def test_the_record_says_what_was_exported(results, scan):
     assert record["labels"] == {"1": "tumour", "2": "liver"}
     for path in (results.record("a"), results.folder / "a.seg.nrrd"):
         assert b"Doe" not in path.read_bytes()
-
-
-def test_what_was_written_before_is_kept(results, scan):
-    first = export(results)
-    content = {path: path.read_bytes() for path in first.written}
-    again = export(results)
-    assert again.kept == first.written and not again.written
-    assert {path: path.read_bytes() for path in again.kept} == content
-    # other codes are another file, of the same objects; that of 3D Slicer has them, too
-    changed = export(results, "dcm-seg", codes={"tumour": term_of("Liver")})
-    assert len(changed.written) == 1 and not changed.kept
-    before, after = (pydicom.dcmread(path) for path in
-                     (results.folder / "a.seg.dcm", changed.written[0]))  # fmt: skip
-    assert before.SegmentSequence[0].TrackingUID == after.SegmentSequence[0].TrackingUID
-    assert after.SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "Liver"
-    assert export(results, "dcm-seg", codes={"tumour": term_of("Liver")}).kept
-    forced = export(results, "rtstruct", overwrite=True)
-    assert forced.written and forced.written[0].read_bytes() != content[forced.written[0]]
-
-
-def test_a_killed_export_is_finished(results):
-    """The file is known to be ours before it is written: what is half there is replaced."""
-    whole = export(results, "rtstruct").written[0].read_bytes()
-    record = read(results.record("a"))
-    record["files"]["a.rtstruct.dcm"] = ""
-    del record["exports"]
-    write_json(results.record("a"), record)
-    (results.folder / "a.rtstruct.dcm").write_bytes(whole[:100])
-    assert export(results, "rtstruct").written
-    planned = pydicom.dcmread(results.folder / "a.rtstruct.dcm")
-    assert len(planned.ROIContourSequence) == 2
-
-
-def test_what_was_killed_while_it_was_replaced_is_written_again(results):
-    """The record says what was there before, and the file is of other codes already."""
-    export(results, "dcm-seg")
-    before = read(results.record("a"))
-    export(results, "dcm-seg", codes={"tumour": term_of("Liver")})
-    before["files"]["a.seg.dcm"] = ""
-    write_json(results.record("a"), before)
-    assert export(results, "dcm-seg").written
-    segment = pydicom.dcmread(results.folder / "a.seg.dcm").SegmentSequence[0]
-    assert segment.SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "Neoplasm"
-    assert all(read(results.record("a"))["files"].values())
-    assert export(results, "dcm-seg").kept
-
-
-@pytest.mark.parametrize("noted", [5, [1], {"rtstruct": "gone"}])
-def test_failures_of_before_that_cannot_be_read_are_no_matter(results, noted):
-    write_json(results.record("a"), {**read(results.record("a")), "export_failures": noted})
-    assert export(results, "dcm-seg").written
-    kept = noted if isinstance(noted, dict) else None
-    assert read(results.record("a")).get("export_failures") == kept
 
 
 def test_a_record_of_no_known_kind_is_refused_in_a_line(results):
@@ -235,136 +128,6 @@ def test_a_persons_outline_is_manual(results):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["a.seg.dcm", "a.rtstruct.dcm", "a.seg.nrrd"])
-def test_a_strangers_file_is_never_replaced(results, name):
-    path = results.folder / name
-    path.write_bytes(b"theirs")
-    for overwrite in (False, True):
-        exported = export(results, overwrite=overwrite)
-        (reason,) = exported.failures.values()
-        assert f"{name}: was not written by this program" in reason
-        assert len(exported.written) + len(exported.kept) == 2
-    assert path.read_bytes() == b"theirs" and name not in read(results.record("a"))["files"]
-
-
-def test_a_file_that_somebody_changed_stays(results):
-    export(results)
-    path = results.folder / "a.seg.dcm"
-    path.write_bytes(b"edited")
-    exported = export(results, overwrite=True)
-    assert "was changed since this program wrote it" in exported.failures["dcm-seg"]
-    assert path.read_bytes() == b"edited"
-    record = read(results.record("a"))
-    assert record["export_failures"] == exported.failures
-    path.unlink()
-    assert not export(results).failures
-    assert "export_failures" not in read(results.record("a"))
-
-
-def test_an_edited_label_map_is_refused(results):
-    label = read_label(results.label_map("a"))
-    write_label_array(results.label_map("a"), label.array[0] * 0 + 1, label.source)
-    with pytest.raises(DataError, match=r"a\.nii\.gz: was changed since this program wrote it"):
-        export(results)
-    results.label_map("a").unlink()
-    with pytest.raises(DataError, match="has no label map"):
-        export(results)
-
-
-def test_a_changed_source_is_refused(results, scan):
-    write_series(scan, VOXELS + 1, FrameOfReferenceUID=FRAME)
-    exported = export(results)
-    assert set(exported.failures) == {"dcm-seg", "rtstruct"}
-    assert f"{scan}: has changed since it was segmented: 000.dcm" in exported.failures["dcm-seg"]
-    assert [path.name for path in exported.written] == ["a.seg.nrrd"]
-
-
-@pytest.mark.parametrize(
-    ("number", "reason"), [(6, "lie on another grid"), (3, "one is missing|missing")]
-)
-def test_a_lost_slice_is_refused(results, scan, number, reason):
-    (scan / f"{number:03d}.dcm").unlink()
-    exported = export(results, "dcm-seg")
-    assert not exported.written and "\n" not in exported.failures["dcm-seg"]
-    assert str(scan) in exported.failures["dcm-seg"]
-
-
-def test_a_series_that_has_moved_is_found_by_its_uid(results, scan, tmp_path):
-    shutil.move(scan, tmp_path / "archive" / "p" / "s")
-    make_series(tmp_path / "archive" / "q", series=2)
-    gone = export(results, "dcm-seg")
-    assert "does not exist any more" in gone.failures["dcm-seg"]
-    exported = export(results, "dcm-seg", images=[tmp_path / "archive"])
-    assert not exported.failures
-    assert any("was found in" in note for note in exported.notes)
-    seg = pydicom.dcmread(exported.written[0])
-    assert seg.ReferencedSeriesSequence[0].SeriesInstanceUID == f"{UID}.1.1"
-    other = export(results, "rtstruct", images=[tmp_path / "archive" / "q"])
-    assert f"has no series {UID}.1.1" in other.failures["rtstruct"]
-
-
-def test_slices_that_were_lost_at_an_end_are_said(results, scan, tmp_path):
-    """Nothing is outlined there, and the other slices are those that were segmented."""
-    moved = tmp_path / "elsewhere"
-    shutil.move(scan, moved)
-    (moved / "006.dcm").unlink()
-    exported = export(results, "dcm-seg", "rtstruct", images=[moved])
-    assert len(exported.written) == 2
-    assert any(
-        "has 14x12x6 voxels, and the outlines have 14x12x7: slices were lost or added" in note
-        for note in exported.notes
-    )
-    masks = masks_of_seg(results.folder / "a.seg.dcm", (6, *VOXELS.shape[1:]))
-    assert np.array_equal(masks["tumour"], stored_mask(results, 1)[:6])
-
-
-def test_files_of_the_same_uid_that_differ_are_said(results, scan, tmp_path):
-    shutil.rmtree(scan)
-    make_series(tmp_path / "archive", VOXELS + 5)
-    exported = export(results, "dcm-seg", images=[tmp_path / "archive"])
-    assert exported.written
-    assert any("7 of the 7 files" in note and "are not those" in note for note in exported.notes)
-
-
-@pytest.fixture
-def converted(tmp_path, scan):
-    """A case that was segmented from NIfTI, and the tree that it was made from."""
-    image = read_image(scan)
-    write_volume(tmp_path / "a.nii.gz", image.array[0], image.source)
-    make_series(scan.parent / "other", VOXELS[::-1], series=2)
-    return segment(tmp_path / "out", "a", [tmp_path / "a.nii.gz"], 1)
-
-
-def test_a_case_of_nifti_needs_its_series(converted, scan):
-    exported = export(converted, "dcm-seg", "seg.nrrd")
-    assert "a.nii.gz: is no DICOM series" in exported.failures["dcm-seg"]
-    assert [path.name for path in exported.written] == ["a.seg.nrrd"]
-    # two series lie on its grid; the values tell which it was
-    exported = export(converted, "dcm-seg", images=[scan.parent])
-    assert not exported.failures
-    assert any("by its grid and its values" in note for note in exported.notes)
-    seg = pydicom.dcmread(exported.written[0])
-    assert seg.ReferencedSeriesSequence[0].SeriesInstanceUID == f"{UID}.1.1"
-    masks = masks_of_seg(exported.written[0], VOXELS.shape)
-    assert np.array_equal(masks["tumour"], stored_mask(converted, 1))
-
-
-def test_other_values_on_the_same_grid_are_another_scan(converted, scan):
-    exported = export(converted, "dcm-seg", images=[scan.parent / "other"])
-    assert "with other values than" in exported.failures["dcm-seg"]
-
-
-def test_by_grid_alone_it_must_be_the_only_one(converted, scan, tmp_path):
-    (tmp_path / "a.nii.gz").unlink()
-    exported = export(converted, "dcm-seg", images=[scan.parent])
-    assert "2 series that it could have been" in exported.failures["dcm-seg"]
-    exported = export(converted, "dcm-seg", images=[scan])
-    assert any("by its grid alone: look whether" in note for note in exported.notes)
-    elsewhere = make_series(tmp_path / "elsewhere", origin=(0.0, 0.0, 0.0))
-    exported = export(converted, "rtstruct", images=[elsewhere])
-    assert "holds no series on the grid" in exported.failures["rtstruct"]
-
-
 def test_old_records_take_the_names_of_their_objects(tmp_path, scan):
     results = segment(tmp_path / "out", "a", [scan], 1, 2, described=False)
     record = read(results.record("a"))
@@ -381,61 +144,6 @@ def test_old_records_take_the_names_of_their_objects(tmp_path, scan):
     assert seg.SeriesDescription == "InteractiveNet, expected Dice 0.84"
     # the label map is still known to be ours
     assert not results.strangers("a")
-
-
-def test_another_folder_gets_a_record_of_its_own(results, scan, tmp_path):
-    before = read(results.record("a"))
-    target = Output(tmp_path / "archive", ())
-    exported = export(results, target=target)
-    assert {path.name for path in target.folder.iterdir()} == {
-        "a.json", "a.seg.dcm", "a.rtstruct.dcm", "a.seg.nrrd",
-    }  # fmt: skip
-    assert read(results.record("a")) == before
-    assert export(results, target=target).kept == exported.written
-    # another scan of that name does not take their place
-    other = make_series(tmp_path / "scans" / "b", series=3)
-    rival = segment(tmp_path / "rival", "a", [other], 1)
-    with pytest.raises(DataError, match="of another scan of this name"):
-        export(rival, target=target)
-    with pytest.raises(DataError, match="of results of their own"):
-        export(results, target=rival)
-
-
-def test_results_of_a_new_segmentation_do_not_keep_old_exports(results, scan, tmp_path):
-    export(results)
-    segment(tmp_path / "out", "a", [scan], 1, model=None)  # the same key: the same result
-    assert (results.folder / "a.seg.dcm").exists()
-    make_series(scan, VOXELS + 1)
-    segment(tmp_path / "out", "a", [scan], 1)
-    assert not (results.folder / "a.seg.dcm").exists()
-    record = read(results.record("a"))
-    assert "exports" not in record
-    (note,) = [note for note in record["notes"] if "removed" in note]
-    assert note.startswith("a.seg.dcm, a.rtstruct.dcm, a.seg.nrrd of an earlier result removed")
-
-
-def test_files_of_one_case_that_differ_are_said(results):
-    """A SEG and an RTSTRUCT of the same outlines must not say two things of them."""
-    export(results, "dcm-seg", "rtstruct", codes={"tumour": term_of("Liver")})
-    done = export(results, "rtstruct", codes={"tumour": term_of("Liver")})
-    assert not any("written before" in note for note in done.notes)
-    done = export(results, "rtstruct", codes={"tumour": term_of("Spleen")})
-    assert [note for note in done.notes if "written before" in note] == [
-        "a.seg.dcm, written before, has other names, codes or outlines: export it again, too"
-    ]
-
-
-def test_an_old_export_that_somebody_changed_is_said_to_be_none_of_a_new_result(results, scan):
-    export(results, "dcm-seg")
-    path = results.folder / "a.seg.dcm"
-    path.write_bytes(path.read_bytes() + b"signed")
-    make_series(scan, VOXELS + 1)
-    segment(results.folder, "a", [scan], 1)
-    assert path.exists()
-    record = read(results.record("a"))
-    (note,) = [note for note in record["notes"] if "a.seg.dcm" in note]
-    assert "is of an earlier result, and was changed since: it stays" in note
-    assert set(record["files"]) == {"a.nii.gz"}
 
 
 def test_a_broken_writer_leaves_nothing_behind(results, monkeypatch):
@@ -482,11 +190,3 @@ def test_labels_of_one_name_are_told_apart(results):
     segments = pydicom.dcmread(results.folder / "a.seg.dcm").SegmentSequence
     assert [item.SegmentLabel for item in segments] == ["tumour 1", "tumour 2"]
     assert len({item.TrackingUID for item in segments}) == 2
-
-
-def test_nothing_is_written_among_the_slices(results, scan):
-    before = sorted(scan.iterdir())
-    for formats in (("dcm-seg",), ("seg.nrrd",)):
-        with pytest.raises(DataError, match="holds the series itself"):
-            export(results, *formats, target=Output(scan, ()))
-    assert sorted(scan.iterdir()) == before

@@ -18,25 +18,20 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
 from interactivenet import __version__
-from interactivenet.errors import naming
-from interactivenet.imaging.dicom.reading import folder_of
 from interactivenet.imaging.dicom.stack import Slice
 from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.geometry import Array
 from interactivenet.imaging.structures.codes.structure_codes import Code
 from interactivenet.imaging.structures.structure import Structure, StructureSet, Written
+from interactivenet.imaging.structures.writing.dicom_writing import write_on_series
 from interactivenet.imaging.structures.writing.mask_contours import contours_of
-from interactivenet.imaging.structures.writing.on_series import PlacedStructures, on_series
+from interactivenet.imaging.structures.writing.on_series import PlacedStructures
 from interactivenet.imaging.structures.writing.rtstruct_checking import check_contours
 from interactivenet.imaging.structures.writing.source_headers import (
     REPEATED,
     SourceHeaders,
-    dicom_names,
     dicom_text,
-    failure,
-    read_source_headers,
 )
-from interactivenet.system.files import replacing
 
 _NAME = "InteractiveNet"
 #: Detached Study Management, retired: what structure sets say that a study is, in all systems
@@ -52,20 +47,7 @@ def write_rtstruct(path: Path, structures: StructureSet, series: Series) -> Writ
     all. Raises DataError, naming the series' folder, where the series is no whole scan, where the
     structures lie on another grid, and where its headers lack what an RTSTRUCT needs.
     """
-    placed = on_series(structures, series)
-    if not placed.structures:
-        return Written(False, placed.notes)
-    headers = read_source_headers(series)
-    names, renamed = dicom_names(placed.structures)
-    try:
-        dataset = _dataset(structures, placed, headers, series, names)
-        with naming(folder_of(series)):
-            check_contours(dataset, placed, series)
-        with replacing(path) as temporary:
-            dataset.save_as(temporary, enforce_file_format=True)
-    except (AttributeError, LookupError, TypeError, ValueError) as error:  # of a stranger's header
-        raise failure("RTSTRUCT", series, headers, error) from error
-    return Written(True, (*placed.notes, *renamed, *headers.notes))
+    return write_on_series(path, structures, series, "RTSTRUCT", _dataset, check_contours)
 
 
 def _dataset(

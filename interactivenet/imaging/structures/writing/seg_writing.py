@@ -15,22 +15,16 @@ from typing import Any
 import numpy as np
 
 from interactivenet import __version__
-from interactivenet.errors import DataError, naming
+from interactivenet.errors import DataError
 from interactivenet.imaging.dicom.reading import folder_of
 from interactivenet.imaging.dicom.volumes import Series
 from interactivenet.imaging.geometry import LPS_RAS
 from interactivenet.imaging.structures.codes.structure_codes import Code
 from interactivenet.imaging.structures.structure import Structure, StructureSet, Written
-from interactivenet.imaging.structures.writing.on_series import PlacedStructures, on_series
+from interactivenet.imaging.structures.writing.dicom_writing import write_on_series
+from interactivenet.imaging.structures.writing.on_series import PlacedStructures
 from interactivenet.imaging.structures.writing.seg_checking import check_frames
-from interactivenet.imaging.structures.writing.source_headers import (
-    SourceHeaders,
-    dicom_names,
-    dicom_text,
-    failure,
-    read_source_headers,
-)
-from interactivenet.system.files import replacing
+from interactivenet.imaging.structures.writing.source_headers import SourceHeaders, dicom_text
 
 _NAME = "InteractiveNet"
 #: persons, whom highdicom names in its warnings: it does not get to know them
@@ -44,28 +38,7 @@ def write_seg(path: Path, structures: StructureSet, series: Series) -> Written:
     Raises DataError where the series is no whole scan, where the structures lie on another grid,
     and where its headers lack what a SEG needs.
     """
-    placed = on_series(structures, series)
-    if not placed.structures:
-        return Written(False, placed.notes)
-    headers = read_source_headers(series)
-    names, renamed = dicom_names(placed.structures)
-    folder = folder_of(series)
-    if len(headers.of_files) > 1 and any(
-        "SharedFunctionalGroupsSequence" in header for header in headers.of_files
-    ):
-        raise DataError(
-            f"{folder}: has its slices in {len(headers.of_files)} multi-frame files: a DICOM SEG"
-            " can be made of one such file, or of one file per slice"
-        )
-    try:
-        dataset = _dataset(structures, placed, headers, series, names)
-        with naming(folder):
-            check_frames(dataset, placed, series)
-        with replacing(path) as temporary:
-            dataset.save_as(temporary, enforce_file_format=True)
-    except (AttributeError, LookupError, TypeError, ValueError) as error:  # of a stranger's header
-        raise failure("DICOM SEG", series, headers, error) from error
-    return Written(True, (*placed.notes, *renamed, *headers.notes))
+    return write_on_series(path, structures, series, "DICOM SEG", _dataset, check_frames)
 
 
 def _dataset(
@@ -78,6 +51,13 @@ def _dataset(
     import highdicom
     from pydicom.uid import ExplicitVRLittleEndian
 
+    if len(headers.of_files) > 1 and any(
+        "SharedFunctionalGroupsSequence" in header for header in headers.of_files
+    ):
+        raise DataError(
+            f"{folder_of(series)}: has its slices in {len(headers.of_files)} multi-frame files: a"
+            " DICOM SEG can be made of one such file, or of one file per slice"
+        )
     for header in headers.of_files:
         _correct_geometry(header, placed)
     first = headers.first

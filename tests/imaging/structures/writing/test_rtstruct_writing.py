@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from interactivenet.errors import DataError
 from interactivenet.imaging.dicom.reading import find_series
 from interactivenet.imaging.nifti import read_nifti
-from interactivenet.imaging.structures.writing import rtstruct_writing
+from interactivenet.imaging.structures.writing import dicom_writing, rtstruct_writing
 from interactivenet.imaging.structures.writing.rtstruct_writing import write_rtstruct
 from tests.imaging.structures.writing.outlined import (
     RING,
@@ -218,13 +218,13 @@ def test_other_contours_than_were_outlined_are_not_written(fault, tmp_path, monk
 
 
 def test_contours_that_name_another_slice_are_not_written(tmp_path, monkeypatch):
-    right = rtstruct_writing.read_source_headers
+    right = dicom_writing.read_source_headers
 
     def turned(series):
         headers = right(series)
         return replace(headers, of_slices=headers.of_slices[::-1])
 
-    monkeypatch.setattr(rtstruct_writing, "read_source_headers", turned)
+    monkeypatch.setattr(dicom_writing, "read_source_headers", turned)
     series = write_source(tmp_path / "scan", "axial")
     structures = outlines(ring_and_more(grid_of(series).shape), grid_of(series), *RING)
     with pytest.raises(DataError, match="a contour that does not lie on the slice that it names"):

@@ -4,6 +4,7 @@
 // axes turned to RAS+ (fractions allowed; whole numbers are centres). Pixels are CSS pixels.
 
 /* global niivue */
+import { leaveOutGradient } from "./gradient.js";
 
 export const PLANES = ["Axial", "Coronal", "Sagittal"];
 /** plane -> axes of RAS to the right and upwards in it, and across it */
@@ -37,6 +38,7 @@ export class ScanView {
     // pictures for its own texts and meshes, of which there are none: they would be data: addresses
     this.nv.loadPngAsTexture = async () => null;
     await this.nv.attachToCanvas(this.canvas, false);
+    leaveOutGradient(this.nv);
     new ResizeObserver(() => this.arrange()).observe(this.canvas.parentElement);
     this.arrange();
   }
@@ -62,8 +64,7 @@ export class ScanView {
       this.nv.scene.crosshairPos = [0.5, 0.5, 0.5];
       this.cross = this.mmOf(this.shape.map((size) => Math.floor(size / 2)));
       this.resetZoom();
-    }
-    this.draw();
+    } else this.draw();
     return true;
   }
 
@@ -249,7 +250,9 @@ export class ScanView {
   }
 
   set window([low, high]) {
-    [this.volume.cal_min, this.volume.cal_max] = [low, Math.max(high, low + 1e-6)];
+    const wanted = [low, Math.max(high, low + 1e-6)];
+    if (String(wanted) === String(this.window)) return; // all voxels would be gone through again
+    [this.volume.cal_min, this.volume.cal_max] = wanted;
     this.nv.updateGLVolume();
     this.onDraw();
   }

@@ -1,13 +1,14 @@
-"""A server with the starter, which is loaded once for all tests."""
+"""A server with the starter, which is loaded once for all tests, and asks a cheap network."""
 
 import pytest
 
+from tests.viewer.near_points import with_near_points
 from tests.viewer.serving import Clock, make_served, serving, starter, write_image
 
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
-    return starter(tmp_path_factory.mktemp("models"))
+    return with_near_points(starter(tmp_path_factory.mktemp("models")))
 
 
 @pytest.fixture

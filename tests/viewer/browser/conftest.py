@@ -1,10 +1,6 @@
 """A server with a few phantoms, and a browser; skipped where there is no Chromium or Playwright."""
 
-import re
 import shutil
-import subprocess
-import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +13,13 @@ from interactivenet.imaging.geometry import Geometry
 from interactivenet.imaging.io import write_label_array, write_volume
 from interactivenet.prompts.simulation import simulate_prompts
 from tests.imaging.written_dicom import UID, write_series
-from tests.viewer.browser.driving import Driven
+from tests.viewer.browser.driving import VIEWPORT, Driven
+from tests.viewer.serving import TOKEN, make_served, serving
 
 ARGUMENTS = [
-    "--headless=new", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox",
+    "--headless=new", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox", "--disable-gpu-compositing",
 ]  # fmt: skip
+FAILED = pytest.StashKey[bool]()
 #: on permuted and tilted axes, so that a place that is mistaken for another shows
 TILTED = PhantomSettings(
     1, 0, ("CT",), ("tumour", "node"), shape=(60, 52, 44), spacing=(1.2, 1.5, 1.8),
@@ -71,30 +69,29 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
+def server(models, tmp_path_factory):
     folder = tmp_path_factory.mktemp("viewer")
-    images, objects = folder / "images", {}
+    images, uploads, objects = folder / "images", folder / "uploads", {}
+    uploads.mkdir()
     for kind, settings, count in (("tilted", TILTED, 12), ("straight", STRAIGHT, 60)):
-        for number in range(count):
-            _write(images, f"{kind}_{number:02d}", settings, objects)
+        _write(images, kind, settings, count, objects)
     _write_dicom(images / "dicom_00", objects)
     (images / "broken.nii.gz").write_bytes(b"no image")
-    command = ["serve", str(images), "-o", str(folder / "out"), "--port", "0", "--no-browser"]
-    log = folder / "log"
-    with log.open("w") as told:  # and no pipe, which nobody would empty
-        running = subprocess.Popen([sys.executable, "-m", "interactivenet", *command], stdout=told)
-    while not (found := re.search(r"browser: (http\S+)\n", log.read_text(encoding="utf-8"))):
-        assert running.poll() is None, log.read_text(encoding="utf-8")
-        time.sleep(0.1)
-    yield Server(found[1], images, folder / "out", objects, sorted(objects))
-    running.terminate()
-    running.wait(20)
+    with serving(make_served(models, images, uploads, folder / "out")) as client:
+        address = f"http://127.0.0.1:{client.port}/{TOKEN}/"
+        yield Server(address, images, folder / "out", objects, sorted(objects))
 
 
-def _write(images: Path, name: str, settings: PhantomSettings, objects: dict) -> None:
+def _write(images: Path, kind: str, settings: PhantomSettings, count: int, objects: dict) -> None:
     channels, label, grid = make_phantom(settings, 0)
-    write_volume(images / f"{name}.nii.gz", grid.to_ras(channels[0]), grid)
-    objects[name] = _points(images.parent / f"{name}_label.nii.gz", label, grid)
+    first = images / f"{kind}_00.nii.gz"
+    write_volume(first, grid.to_ras(channels[0]), grid)
+    points = _points(images.parent / f"{kind}_label.nii.gz", label, grid)
+    for number in range(count):
+        path = images / f"{kind}_{number:02d}.nii.gz"
+        if path != first:
+            shutil.copy(first, path)
+        objects[path.name.partition(".")[0]] = points
 
 
 def _write_dicom(folder: Path, objects: dict) -> None:
@@ -115,12 +112,52 @@ def _points(path: Path, label: np.ndarray, grid: Geometry) -> list[np.ndarray]:
     return [prompt.points for prompt in simulate_prompts(read_label(path))]
 
 
+@pytest.fixture(scope="session")
+def pages(browser, server):
+    """The page that tests use one after the other: to open one costs more than most of them."""
+    pages = Pages(browser, server)
+    yield pages
+    pages.leave()
+
+
 @pytest.fixture
-def driven(browser, server):
+def driven(pages, request):
     """The page, as a person has it in front of them."""
-    context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
-    page = Driven(context.new_page(), server)
-    page.start()
+    page = pages.fresh()
     yield page
-    page.check()
-    context.close()
+    if request.node.stash.get(FAILED, False):
+        pages.leave()  # who knows what it is in the middle of
+    else:
+        page.check()
+
+
+class Pages:
+    """One page, loaded again where a test has left it."""
+
+    def __init__(self, browser, server):
+        self._browser, self._server, self._page = browser, server, None
+
+    def fresh(self) -> Driven:
+        """Give the page as it is once it has been loaded."""
+        if self._page is None:
+            context = self._browser.new_context(
+                viewport=VIEWPORT, accept_downloads=True, reduced_motion="reduce"
+            )
+            self._page = Driven(context.new_page(), self._server)
+            self._page.start()
+        else:
+            self._page.clear()
+        return self._page
+
+    def leave(self) -> None:
+        if self._page is not None:
+            self._page.page.context.close()
+        self._page = None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report

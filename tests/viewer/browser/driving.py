@@ -2,8 +2,27 @@
 
 import time
 
+VIEWPORT = {"width": 1280, "height": 720}
 #: a picture drawn in software, and the first outline, take their time
 PATIENCE = 60
+
+#: closes the case, and takes back all that a person can change and that outlasts one
+_CLEAR = """async () => {
+  const { view, work, cases } = window.interactivenet;
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  work.close();
+  work.tool = "points";
+  Object.assign(work.brush, { radius: 4, strokes: 0 });
+  work.downloaded.clear();
+  if (!work.display.smooth) view.smooth = true;
+  Object.assign(work.display, { fill: false, hidden: false, opacity: 0.9, smooth: true });
+  if (view.main) view.enlarge(0);
+  cases.find.value = "";
+  document.body.classList.remove("drawer");
+  document.activeElement.blur();
+  await work.refresh();
+  work.say("");
+}"""
 
 _PIXEL = """([mm, plane]) => {
   const { x, y } = window.interactivenet.view.pixelOf(mm, plane);
@@ -26,6 +45,15 @@ class Driven:
         # the browser's own word for an answer of 4xx or 5xx, which the page puts into a sentence
         if message.type == "error" and "Failed to load resource" not in message.text:
             self.complaints.append(message.text)
+
+    def clear(self):
+        """Have the page as it was when it was loaded, without the time that this takes."""
+        self.page.unroute_all(behavior="ignoreErrors")
+        if self.page.viewport_size != VIEWPORT:
+            self.page.set_viewport_size(VIEWPORT)
+        self.page.mouse.move(0, 0)
+        self.page.evaluate(_CLEAR)
+        self.requests.clear()
 
     def start(self):
         self.page.goto(self.server.address)

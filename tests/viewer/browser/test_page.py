@@ -99,8 +99,8 @@ def test_windows_of_a_ct(driven):
     driven.press("w")
     driven.until("view.window[0] === -1350 && view.window[1] === 150")
     driven.fresh("straight")
-    names = driven.page.query_selector_all("#display select >> nth=1 >> option")
-    assert "Lung" not in [name.inner_text() for name in names]
+    presets = "[...document.querySelectorAll('#display select')[1].options].map(({text}) => text)"
+    driven.until(f"{presets}.join() === 'Automatic'")
 
 
 def test_outlines_can_be_filled_and_hidden(driven, server):

@@ -2,7 +2,7 @@
 
 import torch
 
-from interactivenet.inference.predictor import Predictor
+from interactivenet.inference import networks
 from interactivenet.viewer.sessions.served_models import ServedModels
 
 #: of what the maps of the points add up to, at the edge of an object
@@ -38,8 +38,9 @@ def with_near_points(models: ServedModels) -> ServedModels:
     return models
 
 
-def near_points() -> Predictor:
-    """Return the starter with the network that is full above."""
-    predictor = Predictor("starter")
-    predictor._networks.networks = [NearPoints(_FULL)]
-    return predictor
+def ask_near_points(monkeypatch) -> None:
+    """Have all networks that are loaded from now on be the one that is full above."""
+    load = networks.load_network
+    monkeypatch.setattr(
+        networks, "load_network", lambda *weights: (NearPoints(_FULL), load(*weights)[1])
+    )

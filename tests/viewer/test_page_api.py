@@ -13,6 +13,7 @@ from interactivenet.imaging.io import read_image, read_label
 from interactivenet.inference.predictor import Predictor
 from interactivenet.pipeline.infer import infer
 from interactivenet.prompts.io import read_prompts
+from tests.viewer.near_points import ask_near_points
 from tests.viewer.serving import BALLS, GRID, at, ball, nifti, nifti_of, points_of, write_image
 
 
@@ -81,7 +82,7 @@ def test_taking_back_gives_the_outline_before(client):
     assert content["objects"][0]["made_by"] == "model"
 
 
-def test_what_is_saved_is_what_infer_makes_of_the_saved_points(client, tmp_path):
+def test_what_is_saved_is_what_infer_makes_of_the_saved_points(client, tmp_path, monkeypatch):
     session = client.open()["session"]
     objects = [ball("a", 0, "liver", [((9, 14, 15), False)]), ball("b", 1, "tumour")]
     _, shown = client.outlined(session, objects, "full")
@@ -94,6 +95,7 @@ def test_what_is_saved_is_what_infer_makes_of_the_saved_points(client, tmp_path)
     assert label.source.is_same_lattice(GRID)
     np.testing.assert_array_equal(label.array[0], shown)  # liver is 1, tumour is 2
     image = tmp_path / "images" / "one.nii.gz"
+    ask_near_points(monkeypatch)
     infer(None, image, points, tmp_path / "again", model="starter")
     again = read_label(tmp_path / "again" / "one.nii.gz")
     np.testing.assert_array_equal(label.array, again.array)

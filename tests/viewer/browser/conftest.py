@@ -17,7 +17,8 @@ from tests.viewer.browser.driving import VIEWPORT, Driven
 from tests.viewer.serving import TOKEN, make_served, serving
 
 ARGUMENTS = [
-    "--headless=new", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox", "--disable-gpu-compositing",
+    "--headless=new", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox",
+    "--disable-gpu-compositing",  # a GPU in software takes twice as long for the page
 ]  # fmt: skip
 FAILED = pytest.StashKey[bool]()
 #: on permuted and tilted axes, so that a place that is mistaken for another shows

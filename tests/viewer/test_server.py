@@ -12,7 +12,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
+from click.testing import CliRunner
 
+from interactivenet.cli import main
 from interactivenet.viewer.server import TOKEN_VARIABLE
 from tests.viewer.serving import ball, write_image
 
@@ -56,12 +59,29 @@ def page_of(process, log):
     return match.groups()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_until_a_signal_and_ends_in_seconds_with_a_network_at_work(images, number):
-    with command(images, "--port", "0") as (process, log):
+def refusal(folder, monkeypatch, *words, **variables):
+    """Run the command in this process; gives the one line in which it refuses to serve."""
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: pytest.fail("it serves"))
+    line = ["serve", str(folder), "--no-browser", "--port", "0", *words]
+    done = CliRunner().invoke(main, line, env=variables)
+    assert done.exit_code == 2, done.output
+    (told,) = done.output.splitlines()
+    return told
+
+
+GIVEN = "a_token-of-16-or-more"
+
+
+@pytest.mark.parametrize(
+    ("number", "given"), [(signal.SIGTERM, {}), (signal.SIGINT, {TOKEN_VARIABLE: GIVEN})]
+)
+def test_it_serves_until_a_signal_and_ends_in_seconds_with_a_network_at_work(images, number, given):
+    with command(images, "--port", "0", **given) as (process, log):
         page, port, token = page_of(process, log)
+        assert (token == GIVEN) == bool(given)
         assert f"http://127.0.0.1:{port}/monai/{token}\n" in log.read_text(encoding="utf-8")
         with httpx.Client(base_url=page, timeout=60) as client:
+            assert "<title>InteractiveNet</title>" in client.get("").text
             case = client.get("api/cases").json()["cases"][0]["id"]
             session = client.post("api/sessions", json={"case": case}).json()["session"]
             content = {"objects": [ball(str(n), n % 2) for n in range(40)], "quality": "full"}
@@ -77,29 +97,18 @@ def test_it_serves_until_a_signal_and_ends_in_seconds_with_a_network_at_work(ima
     assert len(addresses) == 2  # no request is told with it
 
 
-@pytest.mark.parametrize("seconds", [0, 0.7, 1.4, 2.1])
-def test_it_ends_well_while_it_loads_its_first_model(images, seconds):
-    with command(images, "--port", "0") as (process, log):
-        page_of(process, log)
-        time.sleep(seconds)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, log.read_text(encoding="utf-8")
-    assert log.read_text(encoding="utf-8").splitlines()[-1] == "ended"
-    assert "the server ends" not in log.read_text(encoding="utf-8")
-
-
-def test_another_start_has_another_token_unless_it_is_given(images):
-    tokens = []
-    for given in ({}, {}, {TOKEN_VARIABLE: "a_token-of-16-or-more"}):
-        with command(images, "--port", "0", **given) as (process, log):
-            tokens.append(page_of(process, log)[2])
-    assert len(set(tokens)) == 3 and tokens[2] == "a_token-of-16-or-more"
-    assert min(map(len, tokens[:2])) >= 32
-    with command(images, "--port", "0", **{TOKEN_VARIABLE: "short"}) as (process, log):
-        assert process.wait(60) == 2
-    assert log.read_text(encoding="utf-8").count(
-        "\n"
-    ) == 1 and "16 to 128 letters" in log.read_text(encoding="utf-8")
+def test_it_ends_well_while_it_loads_its_first_model_and_each_start_has_its_token(images):
+    tokens = set()
+    for seconds in (0, 0.7, 1.4, 2.1):
+        with command(images, "--port", "0") as (process, log):
+            tokens.add(page_of(process, log)[2])
+            time.sleep(seconds)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0, (seconds, log.read_text(encoding="utf-8"))
+        told = log.read_text(encoding="utf-8")
+        assert told.splitlines()[-1] == "ended", (seconds, told)
+        assert "the server ends" not in told, (seconds, told)
+    assert len(tokens) == 4 and min(map(len, tokens)) >= 32
 
 
 def test_a_port_in_use_is_one_line(images):
@@ -119,9 +128,10 @@ def test_a_port_in_use_is_one_line(images):
         (["--task", "nothing"], "task name 'nothing'"),
     ],
 )
-def test_what_cannot_be_served_is_one_line(images, words, said):
-    with command(images, "--port", "0", *words) as (process, log):
-        assert process.wait(60) == 2
-    assert len(log.read_text(encoding="utf-8").splitlines()) == 1 and said in log.read_text(
-        encoding="utf-8"
-    )
+def test_what_cannot_be_served_is_one_line(images, monkeypatch, words, said):
+    assert said in refusal(images, monkeypatch, *words)
+
+
+def test_a_token_that_is_too_short_is_one_line(images, monkeypatch):
+    told = refusal(images, monkeypatch, **{TOKEN_VARIABLE: "short"})
+    assert "16 to 128 letters" in told

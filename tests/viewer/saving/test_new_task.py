@@ -1,11 +1,10 @@
 """A new task from nothing: opened, outlined by the starter, saved, and taken by every stage."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from interactivenet.cli import main
 from interactivenet.datasets.phantom import PhantomSettings, write_phantom_task
 from interactivenet.datasets.placing import place
 from interactivenet.imaging.io import read_label
@@ -26,12 +25,9 @@ def starter():
 
 
 def command(*words):
-    done = subprocess.run(
-        [sys.executable, "-m", "interactivenet", *map(str, words)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+    done = CliRunner().invoke(main, list(map(str, words)))
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
 def outline(starter, entry, label):

@@ -17,8 +17,9 @@ from tests.viewer.browser.driving import VIEWPORT, Driven
 from tests.viewer.serving import TOKEN, make_served, serving
 
 ARGUMENTS = [
-    "--headless=new", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox",
+    "--headless=new", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
     "--disable-gpu-compositing",  # a GPU in software takes twice as long for the page
+    "--no-sandbox",
 ]  # fmt: skip
 FAILED = pytest.StashKey[bool]()
 #: on permuted and tilted axes, so that a place that is mistaken for another shows

@@ -6,6 +6,7 @@ import pytest
 import SimpleITK as sitk
 
 from interactivenet import Correction, Predictor, Prompt, read_prompts
+from interactivenet.inference import networks
 from interactivenet.prompts.prompt import LabelNames
 from tests.viewer.monai_label.conftest import LABELS, make_picture
 
@@ -58,8 +59,9 @@ def test_one_to_eight_points(serve, knower, picture):
     assert array[tuple(np.intp(picture.outside[::-1]))] == 0
 
 
-def test_the_starter_on_oblique_axes(serve, tmp_path):
+def test_the_starter_on_oblique_axes(serve, tmp_path, monkeypatch):
     """Networks that see corrections, and a label of any name."""
+    monkeypatch.setattr(networks, "FLIPS", networks.FLIPS[:2])  # of eight: they take their time
     picture = make_picture(tmp_path / "volume.nii.gz", "oblique")
     module = serve(model="starter").module()
     module.load(picture.path, "CT")

@@ -2,7 +2,6 @@
 //
 // Positions are mm along RAS+, as nibabel's affine gives them. "Voxel" is an index along the scan's
 // axes turned to RAS+ (fractions allowed; whole numbers are centres). Pixels are CSS pixels.
-
 /* global niivue */
 import { leaveOutGradient } from "./gradient.js";
 

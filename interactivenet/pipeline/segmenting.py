@@ -31,11 +31,12 @@ def describe_model(model: Model, options: InferenceOptions) -> list[str]:
     copies = counted(_MIRRORED if options.mirrored else 1, "prediction")
     if options.mirrored == "adaptive":
         copies = f"at most {copies}, no more than are needed,"
+    look = " and a second look" if model.plan.second_look else ""
     backend = "" if options.chosen_backend == "torch" else f", {options.chosen_backend}"
     return [
         f"model: {model.name}",
-        f"{model.checkpoint} checkpoint, postprocessing {model.postprocessing.name}; {copies} per"
-        f" fold and object; {options.chosen_device}, {options.chosen_precision}"
+        f"{model.checkpoint} checkpoint, postprocessing {model.postprocessing.name}; {copies}{look}"
+        f" per fold and object; {options.chosen_device}, {options.chosen_precision}"
         f"{backend}",
     ]
 

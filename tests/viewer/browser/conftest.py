@@ -18,7 +18,7 @@ from tests.viewer.serving import TOKEN, make_served, serving
 
 ARGUMENTS = [
     "--headless=new", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-    "--disable-gpu-compositing",  # a GPU in software takes twice as long for the page
+    "--disable-gpu-compositing",  # a page that a GPU in software draws takes longer
     "--no-sandbox",
 ]  # fmt: skip
 FAILED = pytest.StashKey[bool]()

@@ -251,7 +251,7 @@ def sif(apptainer, engine, image):
         copy(REPOSITORY / name, folder / name)
     (folder / "interactivenet").mkdir()
     shutil.copy(REPOSITORY / "interactivenet" / "__init__.py", folder / "interactivenet")
-    quickly = '--fakeroot --mksquashfs-args "-comp zstd -Xcompression-level 3"'
+    quickly = '--fakeroot --mksquashfs-args "-comp zstd -Xcompression-level 1"'
     done = engine.script(
         "env", "APPTAINER_AS_ROOT=1", "make", "-C", folder, "image-save", "sif",
         f"DOCKER={engine.command}", f"IMAGE={image}", f"SIF_ARGS={quickly}",

@@ -25,7 +25,7 @@ PHANTOM = ["--cases", "4", "--test-cases", "1", "-m", "CT", "--shape", "48", "48
 PLAN = "--preset tiny"
 #: of the one node's two processors and 4 GB
 SMALL = ["--cpus-per-task=1", "--mem=1500"]
-EPOCHS = 30
+EPOCHS = 16
 #: seconds, beside other tests on two cores
 PATIENCE = 400
 

@@ -8,7 +8,7 @@ import pytest
 
 from interactivenet.datasets.task import Case
 from interactivenet.imaging.io import read_label, write_label_array, write_volume
-from interactivenet.inference import batch
+from interactivenet.inference import case_work
 from interactivenet.inference.batch import predict_cases
 from interactivenet.inference.options import InferenceOptions
 from interactivenet.inference.outputs import Output
@@ -82,7 +82,7 @@ def no_network(monkeypatch):
     def refuse(*_):
         raise AssertionError("a model is loaded")
 
-    monkeypatch.setattr(batch, "load_predictor", refuse)
+    monkeypatch.setattr(case_work, "load_predictor", refuse)
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_deleted(cases, model, expected, tmp_path, monkeypatch):
     run(cases, model, tmp_path)
     (tmp_path / "pictures" / "shared.png").unlink()
     with monkeypatch.context() as patched:
-        patched.setattr(batch, "load_predictor", None)
+        patched.setattr(case_work, "load_predictor", None)
         results = run(cases, model, tmp_path)
     assert [result.pictured for result in results] == [False, True, False]
     assert files(tmp_path) == expected
@@ -118,7 +118,7 @@ def test_other_formats_and_probabilities(cases, model, tmp_path, monkeypatch):
     settings = {"probabilities": True, "suffix": ".mha"}
     run(cases, model, tmp_path / "first", **settings)
     run(cases, model, tmp_path / "later", pictures=False, **settings)
-    monkeypatch.setattr(batch, "load_predictor", None)
+    monkeypatch.setattr(case_work, "load_predictor", None)
     run(cases, model, tmp_path / "later", **settings)
     assert files(tmp_path / "later") == files(tmp_path / "first")
 
@@ -139,7 +139,7 @@ def test_killed_while_it_is_written(cases, model, expected, without, monkeypatch
         return rename(self, target)
 
     with monkeypatch.context() as patched:
-        patched.setattr(batch, "load_predictor", None)
+        patched.setattr(case_work, "load_predictor", None)
         patched.setattr(Path, "replace", killed)
         with pytest.raises(Killed):
             run(cases[1:2], model, without)

@@ -7,7 +7,7 @@ from interactivenet.viewer.sessions.served_models import ServedModels
 
 #: of what the maps of the points add up to, at the edge of an object
 _FULL, _QUICK = 1.05, 1.15
-_CLICK = 4.0
+_CLICK = 0.5
 
 
 class NearPoints(torch.nn.Module):

@@ -16,8 +16,9 @@ def save_curves(path: Path, history: Sequence[Mapping[str, Any]], title: str) ->
         return [row[name] for row in history]
 
     epochs = column("epoch")
-    figure = new_figure(8, 6, layout="constrained")
+    figure = new_figure(8, 6)  # a constrained layout would draw it twice
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    figure.subplots_adjust(left=0.1, right=0.91, bottom=0.08, top=0.94, hspace=0.06)
     above.plot(epochs, column("loss"), color="tab:blue")
     above.set_ylabel("training loss", color="tab:blue")
     dice = above.twinx()

@@ -138,11 +138,16 @@ def libraries() -> dict[str, str]:
 
     Only that of Python where the package itself is not installed but run from a folder.
     """
+    return dict(_installed(DISTRIBUTION))
+
+
+@cache
+def _installed(distribution: str) -> dict[str, str]:
     from packaging.requirements import Requirement
 
     versions = {"python": platform.python_version()}
     with suppress(PackageNotFoundError):
-        for line in requires(DISTRIBUTION) or []:
+        for line in requires(distribution) or []:
             name = Requirement(line).name
             with suppress(PackageNotFoundError):
                 versions[name] = version(name)

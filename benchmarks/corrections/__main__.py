@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +103,7 @@ def trained_folds(name: str, options: argparse.Namespace) -> list[Group]:
         if record["settings"]["minutes"] != options.minutes:
             continue
         weights = options.work / record["cost"]["weights"]
-        plan = plans[record["cost"]["plan"]]
-        plan = replace(plan, second_look=plan.corrections)  # of folds that were planned before, too
-        model = Model(plan, (weights,), (0,), "last", name=name)
+        model = Model(plans[record["cost"]["plan"]], (weights,), (0,), "last", name=name)
         tested = {row["case"] for row in record["objects"]}
         unseen = [case for case in cases if case.name in tested][:: options.every]
         groups.append((model, unseen))

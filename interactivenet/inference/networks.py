@@ -3,7 +3,8 @@
 The foreground scores of a network's predictions of the mirrored copies of a sample are averaged, of
 all or of as many as :mod:`.mirroring` finds enough; so are those of all images of a case, where a
 network of any modality takes one at a time. Networks that see corrections are asked again with each
-of them, and with what they found before; and, first of all, with the points: these lie inside, too.
+of them, and with what they found before; where the plan says so, with the points first of all, which
+lie inside, too.
 """
 
 from __future__ import annotations
@@ -113,8 +114,8 @@ class Networks:
     def _first(self, sample: Sample) -> NetworkOutput:
         """Ask about a sample without corrections.
 
-        A second look costs a single copy. What it gains, and that more of it, or with more copies,
-        gains nothing beyond, is measured by ``benchmarks/second_look.py``.
+        A second look costs a single copy; what it gains is measured by
+        ``benchmarks/second_look.py``.
         """
         found = self._ask(sample)
         if not self.plan.second_look:

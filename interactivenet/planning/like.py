@@ -73,7 +73,6 @@ def make_plan_like(
         notes=(f"network, grid, encoding and margins are those of a model of {like.task}",),
         grid=grid,
         corrections=options.corrections,
-        second_look=options.corrections,
     )
 
 

@@ -105,7 +105,6 @@ def make_object_plan(
         notes=(*notes, *([fewer] if voxels < wanted else [])),
         grid=ObjectGrid(depth_mm=depth),
         corrections=options.corrections,
-        second_look=options.corrections,
     )
 
 

@@ -99,7 +99,6 @@ def make_plan(
         estimated_gb=round(needed, 3),
         notes=tuple(notes),
         corrections=options.corrections,
-        second_look=options.corrections,
     )
 
 

@@ -3,8 +3,8 @@
 The foreground scores of a network's predictions of the mirrored copies of a sample are averaged, of
 all or of as many as :mod:`.mirroring` finds enough; so are those of all images of a case, where a
 network of any modality takes one at a time. Networks that see corrections are asked again with each
-of them, and with what they found before; where the plan says so, with the points first of all, which
-lie inside, too.
+of them, and with what they found before; where the plan says so, with the points, which lie inside,
+first of all.
 """
 
 from __future__ import annotations

@@ -21,9 +21,8 @@ from typing import Any
 
 import torch
 
-from benchmarks.corrections.__main__ import Group, trained_folds, untrained
+from benchmarks.corrections.__main__ import Group, tested_groups
 from benchmarks.learning.arms import ARMS, DATASETS
-from benchmarks.learning.job import Unavailable
 from benchmarks.learning.scores import Estimate, estimate, paired, score
 from benchmarks.report import RESULTS, machine, print_table, write_result
 from interactivenet.inference.predictor import Predictor
@@ -54,12 +53,7 @@ def main() -> None:
         return
     torch.set_num_threads(options.threads)
     measured = dict(read_object(RESULTS / "second_look.json").get("measured", {}))
-    for name in options.datasets:
-        try:
-            groups = trained_folds(name, options) if options.arm else [untrained(name, options)]
-        except Unavailable as error:
-            print(f"{name}: {error}: not measured")
-            continue
+    for name, groups in tested_groups(options):
         arm = f"{options.arm}, {options.minutes:g} minutes" if options.arm else "starter"
         found = {"every": options.every, "machine": machine("torch"), **compare(name, groups)}
         measured[f"{name}, {arm}"] = found

@@ -13,7 +13,7 @@ that are not repeated stay in them.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +63,7 @@ def main() -> None:
     measured = {tuple(found[name] for name in _KEY): found for found in kept}
     about = {"threads": options.threads, "every": options.every,
              "machine": machine("torch", "numpy", "scipy")}  # fmt: skip
-    for name in options.datasets:
-        try:
-            groups = trained_folds(name, options) if options.arm else [untrained(name, options)]
-        except Unavailable as error:
-            print(f"{name}: {error}: not measured")
-            continue
+    for name, groups in tested_groups(options):
         for robot in ROBOTS:
             for way in options.ways:
                 found = {"dataset": name, "arm": options.arm or "zero_shot", "way": way, **about,
@@ -82,13 +77,22 @@ def main() -> None:
     write_text(PAGE, put_between(read_text(PAGE), BEGIN, END, text))
 
 
-def untrained(name: str, options: argparse.Namespace) -> Group:
+def tested_groups(options: argparse.Namespace) -> Iterator[tuple[str, list[Group]]]:
+    """Yield each data set that is asked for with its models; says which cannot be measured."""
+    for name in options.datasets:
+        try:
+            yield name, _folds(name, options) if options.arm else [_untrained(name, options)]
+        except Unavailable as error:
+            print(f"{name}: {error}: not measured")
+
+
+def _untrained(name: str, options: argparse.Namespace) -> Group:
     """Return a starter that never saw a kind of objects, and the cases. Raises Unavailable."""
     weights = find_starter(DATASETS[name], options.work, options.shared)
     return starter_model(weights), DATASETS[name].cases(options.shared)[:: options.every]
 
 
-def trained_folds(name: str, options: argparse.Namespace) -> list[Group]:
+def _folds(name: str, options: argparse.Namespace) -> list[Group]:
     """Return the trained folds of an arm, each with cases that it never saw. Raises Unavailable."""
     cases = DATASETS[name].cases(options.shared)
     plans = {

@@ -4,7 +4,7 @@ The foreground scores of a network's predictions of the mirrored copies of a sam
 all or of as many as :mod:`.mirroring` finds enough; so are those of all images of a case, where a
 network of any modality takes one at a time. Networks that see corrections are asked again with each
 of them, and with what they found before; where the plan says so, with the points, which lie inside,
-first of all.
+first of all. Every answer gives way to what the points tell of an object's extent.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from torch import Tensor
 
 from interactivenet.encoding.clicks import put_clicks
 from interactivenet.errors import DataError
+from interactivenet.inference.extents import told_extent
 from interactivenet.inference.mirroring import ENOUGH, FLIPS, RunningMean
 from interactivenet.inference.rules import InferenceRules
 from interactivenet.inference.windows import blend_windows
 from interactivenet.models.model import Mirrored, Model
 from interactivenet.models.network import load_network
 from interactivenet.planning.plan import Plan
+from interactivenet.postprocessing.extent import apply_extent_prior
 from interactivenet.preprocessing.sample import Sample
 from interactivenet.prompts.corrections import Correction, positions_of
 from interactivenet.system.signals import go_on
@@ -173,6 +175,9 @@ class Networks:
                 f" those that it was trained on, or too large for `precision={self.precision!r}`"
             )
         probability = rules.probability(rules.combine(scores))
+        if (extent := told_extent(sample, self.plan, clicks)) is not None:
+            assert self.plan.extent_prior is not None
+            apply_extent_prior(probability, extent, self.plan.extent_prior)
         return NetworkOutput(
             probability, tuple(agreed), tuple(mean.single for mean in means), len(clicks),
             tuple(mean.agreed for mean in means), tuple(mean.count for mean in means),

@@ -22,6 +22,8 @@ Kernel = Literal["exact", "scan", "geodistk"]
 MetricName = Literal["geodistk", "gradient"]
 #: of a network that sees corrections: positive clicks, negative ones, and what they correct
 CORRECTION_CHANNELS = 3
+#: so much of their depth points may lie deeper than is assumed, before a prior on the extent counts
+EXTENT_SLACK = 0.25
 #: read from JSON strictly: unknown fields and other types are refused
 STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
@@ -198,6 +200,32 @@ class ObjectGrid:
     __pydantic_config__: ClassVar[Any] = STRICT
 
     def __post_init__(self) -> None:
+        if self.depth_mm is not None:
+            check_ranges(self, depth_mm=(0, 1e3))
+
+
+@dataclass(frozen=True)
+class ExtentPrior:
+    """How far a network's answer must give way to what the points tell of the object's extent.
+
+    What is done with it, and what it gains: :mod:`interactivenet.postprocessing.extent`.
+
+    beyond: log-odds that a voxel loses along an axis on which it lies beyond the object's extremes
+        as the points and their depth tell, for each half extent.
+    ellipsoid: log-odds that a voxel in the middle of the ellipsoid through the extremes gains, of
+        an outline that is much like it.
+    depth_mm: (3,) how deep the points lie, mm along the scan's R, A, S axes, where neither a prompt
+        nor an object's own grid says; None: as margin points are simulated.
+    """
+
+    beyond: float = 80.0
+    ellipsoid: float = 0.0
+    depth_mm: Floats | None = None
+
+    __pydantic_config__: ClassVar[Any] = STRICT
+
+    def __post_init__(self) -> None:
+        check_ranges(self, beyond=(0, 1e4), ellipsoid=(0, 20))
         if self.depth_mm is not None:
             check_ranges(self, depth_mm=(0, 1e3))
 

@@ -48,6 +48,7 @@ class PromptFacts:
         of its components, those that a point touches, if one does.
     outside: points that do not lie in the object.
     appearance: of each channel near the points.
+    depth_mm: (3,) how deep the points lie, where that is known.
     """
 
     label: int
@@ -60,6 +61,7 @@ class PromptFacts:
     volume_ml: float
     components: int
     appearance: tuple[Appearance, ...] = ()
+    depth_mm: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ def _prompt(scan: Scan, label: Array, prompt: Prompt) -> PromptFacts:
         volume_ml=float(voxels * spacing.prod() / 1000),
         components=scan.objects.count(prompt.label),
         appearance=measure_appearance(scan.image, prompt),
+        depth_mm=prompt.depth_mm,
     )
 
 

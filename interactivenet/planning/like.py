@@ -7,8 +7,9 @@ from interactivenet.datasets.modalities import is_ct
 from interactivenet.errors import RequestError
 from interactivenet.planning import object_grid
 from interactivenet.planning.architecture import LARGEST_BATCH, PRESETS, fill
+from interactivenet.planning.extent import plan_extent_prior, usual_depth
 from interactivenet.planning.fingerprint import Fingerprint
-from interactivenet.planning.object_grid import usual_depth, usual_spacing
+from interactivenet.planning.object_grid import usual_spacing
 from interactivenet.planning.options import PlanningOptions
 from interactivenet.planning.plan import Normalisation, ObjectGrid, Plan, sample_channels
 from interactivenet.planning.rules import plan_normalisation
@@ -47,6 +48,7 @@ def make_plan_like(
             field="memory_gb", value=options.memory_gb,
         )  # fmt: skip
     grid, spacing = like.grid, like.spacing
+    prior, unconfined = plan_extent_prior(fingerprint, own_grid=grid is not None)
     if grid is not None:
         depth = usual_depth(fingerprint)
         grid = ObjectGrid(depth_mm=depth)
@@ -70,9 +72,13 @@ def make_plan_like(
         memory_gb=options.memory_gb,
         estimated_gb=round(needed, 3),
         padding=like.padding,
-        notes=(f"network, grid, encoding and margins are those of a model of {like.task}",),
+        notes=(
+            f"network, grid, encoding and margins are those of a model of {like.task}",
+            *unconfined,
+        ),
         grid=grid,
         corrections=options.corrections,
+        extent_prior=prior,
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from interactivenet import __version__
 from interactivenet.errors import RequestError
 from interactivenet.planning.architecture import LARGEST_BATCH, fill, isotropic_network
+from interactivenet.planning.extent import plan_extent_prior, usual_depth
 from interactivenet.planning.fingerprint import Fingerprint
 from interactivenet.planning.options import PlanningOptions
 from interactivenet.planning.plan import (
@@ -86,6 +87,7 @@ def make_object_plan(
     )
     cut = plan_object_cut(options.relax)
     depth = usual_depth(fingerprint)
+    prior, unconfined = plan_extent_prior(fingerprint, own_grid=True)
     return Plan(
         task=task,
         version=__version__,
@@ -102,9 +104,10 @@ def make_object_plan(
         batch_size=batch,
         memory_gb=options.memory_gb,
         estimated_gb=round(needed, 3),
-        notes=(*notes, *([fewer] if voxels < wanted else [])),
+        notes=(*notes, *([fewer] if voxels < wanted else []), *unconfined),
         grid=ObjectGrid(depth_mm=depth),
         corrections=options.corrections,
+        extent_prior=prior,
     )
 
 
@@ -138,17 +141,6 @@ def plan_object_cut(relax: float) -> CropMargins:
     """Return the margins around the grown box: the same on every side, at least ``relax`` of it."""
     share = max(MARGIN, relax)
     return CropMargins(mm=((MARGIN_MM,) * 2,) * 3, fraction=((share,) * 2,) * 3)
-
-
-def usual_depth(fingerprint: Fingerprint) -> Floats:
-    """Return how deep points lie, mm along R, A, S: the median of how far objects exceed them.
-
-    Of both sides of every object: where its prompt does not say how deep its points lie, this is
-    what the box is grown by.
-    """
-    depths = np.median(fingerprint.overhangs.swapaxes(1, 2).reshape(-1, 3), axis=0)
-    x, y, z = depths.round(6).tolist()
-    return x, y, z
 
 
 def usual_spacing(fingerprint: Fingerprint, depth: Floats, cut: CropMargins, shape: Ints) -> Floats:

@@ -17,10 +17,12 @@ from typing import Any, ClassVar
 from interactivenet.datasets.modalities import is_any
 from interactivenet.errors import DataError, RequestError
 from interactivenet.planning.decisions import (
+    EXTENT_SLACK,
     STRICT,
     CropMargins,
     Encoding,
     EncodingKind,
+    ExtentPrior,
     Floats,
     Ints,
     Kernel,
@@ -39,8 +41,9 @@ from interactivenet.system.names import name_fault
 from interactivenet.system.schema import parse_json_as
 
 __all__ = [
-    "CropMargins", "Encoding", "EncodingKind", "Floats", "Ints", "Kernel", "Legacy", "MetricName",
-    "Network", "Normalisation", "ObjectGrid", "Plan", "Sides", "sample_channels",
+    "EXTENT_SLACK", "CropMargins", "Encoding", "EncodingKind", "ExtentPrior", "Floats", "Ints",
+    "Kernel", "Legacy", "MetricName", "Network", "Normalisation", "ObjectGrid", "Plan", "Sides",
+    "sample_channels",
 ]  # fmt: skip
 
 
@@ -63,6 +66,7 @@ class Plan:
     corrections: whether the network sees clicks that correct its result, in channels of their own.
     second_look: whether such a network is asked about a prompt twice, the second time with its
         points as positive clicks on what it has found, and the two answers averaged.
+    extent_prior: what an answer gives way to of what the points tell; None: it stands as it is.
     """
 
     task: str
@@ -86,6 +90,7 @@ class Plan:
     grid: ObjectGrid | None = None
     corrections: bool = False
     second_look: bool = False
+    extent_prior: ExtentPrior | None = None
 
     __pydantic_config__: ClassVar[Any] = STRICT
 
@@ -106,6 +111,8 @@ class Plan:
             raise ValueError("grid needs the normalisation zscore for every modality")
         if self.legacy is not None and self.corrections:
             raise ValueError("legacy knows no corrections")
+        if self.legacy is not None and self.extent_prior is not None:
+            raise ValueError("legacy knows no extent_prior")
         if self.second_look and not self.corrections:
             raise ValueError("second_look needs a network that sees corrections")
         if self.legacy is not None and self.channels != 2:
@@ -138,6 +145,12 @@ class Plan:
         return self.grid is None or self.grid.mirrored
 
     @property
+    def depth_mm(self) -> Floats | None:
+        """How deep points lie, mm along R, A, S, where a prompt does not say; None: not known."""
+        told = (self.grid, self.extent_prior)
+        return next((one.depth_mm for one in told if one is not None and one.depth_mm), None)
+
+    @property
     def digest(self) -> str:
         """SHA-256 of all that is decided here; the notes do not count."""
         decided = {name: value for name, value in self._fields().items() if name != "notes"}
@@ -146,7 +159,7 @@ class Plan:
     @property
     def weights_digest(self) -> str:
         """SHA-256 of what the weights depend on: how they are asked may be decided later."""
-        return replace(self, second_look=False).digest
+        return replace(self, second_look=False, extent_prior=None).digest
 
     def as_json(self) -> dict[str, Any]:
         """Return the plan as JSON data, schema version included."""
@@ -154,7 +167,8 @@ class Plan:
 
     def _fields(self) -> dict[str, Any]:
         # plans from before these fields stay what they are
-        unset = {"legacy": None, "grid": None, "corrections": False, "second_look": False}
+        unset = {"legacy": None, "grid": None, "corrections": False, "second_look": False,
+                 "extent_prior": None}  # fmt: skip
         fields = asdict(self).items()
         return {name: value for name, value in fields if name not in unset or value != unset[name]}
 

@@ -12,6 +12,7 @@ from interactivenet.datasets.modalities import CT_NAMES, is_ct
 from interactivenet.errors import DataError
 from interactivenet.imaging.geometry import coarse_axes
 from interactivenet.planning.architecture import LARGEST_BATCH, PRESETS, fit
+from interactivenet.planning.extent import plan_extent_prior
 from interactivenet.planning.fingerprint import Fingerprint
 from interactivenet.planning.grid_choice import choose_grid
 from interactivenet.planning.object_grid import make_object_plan
@@ -78,7 +79,8 @@ def make_plan(
         for name in fingerprint.modalities
         if "ct" in name.lower() and not is_ct(name)
     ]
-    notes += choice.notes
+    prior, unconfined = plan_extent_prior(fingerprint, own_grid=False)
+    notes += [*choice.notes, *unconfined]
     return Plan(
         task=task,
         version=__version__,
@@ -99,6 +101,7 @@ def make_plan(
         estimated_gb=round(needed, 3),
         notes=tuple(notes),
         corrections=options.corrections,
+        extent_prior=prior,
     )
 
 

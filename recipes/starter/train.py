@@ -38,6 +38,7 @@ from interactivenet.models.network import load_network
 from interactivenet.planning.plan import (
     CropMargins,
     Encoding,
+    ExtentPrior,
     Network,
     Normalisation,
     ObjectGrid,
@@ -80,6 +81,7 @@ def starter_plan(voxels: int = STAGES[-1][1], *, corrections: bool = False) -> P
         ),
         sample_shape=(voxels, voxels, voxels), batch_size=8, memory_gb=8.0, estimated_gb=4.0,
         grid=ObjectGrid(mirrored=True), corrections=corrections, second_look=corrections,
+        extent_prior=ExtentPrior(ellipsoid=3.0),
     )  # fmt: skip
 
 

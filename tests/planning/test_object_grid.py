@@ -7,8 +7,9 @@ import pytest
 
 from interactivenet.errors import RequestError
 from interactivenet.planning.architecture import training_gb
+from interactivenet.planning.extent import usual_depth
 from interactivenet.planning.fingerprint import Fingerprint, Histogram
-from interactivenet.planning.object_grid import PRESETS, usual_depth, usual_spacing
+from interactivenet.planning.object_grid import PRESETS, usual_spacing
 from interactivenet.planning.options import PlanningOptions
 from interactivenet.planning.plan import Encoding, ObjectGrid, Plan
 from interactivenet.planning.rules import make_plan

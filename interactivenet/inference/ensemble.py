@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,11 @@ def _ensemble_case(
     for fold, record in zip(folds, records, strict=True):
         prompts, agreements = recorded_prompts(record, fold.record(case.name))
         path = fold.probability_file(case.name)
-        by_fold.append(read_probabilities(path, prompts, agreements, source))
+        read = read_probabilities(path, prompts, agreements, source)
+        beyond = [segmented.get("beyond_extremes", 0.0) for segmented in record["objects"]]
+        by_fold.append(
+            [replace(item, beyond=share) for item, share in zip(read, beyond, strict=True)]
+        )
     means = [average(of_prompt) for of_prompt in zip(*by_fold, strict=True)]
     calibration = model.calibration(options["mirrored"])
     segmentation = merge(
@@ -115,6 +120,8 @@ def recorded_prompts(record: dict[str, Any], path: Path) -> tuple[list[Prompt], 
             fields_of_kinds(segmented, kinds, f"objects[{number}]", whole=True)
             for number, segmented in enumerate(record["objects"])
         ]
+        for number, segmented in enumerate(objects):
+            fields_of_kinds(segmented, {"beyond_extremes": (int, float)}, f"objects[{number}]")
         corrections = [
             _corrections(segmented.get("corrections", []), f"objects[{number}].corrections")
             for number, segmented in enumerate(objects)

@@ -51,6 +51,8 @@ class NetworkOutput:
         one at a time.
     copies: how many mirrored copies each network was asked about.
     corrections: how many of the prompt's the networks have seen.
+    beyond: the share of each network's mask that lay beyond the object's extremes, and was left
+        out; empty where the points or the plan tell none.
     """
 
     probability: NDArray[np.float32]
@@ -59,6 +61,7 @@ class NetworkOutput:
     corrections: int = 0
     adaptive: tuple[float, ...] = ()
     copies: tuple[int, ...] = ()
+    beyond: tuple[float, ...] = ()
 
 
 class Networks:
@@ -175,12 +178,13 @@ class Networks:
                 f" those that it was trained on, or too large for `precision={self.precision!r}`"
             )
         probability = rules.probability(rules.combine(scores))
+        beyond: tuple[float, ...] = ()
         if (extent := told_extent(sample, self.plan, clicks)) is not None:
             assert self.plan.extent_prior is not None
-            apply_extent_prior(probability, extent, self.plan.extent_prior)
+            beyond = apply_extent_prior(probability, extent, self.plan.extent_prior)
         return NetworkOutput(
             probability, tuple(agreed), tuple(mean.single for mean in means), len(clicks),
-            tuple(mean.agreed for mean in means), tuple(mean.count for mean in means),
+            tuple(mean.agreed for mean in means), tuple(mean.count for mean in means), beyond,
         )  # fmt: skip
 
     def _members(

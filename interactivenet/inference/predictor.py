@@ -254,10 +254,12 @@ class Predictor:
         nearest = self.restore == "label"
         claims = []
         # one network after the other, and rounded at once: of a large object each is large
-        for probability, agreed in zip(answer.probability, answer.agreement, strict=True):
+        beyond = answer.beyond or (0.0,) * len(answer.probability)
+        members = zip(answer.probability, answer.agreement, beyond, strict=True)
+        for probability, agreed, left_out in members:
             values, start = restored_part(probability, sample, nearest=nearest, dtype=np.float16)
             first = (int(start[0]), int(start[1]), int(start[2]))
-            claims.append(PromptProbability(sample.prompt, values, first, agreed))
+            claims.append(PromptProbability(sample.prompt, values, first, agreed, left_out))
         return claims
 
     def merged(self, prepared: PreparedScan, claims: Sequence[PromptProbability]) -> Segmentation:

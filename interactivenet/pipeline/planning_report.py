@@ -124,6 +124,8 @@ def describe(planned: PlannedTask) -> list[str]:
         f"{len(splits)} folds of {', '.join(str(len(split.validation)) for split in splits)}"
         f" validation cases, seed {plan.seed}",
     ]
+    if plan.extent_prior is not None:
+        lines.insert(1, "results are confined to the extremes that the points and their depth tell")
     if len(splits) == 1:
         lines[-1] = (
             "1 fold that trains and validates on the same cases: its validation says nothing about"

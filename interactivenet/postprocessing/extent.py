@@ -51,21 +51,27 @@ class Extent:
 
 def apply_extent_prior(
     probability: NDArray[np.float32], extent: Extent, prior: ExtentPrior
-) -> NDArray[np.float32]:
-    """Change, in place, how probable the object (K, X, Y, Z) is to K networks; returns it.
+) -> tuple[float, ...]:
+    """Change, in place, how probable the object (K, X, Y, Z) is to K networks.
 
     Without an ellipsoid, what lies between the extremes, and so much beyond them as the points may
     lie deeper than is assumed, keeps every bit; nothing becomes more probable.
+    Returns the share (K,) of each network's mask that lay beyond, and is lost.
     """
+    lost = []
     for answer in probability:
-        _confine(answer, extent, prior.beyond)
+        lost.append(_confine(answer, extent, prior.beyond))
         if prior.ellipsoid:
             _round(answer, extent, prior.ellipsoid)
-    return probability
+    return tuple(lost)
 
 
-def _confine(answer: NDArray[np.float32], extent: Extent, beyond: float) -> None:
-    """Take ``beyond`` from the log-odds (X, Y, Z) for each half extent beyond the extremes."""
+def _confine(answer: NDArray[np.float32], extent: Extent, beyond: float) -> float:
+    """Take ``beyond`` from the log-odds (X, Y, Z) for each half extent beyond the extremes.
+
+    Returns the share of the mask that is lost.
+    """
+    found = kept = 0
     half = extent.half + EXTENT_SLACK * extent.depth
     x, y, z = (
         np.exp(-beyond * np.maximum(far / most - 1, 0))
@@ -74,10 +80,13 @@ def _confine(answer: NDArray[np.float32], extent: Extent, beyond: float) -> None
     inside = (y == 1)[:, None] & (z == 1)
     # plane by plane: of a large object's window there is no second copy
     for plane, of_plane in zip(answer, x.tolist(), strict=True):
+        found += int(np.count_nonzero(plane >= _THRESHOLD))
         where = ~inside if of_plane == 1 else np.ones_like(inside)
         if where.any():
             odds = (of_plane * y[:, None] * z)[where]
             plane[where] = _shifted(plane[where], odds)
+        kept += int(np.count_nonzero(plane >= _THRESHOLD))
+    return 1 - kept / found if found else 0.0
 
 
 def _round(answer: NDArray[np.float32], extent: Extent, most: float) -> None:

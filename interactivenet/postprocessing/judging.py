@@ -22,6 +22,10 @@ _NONE: NDArray[np.intp] = np.empty((0, 3), np.intp)
 UNLIKE = "unlike the training data"
 #: of a mask that holds fewer of its points than this share no Dice is expected
 _HELD = 0.5
+#: a network that finds so much beyond the extremes is to be looked at first: of 24 sarcomas that
+#: it never saw, the starter found as much on 5 in MR and 5 in CT, with a mean Dice of 0.77 and 0.78
+#: where the others had 0.88 and 0.80; folds that were trained on them, on none
+BEYOND = 0.1
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,16 @@ def _inside(mask: Mask, points: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return those of the points (N, 3) that lie in the mask."""
     held = points[((points >= 0) & (points < mask.shape)).all(axis=1)]
     return np.asarray(held[mask[tuple(held.T)]])
+
+
+def extent_doubts(beyond: float) -> list[str]:
+    """Say where much of what networks found, a share, was left out beyond the object's extremes."""
+    if beyond < BEYOND:
+        return []
+    return [
+        f"{beyond:.0%} of what was found lay beyond the extremes that its points tell, and was left"
+        " out: does each point lie just inside an extreme?"
+    ]
 
 
 def judge(

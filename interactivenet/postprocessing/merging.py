@@ -20,7 +20,7 @@ from interactivenet.imaging.io import write_label_array
 from interactivenet.postprocessing.calibration import Calibration
 from interactivenet.postprocessing.components import Postprocessing
 from interactivenet.postprocessing.corrections import ceded, corrected, still_labelled
-from interactivenet.postprocessing.judging import hold_points, judge
+from interactivenet.postprocessing.judging import extent_doubts, hold_points, judge
 from interactivenet.prompts.checks import arrangement_doubts
 from interactivenet.prompts.prompt import Prompt
 
@@ -40,12 +40,15 @@ class PromptProbability:
     start: (3,) the box's first voxel on the RAS grid of the scan.
     agreement: of the network's mirrored predictions, see
         :mod:`interactivenet.postprocessing.calibration`; of several networks, the mean.
+    beyond: the share of the network's mask that lay beyond the extremes that the points tell, and
+        was left out, see :mod:`interactivenet.postprocessing.extent`; of several, the mean.
     """
 
     prompt: Prompt
     probability: NDArray[np.float16]
     start: tuple[int, int, int]
     agreement: float
+    beyond: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +66,8 @@ class SegmentedObject:
             where the object is not like those that the model was trained on.
         needs_review: Whether a person should look at it first; None where nothing is known.
         reasons: Why it should be looked at first, a short sentence each.
+        beyond_extremes: The share of what the networks found that lay beyond the extremes that the
+            points tell, and was left out.
     """
 
     prompt: Prompt
@@ -74,6 +79,7 @@ class SegmentedObject:
     expected_dice: float | None = None
     needs_review: bool | None = None
     reasons: tuple[str, ...] = ()
+    beyond_extremes: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """Return the object as JSON data.
@@ -81,8 +87,9 @@ class SegmentedObject:
         Returns:
             'label', 'name', 'points' (N, 3) in RAS+ mm, 'volume_ml', 'agreement',
             'points_inside', 'components', 'untouched_components', 'expected_dice', 'look', which is
-            ``needs_review``, 'reasons', and 'corrections', where the prompt has any: in their
-            order, 'positive' and 'point' (3,) in RAS+ mm of each.
+            ``needs_review``, 'reasons', 'beyond_extremes', where it is not 0, and 'corrections',
+            where the prompt has any: in their order, 'positive' and 'point' (3,) in RAS+ mm of
+            each.
         """
         corrections = [
             {"positive": correction.positive, "point": list(correction.position)}
@@ -101,6 +108,7 @@ class SegmentedObject:
             "expected_dice": self.expected_dice,
             "look": self.needs_review,
             "reasons": list(self.reasons),
+            **({"beyond_extremes": self.beyond_extremes} if self.beyond_extremes else {}),
         }
 
 
@@ -175,9 +183,10 @@ def average(probabilities: Sequence[PromptProbability]) -> PromptProbability:
             raise ValueError(f"probabilities differ in their boxes: {item.start} and {first.start}")
         total += item.probability
     agreement = float(np.mean([item.agreement for item in probabilities]))
+    beyond = float(np.mean([item.beyond for item in probabilities]))
     total /= len(probabilities)
     mean = total.astype(np.float16)
-    return PromptProbability(first.prompt, mean, first.start, agreement)
+    return PromptProbability(first.prompt, mean, first.start, agreement, beyond)
 
 
 def merge(
@@ -239,7 +248,8 @@ def merge(
             mask, grid.nearest_voxel(prompt.points) - start,
             touching=grid.nearest_voxel(prompt.positive) - start,
         )  # fmt: skip
-        doubts = [*arrangement_doubts(prompt, source), *still_labelled(prompt, label, grid)]
+        doubts = [*arrangement_doubts(prompt, source), *still_labelled(prompt, label, grid),
+                  *extent_doubts(item.beyond)]  # fmt: skip
         judged = judge(
             # what is expected of a first result says nothing of a corrected one
             item.agreement, held, None if prompt.corrections or has_ceded[number] else calibration,
@@ -251,6 +261,7 @@ def merge(
                 agreement=item.agreement, points_inside=held.inside, components=held.components,
                 untouched_components=held.untouched, expected_dice=judged.expected_dice,
                 needs_review=judged.needs_review, reasons=judged.reasons,
+                beyond_extremes=item.beyond,
             )
         )  # fmt: skip
     return Segmentation(label, instance_map, source, tuple(objects), tuple(notes))

@@ -71,7 +71,10 @@ def test_a_network_that_leaks_is_confined(tmp_path, plan, grid):
     for way, asked in {"free": replace(plan, extent_prior=None), "confined": plan}.items():
         predictor = knowing(asked, tmp_path, mirrored=False)
         predictor._networks.networks = [Everything()]
-        found[way] = predictor.segment(scan).label > 0
+        result = predictor.segment(scan)
+        found[way] = result.label > 0
+        (told,) = result.objects
+        assert (told.beyond_extremes > 0.1) == (way == "confined") == bool(told.needs_review)
     low, high = box_of(scan.label.array[0])
     first, last = box_of(found["confined"])
     # a quarter of the depth is slack; where voxels are coarser than the scan's, one of theirs
@@ -79,6 +82,11 @@ def test_a_network_that_leaks_is_confined(tmp_path, plan, grid):
     assert (np.abs(first - low) <= coarser).all() and (np.abs(last - high) <= coarser).all()
     assert found["confined"].sum() < found["free"].sum()
     assert not (found["confined"] & ~found["free"]).any()
+    (reason,) = told.reasons
+    assert reason.startswith(
+        f"{told.beyond_extremes:.0%} of what was found lay beyond the extremes"
+    )
+    assert told.as_json()["beyond_extremes"] == told.beyond_extremes
     assert found["confined"][tuple(np.argwhere(scan.label.array[0]).T)].all()
 
 

@@ -56,7 +56,8 @@ def test_the_memory_makes_the_batch_and_is_not_exceeded():
 
 def test_weights_of_the_original_program_are_refused():
     plan = planned(PlanningOptions(grid="spacing"), some_cases())
-    legacy = replace(plan, legacy=Legacy(0.1), encoding=replace(plan.encoding, extent=False))
+    encoding = replace(plan.encoding, extent=False)
+    legacy = replace(plan, legacy=Legacy(0.1), encoding=encoding, extent_prior=None)
     with pytest.raises(RequestError, match="`like='model'`: is a model of the original program"):
         like(legacy)
 

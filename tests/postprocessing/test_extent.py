@@ -23,6 +23,13 @@ def drawn(seed, shape, depth, networks=2):
     return answers, Extent(*ends, np.full(3, depth))
 
 
+def applied(answers, extent, prior):
+    """The answers with the prior applied, on a copy."""
+    changed = np.array(answers)
+    apply_extent_prior(changed, extent, prior)
+    return changed
+
+
 def distances(extent, shape):
     """How far each voxel (X, Y, Z, 3) lies from the middle, in half extents, and those (3,)."""
     voxels = np.stack(np.indices(shape), axis=-1)
@@ -36,7 +43,8 @@ def test_between_the_extremes_nothing_changes_and_beyond_them_log_odds_fall(draw
     far, half = distances(extent, answers.shape[1:])
     reach = half + EXTENT_SLACK * extent.depth
     lost = 80.0 * np.maximum(far / reach - 1, 0).sum(axis=-1)
-    changed = apply_extent_prior(answers.copy(), extent, ExtentPrior(80.0))
+    changed = answers.copy()
+    shares = apply_extent_prior(changed, extent, ExtentPrior(80.0))
     assert np.isfinite(changed).all() and changed.dtype == np.float32
     np.testing.assert_array_equal(changed[:, lost == 0], answers[:, lost == 0])
     sure = logit(answers.astype(np.float64).clip(0.001, 0.999))
@@ -46,6 +54,8 @@ def test_between_the_extremes_nothing_changes_and_beyond_them_log_odds_fall(draw
     # of the mask nothing is added, and what is far beyond is gone however sure the network was
     assert not ((changed >= 0.5) & (answers < 0.5)).any()
     assert (changed[:, lost > 7] < 0.5).all()
+    for share, before, after in zip(shares, answers >= 0.5, changed >= 0.5, strict=True):
+        assert share == (1 - after.sum() / before.sum() if before.any() else 0)
 
 
 @settings(deadline=None, max_examples=100)
@@ -53,19 +63,17 @@ def test_between_the_extremes_nothing_changes_and_beyond_them_log_odds_fall(draw
 def test_it_is_the_same_mirrored_permuted_and_for_each_network_alone(drawing):
     answers, extent = drawn(*drawing)
     prior = ExtentPrior(40.0, ellipsoid=3.0)
-    changed = apply_extent_prior(answers.copy(), extent, prior)
+    changed = applied(answers, extent, prior)
     for number, answer in enumerate(answers):
-        alone = apply_extent_prior(answer[None].copy(), extent, prior)
+        alone = applied(answer[None], extent, prior)
         np.testing.assert_array_equal(alone[0], changed[number])
     last = np.array(answers.shape[1:]) - 1
     mirrored = Extent(last - extent.last, last - extent.first, extent.depth)
-    turned = apply_extent_prior(answers[:, ::-1, ::-1, ::-1].copy(), mirrored, prior)
+    turned = applied(answers[:, ::-1, ::-1, ::-1], mirrored, prior)
     np.testing.assert_allclose(turned[:, ::-1, ::-1, ::-1], changed, atol=1e-5)
     order = [2, 0, 1]
     permuted = Extent(*(ends[order] for ends in (extent.first, extent.last, extent.depth)))
-    turned = apply_extent_prior(
-        np.ascontiguousarray(answers.transpose(0, 3, 1, 2)), permuted, prior
-    )
+    turned = applied(answers.transpose(0, 3, 1, 2), permuted, prior)
     np.testing.assert_allclose(turned.transpose(0, 2, 3, 1), changed, atol=1e-5)
 
 
@@ -81,7 +89,7 @@ def made(radii, share=1.0, shape=(41, 41, 41)):
 
 def test_an_outline_like_the_ellipsoid_hears_of_it():
     answer, extent = made((12.0, 10.0, 8.0), share=0.95)
-    told = apply_extent_prior(answer.copy(), extent, ExtentPrior(0.0, ellipsoid=3.0))[0]
+    told = applied(answer, extent, ExtentPrior(0.0, ellipsoid=3.0))[0]
     moved = logit(told.astype(float)) - logit(answer[0].astype(float))
     assert moved[20, 20, 20] == 3 or abs(moved[20, 20, 20] - 3) < 1e-4  # the middle
     assert abs(moved[32, 20, 20]) < 1e-4 and moved[33, 20, 20] < 0 < moved[31, 20, 20]
@@ -90,7 +98,7 @@ def test_an_outline_like_the_ellipsoid_hears_of_it():
     np.testing.assert_allclose(moved, 3 * np.maximum(1 - radii, -3), atol=1e-4)
     # what it is sure of stays
     answer[0, 20, 36, 20] = 0.99999
-    again = apply_extent_prior(answer.copy(), extent, ExtentPrior(0.0, ellipsoid=1.0))[0]
+    again = applied(answer, extent, ExtentPrior(0.0, ellipsoid=1.0))[0]
     assert again[20, 36, 20] > 0.5
 
 
@@ -98,9 +106,9 @@ def test_an_outline_unlike_the_ellipsoid_does_not():
     for share in (0.0, 0.6):  # nothing found; a third of it
         answer, extent = made((12.0, 10.0, 8.0), share=max(share, 1e-3))
         answer[0, 20, 20, 20] = 0.6 if share else 0.4
-        kept = apply_extent_prior(answer.copy(), extent, ExtentPrior(0.0, ellipsoid=3.0))
+        kept = applied(answer, extent, ExtentPrior(0.0, ellipsoid=3.0))
         np.testing.assert_array_equal(kept, answer)
     half, extent = made((12.0, 10.0, 8.0), share=0.78)
-    told = apply_extent_prior(half.copy(), extent, ExtentPrior(0.0, ellipsoid=3.0))[0]
+    told = applied(half, extent, ExtentPrior(0.0, ellipsoid=3.0))[0]
     weight = logit(float(told[20, 20, 20])) - logit(0.6)
     assert 0 < weight < 3

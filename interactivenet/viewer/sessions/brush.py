@@ -101,4 +101,4 @@ def _described(
     )  # fmt: skip
     if not is_painted:
         return changed
-    return replace(changed, expected_dice=None, needs_review=None, reasons=())
+    return replace(changed, expected_dice=None, needs_review=None, reasons=(), beyond_extremes=0.0)

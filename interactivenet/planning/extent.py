@@ -9,6 +9,10 @@ from interactivenet.planning.plan import EXTENT_SLACK, ExtentPrior, Floats
 
 #: share of the training objects that may reach farther beyond their points than the prior lets them
 EXCEEDING = 0.01
+#: log-odds by which the ellipsoid is told where objects have grids of their own: it gained 0.003
+#: Dice on 24 sarcomas that networks were trained on, 0.006 and 0.015 on MR and CT of those they
+#: never saw, and changed nothing on hippocampi; on a grid of one spacing it was not measured
+ELLIPSOID = 3.0
 
 
 def usual_depth(fingerprint: Fingerprint) -> Floats:
@@ -41,4 +45,6 @@ def plan_extent_prior(
             f"{exceeding} of {len(prompts)} objects reach farther beyond their points than these"
             " lie deep: results are not confined to the points' extent",
         )
-    return ExtentPrior(depth_mm=None if own_grid else usual), ()
+    if own_grid:
+        return ExtentPrior(ellipsoid=ELLIPSOID), ()
+    return ExtentPrior(depth_mm=usual), ()

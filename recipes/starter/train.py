@@ -35,6 +35,7 @@ from safetensors.torch import save_file
 
 from interactivenet import __version__
 from interactivenet.models.network import load_network
+from interactivenet.planning.extent import ELLIPSOID
 from interactivenet.planning.plan import (
     CropMargins,
     Encoding,
@@ -81,7 +82,7 @@ def starter_plan(voxels: int = STAGES[-1][1], *, corrections: bool = False) -> P
         ),
         sample_shape=(voxels, voxels, voxels), batch_size=8, memory_gb=8.0, estimated_gb=4.0,
         grid=ObjectGrid(mirrored=True), corrections=corrections, second_look=corrections,
-        extent_prior=ExtentPrior(ellipsoid=3.0),
+        extent_prior=ExtentPrior(ellipsoid=ELLIPSOID),
     )  # fmt: skip
 
 

@@ -28,9 +28,9 @@ def with_overhangs(*overhangs, depth=None):
 
 def test_objects_that_end_where_their_points_say():
     prior, notes = plan_extent_prior(some_cases(), own_grid=True)
-    assert prior == ExtentPrior(beyond=80.0, ellipsoid=0.0, depth_mm=None) and notes == ()
+    assert prior == ExtentPrior(beyond=80.0, ellipsoid=3.0, depth_mm=None) and notes == ()
     prior, _ = plan_extent_prior(some_cases(), own_grid=False)
-    assert prior == ExtentPrior(depth_mm=(5.0, 5.0, 5.0))
+    assert prior == ExtentPrior(80.0, 0.0, depth_mm=(5.0, 5.0, 5.0))
 
 
 @pytest.mark.parametrize(

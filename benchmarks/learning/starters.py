@@ -59,9 +59,10 @@ def starter_model(weights: Path) -> Model:
 
 def starter_bundle(weights: Path) -> Path:
     """Return the folder of a starter's bundle, written if need be."""
-    folder = weights.with_name(f"bundle-{sha256(weights)[:12]}")
+    model = starter_model(weights)
+    folder = weights.with_name(f"bundle-{sha256(weights)[:12]}-{model.plan.digest[:8]}")
     if not (folder / "bundle.json").exists():
-        write_bundle(starter_model(weights), folder)
+        write_bundle(model, folder)
     return folder
 
 

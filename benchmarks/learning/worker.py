@@ -81,7 +81,9 @@ def run_job(job: Job) -> dict[str, Any]:
     arm, dataset = job.of
     weights = find_starter(dataset, job.work, job.shared) if arm.starter else None
     starter = sha256(weights) if weights else ""
-    identity = json.loads(json.dumps(job.identity(starter), default=list))
+    # how a starter is asked is decided by the recipe's plan, which may change without its weights
+    asked = {"plan": starter_model(weights).plan.digest} if weights and not arm.trains else {}
+    identity = json.loads(json.dumps({**job.identity(starter), **asked}, default=list))
     if job.record.exists():
         kept: dict[str, Any] = read_json(job.record)
         if kept["identity"] == identity:

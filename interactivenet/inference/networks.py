@@ -147,6 +147,8 @@ class Networks:
         rules = self._rules
         padded = [rules.pad(array) for array in (sample.array, *sample.others)]
         images = [torch.from_numpy(array)[None].to(self.device) for array, _ in padded]
+        if before is not None:  # the clicks are put into them, and the sample stays as it is
+            images = [image.clone() for image in images]
         inside = padded[0][1]
         starts = [side.start for side in inside[1:]]
         positive, negative = (

@@ -68,7 +68,10 @@ class InferenceRules(ABC):
 
     @abstractmethod
     def pad(self, array: Float32) -> tuple[Float32, Box]:
-        """Pad a sample's array (C, X, Y, Z) to what the network takes; return where it is in it."""
+        """Pad a sample's array (C, X, Y, Z) to what the network takes; return where it is in it.
+
+        The array itself where nothing is to be padded.
+        """
 
     @abstractmethod
     def window(self, shape: tuple[int, ...]) -> Ints | None:
@@ -105,9 +108,11 @@ class PlannedRules(InferenceRules):
         return crop_sample(make_region(scan, prompt, self.plan), prompt.points, self.plan)
 
     def pad(self, array: Float32) -> tuple[Float32, Box]:
-        """Put the sample in the middle of the plan's sample shape, or of its own where larger."""
+        """Put the sample in the middle of the plan's sample shape; as it is where none is larger."""
         shape = np.array(array.shape[1:])
         size = np.maximum(shape, self.plan.sample_shape)
+        if (size == shape).all():  # a large one is not held twice
+            return array, box((0, 0, 0), shape)
         start = (size - shape) // 2
         inside = box(start, start + shape)
         padded = np.empty((len(array), *size), np.float32)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ from interactivenet.evaluation.clicking import MODEL, Clicking, CorrectableSessi
 from interactivenet.evaluation.correction_measures import summarise_corrections
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.model import Model
-from interactivenet.planning.plan import Plan
+from interactivenet.planning.extent import ELLIPSOID
+from interactivenet.planning.plan import ExtentPrior, Plan
 from interactivenet.system.files import read_json, read_object, read_text, write_text
 
 #: the page of the docs, and where in it the table stands
@@ -107,7 +109,11 @@ def _folds(name: str, options: argparse.Namespace) -> list[Group]:
         if record["settings"]["minutes"] != options.minutes:
             continue
         weights = options.work / record["cost"]["weights"]
-        model = Model(plans[record["cost"]["plan"]], (weights,), (0,), "last", name=name)
+        plan = plans[record["cost"]["plan"]]
+        if plan.grid is not None and plan.extent_prior is None:
+            # as a plan has it now: weights do not depend on it
+            plan = replace(plan, extent_prior=ExtentPrior(ellipsoid=ELLIPSOID))
+        model = Model(plan, (weights,), (0,), "last", name=name)
         tested = {row["case"] for row in record["objects"]}
         unseen = [case for case in cases if case.name in tested][:: options.every]
         groups.append((model, unseen))

@@ -2,7 +2,7 @@
 
 Run with ``python -m benchmarks.scaling [FOLDER [SIZE ...]]``; FOLDER keeps the tasks and what was
 measured (a temporary one by default), so that a run that was stopped goes on with the stages that
-are missing. SIZE: numbers of training cases, 20, 200 and 2000 by default. Every stage runs in a
+are missing. SIZE: numbers of training cases, 20, 200, 1000 and 2000 by default. Every stage runs in a
 process of its own on one core, so that its processor seconds and its memory are all that it takes.
 
 Of each stage, between two neighbouring sizes: what a further case costs. Where that grows with
@@ -26,7 +26,8 @@ from benchmarks.report import machine, print_table, write_result
 from benchmarks.scaling_stages import STAGES, TASK
 
 ROOT = Path(__file__).parent.parent
-SIZES = (20, 200, 2000)
+#: the last two steps are wide, so that what a start takes more or less does not count in them
+SIZES = (20, 200, 1000, 2000)
 #: a further case may cost so many times what it does between smaller sizes, and a stage so many
 #: seconds more than the smaller sizes promise, before it is called worse than linear
 _WORSE, _SECONDS = 1.4, 2.0
@@ -119,8 +120,8 @@ def written(
 def growth(figures: Mapping[int, Mapping[str, float]]) -> dict[str, Any]:
     """Return what a further case costs between neighbouring sizes, and whether that grows.
 
-    figures: of one stage, by the number of cases.  'exponent': of the seconds beyond what no case
-    would take, as a power of the cases; 1 where every case costs the same.
+    figures: of one stage, by the number of cases.  'times_dearer': what one costs between the two
+    largest sizes, of what it costs before them.
     """
     sizes = sorted(figures)
     if len(sizes) < 2:

@@ -2,8 +2,9 @@
 
 Run with ``python -m benchmarks.scaling [FOLDER [SIZE ...]]``; FOLDER keeps the tasks and what was
 measured (a temporary one by default), so that a run that was stopped goes on with the stages that
-are missing. SIZE: numbers of training cases, 20, 200, 1000 and 2000 by default. Every stage runs in a
-process of its own on one core, so that its processor seconds and its memory are all that it takes.
+are missing. SIZE: numbers of training cases, 20, 200, 1000 and 2000 by default. Every stage runs in
+a process of its own on one core, so that its processor seconds and its memory are all that it
+takes.
 
 Of each stage, between two neighbouring sizes: what a further case costs. Where that grows with
 the number of cases, the stage is worse than linear; where memory does, it keeps cases.

@@ -6,7 +6,7 @@
 FOLDER is the work folder of ``benchmarks.learning``: its starters are asked about kinds of objects
 that they never saw, or, with ``--arm``, its trained folds about the cases that each never saw.
 Every object is segmented without the prior, confined to the extremes, and with the ellipsoid told
-as well, from the same points; and confined, where these lie 1.25 and 1.5 times as deep as is
+as well, from the same points; and without and with both, where these lie 1.5 times as deep as is
 assumed. ``results/extent_prior.json`` is written; measurements that are not repeated stay in it.
 """
 
@@ -30,18 +30,17 @@ from interactivenet.prompts.prompt import Prompt
 from interactivenet.system.files import read_object
 
 TESTED = ("sarcoma_mr", "sarcoma_ct", "hippocampus", "brain_flair", "brain_t1c")
-REFERENCE, CONFINED, DEEPER = "none", "confined", "times as deep"
+REFERENCE, CONFINED, DEEPER, TIMES = "none", "confined", "times as deep", 1.5
 #: way -> (the prior, how many times as deep as is assumed the points lie)
 WAYS: dict[str, tuple[ExtentPrior | None, float]] = {
     REFERENCE: (None, 1.0),
     CONFINED: (ExtentPrior(), 1.0),
     "confined, ellipsoid told": (ExtentPrior(ellipsoid=3.0), 1.0),
 }
-for _times in (1.25, 1.5):
-    WAYS |= {
-        f"{way}, points {_times} {DEEPER}": (prior, _times)
-        for way, prior in ((REFERENCE, None), (CONFINED, ExtentPrior()))
-    }
+WAYS |= {
+    f"{way}, points {TIMES} {DEEPER}": (prior, TIMES)
+    for way, prior in ((REFERENCE, None), ("confined, ellipsoid told", ExtentPrior(ellipsoid=3.0)))
+}
 
 
 def main() -> None:

@@ -121,7 +121,10 @@ def recorded_prompts(record: dict[str, Any], path: Path) -> tuple[list[Prompt], 
             for number, segmented in enumerate(record["objects"])
         ]
         for number, segmented in enumerate(objects):
-            fields_of_kinds(segmented, {"beyond_extremes": (int, float)}, f"objects[{number}]")
+            share = segmented.get("beyond_extremes", 0.0)
+            field = f"objects[{number}].beyond_extremes"
+            if not 0 <= field_of_kind(share, (int, float), field) <= 1:
+                raise DataError(f"field {field} is {share}, expected 0 to 1")
         corrections = [
             _corrections(segmented.get("corrections", []), f"objects[{number}].corrections")
             for number, segmented in enumerate(objects)

@@ -1,36 +1,41 @@
-"""Where an object should end, as its points tell: in voxels of its sample."""
+"""Where an object should end, as its points tell: in voxels of the scan's RAS grid."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from interactivenet.planning.plan import Plan
+from interactivenet.planning.plan import EXTENT_SLACK, Plan
 from interactivenet.postprocessing.extent import Extent
-from interactivenet.preprocessing.object_grid import assumed_depth, object_box
-from interactivenet.preprocessing.object_region import tells_extent
+from interactivenet.preprocessing.object_grid import assumed_depth
 from interactivenet.preprocessing.sample import Sample
-from interactivenet.prompts.corrections import Correction, positions_of
+from interactivenet.prompts.corrections import positions_of
+from interactivenet.prompts.margin_points import told_axes
+from interactivenet.prompts.prompt import MARGIN_POINTS
 
 
-def told_extent(
-    sample: Sample, plan: Plan, corrections: Sequence[Correction] = ()
-) -> Extent | None:
+def told_extent(sample: Sample, plan: Plan, start: tuple[int, int, int]) -> Extent | None:
     """Place the extremes of a sample's object; None where the plan or the points say nothing.
 
-    corrections: of its prompt, so far: the object reaches as far as the positive ones, and as those
-    that the sample was cut around.
+    start: (3,) the voxel of the scan's RAS grid from which on voxels are counted. The object
+    reaches as far as its positive corrections; those lie as deep as its points.
     """
     prompt, grid = sample.prompt, sample.source.ras
-    if plan.extent_prior is None or not tells_extent(prompt, grid):
+    if plan.extent_prior is None or len(prompt.points) < MARGIN_POINTS:
         return None
-    marked = sample.cut_around if len(sample.cut_around) else prompt.points
-    points = np.concatenate([marked, positions_of(corrections, True)])
     spacing = np.array(grid.spacing)
-    depth = assumed_depth(prompt, plan, grid)
-    box = object_box(grid.world_to_voxel(points) * spacing, depth, spacing, plan.cut)
-    first, last = sample.grid.world_to_voxel(
-        grid.voxel_to_world(np.stack([box.first, box.last]) / spacing)
-    )
-    return Extent(first, last, depth / np.array(sample.grid.spacing))
+    depth = assumed_depth(prompt, plan, grid) / spacing
+    points = grid.world_to_voxel(prompt.points) - start
+    low, high = points.min(axis=0), points.max(axis=0)
+    known = told_axes(high - low, depth)
+    # as far as object_box grows it: points are voxels, and no deeper than they are apart
+    depth = np.minimum(depth, high - low)
+    clicks = grid.world_to_voxel(positions_of(prompt.corrections)) - start
+    positive = grid.world_to_voxel(positions_of(prompt.corrections, True)) - start
+    reached = np.concatenate([points, positive])
+    first, last = reached.min(axis=0) - depth - 0.5, reached.max(axis=0) + depth + 0.5
+    half = (high - low) / 2 + depth + 0.5
+    return Extent(
+        first=np.where(known, first, -np.inf), last=np.where(known, last, np.inf),
+        slack=EXTENT_SLACK * depth, middle=(low + high) / 2,
+        half=half if known.all() else np.zeros(3), clicks=clicks, spacing=spacing,
+    )  # fmt: skip

@@ -4,7 +4,7 @@ The foreground scores of a network's predictions of the mirrored copies of a sam
 all or of as many as :mod:`.mirroring` finds enough; so are those of all images of a case, where a
 network of any modality takes one at a time. Networks that see corrections are asked again with each
 of them, and with what they found before; where the plan says so, with the points, which lie inside,
-first of all. Every answer gives way to what the points tell of an object's extent.
+first of all.
 """
 
 from __future__ import annotations
@@ -22,14 +22,12 @@ from torch import Tensor
 
 from interactivenet.encoding.clicks import put_clicks
 from interactivenet.errors import DataError
-from interactivenet.inference.extents import told_extent
 from interactivenet.inference.mirroring import ENOUGH, FLIPS, RunningMean
 from interactivenet.inference.rules import InferenceRules
 from interactivenet.inference.windows import blend_windows
 from interactivenet.models.model import Mirrored, Model
 from interactivenet.models.network import load_network
 from interactivenet.planning.plan import Plan
-from interactivenet.postprocessing.extent import apply_extent_prior
 from interactivenet.preprocessing.sample import Sample
 from interactivenet.prompts.corrections import Correction, positions_of
 from interactivenet.system.signals import go_on
@@ -51,8 +49,6 @@ class NetworkOutput:
         one at a time.
     copies: how many mirrored copies each network was asked about.
     corrections: how many of the prompt's the networks have seen.
-    beyond: the share of each network's mask that lay beyond the object's extremes, and was left
-        out; empty where the points or the plan tell none.
     """
 
     probability: NDArray[np.float32]
@@ -61,7 +57,6 @@ class NetworkOutput:
     corrections: int = 0
     adaptive: tuple[float, ...] = ()
     copies: tuple[int, ...] = ()
-    beyond: tuple[float, ...] = ()
 
 
 class Networks:
@@ -147,8 +142,8 @@ class Networks:
         rules = self._rules
         padded = [rules.pad(array) for array in (sample.array, *sample.others)]
         images = [torch.from_numpy(array)[None].to(self.device) for array, _ in padded]
-        if before is not None:  # the clicks are put into them, and the sample stays as it is
-            images = [image.clone() for image in images]
+        if before is not None:  # clicks are put into them: not into the sample's own
+            images = [image.clone() if image.device.type == "cpu" else image for image in images]
         inside = padded[0][1]
         starts = [side.start for side in inside[1:]]
         positive, negative = (
@@ -180,13 +175,9 @@ class Networks:
                 f" those that it was trained on, or too large for `precision={self.precision!r}`"
             )
         probability = rules.probability(rules.combine(scores))
-        beyond: tuple[float, ...] = ()
-        if (extent := told_extent(sample, self.plan, clicks)) is not None:
-            assert self.plan.extent_prior is not None
-            beyond = apply_extent_prior(probability, extent, self.plan.extent_prior)
         return NetworkOutput(
             probability, tuple(agreed), tuple(mean.single for mean in means), len(clicks),
-            tuple(mean.agreed for mean in means), tuple(mean.count for mean in means), beyond,
+            tuple(mean.agreed for mean in means), tuple(mean.count for mean in means),
         )  # fmt: skip
 
     def _members(

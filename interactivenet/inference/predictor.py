@@ -22,6 +22,7 @@ from interactivenet.datasets.task import Case
 from interactivenet.errors import DataError
 from interactivenet.imaging.io import ReadOptions
 from interactivenet.inference.examination import Examination, examine
+from interactivenet.inference.extents import told_extent
 from interactivenet.inference.networks import NetworkOutput, Networks
 from interactivenet.inference.options import (
     Backend,
@@ -39,6 +40,7 @@ from interactivenet.models.backend import choose_backend
 from interactivenet.models.bundle import load_model
 from interactivenet.models.device import choose_device, choose_precision
 from interactivenet.models.model import Mirrored, Model
+from interactivenet.postprocessing.extent import apply_extent_prior
 from interactivenet.postprocessing.merging import PromptProbability, Segmentation, merge
 from interactivenet.preprocessing.sample import Sample, restored_part
 from interactivenet.prompts.prompt import Prompt
@@ -250,16 +252,20 @@ class Predictor:
         ]
 
     def claims_of(self, sample: Sample, answer: NetworkOutput) -> list[PromptProbability]:
-        """Bring one answer back to the grid of the case: one claim of each network."""
+        """Bring one answer back to the grid of the case: one claim of each network.
+
+        Each gives way to what the points tell of the object's extent, as the plan says.
+        """
         nearest = self.restore == "label"
         claims = []
         # one network after the other, and rounded at once: of a large object each is large
-        beyond = answer.beyond or (0.0,) * len(answer.probability)
-        members = zip(answer.probability, answer.agreement, beyond, strict=True)
-        for probability, agreed, left_out in members:
+        for probability, agreed in zip(answer.probability, answer.agreement, strict=True):
             values, start = restored_part(probability, sample, nearest=nearest, dtype=np.float16)
             first = (int(start[0]), int(start[1]), int(start[2]))
-            claims.append(PromptProbability(sample.prompt, values, first, agreed, left_out))
+            prior, beyond = self.plan.extent_prior, 0.0
+            if prior is not None and (extent := told_extent(sample, self.plan, first)) is not None:
+                beyond = apply_extent_prior(values, extent, prior)
+            claims.append(PromptProbability(sample.prompt, values, first, agreed, beyond))
         return claims
 
     def merged(self, prepared: PreparedScan, claims: Sequence[PromptProbability]) -> Segmentation:

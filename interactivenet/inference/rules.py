@@ -108,7 +108,7 @@ class PlannedRules(InferenceRules):
         return crop_sample(make_region(scan, prompt, self.plan), prompt.points, self.plan)
 
     def pad(self, array: Float32) -> tuple[Float32, Box]:
-        """Put the sample in the middle of the plan's sample shape; as it is where it is larger."""
+        """Put the sample in the middle of the plan's sample shape, where a side is shorter."""
         shape = np.array(array.shape[1:])
         size = np.maximum(shape, self.plan.sample_shape)
         if (size == shape).all():  # a large one is not held twice

@@ -235,7 +235,7 @@ class Session:
             answer = self.predictor.answer_one(sample)
         else:
             answer = self.predictor.answer_one(sample, before.answer)
-            if answer is before.answer:
+            if answer is before.answer and self.predictor.plan.extent_prior is None:
                 return Answered(sample, answer, replace(before.claim, prompt=sample.prompt))
         return Answered(sample, answer, average(self.predictor.claims_of(sample, answer)))
 

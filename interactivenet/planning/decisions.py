@@ -212,10 +212,11 @@ class ExtentPrior:
 
     beyond: log-odds that a voxel loses along an axis on which it lies beyond the object's extremes
         as the points and their depth tell, for each half extent.
-    ellipsoid: log-odds that a voxel in the middle of the ellipsoid through the extremes gains, of
-        an outline that is much like it.
-    depth_mm: (3,) how deep the points lie, mm along the scan's R, A, S axes, where neither a prompt
-        nor an object's own grid says; None: as margin points are simulated.
+    ellipsoid: log-odds that a voxel in the middle of the ellipsoid through the extremes gains where
+        the network leaves open what it is, of an outline that is much like that ellipsoid.
+    depth_mm: (3,) how deep the points lie, mm along the scan's R, A, S axes, where a prompt does
+        not say; None: as margin points are simulated. Of plans with grids of the objects' own these
+        say it.
     """
 
     beyond: float = 80.0

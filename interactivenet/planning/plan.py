@@ -147,8 +147,8 @@ class Plan:
     @property
     def depth_mm(self) -> Floats | None:
         """How deep points lie, mm along R, A, S, where a prompt does not say; None: not known."""
-        told = (self.grid, self.extent_prior)
-        return next((one.depth_mm for one in told if one is not None and one.depth_mm), None)
+        told = self.grid if self.grid is not None else self.extent_prior
+        return told.depth_mm if told is not None else None
 
     @property
     def digest(self) -> str:

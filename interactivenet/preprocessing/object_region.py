@@ -57,23 +57,17 @@ def sample_box(prompt: Prompt, plan: Plan, grid: Geometry) -> ObjectBox:
     return object_box(points, assumed_depth(prompt, plan, grid), spacing, plan.cut)
 
 
-def tells_extent(prompt: Prompt, grid: Geometry) -> bool:
-    """Whether a prompt's points tell how large its object is, on a scan's RAS ``grid``."""
-    if prompt.depth_mm is not None:
-        return True
-    flat = spans_no_box(prompt, grid) and min(grid.shape) > 1
-    return len(prompt.points) >= MARGIN_POINTS and not flat
-
-
 def check_box(prompt: Prompt, grid: Geometry) -> None:
     """Raise DataError where the points of a prompt cannot tell how large the object is.
 
     They can where they are six and span a box on a scan's ``grid``, or where it is known how deep
     they lie: of an object of a few voxels, each is one.
     """
-    if tells_extent(prompt, grid):
+    if prompt.depth_mm is not None:
         return
-    count = len(prompt.points)
+    count, flat = len(prompt.points), spans_no_box(prompt, grid) and min(grid.shape) > 1
+    if count >= MARGIN_POINTS and not flat:
+        return
     found = "all points lie in one plane" if count >= MARGIN_POINTS else f"{count} points"
     raise DataError(
         f"label {prompt.label}: {found}, expected {MARGIN_POINTS} just inside the object's extremes"

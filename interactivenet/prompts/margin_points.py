@@ -25,6 +25,16 @@ def usual_depths(spacing: tuple[float, float, float]) -> Indices:
     return np.where(coarse_axes(spacing), DEPTH_COARSE, DEPTH_FINE)
 
 
+def told_axes(apart: NDArray[np.float64], depth: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Along which axes (3,) points tell where their object ends: where they are margin points.
+
+    apart: (3,) voxels between the outermost.  depth: (3,) voxels that they are said to lie deep;
+    margin points are at most a third of an object deep, and so no less apart than deep, but for
+    what rounding to voxels may take.
+    """
+    return np.asarray(apart >= depth - 0.5)
+
+
 def margin_depths(
     extent: NDArray[np.intp],
     spacing: tuple[float, float, float],

@@ -26,6 +26,8 @@ PLANS = {
 }  # fmt: skip
 every_plan = pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 every_grid = pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
+#: from which on voxels are counted
+START = (3, 1, 2)
 #: the points of these scans lie one voxel below the extremes
 DEPTH = SPACING
 
@@ -53,14 +55,13 @@ def box_of(mask):
 @every_grid
 def test_the_extent_is_that_of_the_object(plan, grid):
     scan = some_scan(**grid)
-    sample = make_sample(scan, scan.prompts[0], plan)
-    extent = told_extent(sample, plan)
-    ends = sample.grid.voxel_to_world(np.stack([extent.first, extent.last]))
-    first, last = scan.image.grid.world_to_voxel(ends)
+    extent = told_extent(make_sample(scan, scan.prompts[0], plan), plan, START)
     low, high = box_of(scan.label.array[0])
-    np.testing.assert_allclose(first, low - 0.5, atol=1e-6)
-    np.testing.assert_allclose(last, high + 0.5, atol=1e-6)
-    np.testing.assert_allclose(extent.depth * sample.grid.spacing, DEPTH, atol=1e-9)
+    np.testing.assert_allclose(extent.first + START, low - 0.5, atol=1e-6)
+    np.testing.assert_allclose(extent.last + START, high + 0.5, atol=1e-6)
+    np.testing.assert_allclose(extent.middle + START, (low + high) / 2, atol=1e-6)
+    np.testing.assert_allclose(extent.half, (high - low + 1) / 2, atol=1e-6)
+    np.testing.assert_allclose(extent.slack * SPACING, 0.25 * np.array(DEPTH), atol=1e-9)
 
 
 @every_plan
@@ -91,62 +92,139 @@ def test_a_network_that_leaks_is_confined(tmp_path, plan, grid):
 
 
 @every_plan
-def test_the_object_reaches_as_far_as_positive_clicks(plan):
-    scan = some_scan()
-    (prompt,) = scan.prompts
+@every_grid
+def test_the_object_reaches_as_far_as_positive_clicks(plan, grid):
+    scan = some_scan(**grid)
     low, high = box_of(scan.label.array[0])
-    middle = (low + high) // 2
-    beyond = np.array([high[0] + 5, middle[1], middle[2]])
+    beyond = (low + high) // 2
+    beyond[0] = high[0] + 5
     click = Correction(tuple(scan.image.grid.voxel_to_world(beyond[None])[0]), True)
-    extents = {}
     for sign in (True, False):
-        marked = replace(prompt, corrections=(replace(click, positive=sign),))
-        sample = make_sample(scan, marked, plan)
-        extent = told_extent(sample, plan, marked.corrections)
-        ends = sample.grid.voxel_to_world(np.stack([extent.first, extent.last]))
-        extents[sign] = scan.image.grid.world_to_voxel(ends)
-    np.testing.assert_allclose(extents[False], [low - 0.5, high + 0.5], atol=1e-6)
-    np.testing.assert_allclose(extents[True][0], low - 0.5, atol=1e-6)
-    expected = high + 0.5
-    expected[0] = beyond[0] + 1.5  # a click is a point, as deep as the others
-    np.testing.assert_allclose(extents[True][1], expected, atol=1e-6)
+        marked = replace(scan.prompts[0], corrections=(replace(click, positive=sign),))
+        extent = told_extent(make_sample(scan, marked, plan), plan, START)
+        expected = high + 0.5
+        if sign:
+            expected[0] = beyond[0] + 1.5  # a click is a point, as deep as the others
+        np.testing.assert_allclose(extent.first + START, low - 0.5, atol=1e-6)
+        np.testing.assert_allclose(extent.last + START, expected, atol=1e-6)
+        # the ellipsoid stays where the points are, and is not told around the click
+        np.testing.assert_allclose(extent.middle + START, (low + high) / 2, atol=1e-6)
+        np.testing.assert_allclose(extent.clicks + START, beyond[None], atol=1e-6)
 
 
+@pytest.mark.parametrize("corrections", [False, True])
 @every_plan
-def test_a_click_beyond_the_extremes_is_heeded(tmp_path, plan):
+def test_what_a_network_finds_at_a_click_beyond_the_extremes_comes_back(
+    tmp_path, plan, corrections
+):
+    """Also where the network sees no clicks, and is not asked again."""
+    plan = replace(plan, corrections=corrections)
     predictor = knowing(plan, tmp_path, mirrored=False)
+    predictor._networks.networks = [Everything()]
     session = predictor.open(some_scan())
-    session.segment()
+    first = session.segment()
     _, high = box_of(session.scan.label.array[0])
     beyond = (int(high[0]) + 2, SIZE[1] // 2, SIZE[2] // 2)
+    assert first.label[beyond] == 0
     result = session.correct(positive=session.scan.image.grid.voxel_to_world(np.array([beyond])))
-    assert result.label[beyond] == 1
+    plane = result.label[beyond[0]] > 0
+    assert plane[beyond[1:]] and plane.sum() > 0.5 * (first.label[int(high[0])] > 0).sum() > 20
+    again = predictor.segment(session.scan, session.prompts)
+    np.testing.assert_array_equal(again.label, result.label)
+    np.testing.assert_array_equal(session.undo().label, first.label)
 
 
-def test_points_that_tell_no_extent_leave_the_answer_as_it_is(tmp_path):
+def test_a_negative_click_takes_no_more_than_without_an_ellipsoid(tmp_path):
+    """Where the network has heeded it already: the ellipsoid must not bring back what is gone."""
+    source = stored_grid((41, 41, 41), (1.0, 1.0, 1.0))
+    scan = make_scan(source, radii=(12, 12, 12))
+    image = np.where(scan.label.array > 0, 0.3, -0.3).astype(np.float32)
+    middle = (20, 20, 20)
+    far = ((np.stack(np.indices((41, 41, 41)), -1) - 20.0) ** 2).sum(-1)
+    image[0][far <= 9] = -0.04  # a core of which it is not sure
+    scan = make_scan(source, image=image, radii=(12, 12, 12))
+    prompt = replace(scan.prompts[0], depth_mm=(1.0, 1.0, 1.0))
+    lost = {}
+    for name, prior in {"confined": ExtentPrior(), "told": ExtentPrior(ellipsoid=3.0)}.items():
+        plan = make_plan((1.0, 1.0, 1.0), sample_shape=SHAPE, extent_prior=prior)
+        session = knowing(plan, tmp_path, mirrored=False).open(scan)
+        before = session.segment([prompt]).label > 0
+        assert before[middle] == (name == "told")  # what it leaves open is decided
+        after = session.correct(negative=source.ras.voxel_to_world(np.array([middle]))).label > 0
+        lost[name] = int(after.sum())
+    assert abs(lost["told"] - lost["confined"]) <= 123  # the core
+
+
+@pytest.mark.parametrize("depth", [None, DEPTH])
+@pytest.mark.parametrize("kept", [[0], [0, 1, 2, 3], [0, 1, 2, 3, 2, 3]])
+def test_points_that_tell_no_extent_do_not_confine(tmp_path, kept, depth):
+    """Too few, or all in one plane, whatever depth is said of them."""
     plan = PLANS["spacing"]
     scan = make_scan(stored_grid(SIZE, SPACING))
-    few = scan.prompts[0].with_points(scan.prompts[0].points[:4])
-    results = []
-    for asked in (plan, replace(plan, extent_prior=None)):
-        predictor = knowing(asked, tmp_path, mirrored=False)
+    points = scan.prompts[0].points[kept]
+    prompt = replace(scan.prompts[0].with_points(points), depth_mm=depth)
+    found = {}
+    for prior in (plan.extent_prior, None):
+        predictor = knowing(replace(plan, extent_prior=prior), tmp_path, mirrored=False)
         predictor._networks.networks = [Everything()]
-        results.append(predictor.segment(scan, [few]).label)
-    np.testing.assert_array_equal(*results)
-    sample = make_sample(scan, few, plan)
-    assert told_extent(sample, plan) is None
-    assert told_extent(make_sample(scan, scan.prompts[0], plan), plan) is not None
+        result = predictor.segment(scan, [prompt])
+        found[prior is None] = box_of(result.label > 0)
+    if len(kept) < 6:
+        np.testing.assert_array_equal(found[True], found[False])
+    else:  # along the axis in which they do not spread
+        np.testing.assert_array_equal(found[True][0][2], found[False][0][2])
+        np.testing.assert_array_equal(found[True][1][2], found[False][1][2])
+
+
+def test_a_depth_larger_than_the_points_are_apart_confines_nothing_it_should_not():
+    scan = some_scan()
+    plan = PLANS["spacing"]
+    deep = replace(scan.prompts[0], depth_mm=(500.0, *DEPTH[1:]))
+    extent = told_extent(make_sample(scan, deep, plan), plan, START)
+    assert np.isinf([extent.first[0], extent.last[0]]).all() and not extent.half.any()
+    assert np.isfinite([extent.first[1:], extent.last[1:], extent.slack[1:]]).all()
+
+
+def test_padding_is_not_counted_as_found(tmp_path):
+    """Of a scan of one slice the sample is mostly padding, which this network takes for object."""
+    source = stored_grid((40, 36, 1), (1.0, 1.0, 5.0))
+    label = make_scan(source, radii=(9, 8, 0)).label.array
+    scan = make_scan(
+        source, image=np.where(label > 0, 0.5, -0.5).astype(np.float32), radii=(9, 8, 0)
+    )
+    prompt = replace(scan.prompts[0], depth_mm=(1.0, 1.0, 0.0))
+    plan = make_plan((1.0, 1.0, 5.0), sample_shape=SHAPE, extent_prior=ExtentPrior())
+    result = knowing(plan, tmp_path, mirrored=False).segment(scan, [prompt])
+    np.testing.assert_array_equal(result.label > 0, label[0] > 0)
+    assert result.objects[0].beyond_extremes == 0
 
 
 def test_the_plan_says_how_deep_points_lie_that_do_not():
     scan = make_scan(stored_grid(SIZE, SPACING))
-    for plan in PLANS.values():
+    for name, plan in PLANS.items():
         known = replace(plan, extent_prior=ExtentPrior(depth_mm=DEPTH))
-        extent = told_extent(make_sample(scan, scan.prompts[0], known), known)
+        if name == "object":  # its own grid says it, as it is cut by that
+            known = replace(plan, grid=ObjectGrid(depth_mm=DEPTH))
+            other = replace(plan, extent_prior=ExtentPrior(depth_mm=(9.0, 9.0, 9.0)))
+            arrays = [make_sample(scan, scan.prompts[0], one).array for one in (plan, other)]
+            np.testing.assert_array_equal(*arrays)
+        extent = told_extent(make_sample(scan, scan.prompts[0], known), known, START)
         told = some_scan()
-        same = told_extent(make_sample(told, told.prompts[0], plan), plan)
-        for name in ("first", "last", "depth"):
-            np.testing.assert_allclose(getattr(extent, name), getattr(same, name), atol=1e-6)
+        same = told_extent(make_sample(told, told.prompts[0], plan), plan, START)
+        for field in ("first", "last", "slack", "half"):
+            np.testing.assert_allclose(getattr(extent, field), getattr(same, field), atol=1e-6)
+
+
+def test_clicks_leave_the_sample_as_it_is(tmp_path):
+    plan = make_plan(SPACING, sample_shape=(16, 16, 16), corrections=True)
+    predictor = knowing(plan, tmp_path, mirrored=False)
+    session = predictor.open(some_scan())
+    session.segment()
+    (sample,) = session._steps[-1].prepared.samples
+    assert predictor._rules.pad(sample.array)[0] is sample.array
+    before = sample.array.copy()
+    session.correct(negative=session.scan.image.grid.voxel_to_world(np.array([(20, 18, 15)])))
+    np.testing.assert_array_equal(sample.array, before)
 
 
 def test_plans_of_before_stay_what_they_are(tmp_path):

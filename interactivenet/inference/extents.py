@@ -1,41 +1,54 @@
-"""Where an object should end, as its points tell: in voxels of the scan's RAS grid."""
+"""Where an object should end, as its points tell: in voxels of a grid along the scan's axes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from interactivenet.imaging.geometry import Geometry
 from interactivenet.planning.plan import EXTENT_SLACK, Plan
 from interactivenet.postprocessing.extent import Extent
 from interactivenet.preprocessing.object_grid import assumed_depth
 from interactivenet.preprocessing.sample import Sample
-from interactivenet.prompts.corrections import positions_of
+from interactivenet.prompts.corrections import Correction, positions_of
 from interactivenet.prompts.margin_points import told_axes
 from interactivenet.prompts.prompt import MARGIN_POINTS
 
 
-def told_extent(sample: Sample, plan: Plan, start: tuple[int, int, int]) -> Extent | None:
+def told_extent(
+    sample: Sample,
+    plan: Plan,
+    corrections: Sequence[Correction],
+    grid: Geometry,
+    start: tuple[int, int, int] = (0, 0, 0),
+) -> Extent | None:
     """Place the extremes of a sample's object; None where the plan or the points say nothing.
 
-    start: (3,) the voxel of the scan's RAS grid from which on voxels are counted. The object
-    reaches as far as its positive corrections; those lie as deep as its points.
+    corrections: those that count; the object reaches as far as the positive ones, which lie as deep
+    as its points.  grid: along the axes of the scan's RAS grid: that one, or the sample's.
+    start: (3,) its voxel from which on voxels are counted.
     """
-    prompt, grid = sample.prompt, sample.source.ras
+    prompt, scan = sample.prompt, sample.source.ras
     if plan.extent_prior is None or len(prompt.points) < MARGIN_POINTS:
         return None
     spacing = np.array(grid.spacing)
-    depth = assumed_depth(prompt, plan, grid) / spacing
+    depth = assumed_depth(prompt, plan, scan) / spacing
     points = grid.world_to_voxel(prompt.points) - start
     low, high = points.min(axis=0), points.max(axis=0)
-    known = told_axes(high - low, depth)
-    # as far as object_box grows it: points are voxels, and no deeper than they are apart
+    voxel = np.array(scan.spacing) / spacing
+    known = told_axes((high - low) / voxel, depth / voxel)
+    # as far as object_box grows it: points are the scan's voxels, and no deeper than they are apart
     depth = np.minimum(depth, high - low)
-    clicks = grid.world_to_voxel(positions_of(prompt.corrections)) - start
-    positive = grid.world_to_voxel(positions_of(prompt.corrections, True)) - start
+    grown = depth + voxel / 2
+    clicks, positive = (
+        grid.world_to_voxel(positions_of(corrections, sign)) - start for sign in (None, True)
+    )
     reached = np.concatenate([points, positive])
-    first, last = reached.min(axis=0) - depth - 0.5, reached.max(axis=0) + depth + 0.5
-    half = (high - low) / 2 + depth + 0.5
     return Extent(
-        first=np.where(known, first, -np.inf), last=np.where(known, last, np.inf),
+        first=np.where(known, reached.min(axis=0) - grown, -np.inf),
+        last=np.where(known, reached.max(axis=0) + grown, np.inf),
         slack=EXTENT_SLACK * depth, middle=(low + high) / 2,
-        half=half if known.all() else np.zeros(3), clicks=clicks, spacing=spacing,
+        half=(high - low) / 2 + grown if known.all() else np.zeros(3),
+        clicks=clicks, spacing=spacing,
     )  # fmt: skip

@@ -22,12 +22,14 @@ from torch import Tensor
 
 from interactivenet.encoding.clicks import put_clicks
 from interactivenet.errors import DataError
+from interactivenet.inference.extents import told_extent
 from interactivenet.inference.mirroring import ENOUGH, FLIPS, RunningMean
 from interactivenet.inference.rules import InferenceRules
 from interactivenet.inference.windows import blend_windows
 from interactivenet.models.model import Mirrored, Model
 from interactivenet.models.network import load_network
 from interactivenet.planning.plan import Plan
+from interactivenet.postprocessing.extent import apply_extent_prior
 from interactivenet.preprocessing.sample import Sample
 from interactivenet.prompts.corrections import Correction, positions_of
 from interactivenet.system.signals import go_on
@@ -43,7 +45,8 @@ _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 class NetworkOutput:
     """What the networks say of one sample.
 
-    probability: (K, X, Y, Z) float32 on its grid, of each of K networks.
+    probability: (K, X, Y, Z) float32 on its grid, of each of K networks, whatever the points tell
+        of the object's extent.
     agreement: of each network's mirrored predictions; single: of the unmirrored one alone;
         adaptive: of as many as are enough; each of the mean of all images, where a network takes
         one at a time.
@@ -156,7 +159,7 @@ class Networks:
         for number, network in enumerate(self.networks):
             if before is not None:
                 found = torch.zeros(images[0].shape[2:])
-                found[inside] = torch.from_numpy(before.probability[number])
+                found[inside] = torch.from_numpy(self._told(sample, before, number))
                 for image in images:
                     put_clicks(image[0], self.plan, positive, negative, found)
             members = [self._members(network, image, flips or self.flips) for image in images]
@@ -179,6 +182,18 @@ class Networks:
             probability, tuple(agreed), tuple(mean.single for mean in means), len(clicks),
             tuple(mean.agreed for mean in means), tuple(mean.count for mean in means),
         )  # fmt: skip
+
+    def _told(self, sample: Sample, answer: NetworkOutput, number: int) -> NDArray[np.float32]:
+        """Return what one network has found, as it is shown to the next ask: within its extent."""
+        found: NDArray[np.float32] = answer.probability[number]
+        prior = self.plan.extent_prior
+        corrections = sample.prompt.corrections[: answer.corrections]
+        extent = told_extent(sample, self.plan, corrections, sample.grid)
+        if prior is None or extent is None:
+            return found
+        told = found.copy()
+        apply_extent_prior(told, extent, prior)
+        return told
 
     def _members(
         self, network: torch.nn.Module, image: Tensor, flips: Sequence[tuple[bool, bool, bool]]

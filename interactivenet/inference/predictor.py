@@ -262,8 +262,9 @@ class Predictor:
         for probability, agreed in zip(answer.probability, answer.agreement, strict=True):
             values, start = restored_part(probability, sample, nearest=nearest, dtype=np.float16)
             first = (int(start[0]), int(start[1]), int(start[2]))
-            prior, beyond = self.plan.extent_prior, 0.0
-            if prior is not None and (extent := told_extent(sample, self.plan, first)) is not None:
+            prior, beyond, grid = self.plan.extent_prior, 0.0, sample.source.ras
+            extent = told_extent(sample, self.plan, sample.prompt.corrections, grid, first)
+            if prior is not None and extent is not None:
                 beyond = apply_extent_prior(values, extent, prior)
             claims.append(PromptProbability(sample.prompt, values, first, agreed, beyond))
         return claims

@@ -46,6 +46,12 @@ def some_scan(**grid):
     return replace(scan, prompts=(replace(prompt, depth_mm=DEPTH),))
 
 
+def placed(scan, prompt, plan):
+    """The extent of a prompt on the scan's grid, voxels counted from START on."""
+    sample = make_sample(scan, prompt, plan)
+    return told_extent(sample, plan, prompt.corrections, scan.image.grid, START)
+
+
 def box_of(mask):
     voxels = np.argwhere(mask)
     return voxels.min(axis=0), voxels.max(axis=0)
@@ -55,13 +61,34 @@ def box_of(mask):
 @every_grid
 def test_the_extent_is_that_of_the_object(plan, grid):
     scan = some_scan(**grid)
-    extent = told_extent(make_sample(scan, scan.prompts[0], plan), plan, START)
+    extent = placed(scan, scan.prompts[0], plan)
     low, high = box_of(scan.label.array[0])
     np.testing.assert_allclose(extent.first + START, low - 0.5, atol=1e-6)
     np.testing.assert_allclose(extent.last + START, high + 0.5, atol=1e-6)
     np.testing.assert_allclose(extent.middle + START, (low + high) / 2, atol=1e-6)
     np.testing.assert_allclose(extent.half, (high - low + 1) / 2, atol=1e-6)
     np.testing.assert_allclose(extent.slack * SPACING, 0.25 * np.array(DEPTH), atol=1e-9)
+
+
+@every_plan
+@every_grid
+def test_the_extent_is_the_same_on_the_grid_of_the_sample(plan, grid):
+    scan = some_scan(**grid)
+    (prompt,) = scan.prompts
+    place = np.array([[20, 18, 15], [26, 20, 12]])
+    clicks = [Correction(tuple(one), sign) for one, sign in
+              zip(scan.image.grid.voxel_to_world(place), (True, False), strict=True)]  # fmt: skip
+    sample = make_sample(scan, replace(prompt, corrections=tuple(clicks)), plan)
+    on_scan, on_sample = (
+        told_extent(sample, plan, clicks, where) for where in (scan.image.grid, sample.grid)
+    )
+    for field in ("first", "last", "middle", "clicks"):
+        positions = sample.grid.voxel_to_world(np.atleast_2d(getattr(on_sample, field)))
+        expected = np.atleast_2d(getattr(on_scan, field))
+        np.testing.assert_allclose(scan.image.grid.world_to_voxel(positions), expected, atol=1e-6)
+    for field in ("slack", "half"):
+        mm = [getattr(one, field) * one.spacing for one in (on_scan, on_sample)]
+        np.testing.assert_allclose(*mm, atol=1e-6)
 
 
 @every_plan
@@ -101,7 +128,7 @@ def test_the_object_reaches_as_far_as_positive_clicks(plan, grid):
     click = Correction(tuple(scan.image.grid.voxel_to_world(beyond[None])[0]), True)
     for sign in (True, False):
         marked = replace(scan.prompts[0], corrections=(replace(click, positive=sign),))
-        extent = told_extent(make_sample(scan, marked, plan), plan, START)
+        extent = placed(scan, marked, plan)
         expected = high + 0.5
         if sign:
             expected[0] = beyond[0] + 1.5  # a click is a point, as deep as the others
@@ -132,6 +159,36 @@ def test_what_a_network_finds_at_a_click_beyond_the_extremes_comes_back(
     again = predictor.segment(session.scan, session.prompts)
     np.testing.assert_array_equal(again.label, result.label)
     np.testing.assert_array_equal(session.undo().label, first.label)
+
+
+@pytest.mark.parametrize("name", ["spacing", "object"])
+def test_a_network_is_shown_what_it_has_found_within_the_extent(tmp_path, name):
+    """And what is kept of it is what it has said, so that a later click can bring it back."""
+    plan = replace(PLANS[name], corrections=True)
+    predictor = knowing(plan, tmp_path, mirrored=False)
+    seen = []
+
+    class Recording(Everything):
+        def forward(self, image):
+            seen.append(image[0, -1].clone().numpy())
+            return super().forward(image)
+
+    predictor._networks.networks = [Recording()]
+    session = predictor.open(some_scan())
+    session.segment()
+    low, high = box_of(session.scan.label.array[0])
+    middle = (low + high) // 2
+    session.correct(negative=session.scan.image.grid.voxel_to_world(middle[None]))
+    (sample,) = session._steps[-1].prepared.samples
+    shown = seen[-1][predictor._rules.pad(sample.array)[1][1:]]
+    voxels = np.stack(np.indices(shown.shape), axis=-1).reshape(-1, 3)
+    at = session.scan.image.grid.world_to_voxel(sample.grid.voxel_to_world(voxels))
+    outside = ((at < low - 1.5) | (at > high + 1.5)).any(axis=1).reshape(shown.shape)
+    inside = ((at >= low) & (at <= high)).all(axis=1).reshape(shown.shape)
+    assert outside.any() and shown[outside].max() < 0.5
+    assert inside.any() and shown[inside].min() > 0.5
+    said = session._answers.find(session.prompts[0]).answer.probability
+    assert said.min() > 0.9
 
 
 def test_a_negative_click_takes_no_more_than_without_an_ellipsoid(tmp_path):
@@ -180,7 +237,7 @@ def test_a_depth_larger_than_the_points_are_apart_confines_nothing_it_should_not
     scan = some_scan()
     plan = PLANS["spacing"]
     deep = replace(scan.prompts[0], depth_mm=(500.0, *DEPTH[1:]))
-    extent = told_extent(make_sample(scan, deep, plan), plan, START)
+    extent = placed(scan, deep, plan)
     assert np.isinf([extent.first[0], extent.last[0]]).all() and not extent.half.any()
     assert np.isfinite([extent.first[1:], extent.last[1:], extent.slack[1:]]).all()
 
@@ -208,9 +265,9 @@ def test_the_plan_says_how_deep_points_lie_that_do_not():
             other = replace(plan, extent_prior=ExtentPrior(depth_mm=(9.0, 9.0, 9.0)))
             arrays = [make_sample(scan, scan.prompts[0], one).array for one in (plan, other)]
             np.testing.assert_array_equal(*arrays)
-        extent = told_extent(make_sample(scan, scan.prompts[0], known), known, START)
+        extent = placed(scan, scan.prompts[0], known)
         told = some_scan()
-        same = told_extent(make_sample(told, told.prompts[0], plan), plan, START)
+        same = placed(told, told.prompts[0], plan)
         for field in ("first", "last", "slack", "half"):
             np.testing.assert_allclose(getattr(extent, field), getattr(same, field), atol=1e-6)
 

@@ -185,13 +185,13 @@ class Networks:
 
     def _told(self, sample: Sample, answer: NetworkOutput, number: int) -> NDArray[np.float32]:
         """Return what one network has found, as it is shown to the next ask: within its extent."""
-        found: NDArray[np.float32] = answer.probability[number]
+        found: NDArray[np.float32] = np.asarray(answer.probability[number])
         prior = self.plan.extent_prior
         corrections = sample.prompt.corrections[: answer.corrections]
         extent = told_extent(sample, self.plan, corrections, sample.grid)
         if prior is None or extent is None:
             return found
-        told = found.copy()
+        told: NDArray[np.float32] = found.copy()
         apply_extent_prior(told, extent, prior)
         return told
 

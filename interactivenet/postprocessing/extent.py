@@ -30,7 +30,7 @@ _FARTHEST = 3.0
 #: how far probabilities may be from 1/2 to be open to the ellipsoid: all the way, and at all
 _OPEN, _CLOSED = 0.2, 0.4
 #: how far from a click the ellipsoid is told again, of the cube root of its volume
-_REACH = 0.4
+_REACH = 0.15
 
 
 @dataclass(frozen=True, eq=False)

@@ -79,7 +79,7 @@ def test_the_ellipsoid_decides_what_is_open_and_leaves_everything_else(drawing):
     sure = np.abs(answer.astype(float) - 0.5)
     np.testing.assert_array_equal(changed[sure >= 0.4], answer[sure >= 0.4])
     share = np.clip((0.4 - sure) / 0.2, 0, 1) * ((radii <= 1).any())
-    reach = 0.4 * (4 / 3 * np.pi * np.prod(extent.half * extent.spacing)) ** (1 / 3)
+    reach = 0.15 * (4 / 3 * np.pi * np.prod(extent.half * extent.spacing)) ** (1 / 3)
     for click in extent.clicks:
         far = (((voxels(answer.shape) - click) * extent.spacing) ** 2).sum(axis=-1)
         share = share * (1 - np.exp(-far / reach**2))

@@ -164,7 +164,7 @@ def test_what_a_network_finds_at_a_click_beyond_the_extremes_comes_back(
 @pytest.mark.parametrize("name", ["spacing", "object"])
 def test_a_network_is_shown_what_it_has_found_within_the_extent(tmp_path, name):
     """And what is kept of it is what it has said, so that a later click can bring it back."""
-    plan = replace(PLANS[name], corrections=True)
+    plan = replace(PLANS[name], corrections=True, sample_shape=(32, 32, 32))  # one window
     predictor = knowing(plan, tmp_path, mirrored=False)
     seen = []
 

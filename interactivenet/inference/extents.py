@@ -33,7 +33,9 @@ def told_extent(
     if plan.extent_prior is None or len(prompt.points) < MARGIN_POINTS:
         return None
     spacing = np.array(grid.spacing)
-    depth = assumed_depth(prompt, plan, scan) / spacing
+    # on a grid of one spacing, what a prompt says of its depth changes nothing, as no file has to
+    stated = plan.extent_prior.depth_mm
+    depth = np.array(stated or assumed_depth(prompt, plan, scan)) / spacing
     points = grid.world_to_voxel(prompt.points) - start
     low, high = points.min(axis=0), points.max(axis=0)
     voxel = np.array(scan.spacing) / spacing

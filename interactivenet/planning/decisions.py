@@ -214,9 +214,8 @@ class ExtentPrior:
         as the points and their depth tell, for each half extent.
     ellipsoid: log-odds that a voxel in the middle of the ellipsoid through the extremes gains where
         the network leaves open what it is, of an outline that is much like that ellipsoid.
-    depth_mm: (3,) how deep the points lie, mm along the scan's R, A, S axes, where a prompt does
-        not say; None: as margin points are simulated. Of plans with grids of the objects' own these
-        say it.
+    depth_mm: (3,) how deep the points lie at most, mm along the scan's R, A, S axes, whatever a
+        prompt says; None: as the prompt says, or the objects' own grid.
     """
 
     beyond: float = 80.0

@@ -30,12 +30,16 @@ def usual_depth(fingerprint: Fingerprint) -> Floats:
 def plan_extent_prior(
     fingerprint: Fingerprint, *, own_grid: bool
 ) -> tuple[ExtentPrior | None, tuple[str, ...]]:
-    """Return the prior, and notes: none where objects reach farther than their points say.
+    """Return the prior, and notes.
 
-    How deep points lie is taken from each prompt, else as :func:`usual_depth` says, with the slack
-    of the prior and half a voxel; of objects whose points tell no extent nothing is asked.
-    own_grid: whether a grid of the objects' own has the depth.
+    own_grid: whether objects have grids of their own: then points lie as deep as each prompt says,
+    or else as :func:`usual_depth` does, and there is no prior where objects reach farther than
+    that, its slack and half a voxel; of objects whose points tell no extent nothing is asked. On a
+    grid of one spacing they lie as deep as the farthest of all objects reaches beyond them.
     """
+    if not own_grid:
+        x, y, z = fingerprint.overhangs.max(axis=(0, 2)).round(6).tolist()
+        return ExtentPrior(depth_mm=(x, y, z)), ()
     usual = usual_depth(fingerprint)
     exceeding = asked = 0
     for case in fingerprint.cases:
@@ -53,6 +57,4 @@ def plan_extent_prior(
             f"{exceeding} of {asked} objects reach farther beyond their points than these lie deep:"
             " results are not confined to the points' extent",
         )
-    if own_grid:
-        return ExtentPrior(ellipsoid=ELLIPSOID), ()
-    return ExtentPrior(depth_mm=usual), ()
+    return ExtentPrior(ellipsoid=ELLIPSOID), ()

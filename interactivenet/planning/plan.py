@@ -145,12 +145,6 @@ class Plan:
         return self.grid is None or self.grid.mirrored
 
     @property
-    def depth_mm(self) -> Floats | None:
-        """How deep points lie, mm along R, A, S, where a prompt does not say; None: not known."""
-        told = self.grid if self.grid is not None else self.extent_prior
-        return told.depth_mm if told is not None else None
-
-    @property
     def digest(self) -> str:
         """SHA-256 of all that is decided here; the notes do not count."""
         decided = {name: value for name, value in self._fields().items() if name != "notes"}

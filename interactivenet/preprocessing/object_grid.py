@@ -107,7 +107,7 @@ def assumed_depth(prompt: Prompt, plan: Plan, grid: Geometry) -> Float64:
 
     As the prompt says; else as the plan says; else as margin points are simulated.
     """
-    depth = prompt.depth_mm or plan.depth_mm
+    depth = prompt.depth_mm or (plan.grid.depth_mm if plan.grid is not None else None)
     if depth is None:
         return np.asarray(usual_depths(grid.spacing) * np.array(grid.spacing), dtype=np.float64)
     return np.array(depth)

@@ -29,8 +29,11 @@ def with_overhangs(*overhangs, depth=None):
 def test_objects_that_end_where_their_points_say():
     prior, notes = plan_extent_prior(some_cases(), own_grid=True)
     assert prior == ExtentPrior(beyond=80.0, ellipsoid=3.0, depth_mm=None) and notes == ()
-    prior, _ = plan_extent_prior(some_cases(), own_grid=False)
-    assert prior == ExtentPrior(80.0, 0.0, depth_mm=(5.0, 5.0, 5.0))
+
+
+def test_on_a_grid_of_one_spacing_points_lie_as_deep_as_the_farthest_object_reaches():
+    prior, notes = plan_extent_prior(with_overhangs(5, 9, 1, depth=(2.0,) * 3), own_grid=False)
+    assert prior == ExtentPrior(80.0, 0.0, depth_mm=(9.0, 5.0, 5.0)) and notes == ()
 
 
 @pytest.mark.parametrize(
@@ -53,16 +56,22 @@ def test_objects_that_reach_farther(overhangs, depth, confined):
         assert note.startswith(f"{beyond} of {len(overhangs)} objects reach farther beyond")
 
 
-@pytest.mark.parametrize("grid", ["object", "spacing"])
-def test_plans_have_it(grid):
-    options = PlanningOptions(grid=grid)
-    plan = make_plan("Task001_A", LabelNames({1: "a"}), some_cases(), options)
-    assert plan.extent_prior is not None and plan.depth_mm == (5.0, 5.0, 5.0)
-    farther = make_plan("Task001_A", LabelNames({1: "a"}), with_overhangs(5, 5, 9), options)
+def test_plans_have_it():
+    labels, own = LabelNames({1: "a"}), PlanningOptions(grid="object")
+    plan = make_plan("Task001_A", labels, some_cases(), own)
+    assert plan.extent_prior == ExtentPrior(ellipsoid=3.0)
+    farther = make_plan("Task001_A", labels, with_overhangs(5, 5, 9), own)
     assert farther.extent_prior is None
     assert sum("not confined" in note for note in farther.notes) == 1
-    labels, like = LabelNames({1: "a"}), replace(plan, extent_prior=ExtentPrior(1.0, 2.0))
-    for fingerprint, expected in ((some_cases(), plan), (with_overhangs(5, 5, 9), farther)):
-        own = make_plan_like("Task001_A", labels, fingerprint, PlanningOptions(), like)
-        assert own.extent_prior == expected.extent_prior
-        assert ("not confined" in " ".join(own.notes)) == (expected is farther)
+    spacing = make_plan(
+        "Task001_A", labels, with_overhangs(5, 5, 9), PlanningOptions(grid="spacing")
+    )
+    assert spacing.extent_prior == ExtentPrior(depth_mm=(9.0, 5.0, 5.0))
+    for like, fingerprint, expected in (
+        (plan, some_cases(), plan), (plan, with_overhangs(5, 5, 9), farther),
+        (spacing, with_overhangs(5, 5, 9), spacing),
+    ):  # fmt: skip
+        changed = replace(like, extent_prior=ExtentPrior(1.0, 2.0))
+        made = make_plan_like("Task001_A", labels, fingerprint, PlanningOptions(), changed)
+        assert made.extent_prior == expected.extent_prior
+        assert ("not confined" in " ".join(made.notes)) == (expected is farther)

@@ -12,16 +12,15 @@ assumed. ``results/extent_prior.json`` is written; measurements that are not rep
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.asked_in_ways import gain_as_json, gain_as_text, name_of_models, parse_options
 from benchmarks.corrections.__main__ import Group, tested_groups
-from benchmarks.learning.arms import ARMS, DATASETS
-from benchmarks.learning.scores import Estimate, estimate, paired, score
+from benchmarks.learning.arms import DATASETS
+from benchmarks.learning.scores import estimate, paired, score
 from benchmarks.report import RESULTS, machine, print_table, write_result
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.model import Model
@@ -45,27 +44,17 @@ WAYS |= {
 
 def main() -> None:
     """Measure, print and write the results."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--work", type=Path)
-    parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=TESTED)
-    parser.add_argument("--arm", choices=ARMS, help="whose trained folds are tested")
-    parser.add_argument("--minutes", type=float, default=5.0, help="of those folds' training")
-    parser.add_argument("--every", type=int, default=1, help="of the cases, each so many-th")
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
+    options = parse_options(__doc__, TESTED)
     if options.work is None:
         print("needs the work folder of benchmarks.learning (--work): nothing is measured")
         return
     torch.set_num_threads(options.threads)
     for name, groups in tested_groups(options):
-        arm = f"{options.arm}, {options.minutes:g} minutes" if options.arm else "starter"
+        arm = name_of_models(options)
         found = {"every": options.every, "machine": machine("torch"), **compare(name, groups)}
         rows = [
             [way, *(f"{row[metric]:.4f}" for metric in ("dice", "nsd", "hd95")),
-             _text(row["gain"]), _text(row["nsd_gain"]), f"{row['worst']:+.4f}"]
+             gain_as_text(row["gain"]), gain_as_text(row["nsd_gain"]), f"{row['worst']:+.4f}"]
             for way, row in found["ways"].items()
         ]  # fmt: skip
         head = ["way", "Dice", "NSD", "HD95", "gain in Dice", "in NSD", "worst object"]
@@ -99,8 +88,8 @@ def compare(name: str, groups: list[Group]) -> dict[str, Any]:
         ways[way] = {
             **{metric: round(estimate(rows[way], metric).mean, 4)
                for metric in ("dice", "nsd", "hd95")},
-            "gain": _of(paired(rows[way], reference, "dice")),
-            "nsd_gain": _of(paired(rows[way], reference, "nsd")),
+            "gain": gain_as_json(paired(rows[way], reference, "dice")),
+            "nsd_gain": gain_as_json(paired(rows[way], reference, "nsd")),
             "worst": round(min(one["dice"] - other["dice"] for one, other in pairs), 4),
         }  # fmt: skip
     return {"objects": len(rows[REFERENCE]), "ways": ways}
@@ -115,20 +104,6 @@ def _assuming(prompt: Prompt, deeper: float) -> Prompt:
     assert prompt.depth_mm is not None
     x, y, z = (mm / deeper for mm in prompt.depth_mm)
     return replace(prompt, depth_mm=(x, y, z))
-
-
-def _of(gain: Estimate | None) -> dict[str, Any] | None:
-    if gain is None:
-        return None
-    interval = gain.interval and [round(end, 4) for end in gain.interval]
-    return {"mean": round(gain.mean, 4), "interval": interval, "n": gain.n}
-
-
-def _text(gain: dict[str, Any] | None) -> str:
-    if gain is None:
-        return ""
-    low, high = gain["interval"] or (gain["mean"],) * 2
-    return f"{gain['mean']:+.4f} ({low:+.4f} to {high:+.4f})"
 
 
 if __name__ == "__main__":

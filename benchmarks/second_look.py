@@ -12,18 +12,16 @@ it.
 
 from __future__ import annotations
 
-import argparse
 import resource
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.asked_in_ways import gain_as_json, gain_as_text, name_of_models, parse_options
 from benchmarks.corrections.__main__ import Group, tested_groups
-from benchmarks.learning.arms import ARMS, DATASETS
-from benchmarks.learning.scores import Estimate, estimate, paired, score
+from benchmarks.learning.arms import DATASETS
+from benchmarks.learning.scores import estimate, paired, score
 from benchmarks.report import RESULTS, machine, print_table, write_result
 from interactivenet.inference.predictor import Predictor
 from interactivenet.models.model import Model
@@ -37,28 +35,18 @@ WAYS = {"one look": (False, False), "two looks": (True, False),
 
 def main() -> None:
     """Measure, print and write the results."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--work", type=Path)
-    parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=TESTED)
-    parser.add_argument("--arm", choices=ARMS, help="whose trained folds are tested")
-    parser.add_argument("--minutes", type=float, default=5.0, help="of those folds' training")
-    parser.add_argument("--every", type=int, default=1, help="of the cases, each so many-th")
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
+    options = parse_options(__doc__, TESTED)
     if options.work is None:
         print("needs the work folder of benchmarks.learning (--work): nothing is measured")
         return
     torch.set_num_threads(options.threads)
     measured = dict(read_object(RESULTS / "second_look.json").get("measured", {}))
     for name, groups in tested_groups(options):
-        arm = f"{options.arm}, {options.minutes:g} minutes" if options.arm else "starter"
+        arm = name_of_models(options)
         found = {"every": options.every, "machine": machine("torch"), **compare(name, groups)}
         measured[f"{name}, {arm}"] = found
         rows = [
-            [way, f"{row['dice']:.4f}", f"{row['nsd']:.4f}", _text(row["gain"]),
+            [way, f"{row['dice']:.4f}", f"{row['nsd']:.4f}", gain_as_text(row["gain"]),
              f"{row['better']:.0%}", f"{row['cpu_seconds']:.2f}"]
             for way, row in found["ways"].items()
         ]  # fmt: skip
@@ -94,7 +82,7 @@ def compare(name: str, groups: list[Group]) -> dict[str, Any]:
         better = sum(a["dice"] > b["dice"] for a, b in zip(rows[way], reference, strict=True))
         ways[way] = {
             **{metric: round(estimate(rows[way], metric).mean, 4) for metric in ("dice", "nsd")},
-            "gain": _of(gain), "better": round(better / count, 3),
+            "gain": gain_as_json(gain), "better": round(better / count, 3),
             "cpu_seconds": round(seconds[way] / count, 3),
         }  # fmt: skip
     return {"objects": count, "ways": ways}
@@ -102,20 +90,6 @@ def compare(name: str, groups: list[Group]) -> dict[str, Any]:
 
 def _asked(model: Model, looks: bool) -> Model:
     return replace(model, plan=replace(model.plan, second_look=looks))
-
-
-def _of(gain: Estimate | None) -> dict[str, Any] | None:
-    if gain is None:
-        return None
-    interval = gain.interval and [round(end, 4) for end in gain.interval]
-    return {"mean": round(gain.mean, 4), "interval": interval, "n": gain.n}
-
-
-def _text(gain: Mapping[str, Any] | None) -> str:
-    if gain is None:
-        return ""
-    low, high = gain["interval"] or (gain["mean"],) * 2
-    return f"{gain['mean']:+.4f} ({low:+.4f} to {high:+.4f})"
 
 
 def _cpu() -> float:

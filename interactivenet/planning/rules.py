@@ -79,8 +79,8 @@ def make_plan(
         for name in fingerprint.modalities
         if "ct" in name.lower() and not is_ct(name)
     ]
-    prior, unconfined = plan_extent_prior(fingerprint, own_grid=False)
-    notes += [*choice.notes, *unconfined]
+    prior, _ = plan_extent_prior(fingerprint, own_grid=False)
+    notes += choice.notes
     return Plan(
         task=task,
         version=__version__,
